@@ -1,0 +1,1 @@
+"""livecam: real-time video background replacement."""

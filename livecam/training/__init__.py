@@ -1,0 +1,1 @@
+"""Training, evaluation and export of the segmenter; needs the train extra."""
