@@ -1,0 +1,158 @@
+"""What may happen to a picture before the network sees it: places, light and the faults of webcams.
+
+Pictures are drawn at twice the network's size and shrunk at the end, as a webcam's frame is.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.frames import Frame, Size
+from livecam.trimaps import BACKGROUND
+
+Transform = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Light:
+    """How a camera renders colours: per-channel gain, gamma and offset, drawn once for a scene."""
+
+    gain: tuple[float, float, float]
+    gamma: float
+    offset: float
+
+    @classmethod
+    def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
+        """Draw a light: mostly mild, now and then dark or coloured."""
+        cast_of_colour = rng.normal(0, 0.06 * strength, 3)
+        gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
+        brightness = float(np.exp(rng.normal(-0.05, 0.18 * strength)))
+        if rng.random() < 0.08 * strength:
+            brightness *= rng.uniform(0.25, 0.6)
+        gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
+        return cls(cast(tuple[float, float, float], gain), gamma, float(rng.normal(0, 8 * strength)))
+
+    def shine(self, frame: Frame) -> Frame:
+        """Apply the light, by a table of 256 entries a channel."""
+        ramp = (np.arange(256) / 255.0) ** self.gamma * 255
+        table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
+        return cast(Frame, cv2.LUT(frame, table.astype(np.uint8)[None]))
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The faults of a webcam, drawn once for a scene; only the noise differs from frame to frame."""
+
+    blur: float
+    motion: tuple[int, float]
+    noise: float
+    grain: float
+    quality: int
+    upscaled: float
+
+    @classmethod
+    def draw(cls, rng: Rng) -> "Faults":
+        """Draw faults: most scenes have few."""
+        return cls(
+            blur=float(rng.uniform(0.4, 1.8)) if rng.random() < 0.3 else 0.0,
+            motion=(int(rng.integers(3, 12)), float(rng.uniform(0, np.pi))) if rng.random() < 0.1 else (0, 0.0),
+            noise=float(rng.gamma(1.2, 4.0)) if rng.random() < 0.6 else 0.0,
+            grain=float(rng.uniform(0.8, 2.0)),
+            quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
+            upscaled=float(rng.uniform(0.4, 0.8)) if rng.random() < 0.15 else 1.0,
+        )
+
+    def strike(self, frame: Frame, rng: Rng) -> Frame:
+        """Apply them, in the order in which a camera does."""
+        if self.motion[0]:
+            frame = _smear(frame, *self.motion)
+        if self.blur:
+            frame = cast(Frame, cv2.GaussianBlur(frame, (0, 0), self.blur))
+        if self.upscaled < 1:
+            size = Size.of(frame)
+            small = cv2.resize(frame, None, fx=self.upscaled, fy=self.upscaled, interpolation=cv2.INTER_AREA)
+            frame = cast(Frame, cv2.resize(small, tuple(size), interpolation=cv2.INTER_LINEAR))
+        if self.noise:
+            frame = _add_noise(frame, self.noise, self.grain, rng)
+        if self.quality < 100:
+            _, code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+            frame = cast(Frame, cv2.imdecode(code, cv2.IMREAD_COLOR))
+        return frame
+
+
+def _smear(frame: Frame, length: int, angle: float) -> Frame:
+    kernel = np.zeros((length, length), np.float32)
+    middle, reach = (length - 1) / 2, (length - 1) / 2
+    dx, dy = np.cos(angle) * reach, np.sin(angle) * reach
+    ends = (round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy))
+    cv2.line(kernel, *ends, 1.0)
+    return cast(Frame, cv2.filter2D(frame, -1, kernel / kernel.sum()))
+
+
+def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
+    noise = np.empty(frame.shape, np.int16)
+    # OpenCV draws normal numbers an order of magnitude faster than NumPy; its seed comes from ours.
+    cv2.setRNGSeed(int(rng.integers(1 << 31)))
+    cv2.randn(noise, (0.0, 0.0, 0.0), (strength,) * 3)
+    if grain > 1.4:
+        noise = cv2.GaussianBlur(noise, (3, 3), 0) * np.int16(2)
+    return cast(Frame, cv2.add(frame, noise, dtype=cv2.CV_8U))
+
+
+def place(scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]) -> Transform:
+    """The 2×3 transform that scales and turns around `pivot` (x, y) and brings it to `to`."""
+    turn = np.deg2rad(degrees)
+    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(scale)
+    return np.hstack([linear, (np.array(to) - linear @ np.array(pivot))[:, None]])
+
+
+def nudge(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
+    """A slightly later place of the same thing: shifted, turned and scaled by a few per cent of `amount`."""
+    middle = (size.width / 2, size.height / 2)
+    zoom = 1 + float(rng.normal(0, 0.015 * amount))
+    to = (middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width,) + (
+        middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height,
+    )
+    step = place((zoom, zoom), float(rng.normal(0, 1.0 * amount)), middle, to)
+    return cast(Transform, (np.vstack([step, [0, 0, 1]]) @ np.vstack([transform, [0, 0, 1]]))[:2])
+
+
+def warp(picture: Frame, transform: Transform, size: Size, border: int = cv2.BORDER_REFLECT_101) -> Frame:
+    """Draw a picture or an 8-bit matte at its place, bilinear."""
+    return cast(Frame, cv2.warpAffine(picture, transform, tuple(size), flags=cv2.INTER_LINEAR, borderMode=border))
+
+
+def warp_matte(matte: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
+    """Draw an 8-bit matte at its place; nothing is kept outside it."""
+    return cast(
+        NDArray[np.uint8], cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
+    )
+
+
+def warp_trimap(trimap: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
+    """Draw a trimap at its place by the nearest pixel: labels are never mixed."""
+    return cast(
+        NDArray[np.uint8],
+        cv2.warpAffine(trimap, transform, tuple(size), flags=cv2.INTER_NEAREST, borderValue=BACKGROUND),
+    )
+
+
+def match_light(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
+    """Bring the subject's mean colour towards the room's by `strength` in [0, 1]."""
+    if not matte.any():
+        return frame
+    subject = np.array(cv2.mean(frame, mask=(matte > 127).astype(np.uint8))[:3]) + 1
+    scene = np.array(cv2.mean(room)[:3]) + 1
+    gain = np.clip((scene / subject) ** strength, 0.5, 1.6)
+    table = np.clip(np.arange(256)[:, None] * gain[None], 0, 255).astype(np.uint8)
+    return cast(Frame, cv2.LUT(frame, table[None]))
+
+
+def cut_out(frame: Frame, matte: NDArray[np.uint8], room: Frame) -> Frame:
+    """Paste a frame on a room by its 8-bit matte."""
+    share = matte.astype(np.float32) / 255
+    return cast(Frame, cv2.blendLinear(frame, room, share, 1 - share))

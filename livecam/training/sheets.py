@@ -1,0 +1,76 @@
+"""The pictures of a run: what the network is shown, what it answers, how its losses fell."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.frames import Frame, Matte
+from livecam.images import swap_red_and_blue
+from livecam.training.dataset import View
+
+TRIMAP_GREYS = np.array([0, 255, 0, 128], np.uint8)
+
+
+def _grey(picture: NDArray[np.uint8]) -> Frame:
+    return np.repeat(picture[..., None], 3, axis=2)
+
+
+def _tile(cells: Sequence[Frame], across: int) -> Frame:
+    cells = list(cells)
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % across)
+    rows = [np.hstack(cells[i : i + across]) for i in range(0, len(cells), across)]
+    return np.vstack(rows)
+
+
+def _write(picture: Frame, path: Path) -> None:
+    cv2.imwrite(str(path), swap_red_and_blue(picture))
+
+
+def draw_scenes(views: Sequence[View], path: Path) -> None:
+    """A sheet of frame, matte and trimap (red: the matte is not known there) of each view."""
+    cells = []
+    for view in views:
+        trimap = _grey(TRIMAP_GREYS[view.trimap])
+        trimap[view.known == 0] = (255, 0, 0)
+        cells.append(np.vstack([view.frame, _grey(view.matte), trimap]))
+    _write(_tile(cells, 4), path)
+
+
+def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path) -> None:
+    """A sheet of frame, true matte, predicted matte and the subject on green."""
+    cells = []
+    for view, matte in zip(views, mattes, strict=True):
+        said = (matte * 255).astype(np.uint8)
+        green = np.broadcast_to(np.array([0, 177, 64], np.uint8), view.frame.shape)
+        share = matte[..., None]
+        shown = (view.frame * share + green * (1 - share)).astype(np.uint8)
+        cells.append(np.vstack([view.frame, _grey(view.matte), _grey(said), shown]))
+    _write(_tile(cells, 8), path)
+
+
+def draw_curves(history: Path, path: Path) -> None:
+    """The losses and the scores of ``history.csv`` over the epochs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with history.open() as file:
+        rows = list(csv.DictReader(file))
+    epochs = [int(row["epoch"]) for row in rows]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    for name in (n for n in rows[0] if n.endswith("loss")):
+        left.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "))
+    for name in ("miou", "foreground_iou", "boundary_f"):
+        right.plot(epochs, [float(row[name]) for row in rows], label=f"{name.replace('_', ' ')}, test split")
+    left.set(xlabel="epoch", ylabel="loss", yscale="log")
+    right.set(xlabel="epoch", ylabel="%")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)
