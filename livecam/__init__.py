@@ -1,1 +1,35 @@
-"""livecam: real-time video background replacement."""
+"""livecam: real-time video background replacement that never shows your room.
+
+The way of a frame::
+
+    source ─▶ segmenter ─▶ smoother ─▶ edges ─▶ composite ─▶ sinks
+    frame     small matte   calm matte   full matte  frame       virtual camera, recorder, preview
+                                            ▲
+                                        backdrop
+
+    pipeline = livecam.Pipeline.load(background="beach.jpg")
+    shown = pipeline.replace(frame)          # uint8 RGB in, uint8 RGB out
+    livecam.run(source, pipeline, sinks)     # the loop of the command line
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Frame", "LivecamError", "Matte", "Pipeline", "Size", "run"]
+
+if TYPE_CHECKING:
+    from livecam.errors import LivecamError
+    from livecam.frames import Frame, Matte, Size
+    from livecam.loop import run
+    from livecam.pipeline import Pipeline
+
+_HOMES = {"Frame": "frames", "LivecamError": "errors", "Matte": "frames", "Pipeline": "pipeline", "Size": "frames", "run": "loop"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that `import livecam` stays light."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'livecam' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"livecam.{_HOMES[name]}"), name)

@@ -24,7 +24,8 @@ def classes_loss(truth: Tensor, predicted: Tensor) -> Tensor:
 class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
     """How far the matte is from the true one, where that is known.
 
-    Absolute difference, plus that of the gradients (sharp edges; as in Xu et al., "Deep Image Matting", 2017, and
+    Crossentropy with the soft truth (absolute difference alone falls into the trap "all background" and stays there
+    for long), plus the absolute difference, plus that of the gradients (sharp edges; as in Xu et al., "Deep Image Matting", 2017, and
     later work), plus, for the first `pairs` × 2 rows of a batch, the difference of the change between the two shots of
     a scene (after the measure dtSSD of Erofeev et al., 2015): a steady model.
 
@@ -41,13 +42,15 @@ class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
         """The loss, a scalar."""
         true, known, weight = y_true[..., 0], y_true[..., 1], y_true[..., 2]
         error = (y_pred[..., 0] - true) * known
-        loss = 2.0 * ops.mean(ops.abs(error) * weight)
+        said = ops.clip(y_pred[..., 0], 1e-4, 1 - 1e-4)
+        entropy = -(true * ops.log(said) + (1 - true) * ops.log(1 - said))
+        loss = ops.mean((entropy + ops.abs(error)) * known * weight)
         steps = ops.mean(ops.abs(error[:, 1:] - error[:, :-1])) + ops.mean(ops.abs(error[:, :, 1:] - error[:, :, :-1]))
-        loss = loss + self.gradient * 4.0 * steps
+        loss = loss + self.gradient * steps
         if self.pairs:
             both = known[0 : 2 * self.pairs : 2] * known[1 : 2 * self.pairs : 2]
             drift = (error[0 : 2 * self.pairs : 2] - error[1 : 2 * self.pairs : 2]) * both
-            loss = loss + self.change * 4.0 * ops.mean(ops.abs(drift))
+            loss = loss + self.change * ops.mean(ops.abs(drift))
         return loss
 
     def get_config(self) -> dict[str, Any]:

@@ -30,13 +30,20 @@ EVERY = 5
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """What a run depends on; the same settings give the same scenes."""
+    """What a run depends on; the same settings give the same scenes.
+
+    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of pictures with
+    nothing to keep. `size` trains at another size than the network's own: half the size is a cheap first phase.
+    `start` is a ``.keras`` file whose weights are the first ones.
+    """
 
     data: tuple[Path, ...]
     out: Path
     rooms: tuple[Path, ...] = ()
     empty: tuple[Path, ...] = ()
     network: str = "person"
+    size: Size | None = None
+    start: Path | None = None
     epochs: int = 60
     steps: int = 250
     batch: int = 16
@@ -53,6 +60,8 @@ class TrainSettings:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Size):
+        return str(value)
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return str(value) if isinstance(value, Path) else value
@@ -87,7 +96,8 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
                 self._average = [stored[f"w{i}"] for i in range(len(stored.files) - 1)]
                 self._best = float(stored["best"])
         else:
-            self._average = self.model.get_weights()
+            # Copies: what Keras gives may be the memory that the optimizer writes to.
+            self._average = [weight.copy() for weight in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Move the average a little towards the weights, every `EVERY` steps."""
@@ -99,7 +109,7 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judge, save, draw."""
-        now = self.model.get_weights()
+        now = [weight.copy() for weight in self.model.get_weights()]
         self.model.set_weights(self._average)
         scores, views, mattes = judge(self.model, self._validation)
         if scores.miou > self._best:
@@ -168,6 +178,8 @@ def train(settings: TrainSettings) -> Path:
     _write_settings(run, settings)
     keras.utils.set_random_seed(settings.seed)
     network = NETWORKS[settings.network]
+    if settings.size:
+        network = replace(network, size=tuple(settings.size))
     size, pairs = Size(*network.size), settings.batch // 4
     stock = read_stock(settings, "trainval")
     batches = Batches(
@@ -177,6 +189,8 @@ def train(settings: TrainSettings) -> Path:
     draw_scenes(batches.views(0), run / "scenes.png")
     validation = Batches(read_stock(settings, "test"), size, batch=16, steps=24, seed=99, mix=settings.mix)
     model = build(network)
+    if settings.start:
+        _begin_with(model, settings.start)
     _compile(model, settings, pairs)
     total = settings.epochs * settings.steps
     averager = Averager(run, validation, decay=min(0.998, 1 - 20 / (total + 20)))
@@ -188,6 +202,13 @@ def train(settings: TrainSettings) -> Path:
     if not best.is_file():
         raise TrainingError(f"{run}: no epoch was finished; train for at least one with --epochs 1")
     return best
+
+
+def _begin_with(model: keras.Model, start: Path) -> None:
+    try:
+        model.set_weights(keras.models.load_model(start, compile=False).get_weights())
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{start} doesn't hold weights for this network; name its best.keras") from error
 
 
 def _write_settings(run: Path, settings: TrainSettings) -> None:

@@ -1,0 +1,168 @@
+"""The words of the command line. Defaults are left out here, so that the configuration file can stand between."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from livecam.errors import UsageError
+from livecam.fit import Fit
+from livecam.frames import Size
+from livecam.settings import config_path, parse_fit
+
+LIVE = """\
+Shows you before another background in every video call, and never your room.
+
+  livecam --background beach.jpg               the webcam, to the virtual camera
+  livecam --camera demo --preview              try it without a webcam
+  livecam --background blur:40 --record me.mp4 record beside the call
+  livecam clip talk.mov talk-beach.mp4 --background beach.jpg
+"""
+MORE = """\
+other commands (livecam COMMAND --help):
+  clip      replace the background of a video file, sound kept
+  train     train a segmenter on folders in the Oxford-IIIT Pet layout
+  export    make a trained network a model that livecam runs
+
+A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
+blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.
+Choices are kept in {config} with --save-config.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are one line, like every error of livecam."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{message}; see `{self.prog} --help`")
+
+
+def _size(words: str) -> Size:
+    try:
+        return Size.parse(words)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _fit(words: str) -> Fit:
+    try:
+        return parse_fit(words)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _parser(program: str, description: str, epilog: str = "") -> Parser:
+    return Parser(
+        prog=program,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+
+
+def _add_look(parser: Parser) -> None:
+    look = parser.add_argument_group("the picture")
+    look.add_argument(
+        "-b", "--background", action="append", metavar="WHAT",
+        help="what stands behind you (default: blur); several: the keys n and b go through them",
+    )  # fmt: skip
+    look.add_argument("--fit", type=_fit, metavar="HOW", help="cover (default), contain or stretch")
+    look.add_argument("--edge", type=float, metavar="PIXELS", help="move your edge: -3 shows less of you, 3 more (pixels at 720p)")
+    look.add_argument("--light-wrap", type=float, metavar="0..1", help="let the background's light fall on your edges")
+    look.add_argument("--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)")
+    look.add_argument("--model", metavar="NAME", help="person (default), or the path of a .tflite file")
+    look.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+
+
+def _add_common(parser: Parser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="another configuration file")
+    parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
+
+
+def live_parser() -> Parser:
+    """`livecam` without a command."""
+    from livecam import __version__
+    from livecam.scenes import SCENES
+
+    more = MORE.format(scenes=", ".join(sorted(SCENES)), config=config_path())
+    parser = _parser("livecam", LIVE, more)
+    parser.add_argument("--version", action="version", version=f"livecam {__version__}")
+    source = parser.add_argument_group("where you come from")
+    source.add_argument("-c", "--camera", metavar="WHICH", help="number (0), device, part of a name, a video, a picture, or demo")
+    source.add_argument("--size", type=_size, metavar="WxH", help="size to ask the camera for (1280x720)")
+    source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
+    _add_look(parser)
+    sinks = parser.add_argument_group("where you go")
+    sinks.add_argument("--device", metavar="NAME", help="virtual camera by path or label; it must work then")
+    sinks.add_argument("--virtual-camera", action=argparse.BooleanOptionalAction, help="show in the virtual camera (default: yes)")
+    sinks.add_argument("--record", type=Path, metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs")
+    sinks.add_argument("--overwrite", action="store_true", help="replace an existing recording")
+    sinks.add_argument("--preview", action=argparse.BooleanOptionalAction, help="a window; keys: n b m p h q")
+    sinks.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="mirror the preview (default: yes), never what others see")
+    sinks.add_argument("--seconds", type=float, metavar="S", help="stop after so long")
+    parser.add_argument("--save-config", action="store_true", help="keep these choices for next time, and stop")
+    _add_common(parser)
+    return parser
+
+
+def clip_parser() -> Parser:
+    """`livecam clip`."""
+    parser = _parser(
+        "livecam clip",
+        "Replaces the background of every frame of a video; sound, timing and order stay as they are.",
+        "example: livecam clip talk.mov talk-beach.mp4 --background beach.jpg",
+    )
+    parser.add_argument("clip", type=Path, metavar="IN", help="any video")
+    parser.add_argument("out", type=Path, metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    _add_look(parser)
+    _add_common(parser)
+    return parser
+
+
+def train_parser() -> Parser:
+    """`livecam train`."""
+    parser = _parser(
+        "livecam train",
+        "Trains a segmenter on folders in the layout of the Oxford-IIIT Pet set: images/, annotations/trimaps/ (1, 2, 3),\n"
+        "annotations/trainval.txt and test.txt, and, where known, soft mattes in annotations/mattes/.",
+        "example: livecam train people pets --rooms rooms --empty clothes --out runs/first --epochs 60",
+    )
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
+    parser.add_argument("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures without people, to paste subjects on")
+    parser.add_argument("--empty", type=Path, nargs="+", metavar="FOLDER", help="pictures with nothing to keep")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--network", metavar="NAME", help="which network (person)")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="train at another size, divisible by 16")
+    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
+    parser.add_argument("--epochs", type=int, metavar="N", help="(60)")
+    parser.add_argument("--steps", type=int, metavar="N", help="batches an epoch (250)")
+    parser.add_argument("--batch", type=int, metavar="N", help="scenes a batch (16)")
+    parser.add_argument("--learning-rate", type=float, metavar="R", help="at its highest (0.002)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of everything drawn by chance (1)")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that draw scenes (2)")
+    _add_common(parser)
+    return parser
+
+
+def export_parser() -> Parser:
+    """`livecam export`."""
+    parser = _parser(
+        "livecam export",
+        "Makes a trained network a model for livecam: FILE.tflite and its card FILE.json, after checking that LiteRT\n"
+        "says what Keras says.",
+        "example: livecam export runs/first mine.tflite; livecam --model mine.tflite",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a .keras file")
+    parser.add_argument("out", type=Path, metavar="OUT", help="a .tflite file")
+    parser.add_argument("--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits")
+    _add_common(parser)
+    return parser

@@ -1,0 +1,33 @@
+"""When the picture becomes another one: a cut, a switched source, the light turned off."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.frames import Frame
+
+GRID = 24
+THRESHOLD = 28.0
+
+
+class CutDetector:
+    """Compares each frame, sampled on a coarse grid, with the one before."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+        self._shape: tuple[int, ...] = ()
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Whether this frame shows another scene than the one before (mean change of the grid's grey > 28 of 255)."""
+        height, width = frame.shape[:2]
+        samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)].astype(np.float32).mean(axis=2)
+        grid = cv2.blur(samples, (3, 3))
+        last, self._last = self._last, grid
+        shape, self._shape = self._shape, frame.shape
+        if last is None:
+            return False
+        return shape != frame.shape or float(np.abs(grid - last).mean()) > THRESHOLD
+
+    def reset(self) -> None:
+        """Forget the last frame."""
+        self._last = None

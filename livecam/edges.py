@@ -1,0 +1,71 @@
+"""Small matte to full size, along the picture's own edges."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.frames import Frame, Matte, Size
+from livecam.images import grey, resize_matte, shrink
+
+
+@dataclass(frozen=True)
+class EdgeSettings:
+    """How edges are drawn.
+
+    `shift` moves the edge in pixels of a frame 720 high: negative shrinks what is kept (privacy), positive grows it.
+    `radius` (in pixels of the small matte) and `smoothness` (variance of grey in [0, 1]) are the guided filter's.
+    `margin` is cut off both ends of the matte, so that the inside is exactly 1 and the outside exactly 0.
+    """
+
+    shift: float = 0.0
+    radius: int = 2
+    smoothness: float = 1e-3
+    margin: float = 0.04
+
+
+class Edges:
+    """A fast guided filter (He and Sun, "Fast Guided Filter", 2015), guided by the frame's grey."""
+
+    def __init__(self, settings: EdgeSettings | None = None) -> None:
+        self.settings = settings or EdgeSettings()
+
+    def sharpen(self, calm: Matte, frame: Frame) -> Matte:
+        """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
+        size, guide = Size.of(frame), grey(frame)
+        slope, level = self._fit(calm, guide)
+        full = np.multiply(guide, resize_matte(slope, size), dtype=np.float32)
+        full += resize_matte(level, size)
+        np.clip(full, 0.0, 1.0, out=full)
+        return shift_edge(full, self.settings.shift * size.height / 720) if self.settings.shift else full
+
+    def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
+        """Around each pixel of the small matte, the line matte = slope × grey + level that fits best."""
+        s = self.settings
+        window = (2 * s.radius + 1,) * 2
+        guide = shrink(full_guide, Size.of(calm)).astype(np.float32) / 255
+        mean, goal = cv2.blur(guide, window), cv2.blur(calm, window)
+        variance = cv2.blur(guide * guide, window) - mean * mean
+        covariance = cv2.blur(guide * calm, window) - mean * goal
+        slope = covariance / (variance + np.float32(s.smoothness))
+        level = cv2.blur(goal - slope * mean, window)
+        slope = cv2.blur(slope, window)
+        stretch = np.float32(1 / (1 - 2 * s.margin))
+        return slope * (stretch / np.float32(255)), (level - np.float32(s.margin)) * stretch
+
+
+def shift_edge(matte: Matte, pixels: float) -> Matte:
+    """Grow (positive) or shrink (negative) a matte by `pixels`, fractions included."""
+    reach = abs(pixels)
+    whole = int(reach)
+    change = cv2.dilate if pixels > 0 else cv2.erode
+    near = change(matte, _disc(whole)) if whole else matte
+    if reach == whole:
+        return np.asarray(near, np.float32)
+    far = change(matte, _disc(whole + 1))
+    return np.asarray(near + np.float32(reach - whole) * (far - near), np.float32)
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

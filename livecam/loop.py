@@ -1,0 +1,243 @@
+"""The loop that owns time, devices and stopping, and what sinks get when there is no matte.
+
+The contract: no pixel of the source reaches a sink except through a matte computed from the same frame. The loop itself
+never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from livecam.backdrop import Backdrop
+from livecam.camera import Source
+from livecam.errors import CameraError, LivecamError, SinkError
+from livecam.frames import Cutout, Frame, Size
+from livecam.latest import Closed, Reader
+from livecam.pipeline import Pipeline, stand_alone
+from livecam.timing import Clock, SystemClock
+from livecam.worker import Result, Worker
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    def send(self, frame: Frame) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the loop waits, in seconds.
+
+    After `hold` without a result the backdrop alone is shown, and again every `beat`; a lost camera is waited for, for
+    `lost`.
+    """
+
+    hold: float = 1.0
+    beat: float = 0.1
+    lost: float = 5.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run went: frames shown, frames that a stage failed on, frames dropped as newer ones had come, seconds."""
+
+    shown: int
+    failed: int
+    dropped: int
+    seconds: float
+
+
+class Controls:
+    """What may be asked of a running loop, from the thread that runs it (keys) or from a signal's handler."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.stopping = False
+        self.paused = False
+        self.backdrop: Backdrop | None = None
+
+    def stop(self) -> None:
+        """End the run after this frame."""
+        self.stopping = True
+
+    def toggle_pause(self) -> None:
+        """Show the backdrop alone, or go on."""
+        self.paused = not self.paused
+
+    def switch(self, backdrop: Backdrop) -> None:
+        """Show another backdrop, already made, from the next frame on."""
+        self.backdrop = backdrop
+
+
+def run(
+    source: Source,
+    pipeline: Pipeline,
+    sinks: Sequence[Sink],
+    *,
+    controls: Controls | None = None,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
+    seconds: float | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> Report:
+    """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
+
+    Args:
+        source: opened (entered) already; the loop's reading thread closes it at the end.
+        pipeline: replaces the background.
+        sinks: opened already, closed by the caller; one that fails is left out, the others go on.
+        controls: stop and pause.
+        clock: measures patience and `seconds`.
+        patience: how long to wait for results and for a lost camera.
+        seconds: stop after so long; None: when the source ends.
+        tell: takes one line for the user now and then.
+
+    Raises:
+        CameraError: the camera stayed lost.
+        SinkError: no sink is left, or, at the end, one had failed.
+    """
+    loop = _Loop(source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell)
+    return loop.run(seconds)
+
+
+class _Outlets:
+    """The sinks that still work."""
+
+    def __init__(self, sinks: Iterable[Sink], tell: Callable[[str], None]) -> None:
+        self._working = list(sinks)
+        self._tell = tell
+        self.errors: list[Exception] = []
+
+    def send(self, frame: Frame | Cutout) -> None:
+        for sink in tuple(self._working):
+            try:
+                sink.send(frame)
+            except Exception as error:  # one sink's trouble is not another's
+                self._working.remove(sink)
+                self.errors.append(error)
+                self._tell(f"{error}" if isinstance(error, LivecamError) else f"an output failed: {error!r}")
+        if self.errors and not self._working:
+            raise _as_sink_error(self.errors[0])
+
+
+def _as_sink_error(error: Exception) -> Exception:
+    if isinstance(error, LivecamError):
+        return error
+    made = SinkError(f"an output failed ({error!r}); start again without it")
+    made.__cause__ = error
+    return made
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        sinks: Sequence[Sink],
+        controls: Controls,
+        clock: Clock,
+        patience: Patience,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._pipeline, self._controls, self._clock = pipeline, controls, clock
+        self._patience, self._tell = patience, tell
+        self._size = Size(*source.size)
+        self._outlets = _Outlets(sinks, tell)
+        self._reader: Reader[Frame] = Reader(source)
+        self._worker = Worker(self._reader, pipeline)
+        self._shown = self._failed = 0
+        self._trouble: str | None = None
+        self._lost_since: float | None = None
+        self._paused = False
+        # Drawn now and kept: when something hangs, nothing must be asked of a stage.
+        self._alone = pipeline.alone(self._size)
+        self._last_result = self._last_card = clock.now()
+
+    def run(self, seconds: float | None) -> Report:
+        start = self._clock.now()
+        self._controls.running = True
+        try:
+            self._send_alone()
+            self._reader.start()
+            self._worker.start()
+            while not self._controls.stopping and (seconds is None or self._clock.now() - start < seconds):
+                self._step()
+        except Closed:
+            pass
+        finally:
+            self._worker.stop()
+            self._reader.stop()
+            # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
+            with suppress(Exception):
+                self._send_alone()
+        if self._outlets.errors:
+            raise _as_sink_error(self._outlets.errors[0])
+        return Report(self._shown, self._failed, self._reader.latest.dropped, self._clock.now() - start)
+
+    def _step(self) -> None:
+        self._follow_switch()
+        self._follow_pause()
+        try:
+            result = self._worker.results.take(self._patience.beat)
+        except CameraError as error:
+            self._lose(error)
+            result = None
+        if result is not None and result.epoch == self._worker.epoch and not self._paused:
+            self._show(result)
+        elif self._is_card_due():
+            self._send_alone()
+
+    def _follow_switch(self) -> None:
+        backdrop, self._controls.backdrop = self._controls.backdrop, None
+        if backdrop is not None:
+            self._alone = stand_alone(backdrop, self._size)
+            self._pipeline.switch(backdrop)
+
+    def _follow_pause(self) -> None:
+        if self._controls.paused == self._paused:
+            return
+        self._paused = self._controls.paused
+        if self._paused:
+            self._worker.pause()
+            self._send_alone()
+        else:
+            self._last_result = self._clock.now()
+            self._worker.resume()
+
+    def _lose(self, error: CameraError) -> None:
+        now = self._clock.now()
+        if self._lost_since is None:
+            self._lost_since = now
+            self._worker.begin_epoch()
+            self._tell(f"{error}")
+            self._send_alone()
+        elif now - self._lost_since > self._patience.lost:
+            raise error
+
+    def _show(self, result: Result) -> None:
+        self._last_result, self._lost_since = self._clock.now(), None
+        if result.shown is None:
+            self._failed += 1
+            self._say_once(f"a stage failed, the backdrop is shown instead: {result.error}")
+            self._send_alone()
+            return
+        self._trouble = None
+        self._shown += 1
+        self._outlets.send(result.shown)
+
+    def _say_once(self, words: str) -> None:
+        if words != self._trouble:
+            self._trouble = words
+            self._tell(words)
+
+    def _is_card_due(self) -> bool:
+        now = self._clock.now()
+        waiting = self._paused or self._lost_since is not None or now - self._last_result >= self._patience.hold
+        if self._lost_since is not None and now - self._lost_since > self._patience.lost:
+            raise CameraError("the camera did not come back; plug it in and start livecam again")
+        return waiting and now - self._last_card >= self._patience.beat
+
+    def _send_alone(self) -> None:
+        self._last_card = self._clock.now()
+        self._outlets.send(self._alone)

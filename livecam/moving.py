@@ -1,0 +1,123 @@
+"""A video or GIF behind the subject: it loops by the clock, at its own rate, whatever the camera's is."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from livecam.errors import ClipError
+from livecam.fit import Fit, fitted
+from livecam.frames import Frame, Matte, Size
+from livecam.timing import Clock
+
+# Further behind than this (a laptop that slept), the video goes on from where it was instead of catching up.
+_LATE_SECONDS = 0.5
+# So long may catching up take from the frame in hand: a slow machine sees slow motion, not a stutter.
+_PATIENCE_SECONDS = 0.02
+# A GIF may rest on its last image; a file that is cut off says it is longer than its pictures are.
+_LONGEST_REST_SECONDS = 3.0
+
+
+class Footage(Protocol):
+    """What is wanted of `livecam.clip.Clip`: iterating again starts again."""
+
+    fps: float
+    seconds: float  # of the frame just given
+    duration_seconds: float | None
+    has_audio: bool
+
+    def __enter__(self) -> Any:
+        """Open the file."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in order, once."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+class Moving:
+    """Holds three pictures at most: the one shown, the same fitted, and the next."""
+
+    def __init__(self, footage: Footage, *, fit: Fit, clock: Clock) -> None:
+        """Open `footage` and decode its first frame.
+
+        Raises:
+            ClipError: it can't be read.
+        """
+        self._footage = footage
+        self._fit = fit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._zero: float | None = None  # when second 0 of the first round is, by the clock
+        self._offset = 0.0  # of the current round's file time
+        self._fitted: Frame | None = None
+        footage.__enter__()
+        try:
+            self._frames = iter(footage)
+            self._shown: Frame = next(self._frames)
+        except BaseException as error:
+            footage.close()
+            if isinstance(error, StopIteration):
+                raise ClipError("the video holds no picture; choose another") from error
+            raise
+        self._shown_seconds = self._round_seconds = footage.seconds
+        self._next = self._following()
+
+    def behind(self, frame: Frame, matte: Matte) -> Frame:
+        """The video's frame for now, at the size of `frame`."""
+        return self.alone(Size.of(frame))
+
+    def alone(self, size: Size) -> Frame:
+        """The video's frame for now at `size`; its last good one once the file can't be read any more."""
+        with self._lock:
+            self._advance(self._clock.now())
+            if self._fitted is None or Size.of(self._fitted) != size:
+                self._fitted = fitted(self._shown, size, self._fit)
+                self._fitted.setflags(write=False)
+            return self._fitted
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._next = None
+            self._footage.close()
+
+    def _advance(self, now: float) -> None:
+        if self._zero is None:
+            self._zero = now - self._shown_seconds
+        began = time.perf_counter()
+        while self._next is not None and (late := now - self._zero - self._next_seconds) >= 0.0:
+            weary = time.perf_counter() - began > _PATIENCE_SECONDS
+            if late > _LATE_SECONDS or weary:
+                self._zero += late
+            self._shown, self._shown_seconds, self._fitted = self._next, self._next_seconds, None
+            self._next = self._following()
+
+    def _following(self) -> Frame | None:
+        """The next frame, the first again after the last; None when nothing more can be read."""
+        try:
+            found = next(self._frames, None)
+            if found is None:
+                found = self._again()
+        except ClipError:
+            return None
+        self._next_seconds = self._offset + self._footage.seconds
+        return found
+
+    def _again(self) -> Frame | None:
+        """The first frame of another round, due when the last one has had its time."""
+        if self._shown_seconds == self._round_seconds:
+            return None  # a single picture needs no rounds
+        self._round_seconds = self._shown_seconds + self._rest_seconds()
+        self._frames = iter(self._footage)
+        found = next(self._frames, None)
+        self._offset = self._round_seconds - self._footage.seconds
+        return found
+
+    def _rest_seconds(self) -> float:
+        """How long the last frame of a round stays: as the file says, though sound may outlast pictures."""
+        usual, whole = 1.0 / self._footage.fps, self._footage.duration_seconds
+        if whole is None or self._footage.has_audio:
+            return usual
+        return min(max(usual, whole - (self._shown_seconds - self._offset)), _LONGEST_REST_SECONDS)

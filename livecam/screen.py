@@ -1,0 +1,63 @@
+"""Whether a window can be shown on this desktop, known before OpenCV tries."""
+
+import re
+import socket
+from collections.abc import Mapping
+
+import cv2
+
+_LEAVE_OUT = "or leave out --preview"
+USE_WINDOWS = (
+    f"pip uninstall opencv-python-headless, pip install --force-reinstall opencv-python, {_LEAVE_OUT}"
+)
+
+_X11_PORT = 6000
+_PATIENCE_SECONDS = 1.0
+
+
+def find_trouble(environment: Mapping[str, str], platform: str) -> str | None:
+    """Why no window can be shown on this desktop, in one line with the remedy; None if it seems it can.
+
+    On Linux this must be known before: where Qt finds no screen it ends the whole program.
+    """
+    framework = cv2.currentUIFramework() if hasattr(cv2, "currentUIFramework") else "unknown"
+    if not framework:
+        return f"this OpenCV has no windows: {USE_WINDOWS}"
+    if not platform.startswith("linux"):
+        return None
+    display = environment.get("DISPLAY", "")
+    if display:
+        return (
+            None if _reaches(display) else f"the screen {display} does not answer: set DISPLAY, {_LEAVE_OUT}"
+        )
+    if environment.get("WAYLAND_DISPLAY") and not framework.startswith("QT"):
+        return None
+    if environment.get("WAYLAND_DISPLAY"):
+        return f"OpenCV's windows need X11: install and start xwayland, {_LEAVE_OUT}"
+    return f"no screen to show a preview on: run livecam in a desktop session, {_LEAVE_OUT}"
+
+
+def _reaches(display: str) -> bool:
+    """Whether an X server answers at ``:0``, ``unix:0.0`` or ``host:10.0``."""
+    found = re.fullmatch(r"(?P<host>.*):(?P<number>\d+)(\.\d+)?", display)
+    if not found:
+        return False
+    number = int(found["number"])
+    if found["host"] in ("", "unix"):
+        path = f"/tmp/.X11-unix/X{number}"
+        return any(_connects(socket.AF_UNIX, place) for place in (path, f"\0{path}"))
+    try:
+        socket.create_connection((found["host"], _X11_PORT + number), _PATIENCE_SECONDS).close()
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def _connects(family: int, place: str) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as door:
+        door.settimeout(_PATIENCE_SECONDS)
+        try:
+            door.connect(place)
+        except OSError:
+            return False
+    return True

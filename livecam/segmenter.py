@@ -1,0 +1,94 @@
+"""Frame to small matte: LiteRT behind one verb."""
+
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+from livecam.card import Card, checksum, read_card
+from livecam.errors import UsageError, WeightsError
+from livecam.frames import Frame, Matte
+from livecam.images import shrink
+
+
+def shipped_weights() -> Path:
+    """The folder of the weights that come with livecam: inside the wheel, or beside the package in a checkout."""
+    package = Path(str(resources.files("livecam")))
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def find_model(words: str) -> Path:
+    """The card of a model named by a shipped name, or by the path of its ``.tflite`` or ``.json`` file.
+
+    Raises:
+        UsageError: no such model.
+    """
+    if words.endswith((".tflite", ".json")):
+        return Path(words).expanduser().with_suffix(".json")
+    card = shipped_weights() / f"{words}.json"
+    if card.is_file():
+        return card
+    names = ", ".join(sorted(p.stem for p in shipped_weights().glob("*.json"))) or "none; reinstall livecam"
+    raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")
+
+
+class Segmenter:
+    """The compact network, run by LiteRT on the processor."""
+
+    def __init__(self, card: Card, weights: bytes, threads: int = 2) -> None:
+        """Make a segmenter of a card and the bytes of its ``.tflite`` file, run on `threads` threads.
+
+        Raises:
+            WeightsError: LiteRT can't run the file, or its tensors are not what the card says.
+        """
+        self.card = card
+        try:
+            self._interpreter = Interpreter(model_content=weights, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise WeightsError(f"{card.file} can't be run by LiteRT; copy or export the model again") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shape = (1, card.size.height, card.size.width)
+        place = card.outputs.get("matte", -1)
+        if len(inputs) != 1 or tuple(inputs[0]["shape"]) != (*shape, 3) or not 0 <= place < len(outputs):
+            raise WeightsError(f"{card.file} is not the model its card describes; copy or export both again")
+        if tuple(outputs[place]["shape"]) != (*shape, 1):
+            raise WeightsError(f"{card.file}: output {place} is no matte; copy or export both files again")
+        self._input, self._output = inputs[0]["index"], outputs[place]["index"]
+        self._picture = np.empty((*shape, 3), np.float32)
+
+    @classmethod
+    def load(cls, model: str = "person", threads: int = 2) -> "Segmenter":
+        """Load a shipped model by its name, or any by the path of its ``.tflite`` or ``.json`` file.
+
+        Raises:
+            UsageError: no such model.
+            WeightsError: file or card missing, damaged or of another kind.
+        """
+        path = find_model(model)
+        card = read_card(path)
+        file = path.parent / card.file
+        try:
+            weights = file.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"the weights {file} can't be read ({error.strerror}); put them beside {path}") from error
+        if checksum(file) != card.sha256:
+            raise WeightsError(f"{file} is damaged or not the file its card describes; copy or export both again")
+        return cls(card, weights, threads)
+
+    def segment(self, frame: Frame) -> Matte:
+        """The matte of a frame at the network's own size: float32 (card.size.height, card.size.width).
+
+        A new array each time: nothing of it changes with the next frame.
+        """
+        small = shrink(frame, self.card.size)
+        span = (self.card.high - self.card.low) / 255
+        np.multiply(small[None], np.float32(span), out=self._picture)
+        if self.card.low:
+            self._picture += np.float32(self.card.low)
+        self._interpreter.set_tensor(self._input, self._picture)
+        self._interpreter.invoke()
+        matte: Matte = self._interpreter.get_tensor(self._output)[0, :, :, 0]
+        return matte.copy()

@@ -1,0 +1,52 @@
+import cv2
+import numpy as np
+import pytest
+
+from livecam.edges import Edges, EdgeSettings, shift_edge
+
+
+def disc(height: int, width: int, radius: float) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    return (np.hypot(x - width / 2, y - height / 2) < radius).astype(np.float32)
+
+
+def picture_of(matte: np.ndarray) -> np.ndarray:
+    return np.where(matte[..., None] > 0.5, np.array([190, 160, 140]), np.array([60, 80, 90])).astype(np.uint8)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("shape", [(720, 1280), (361, 641), (144, 256), (90, 120), (1080, 1920)])
+def test_all_kept_stays_all_kept_and_nothing_stays_nothing(value: float, shape: tuple[int, int]) -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    matte = Edges().sharpen(np.full((144, 256), value, np.float32), frame)
+    assert matte.dtype == np.float32
+    assert matte.shape == shape
+    assert (matte == value).all()
+
+
+def test_the_edge_follows_the_pictures_better_than_resizing_does() -> None:
+    true = disc(720, 1280, 251)
+    rough = cv2.GaussianBlur(cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+    plain = cv2.resize(rough, (1280, 720))
+    assert np.abs(Edges().sharpen(rough, picture_of(true)) - true).mean() < 0.8 * np.abs(plain - true).mean()
+
+
+def test_a_negative_edge_keeps_less_and_a_positive_one_more() -> None:
+    true = disc(720, 1280, 250)
+    small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA)
+    kept = [Edges(EdgeSettings(shift=s)).sharpen(small, picture_of(true)).sum() for s in (-6.5, -3, 0, 3, 6.5)]
+    assert kept == sorted(kept)
+    assert kept[0] < 0.97 * kept[2] < 0.97 * 0.97 * kept[4]
+
+
+@pytest.mark.parametrize("pixels", [-5.0, -2.5, 2.5, 5.0])
+def test_the_edge_moves_by_the_pixels_asked(pixels: float) -> None:
+    moved = shift_edge(disc(400, 400, 100), pixels)
+    radius = np.sqrt(moved.sum() / np.pi)
+    assert radius == pytest.approx(100 + pixels, abs=0.7)
+
+
+def test_a_soft_matte_stays_soft() -> None:
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(144, axis=0)
+    matte = Edges().sharpen(ramp, np.full((720, 1280, 3), 128, np.uint8))
+    assert ((matte > 0.1) & (matte < 0.9)).mean() > 0.6
