@@ -28,7 +28,7 @@ def wrap_light(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> 
     open_sky = cv2.GaussianBlur(1.0 - cv2.resize(matte, tuple(small), interpolation=cv2.INTER_AREA), (0, 0), reach)
     light = glow * (open_sky * np.float32(strength / 255))[..., None]
     light = cv2.resize(light, tuple(size), interpolation=cv2.INTER_LINEAR)
-    return (frame + (255 - frame) * light).astype(np.uint8)
+    return np.rint(frame + (255 - frame) * light).astype(np.uint8)
 
 
 def cut_out(frame: Frame, matte: Matte) -> Cutout:
@@ -40,8 +40,9 @@ def cut_out(frame: Frame, matte: Matte) -> Cutout:
     share = matte[..., None]
     picture = frame.astype(np.float32)
     reach = 2 * max(3, frame.shape[0] // 40) + 1
-    inside = _mean_colour(picture, matte, reach)
-    outside = _mean_colour(picture, 1.0 - matte, reach)
+    # The fourth power: solid pixels tell a colour, mixed ones hardly do.
+    inside = _mean_colour(picture, matte**4, reach)
+    outside = _mean_colour(picture, (1.0 - matte) ** 4, reach)
     colours = inside + share * (picture - share * inside - (1.0 - share) * outside)
     alpha = np.rint(matte * 255).astype(np.uint8)
     solid = (alpha == 255)[..., None]

@@ -190,6 +190,7 @@ def test_irregular_times_are_kept(tmp_path, suffix):
         ("in.mkv", [("libopus", 0.0), ("flac", 0.3)], {}, ".mp4"),
         ("in.mkv", [("libopus", 0.0), ("flac", 0.3)], {}, ".webm"),
         ("in.ts", [("aac", 0.0)], {}, ".mp4"),
+        ("in.ts", [("libmp3lame", 0.0)], {}, ".mp4"),
         ("in.mov", [("pcm_s16le", 0.0), ("pcm_s16le", 0.0)], {}, ".mp4"),
         ("in.mov", [("pcm_s16le", 0.0), ("pcm_s16le", 0.0)], {}, ".mov"),
     ],

@@ -241,6 +241,21 @@ def test_a_long_pause_does_not_fill_the_disk_with_repeats(tmp_path):
     assert 100 <= len(play(tmp_path / "a.y4m")) <= 102
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
+def test_the_last_frame_is_shown_as_long_as_the_others(tmp_path, suffix):
+    record(tmp_path / f"a{suffix}", [photo()], fps=5.0)
+    with av.open(str(tmp_path / f"a{suffix}")) as film:
+        assert film.duration / av.time_base == pytest.approx(0.2, abs=0.002)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_a_slow_camera_still_gets_a_key_frame_every_second(tmp_path, suffix):
+    record(tmp_path / f"a{suffix}", [photo()] * 12, [index / 4 for index in range(12)])
+    with av.open(str(tmp_path / f"a{suffix}")) as film:
+        keys = [packet.pts * packet.time_base for packet in film.demux(video=0) if packet.is_keyframe]
+    assert [float(key) for key in keys] == pytest.approx([0.0, 1.0, 2.0])
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 def test_odd_sides_repeat_their_last_row_and_column(tmp_path, suffix):
     frame = np.zeros((95, 127, 3), np.uint8)
@@ -376,6 +391,16 @@ def test_a_disk_that_is_full_from_the_start_is_told_before_recording(small_disk)
     with pytest.raises(SinkError, match="another place"), Recorder(small_disk / "a.mp4", SIZE, 30):
         pass
     assert names(small_disk) == ["ballast"]
+
+
+def test_ctrl_c_stays_ctrl_c_on_a_full_disk(small_disk):
+    def frames():
+        yield from noise(10)
+        (small_disk / "ballast").write_bytes(bytes(500 * 1024))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(small_disk / "a.mp4", frames())
 
 
 def test_a_recording_of_which_nothing_fits_leaves_nothing(small_disk):

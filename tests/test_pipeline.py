@@ -1,0 +1,97 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import PERSON, SIZE, FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother, is_person, secret_frame, shows_secret
+
+from livecam.backdrop import Transparent
+from livecam.errors import FrameError, MatteError
+from livecam.frames import Size
+from livecam.pipeline import Pipeline
+from livecam.timing import ManualClock
+
+
+def make(backdrop: Any = None, smoother: Any = None, clock: Any = None) -> Pipeline:
+    return Pipeline(FakeSegmenter(), smoother or PlainSmoother(), PlainEdges(), backdrop or PaintedBackdrop(), clock=clock)
+
+
+def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_backdrop() -> None:
+    frame = secret_frame()
+    shown, person = make().replace(frame), is_person(frame) == 1
+    assert (shown[person] == PERSON).all()
+    assert (shown[~person] == PaintedBackdrop().colour).all()
+
+
+def test_the_matte_belongs_to_its_own_frame() -> None:
+    pipeline = make()
+    for number in range(5):
+        frame = secret_frame(number)
+        assert (pipeline.matte(frame) == is_person(frame)).all()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        None,
+        "frame",
+        np.zeros((64, 96), np.uint8),
+        np.zeros((64, 96, 4), np.uint8),
+        np.zeros((64, 96, 3), np.float32),
+        np.zeros((0, 96, 3), np.uint8),
+    ],
+)
+def test_what_is_no_frame_is_refused(frame: Any) -> None:
+    with pytest.raises(FrameError):
+        make().replace(frame)
+
+
+@pytest.mark.parametrize("stage", ["segmenter.segment", "smoother.smooth", "edges.sharpen"])
+@pytest.mark.parametrize("bad", [None, np.nan, 2.0, -0.5])
+def test_nonsense_from_a_stage_raises_instead_of_giving_a_frame(stage: str, bad: float | None) -> None:
+    pipeline = make()
+    name, verb = stage.split(".")
+    value = None if bad is None else np.full(SIZE[::-1], bad, np.float32)
+    setattr(getattr(pipeline, name), verb, lambda *_: value)
+    with pytest.raises((MatteError, AttributeError)):
+        pipeline.replace(secret_frame())
+
+
+def test_a_transparent_backdrop_gives_cutouts_without_the_room() -> None:
+    pipeline, frame = make(Transparent()), secret_frame()
+    cutout = pipeline.replace(frame)
+    assert pipeline.transparent
+    assert cutout.shape == (*frame.shape[:2], 4)
+    assert (cutout[..., 3] == 255 * is_person(frame)).all()
+    assert not shows_secret(cutout)
+    assert not cutout[cutout[..., 3] == 0].any()
+    assert not pipeline.alone(Size(40, 30)).any()
+    assert pipeline.alone(Size(40, 30)).shape == (30, 40, 4)
+
+
+def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
+    clock, smoother = ManualClock(), PlainSmoother()
+    pipeline = make(smoother=smoother, clock=clock)
+    for _ in range(5):
+        pipeline.matte(secret_frame())
+        clock.sleep(1 / 30)
+    assert smoother.resets == 0
+    clock.sleep(2)
+    pipeline.matte(secret_frame())
+    assert smoother.resets == 1
+    clock.sleep(1 / 30)
+    pipeline.matte(255 - secret_frame())
+    assert smoother.resets == 2
+    pipeline.reset()
+    assert smoother.resets == 3
+
+
+def test_a_switched_backdrop_is_shown_from_the_next_frame_on() -> None:
+    pipeline = make()
+    pipeline.switch(PaintedBackdrop((1, 2, 3)))
+    assert (pipeline.replace(secret_frame())[0, 0] == (1, 2, 3)).all()
+
+
+def test_alone_falls_back_to_a_card_when_the_backdrop_fails() -> None:
+    backdrop = PaintedBackdrop()
+    backdrop.alone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
+    assert make(backdrop).alone(Size(64, 48)).shape == (48, 64, 3)
