@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Cutout, Frame, Matte, Size
+from livecam.images import boxes
+
+_TILE = 32
 
 
 def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0.0) -> Frame:
@@ -16,7 +19,13 @@ def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0
     """
     if light_wrap:
         frame = wrap_light(frame, backdrop, matte, light_wrap)
-    return cast(Frame, cv2.blendLinear(frame, backdrop, matte, 1.0 - matte))
+    shown = backdrop.copy()
+    cv2.copyTo(frame, (matte == 1.0).view(np.uint8), shown)
+    # Most pixels are one or the other: only what is near an edge has to be mixed.
+    for box in boxes((matte > 0.0) & (matte < 1.0), _TILE):
+        share = matte[box]
+        shown[box] = cv2.blendLinear(frame[box], backdrop[box], share, 1.0 - share)
+    return shown
 
 
 def wrap_light(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> Frame:

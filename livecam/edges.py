@@ -7,7 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Frame, Matte, Size
-from livecam.images import grey, resize_matte, shrink
+from livecam.images import boxes, grey, resize_part, shrink
+
+_AROUND = np.ones((3, 3), np.uint8)
+_TILE = 8
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,10 @@ class Edges:
 
     def sharpen(self, calm: Matte, frame: Frame) -> Matte:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
-        size, guide = Size.of(frame), grey(frame)
+        guide = grey(frame)
         slope, level = self._fit(calm, guide)
-        full = np.multiply(guide, resize_matte(slope, size), dtype=np.float32)
-        full += resize_matte(level, size)
-        np.clip(full, 0.0, 1.0, out=full)
-        return shift_edge(full, self.settings.shift * size.height / 720) if self.settings.shift else full
+        full = _draw(slope, level, guide)
+        return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full
 
     def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
         """Around each pixel of the small matte, the line matte = slope × grey + level that fits best."""
@@ -53,6 +54,28 @@ class Edges:
         slope = cv2.blur(slope, window)
         stretch = np.float32(1 / (1 - 2 * s.margin))
         return slope * (stretch / np.float32(255)), (level - np.float32(s.margin)) * stretch
+
+
+def _draw(slope: Matte, level: Matte, guide: NDArray[np.uint8]) -> Matte:
+    """slope × grey + level at the guide's size, within [0, 1], worked out only where it can be anything but solid."""
+    size, small = Size.of(guide), Size.of(level)
+    black, white = np.clip(level, 0.0, 1.0), np.clip(level + np.float32(255) * slope, 0.0, 1.0)
+    # What lies between four cells is between the least and the most that any grey makes of them and those around.
+    least, most = cv2.erode(np.minimum(black, white), _AROUND), cv2.dilate(np.maximum(black, white), _AROUND)
+    full = np.asarray(cv2.resize(least, tuple(size), interpolation=cv2.INTER_NEAREST), np.float32)
+    is_larger = size.width >= small.width and size.height >= small.height
+    for cells in boxes(least != most if is_larger else np.ones_like(least, np.bool_), _TILE):
+        box = _enlarge(cells[0], small.height, size.height), _enlarge(cells[1], small.width, size.width)
+        part = resize_part(slope, size, box)
+        part *= guide[box]
+        part += resize_part(level, size, box)
+        np.clip(part, 0.0, 1.0, out=full[box])
+    return full
+
+
+def _enlarge(cells: slice, small: int, large: int) -> slice:
+    """The pixels that lie in these cells, where `small` cells become `large` pixels."""
+    return slice(-(-cells.start * large // small), -(-cells.stop * large // small))
 
 
 def shift_edge(matte: Matte, pixels: float) -> Matte:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -44,8 +42,8 @@ class Film:
         self._stream = self._add_stream(size, rate, self._packer.pixel_format, threads)
         if transparent:
             self._stream.metadata["alpha_mode"] = "1"
-        self._frame_ticks = max(1, round(1 / (rate * self.tick)))
-        self._last_tick: int | None = None
+        self._last: av.VideoFrame | None = None
+        self._last_tick = -1
         self._last_key: int | None = None
 
     def _add_stream(self, size: Size, rate: Fraction, pixel_format: str, threads: int) -> VideoStream:
@@ -72,29 +70,24 @@ class Film:
     def write(self, picture: NDArray[np.uint8], tick: int) -> None:
         """Add a frame or cutout shown from `tick` on; ticks rise strictly."""
         packed = self._packer.pack(pad_to_even(picture) if self._container.even else picture)
-        first = tick if not self._constant or self._last_tick is None else self._last_tick + 1
-        # A file without time stamps keeps time by repeating; after a long pause (laptop asleep) it goes on.
-        limit = round(_MOST_REPEATED_SECONDS / self.tick)
-        for each in range(max(first, tick - limit), tick + 1):
-            self._encode(packed, each)
-        self._last_tick = tick
+        if self._constant and self._last:
+            # A file without time stamps keeps time by repeating; after a long pause (laptop asleep) not.
+            limit = round(_MOST_REPEATED_SECONDS / self.tick)
+            for missing in range(max(self._last_tick + 1, tick - limit), tick):
+                self._encode(self._last, missing)
+        self._encode(packed, tick)
+        self._last, self._last_tick = packed, tick
 
     def _encode(self, packed: av.VideoFrame, tick: int) -> None:
         packed.pts, packed.time_base = tick, self.tick
         packed.pict_type = av.video.frame.PictureType.NONE
         if self._last_key is None or (tick - self._last_key) * self.tick >= _KEY_SECONDS:
             packed.pict_type, self._last_key = av.video.frame.PictureType.I, tick
-        self._mux_pictures(self._stream.encode(packed))
-
-    def _mux_pictures(self, packets: Sequence[Packet[VideoStream]]) -> None:
-        for packet in packets:
-            # The encoder leaves it empty, and the last frame would be shown for no time at all.
-            packet.duration = self._frame_ticks
-            self.output.mux(packet)
+        self.output.mux(self._stream.encode(packed))
 
     def finish(self) -> None:
         """Write what the encoder still holds, and the end of the file."""
-        self._mux_pictures(self._stream.encode(None))
+        self.output.mux(self._stream.encode(None))
         self.output.close()
 
     def abandon(self) -> None:

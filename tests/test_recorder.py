@@ -233,7 +233,7 @@ def test_y4m_keeps_time_by_repeating(tmp_path):
     record(tmp_path / "a.y4m", frames, [0.0, 0.2, 0.3], fps=10.0)
     pictures = play(tmp_path / "a.y4m")
     nearest = [min(range(3), key=lambda i: np.abs(rgb(p).astype(int) - frames[i]).mean()) for p in pictures]
-    assert nearest == [0, 1, 1, 2]
+    assert nearest == [0, 0, 1, 2]
 
 
 def test_a_long_pause_does_not_fill_the_disk_with_repeats(tmp_path):
@@ -328,7 +328,8 @@ def small_disk(tmp_path):
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    # Lazily, as a mount left behind by a failing test would break every later run.
+    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "a.y4m", "take"])
@@ -342,7 +343,8 @@ def test_a_full_disk_keeps_what_was_written_under_its_name(small_disk, name):
     assert names(small_disk) == [name]
     if name == "take":
         for file in (small_disk / name).iterdir():
-            Image.open(file).load()
+            with Image.open(file) as image:
+                image.load()
     else:
         kept = float(said[0].split("kept the first ")[1].split(" s")[0])
         assert play_what_plays(small_disk / name) == pytest.approx(kept, abs=0.11)

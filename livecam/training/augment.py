@@ -27,10 +27,10 @@ class Light:
 
     @classmethod
     def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
-        """Draw a light: mostly mild, now and then dark or coloured."""
+        """Draw a light: mostly mild, now and then dark or coloured; with a strength of 0 it changes nothing."""
         cast_of_colour = rng.normal(0, 0.06 * strength, 3)
         gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
-        brightness = float(np.exp(rng.normal(-0.05, 0.18 * strength)))
+        brightness = float(np.exp(rng.normal(-0.05 * strength, 0.18 * strength)))
         if rng.random() < 0.08 * strength:
             brightness *= rng.uniform(0.25, 0.6)
         gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
@@ -40,7 +40,7 @@ class Light:
         """Apply the light, by a table of 256 entries a channel."""
         ramp = (np.arange(256) / 255.0) ** self.gamma * 255
         table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
-        return cast(Frame, cv2.LUT(frame, table.astype(np.uint8)[None]))
+        return cast(Frame, cv2.LUT(frame, np.rint(table).astype(np.uint8)[None]))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Faults:
         """Draw faults: most scenes have few."""
         return cls(
             blur=float(rng.uniform(0.4, 1.8)) if rng.random() < 0.3 else 0.0,
-            motion=(int(rng.integers(3, 12)), float(rng.uniform(0, np.pi))) if rng.random() < 0.1 else (0, 0.0),
+            motion=_draw_motion(rng) if rng.random() < 0.1 else (0, 0.0),
             noise=float(rng.gamma(1.2, 4.0)) if rng.random() < 0.6 else 0.0,
             grain=float(rng.uniform(0.8, 2.0)),
             quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
@@ -84,6 +84,11 @@ class Faults:
         return frame
 
 
+def _draw_motion(rng: Rng) -> tuple[int, float]:
+    """Length in pixels and angle in radians of a smear."""
+    return int(rng.integers(3, 12)), float(rng.uniform(0, np.pi))
+
+
 def _smear(frame: Frame, length: int, angle: float) -> Frame:
     kernel = np.zeros((length, length), np.float32)
     middle, reach = (length - 1) / 2, (length - 1) / 2
@@ -94,61 +99,70 @@ def _smear(frame: Frame, length: int, angle: float) -> Frame:
 
 
 def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
-    noise = np.empty(frame.shape, np.int16)
+    noise: NDArray[np.int16] = np.empty(frame.shape, np.int16)
     # OpenCV draws normal numbers an order of magnitude faster than NumPy; its seed comes from ours.
     cv2.setRNGSeed(int(rng.integers(1 << 31)))
-    cv2.randn(noise, (0.0, 0.0, 0.0), (strength,) * 3)
+    cv2.randn(noise, np.zeros(3), np.full(3, strength))
     if grain > 1.4:
-        noise = cv2.GaussianBlur(noise, (3, 3), 0) * np.int16(2)
+        noise = cast("NDArray[np.int16]", cv2.GaussianBlur(noise, (3, 3), 0) * np.int16(2))
     return cast(Frame, cv2.add(frame, noise, dtype=cv2.CV_8U))
 
 
-def place(scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]) -> Transform:
+def place(
+    scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]
+) -> Transform:
     """The 2×3 transform that scales and turns around `pivot` (x, y) and brings it to `to`."""
     turn = np.deg2rad(degrees)
     linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(scale)
     return np.hstack([linear, (np.array(to) - linear @ np.array(pivot))[:, None]])
 
 
+def compose(second: Transform, first: Transform) -> Transform:
+    """One 2×3 transform that does `first`, then `second`."""
+    return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
+
+
 def nudge(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
     """A slightly later place of the same thing: shifted, turned and scaled by a few per cent of `amount`."""
-    middle = (size.width / 2, size.height / 2)
     zoom = 1 + float(rng.normal(0, 0.015 * amount))
-    to = (middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width,) + (
-        middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height,
-    )
-    step = place((zoom, zoom), float(rng.normal(0, 1.0 * amount)), middle, to)
-    return cast(Transform, (np.vstack([step, [0, 0, 1]]) @ np.vstack([transform, [0, 0, 1]]))[:2])
+    middle = (size.width / 2, size.height / 2)
+    across = middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width
+    down = middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height
+    return compose(place((zoom, zoom), float(rng.normal(0, amount)), middle, (across, down)), transform)
 
 
-def warp(picture: Frame, transform: Transform, size: Size, border: int = cv2.BORDER_REFLECT_101) -> Frame:
-    """Draw a picture or an 8-bit matte at its place, bilinear."""
-    return cast(Frame, cv2.warpAffine(picture, transform, tuple(size), flags=cv2.INTER_LINEAR, borderMode=border))
+def warp(picture: Frame, transform: Transform, size: Size) -> Frame:
+    """Draw a picture or an 8-bit matte at its place, bilinear; beyond its edges it goes on mirrored."""
+    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
+    return cast(Frame, cv2.warpAffine(picture, transform, tuple(size), flags=flags, borderMode=border))
 
 
 def warp_matte(matte: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
-    """Draw an 8-bit matte at its place; nothing is kept outside it."""
-    return cast(
-        NDArray[np.uint8], cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
-    )
+    """Draw an 8-bit matte at its place, bilinear; nothing is kept outside it."""
+    drawn = cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
+    return cast("NDArray[np.uint8]", drawn)
 
 
-def warp_trimap(trimap: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
-    """Draw a trimap at its place by the nearest pixel: labels are never mixed."""
-    return cast(
-        NDArray[np.uint8],
-        cv2.warpAffine(trimap, transform, tuple(size), flags=cv2.INTER_NEAREST, borderValue=BACKGROUND),
+def warp_trimap(
+    trimap: NDArray[np.uint8], transform: Transform, size: Size, border: int = cv2.BORDER_CONSTANT
+) -> NDArray[np.uint8]:
+    """Draw a trimap at its place by the nearest pixel: labels are never mixed; outside lies background."""
+    flags = cv2.INTER_NEAREST
+    drawn = cv2.warpAffine(
+        trimap, transform, tuple(size), flags=flags, borderMode=border, borderValue=BACKGROUND
     )
+    return cast("NDArray[np.uint8]", drawn)
 
 
 def match_light(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
     """Bring the subject's mean colour towards the room's by `strength` in [0, 1]."""
-    if not matte.any():
+    inside = (matte > 127).astype(np.uint8)
+    if not inside.any():
         return frame
-    subject = np.array(cv2.mean(frame, mask=(matte > 127).astype(np.uint8))[:3]) + 1
+    subject = np.array(cv2.mean(frame, mask=inside)[:3]) + 1
     scene = np.array(cv2.mean(room)[:3]) + 1
     gain = np.clip((scene / subject) ** strength, 0.5, 1.6)
-    table = np.clip(np.arange(256)[:, None] * gain[None], 0, 255).astype(np.uint8)
+    table = np.rint(np.clip(np.arange(256)[:, None] * gain[None], 0, 255)).astype(np.uint8)
     return cast(Frame, cv2.LUT(frame, table[None]))
 
 

@@ -13,12 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.errors import TrainingError
+from livecam.errors import PictureError, TrainingError
 from livecam.frames import Frame, Size
-from livecam.images import resize, swap_red_and_blue
+from livecam.images import grey, resize
+from livecam.paths import reason
+from livecam.pictures import read_picture as read_any_picture
 from livecam.trimaps import BACKGROUND, FOREGROUND, Trimap, read_trimap, resize_trimap
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_WHOLE = 1 << 20
+"""Longer than any picture: read it at its own size."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,27 @@ def read_samples(folder: Path, split: str) -> list[Sample]:
             f"{folder} is not in Pets layout: {listing} is missing (images/, annotations/trimaps/, "
             "annotations/trainval.txt and test.txt are needed)"
         )
-    names = [line.split()[0] for line in listing.read_text().splitlines() if line.strip() and line[0] != "#"]
+    names = [line.split()[0] for line in _lines(listing) if not line.startswith("#")]
     if not names:
-        raise TrainingError(f"{listing} lists no picture")
+        raise TrainingError(f"{listing} lists no picture; write one picture's name without suffix a line")
     return [_sample(folder, notes, name) for name in names]
+
+
+def _lines(listing: Path) -> list[str]:
+    try:
+        # Editors on Windows begin a file with a byte order mark.
+        text = listing.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{listing} can't be read ({reason(error)}); write it again as UTF-8 text") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _sample(folder: Path, notes: Path, name: str) -> Sample:
     picture = next((p for s in SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
     trimap, matte = notes / "trimaps" / f"{name}.png", notes / "mattes" / f"{name}.png"
+    missing = f"images/{name}.jpg" if picture is None else f"annotations/trimaps/{name}.png"
     if picture is None or not trimap.is_file():
-        raise TrainingError(f"{folder}: {name} is listed, but its picture or trimap is missing; mend the list")
+        raise TrainingError(f"{folder}: {name} is listed, but {missing} is missing; add it or mend the list")
     return Sample(name, picture, trimap, matte if matte.is_file() else None)
 
 
@@ -81,36 +95,71 @@ def read_picture(path: Path, longest: int) -> Frame:
     """Read a training picture, its longest side at most `longest` pixels.
 
     Raises:
-        TrainingError: it can't be decoded.
+        TrainingError: it can't be decoded, or it is cut off.
     """
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise TrainingError(f"{path} can't be read as a picture; remove it from the data")
-    frame = swap_red_and_blue(cast(Frame, picture))
-    return resize(frame, limit(Size.of(frame), longest))
+    return _at_most(_decode(path), longest)
+
+
+def _decode(path: Path) -> Frame:
+    try:
+        return read_any_picture(path, longest=_WHOLE).frame
+    except PictureError as error:
+        raise TrainingError(f"{error}, or leave it out of the data") from error
+
+
+def _at_most(picture: Frame, longest: int) -> Frame:
+    return resize(picture, limit(Size.of(picture), longest))
+
+
+def list_rooms(folder: Path) -> list[Path]:
+    """The pictures of a plain folder, by name.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    try:
+        paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise TrainingError(f"{folder} can't be opened ({reason(error)}); name a folder of pictures") from error
+    if not paths:
+        raise TrainingError(f"{folder} holds no picture ({', '.join(SUFFIXES)}); name another folder")
+    return paths
 
 
 def read_rooms(folder: Path, longest: int) -> list[Frame]:
     """Every picture of a plain folder.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: there is none, or one can't be decoded.
     """
-    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise TrainingError(f"{folder} holds no picture ({', '.join(SUFFIXES)})")
-    return [read_picture(path, longest) for path in paths]
+    return [read_picture(path, longest) for path in list_rooms(folder)]
 
 
 def read_subject(sample: Sample, longest: int) -> Subject:
     """Decode a sample once for all.
 
     Raises:
-        TrainingError: a file can't be decoded, or trimap and picture differ in shape.
+        TrainingError: a file can't be decoded, or trimap, matte and picture differ in size.
     """
-    frame = read_picture(sample.picture, longest)
-    trimap = resize_trimap(read_trimap(sample.trimap), Size.of(frame))
-    matte = _read_matte(sample, trimap)
+    picture, labels = _decode(sample.picture), read_trimap(sample.trimap)
+    _check_same_size(picture, sample.picture, labels, sample.trimap)
+    matte = grey(_decode(sample.matte)) if sample.matte else None
+    if sample.matte and matte is not None:
+        _check_same_size(picture, sample.picture, matte, sample.matte)
+    frame = _at_most(picture, longest)
+    trimap = resize_trimap(labels, Size.of(frame))
+    soft = guess_matte(trimap) if matte is None else _at_most(matte, longest)
+    return _subject(sample, frame, trimap, soft)
+
+
+def _check_same_size(picture: Frame, path: Path, labels: NDArray[np.uint8], labels_path: Path) -> None:
+    if Size.of(labels) != Size.of(picture):
+        raise TrainingError(
+            f"{labels_path} is {Size.of(labels)}, but {path} is {Size.of(picture)} (upright); make them the same size"
+        )
+
+
+def _subject(sample: Sample, frame: Frame, trimap: Trimap, matte: NDArray[np.uint8]) -> Subject:
     body = trimap == FOREGROUND
     cut = max(float(body[:, 0].mean()), float(body[:, -1].mean())) if body.any() else 1.0
     return Subject(
@@ -125,18 +174,12 @@ def read_subject(sample: Sample, longest: int) -> Subject:
     )
 
 
-def _read_matte(sample: Sample, trimap: Trimap) -> NDArray[np.uint8]:
-    size = Size.of(trimap)
-    if sample.matte:
-        matte = cv2.imread(str(sample.matte), cv2.IMREAD_GRAYSCALE)
-        if matte is None:
-            raise TrainingError(f"{sample.matte} can't be read as a matte; remove it")
-        return resize(cast(Frame, matte), size)
-    return guess_matte(trimap)
-
-
 def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
-    """A matte for pasting, never for scoring: a soft step inside the contour, nearer to the foreground."""
+    """A matte for pasting: a soft step inside the contour, nearer to the foreground.
+
+    What it says of a contour in a real picture is neither taught nor scored (that is not known); only boundary F, which
+    forgives a few pixels, takes its outline.
+    """
     if not (trimap == FOREGROUND).any():
         return np.zeros(trimap.shape, np.uint8)
     to_foreground = cv2.distanceTransform((trimap != FOREGROUND).astype(np.uint8), cv2.DIST_L2, 3)

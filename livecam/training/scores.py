@@ -29,16 +29,18 @@ def iou(predicted: NDArray[np.bool_], true: NDArray[np.bool_], known: NDArray[np
 
 
 def boundary_f(predicted: NDArray[np.bool_], true: NDArray[np.bool_], tolerance: float = 0.0075) -> float:
-    """F-measure of the outlines within `tolerance` of the diagonal (Perazzi et al., DAVIS, CVPR 2016)."""
+    """F-measure of the outlines within `tolerance` of the diagonal (Perazzi et al., DAVIS, CVPR 2016).
+
+    1 when both have no outline, 0 when only one has none.
+    """
     reach = max(1, round(tolerance * float(np.hypot(*true.shape))))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     ring = np.ones((3, 3), np.uint8)
-    lines = [cv2.morphologyEx(m.astype(np.uint8), cv2.MORPH_GRADIENT, ring) for m in (predicted, true)]
-    if not all(line.any() for line in lines):
-        return float(not any(line.any() for line in lines))
-    near = [cv2.dilate(line, disc) for line in lines]
-    precision = float((lines[0] & near[1]).sum() / lines[0].sum())
-    recall = float((lines[1] & near[0]).sum() / lines[1].sum())
+    said, real = (cv2.morphologyEx(m.astype(np.uint8), cv2.MORPH_GRADIENT, ring) for m in (predicted, true))
+    if not (said.any() and real.any()):
+        return float(not (said.any() or real.any()))
+    precision = float((cv2.dilate(real, disc)[said > 0] > 0).mean())
+    recall = float((cv2.dilate(said, disc)[real > 0] > 0).mean())
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

@@ -1,0 +1,115 @@
+"""Scenes drawn from subjects and rooms, before they are shot.
+
+A scene is one of: a real picture cropped and stretched, one or two subjects pasted on a room, or a room or clothes
+alone.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from livecam.frames import Frame, Size
+from livecam.training.augment import Faults, Light, Rng, Transform, place
+from livecam.training.samples import Subject
+from livecam.trimaps import BACKGROUND
+
+
+@dataclass(frozen=True)
+class Mix:
+    """The shares of the kinds of scene; what is left is pasted."""
+
+    real: float = 0.35
+    empty: float = 0.07
+    double: float = 0.06
+
+
+@dataclass
+class Stock:
+    """All that scenes are made of, decoded."""
+
+    subjects: list[Subject]
+    rooms: list[Frame]
+    empties: list[Frame]
+    pasteable: list[Subject] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pasteable = [s for s in self.subjects if s.pasteable and (s.trimap != BACKGROUND).mean() > 0.08]
+
+
+class Actor(NamedTuple):
+    """A subject with its place, its light, and how far (0 to 1) its colours are brought to the room's."""
+
+    subject: Subject
+    at: Transform
+    light: Light
+    matched: float
+
+
+class Scene(NamedTuple):
+    """Everything drawn by chance but the noise: it can be shot again. Without a room it is its actor's own picture."""
+
+    room: Frame | None
+    room_at: Transform
+    actors: tuple[Actor, ...]
+    light: Light
+    faults: Faults
+    mirrored: bool
+
+
+def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
+    """Draw one scene for a canvas of `canvas` pixels; what the stock can't give becomes a real picture."""
+    kind = rng.random()
+    light, faults, mirrored = Light.draw(rng), Faults.draw(rng), bool(rng.random() < 0.5)
+    bare = stock.empties if stock.empties and (not stock.rooms or rng.random() < 0.5) else stock.rooms
+    if mix.real <= kind < mix.real + mix.empty and bare:
+        room, actors = bare[int(rng.integers(len(bare)))], ()
+    elif kind >= mix.real + mix.empty and stock.rooms and stock.pasteable:
+        room = stock.rooms[int(rng.integers(len(stock.rooms)))]
+        crowd = 2 if kind < mix.real + mix.empty + mix.double else 1
+        actors = tuple(_actor(stock, canvas, rng, crowd) for _ in range(crowd))
+    else:
+        subject = stock.subjects[int(rng.integers(len(stock.subjects)))]
+        actor = Actor(subject, _crop(Size.of(subject.frame), canvas, rng), Light.draw(rng, 0.0), 0.0)
+        return Scene(None, actor.at, (actor,), light, faults, mirrored)
+    return Scene(room, _crop(Size.of(room), canvas, rng), actors, light, faults, mirrored)
+
+
+def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
+    """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether."""
+    shape = canvas.width / canvas.height
+    stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.75)))
+    share = rng.uniform(0.6, 1.0) if rng.random() < 0.7 else 1.0
+    height = min(size.height, size.width / shape * stretch) * share
+    width = min(size.width, height * shape / stretch)
+    left = rng.uniform(0, size.width - width) if size.width > width else 0.0
+    # Faces stand in the upper part of a tall picture.
+    top = rng.beta(1.0, 2.0) * (size.height - height) if size.height > height else 0.0
+    scale = (canvas.width / width, canvas.height / height)
+    turn = float(rng.normal(0, 4)) if rng.random() < 0.3 else 0.0
+    return place(scale, turn, (left + width / 2, top + height / 2), (canvas.width / 2, canvas.height / 2))
+
+
+def _actor(stock: Stock, canvas: Size, rng: Rng, crowd: int) -> Actor:
+    subject = stock.pasteable[int(rng.integers(len(stock.pasteable)))]
+    body = np.argwhere(subject.trimap != BACKGROUND)
+    (top, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
+    tall = _tall(subject, (bottom - top) / max(1, right - left), rng)
+    scale = canvas.height * tall / max(1, bottom - top)
+    stretch = float(np.exp(rng.normal(0, 0.08))) * (1.33 if rng.random() < 0.2 else 1.0)
+    middle = canvas.width * (0.5 + float(rng.normal(0, 0.14 if crowd == 1 else 0.26)))
+    turn = float(rng.normal(0, 3))
+    # The subject's lowest row lies at the frame's bottom or below it: webcams cut people there.
+    below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.headless else max(0.0, tall - 1))
+    feet = canvas.height * (1 + below) + abs(np.sin(np.deg2rad(turn))) * (right - left) * scale / 2
+    at = place((scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet))
+    return Actor(subject, at, Light.draw(rng, 0.5), float(rng.beta(1.2, 2.5)))
+
+
+def _tall(subject: Subject, slender: float, rng: Rng) -> float:
+    """The subject's height in canvas heights; `slender` is its own height over its width."""
+    tall = float(rng.uniform(0.55, 1.15) if rng.random() < 0.85 else rng.uniform(0.3, 0.6))
+    if subject.headless:
+        return float(rng.uniform(1.25, 1.7))
+    # A whole body: mostly its upper half.
+    return tall * float(rng.uniform(1.0, 2.2)) if slender > 2 else tall
