@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from livecam.loop import run
     from livecam.pipeline import Pipeline
 
-_HOMES = {"Frame": "frames", "LivecamError": "errors", "Matte": "frames", "Pipeline": "pipeline", "Size": "frames", "run": "loop"}
+_HOMES = {
+    "Frame": "frames",
+    "LivecamError": "errors",
+    "Matte": "frames",
+    "Pipeline": "pipeline",
+    "Size": "frames",
+    "run": "loop",
+}
 
 
 def __getattr__(name: str) -> Any:

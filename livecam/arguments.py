@@ -1,8 +1,9 @@
-"""The words of the command line. Defaults are left out here, so that the configuration file can stand between."""
+"""The words of the command line. Defaults are left out, so that the configuration file can stand between."""
 
 import argparse
+import difflib
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from livecam.errors import UsageError
 from livecam.fit import Fit
@@ -40,6 +41,19 @@ class Parser(argparse.ArgumentParser):
         """
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse all words.
+
+        Raises:
+            UsageError: a word that is no option, with the nearest one.
+        """
+        said, rest = self.parse_known_args(args, namespace)
+        if rest:
+            word = rest[0].partition("=")[0]
+            near = difflib.get_close_matches(word, self._option_string_actions, n=1)
+            self.error(f"there is no {word}" + (f", did you mean {near[0]}?" if near else ""))
+        return said
+
 
 def _size(words: str) -> Size:
     try:
@@ -73,15 +87,27 @@ def _add_look(parser: Parser) -> None:
         help="what stands behind you (default: blur); several: the keys n and b go through them",
     )  # fmt: skip
     look.add_argument("--fit", type=_fit, metavar="HOW", help="cover (default), contain or stretch")
-    look.add_argument("--edge", type=float, metavar="PIXELS", help="move your edge: -3 shows less of you, 3 more (pixels at 720p)")
-    look.add_argument("--light-wrap", type=float, metavar="0..1", help="let the background's light fall on your edges")
-    look.add_argument("--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)")
+    look.add_argument(
+        "--edge",
+        type=float,
+        metavar="PIXELS",
+        help="move your edge: -3 shows less of you, 3 more (pixels at 720p)",
+    )
+    look.add_argument(
+        "--light-wrap", type=float, metavar="0..1", help="let the background's light fall on your edges"
+    )
+    look.add_argument(
+        "--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)"
+    )
     look.add_argument("--model", metavar="NAME", help="person (default), or the path of a .tflite file")
     look.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
 
 
-def _add_common(parser: Parser) -> None:
+def _add_config(parser: Parser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="another configuration file")
+
+
+def _add_debug(parser: Parser) -> None:
     parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
 
 
@@ -94,20 +120,38 @@ def live_parser() -> Parser:
     parser = _parser("livecam", LIVE, more)
     parser.add_argument("--version", action="version", version=f"livecam {__version__}")
     source = parser.add_argument_group("where you come from")
-    source.add_argument("-c", "--camera", metavar="WHICH", help="number (0), device, part of a name, a video, a picture, or demo")
+    source.add_argument(
+        "-c",
+        "--camera",
+        metavar="WHICH",
+        help="number (0), device, part of a name, a video, a picture, or demo",
+    )
     source.add_argument("--size", type=_size, metavar="WxH", help="size to ask the camera for (1280x720)")
     source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
     _add_look(parser)
     sinks = parser.add_argument_group("where you go")
     sinks.add_argument("--device", metavar="NAME", help="virtual camera by path or label; it must work then")
-    sinks.add_argument("--virtual-camera", action=argparse.BooleanOptionalAction, help="show in the virtual camera (default: yes)")
-    sinks.add_argument("--record", type=Path, metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs")
+    sinks.add_argument(
+        "--virtual-camera",
+        action=argparse.BooleanOptionalAction,
+        help="show in the virtual camera (default: yes)",
+    )
+    sinks.add_argument(
+        "--record", type=Path, metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs"
+    )
     sinks.add_argument("--overwrite", action="store_true", help="replace an existing recording")
     sinks.add_argument("--preview", action=argparse.BooleanOptionalAction, help="a window; keys: n b m p h q")
-    sinks.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="mirror the preview (default: yes), never what others see")
+    sinks.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="mirror the preview (default: yes), never what others see",
+    )
     sinks.add_argument("--seconds", type=float, metavar="S", help="stop after so long")
-    parser.add_argument("--save-config", action="store_true", help="keep these choices for next time, and stop")
-    _add_common(parser)
+    parser.add_argument(
+        "--save-config", action="store_true", help="keep these choices for next time, and stop"
+    )
+    _add_config(parser)
+    _add_debug(parser)
     return parser
 
 
@@ -119,11 +163,14 @@ def clip_parser() -> Parser:
         "example: livecam clip talk.mov talk-beach.mp4 --background beach.jpg",
     )
     parser.add_argument("clip", type=Path, metavar="IN", help="any video")
-    parser.add_argument("out", type=Path, metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs")
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_look(parser)
-    _add_common(parser)
+    _add_config(parser)
+    _add_debug(parser)
     return parser
 
 
@@ -131,13 +178,22 @@ def train_parser() -> Parser:
     """`livecam train`."""
     parser = _parser(
         "livecam train",
-        "Trains a segmenter on folders in the layout of the Oxford-IIIT Pet set: images/, annotations/trimaps/ (1, 2, 3),\n"
-        "annotations/trainval.txt and test.txt, and, where known, soft mattes in annotations/mattes/.",
+        "Trains a segmenter on folders in the layout of the Oxford-IIIT Pet set: images/,\n"
+        "annotations/trimaps/ (1, 2, 3), annotations/trainval.txt and test.txt, and, where known,\n"
+        "soft mattes in annotations/mattes/.",
         "example: livecam train people pets --rooms rooms --empty clothes --out runs/first --epochs 60",
     )
     parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
-    parser.add_argument("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures without people, to paste subjects on")
-    parser.add_argument("--empty", type=Path, nargs="+", metavar="FOLDER", help="pictures with nothing to keep")
+    parser.add_argument(
+        "--rooms",
+        type=Path,
+        nargs="+",
+        metavar="FOLDER",
+        help="pictures without people, to paste subjects on",
+    )
+    parser.add_argument(
+        "--empty", type=Path, nargs="+", metavar="FOLDER", help="pictures with nothing to keep"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--network", metavar="NAME", help="which network (person)")
@@ -149,7 +205,7 @@ def train_parser() -> Parser:
     parser.add_argument("--learning-rate", type=float, metavar="R", help="at its highest (0.002)")
     parser.add_argument("--seed", type=int, metavar="N", help="of everything drawn by chance (1)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that draw scenes (2)")
-    _add_common(parser)
+    _add_debug(parser)
     return parser
 
 
@@ -157,12 +213,14 @@ def export_parser() -> Parser:
     """`livecam export`."""
     parser = _parser(
         "livecam export",
-        "Makes a trained network a model for livecam: FILE.tflite and its card FILE.json, after checking that LiteRT\n"
-        "says what Keras says.",
+        "Makes a trained network a model for livecam: FILE.tflite and its card FILE.json, after\n"
+        "checking that LiteRT says what Keras says.",
         "example: livecam export runs/first mine.tflite; livecam --model mine.tflite",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a .keras file")
     parser.add_argument("out", type=Path, metavar="OUT", help="a .tflite file")
-    parser.add_argument("--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits")
-    _add_common(parser)
+    parser.add_argument(
+        "--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits"
+    )
+    _add_debug(parser)
     return parser

@@ -1,6 +1,5 @@
-"""The card beside a weights file: what goes in, what comes out, where it comes from. Written by the export, never typed."""
+"""The card beside a weights file: what goes in, what comes out, its origin. Written by the export alone."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +15,10 @@ FORMAT = 1
 class Card:
     """What a weights file is.
 
-    The input is one RGB picture of `size`, values `low` to `high`, float32 (1, height, width, 3). `outputs` tells for
-    each output's name its place among the file's outputs; ``matte`` is (1, height, width, 1) in [0, 1], ``classes`` the
-    softmax over foreground, background, contour (1, height, width, 3). `about` is for people: data, scores, parity.
+    The input is one RGB picture of `size`, values `low` to `high`, float32 (1, height, width, 3). `outputs`
+    tells for each output's name its place among the file's outputs; ``matte`` is (1, height, width, 1) in
+    [0, 1], ``classes`` the softmax over foreground, background, contour (1, height, width, 3). `about` is for
+    people: data, scores, parity.
     """
 
     name: str
@@ -59,14 +59,16 @@ def read_card(path: Path) -> Card:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise WeightsError(
-            f"the weights' card {path} can't be read ({error.strerror}); a model is a .tflite file with its .json card "
-            "beside it, made by `livecam export`"
+            f"the weights' card {path} can't be read ({error.strerror}); a model is a .tflite file with "
+            "its .json card beside it, made by `livecam export`"
         ) from error
     except ValueError as error:
         raise WeightsError(f"the weights' card {path} is no JSON; copy or export the model again") from error
     try:
         if content["format"] != FORMAT or content["input"]["colours"] != "RGB":
-            raise WeightsError(f"{path} is a card of another format; export the model again with this livecam")
+            raise WeightsError(
+                f"{path} is a card of another format; export the model again with this livecam"
+            )
         low, high = content["input"]["range"]
         return Card(
             name=str(content["name"]),
@@ -81,9 +83,6 @@ def read_card(path: Path) -> Card:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, WeightsError):
             raise
-        raise WeightsError(f"{path} is not a livecam weights card ({error}); export the model again") from error
-
-
-def checksum(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+        raise WeightsError(
+            f"{path} is not a livecam weights card ({error}); export the model again"
+        ) from error

@@ -4,18 +4,24 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
+import difflib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livecam import arguments
 from livecam.errors import LivecamError, UsageError
 from livecam.settings import Settings, apply, config_path, read_config, write_config
+
+if TYPE_CHECKING:
+    from livecam.convert import Converted
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -23,29 +29,43 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 def main(words: Sequence[str] | None = None) -> int:
     """Run livecam with the words of a command line; give back the exit code."""
     words = list(sys.argv[1:] if words is None else words)
-    debug = "--debug" in words
-    commands = {"clip": clip, "train": train, "export": export}
-    command = commands.get(words[0], live) if words else live
     try:
-        with _terminating():
-            return command(words if command is live else words[1:])
+        return _run(words)
     except KeyboardInterrupt:
         _say("interrupted")
         return INTERRUPTED
-    except LivecamError as error:
-        if debug:
-            raise
-        _say(_line(error))
-        return USAGE if isinstance(error, UsageError) else FAILED
     except BrokenPipeError:
         # Who read our output has gone; nothing more can be said to them.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if debug:
-            raise
-        _say(f"something went wrong: {type(error).__name__}: {_line(error)} (see more with --debug)")
-        return FAILED
+        if "--debug" in words:
+            traceback.print_exception(error)
+        return _fail(error)
+
+
+def _run(words: list[str]) -> int:
+    commands = {"clip": clip, "train": train, "export": export}
+    name = words[0] if words and not words[0].startswith("-") else ""
+    if name and name not in commands:
+        near = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(commands)}"
+        raise UsageError(f"there is no command {name!r}; {hint} (see `livecam --help`)")
+    try:
+        code = commands[name](words[1:]) if name else live(words)
+    except SystemExit as asked:  # --help and --version
+        code = int(asked.code or 0)
+    # Here, where a reader that has gone is still an error of ours.
+    sys.stdout.flush()
+    return code
+
+
+def _fail(error: Exception) -> int:
+    if isinstance(error, LivecamError):
+        _say(_line(error))
+        return USAGE if isinstance(error, UsageError) else FAILED
+    _say(f"something went wrong: {type(error).__name__}: {_line(error)} (see more with --debug)")
+    return FAILED
 
 
 def _line(error: BaseException) -> str:
@@ -53,24 +73,20 @@ def _line(error: BaseException) -> str:
 
 
 def _say(words: str) -> None:
-    print(f"livecam: {words}", file=sys.stderr, flush=True)
+    # A call goes on when whoever read our messages has gone.
+    with suppress(OSError):
+        print(f"livecam: {words}", file=sys.stderr, flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @contextmanager
-def _terminating() -> Iterator[None]:
-    """SIGTERM ends livecam as Ctrl-C does, so that recordings are finished."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _handling(interrupt, signal.SIGTERM):
-        yield
-
-
-@contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM both end livecam in order, so that recordings are finished."""
     try:
-        before = {number: signal.signal(number, handler) for number in numbers}
+        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread: signals are somebody else's
         yield
         return
@@ -95,11 +111,27 @@ def _settle(parser: arguments.Parser, words: Sequence[str]) -> tuple[argparse.Na
     return said, apply(settings, values), path
 
 
+def _lasting(settings: Settings) -> Settings:
+    """With the files they name by their whole paths: the next run may begin in another folder."""
+    return replace(
+        settings,
+        camera=_absolute(settings.camera),
+        background=tuple(_absolute(word) for word in settings.background),
+        model=_absolute(settings.model),
+    )
+
+
+def _absolute(word: str) -> str:
+    # Only what can't be a name of ours: those have neither suffix nor separator.
+    path = Path(word).expanduser()
+    return str(path.absolute()) if (path.suffix or len(path.parts) > 1) and path.exists() else word
+
+
 def live(words: Sequence[str]) -> int:
     """`livecam`: webcam to virtual camera, recording, preview."""
     said, settings, path = _settle(arguments.live_parser(), words)
     if getattr(said, "save_config", False):
-        write_config(settings, path)
+        write_config(_lasting(settings), path)
         print(f"kept in {path}")
         return 0
     from livecam.live import go_live
@@ -110,44 +142,52 @@ def live(words: Sequence[str]) -> int:
 
     def stop(number: int, frame: FrameType | None) -> None:
         # The first asks the loop to end, the second ends whatever is running.
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted.append(number)
         controls.stop()
-        if not controls.running:
+        interrupted.append(number)
+        if len(interrupted) > 1 or not controls.running:
             raise KeyboardInterrupt
 
-    with _handling(stop, signal.SIGINT, signal.SIGTERM):
+    with _handling(stop):
         report = go_live(settings, controls, _say)
-    _say(
-        f"{report.shown} frames in {report.seconds:.1f} s ({report.shown / max(report.seconds, 1e-6):.1f} a second)"
-        + (f", {report.failed} hidden as a stage failed" if report.failed else "")
-    )
+    rate = report.shown / max(report.seconds, 1e-6)
+    hidden = f", {report.failed} hidden as a stage failed" if report.failed else ""
+    _say(f"{report.shown} frames in {report.seconds:.1f} s ({rate:.1f} a second){hidden}")
     return INTERRUPTED if interrupted else 0
 
 
 def clip(words: Sequence[str]) -> int:
     """`livecam clip`: a video file to another."""
     said, settings, _ = _settle(arguments.clip_parser(), words)
+    from tqdm import tqdm
+
     from livecam.convert import Progress, convert
     from livecam.live import load_pipeline
     from livecam.timing import ManualClock
 
-    from tqdm import tqdm
-
     clock = ManualClock()
-    pipeline = load_pipeline(settings, clock)
-    with tqdm(unit="frame", disable=getattr(said, "quiet", False), desc=said.out.name, dynamic_ncols=True) as bar:
+    # None: no bar where nobody watches.
+    quiet = getattr(said, "quiet", None)
+    with (
+        _handling(_interrupt),
+        closing(load_pipeline(settings, clock)) as pipeline,
+        tqdm(unit="frame", disable=quiet, desc=said.out.name, dynamic_ncols=True) as bar,
+    ):
 
         def show(progress: Progress) -> None:
             bar.total = max(progress.total, progress.frames) if progress.total else None
             bar.update(progress.frames - bar.n)
 
-        done = convert(said.clip, said.out, pipeline, overwrite=settings.overwrite, clock=clock, progress=show)
+        done = convert(
+            said.clip, said.out, pipeline, overwrite=settings.overwrite, clock=clock, progress=show
+        )
         bar.total = bar.n
+    return _tell_converted(said.out, done)
+
+
+def _tell_converted(out: Path, done: "Converted") -> int:
     sound = f", {done.audio_streams} audio stream(s)" if done.audio_streams else ""
     lost = f", {done.dropped_audio_streams} audio stream(s) left out" if done.dropped_audio_streams else ""
-    print(f"{said.out}: {done.frames} frames, {done.seconds:.2f} s{sound}{lost}")
+    print(f"{out}: {done.frames} frames, {done.seconds:.2f} s{sound}{lost}")
     if done.failed_frames:
         _say(f"{done.failed_frames} frames show the background alone, as a stage failed: {done.first_error}")
         return FAILED
@@ -158,10 +198,13 @@ def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
     said = arguments.train_parser().parse_args(words)
     _need_keras()
-    from livecam.training.train import TrainSettings, train
+    from livecam.training.settings import TrainSettings
+    from livecam.training.train import train
 
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in vars(said).items() if k not in ("config", "debug")}
-    best = train(TrainSettings(**values))
+    values: dict[str, Any] = {name: value for name, value in vars(said).items() if name != "debug"}
+    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    with _handling(_interrupt):
+        best = train(TrainSettings(**values))
     print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
     return 0
 
@@ -172,7 +215,8 @@ def export(words: Sequence[str]) -> int:
     _need_keras()
     from livecam.training.export import export
 
-    card = export(said.run, said.out, notes=tuple(getattr(said, "note", ())))
+    with _handling(_interrupt):
+        card = export(said.run, said.out, notes=tuple(getattr(said, "note", ())))
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
@@ -183,4 +227,6 @@ def _need_keras() -> None:
         import keras  # noqa: F401
         import tensorflow  # noqa: F401
     except ImportError as error:
-        raise LivecamError(f"training needs more packages ({error.name}): pip install 'livecam[train]'") from error
+        raise LivecamError(
+            f"training needs more packages ({error.name}): pip install 'livecam[train]'"
+        ) from error

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Cutout, Frame, Matte, Size
-from livecam.images import boxes
+from livecam.images import resize_light, shrink, shrink_matte, soften_light
 
-_TILE = 32
+_STRIP = 96
 
 
 def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0.0) -> Frame:
@@ -19,12 +19,15 @@ def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0
     """
     if light_wrap:
         frame = wrap_light(frame, backdrop, matte, light_wrap)
-    shown = backdrop.copy()
-    cv2.copyTo(frame, (matte == 1.0).view(np.uint8), shown)
-    # Most pixels are one or the other: only what is near an edge has to be mixed.
-    for box in boxes((matte > 0.0) & (matte < 1.0), _TILE):
-        share = matte[box]
-        shown[box] = cv2.blendLinear(frame[box], backdrop[box], share, 1.0 - share)
+    shown = np.array(backdrop)
+    # Only where anything is kept: the rest is the backdrop already.
+    for top in range(0, frame.shape[0], _STRIP):
+        rows = slice(top, top + _STRIP)
+        kept = np.flatnonzero(matte[rows].max(axis=0))
+        if kept.size:
+            box = rows, slice(kept[0], kept[-1] + 1)
+            share = matte[box]
+            shown[box] = cv2.blendLinear(frame[box], backdrop[box], share, 1.0 - share)
     return shown
 
 
@@ -33,18 +36,17 @@ def wrap_light(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> 
     size = Size.of(frame)
     small = Size(max(1, size.width // 8), max(1, size.height // 8))
     reach = max(1.0, small.height / 45)
-    glow = cv2.GaussianBlur(cv2.resize(backdrop, tuple(small), interpolation=cv2.INTER_AREA), (0, 0), reach)
-    open_sky = cv2.GaussianBlur(1.0 - cv2.resize(matte, tuple(small), interpolation=cv2.INTER_AREA), (0, 0), reach)
-    light = glow * (open_sky * np.float32(strength / 255))[..., None]
-    light = cv2.resize(light, tuple(size), interpolation=cv2.INTER_LINEAR)
-    return np.rint(frame + (255 - frame) * light).astype(np.uint8)
+    glow = soften_light(shrink(backdrop, small).astype(np.float32), reach)
+    open_sky = soften_light(np.float32(1.0) - shrink_matte(matte, small), reach)
+    light = resize_light(glow * (open_sky * np.float32(strength / 255))[..., None], size)
+    return np.asarray(np.rint(frame + (255 - frame) * light), np.uint8)
 
 
 def cut_out(frame: Frame, matte: Matte) -> Cutout:
     """The subject alone, RGBA with straight alpha; where alpha is 0 nothing of the frame is left.
 
-    Soft pixels get the subject's colours instead of their mixture with the room (blur fusion, Forte, "Approximate Fast
-    Foreground Colour Estimation", ICIP 2021), so that no room shines through a soft edge.
+    Soft pixels get the subject's colours instead of their mixture with the room (blur fusion, Forte,
+    "Approximate Fast Foreground Colour Estimation", ICIP 2021), so that no room shines through a soft edge.
     """
     share = matte[..., None]
     picture = frame.astype(np.float32)
@@ -62,4 +64,5 @@ def cut_out(frame: Frame, matte: Matte) -> Cutout:
 
 def _mean_colour(picture: NDArray[np.float32], weight: Matte, reach: int) -> NDArray[np.float32]:
     total = cv2.blur(weight, (reach, reach))[..., None]
-    return cast(NDArray[np.float32], cv2.blur(picture * weight[..., None], (reach, reach)) / np.maximum(total, np.float32(1e-4)))
+    colour = cv2.blur(picture * weight[..., None], (reach, reach))
+    return cast("NDArray[np.float32]", colour / np.maximum(total, np.float32(1e-4)))

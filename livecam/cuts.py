@@ -18,7 +18,7 @@ class CutDetector:
         self._shape: tuple[int, ...] = ()
 
     def is_cut(self, frame: Frame) -> bool:
-        """Whether this frame shows another scene than the one before (mean change of the grid's grey > 28 of 255)."""
+        """Whether a frame shows another scene than the one before (mean change of the grid's grey > 28)."""
         height, width = frame.shape[:2]
         samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)].astype(np.float32).mean(axis=2)
         grid = cv2.blur(samples, (3, 3))

@@ -7,18 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Frame, Matte, Size
-from livecam.images import boxes, grey, resize_part, shrink
-
-_AROUND = np.ones((3, 3), np.uint8)
-_TILE = 8
+from livecam.images import grey, resize_matte, shrink
 
 
 @dataclass(frozen=True)
 class EdgeSettings:
     """How edges are drawn.
 
-    `shift` moves the edge in pixels of a frame 720 high: negative shrinks what is kept (privacy), positive grows it.
-    `radius` (in pixels of the small matte) and `smoothness` (variance of grey in [0, 1]) are the guided filter's.
+    `shift` moves the edge in pixels of a frame 720 high: negative shrinks what is kept (privacy), positive
+    grows it. `radius` (in pixels of the small matte) and `smoothness` (variance of grey in [0, 1]) are the
+    guided filter's.
     `margin` is cut off both ends of the matte, so that the inside is exactly 1 and the outside exactly 0.
     """
 
@@ -38,7 +36,11 @@ class Edges:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
         guide = grey(frame)
         slope, level = self._fit(calm, guide)
-        full = _draw(slope, level, guide)
+        # In place, as at this size a new array costs more than the sum in it.
+        full = resize_matte(slope, Size.of(frame))
+        full *= guide
+        full += resize_matte(level, Size.of(frame))
+        np.clip(full, 0.0, 1.0, out=full)
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full
 
     def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
@@ -56,28 +58,6 @@ class Edges:
         return slope * (stretch / np.float32(255)), (level - np.float32(s.margin)) * stretch
 
 
-def _draw(slope: Matte, level: Matte, guide: NDArray[np.uint8]) -> Matte:
-    """slope × grey + level at the guide's size, within [0, 1], worked out only where it can be anything but solid."""
-    size, small = Size.of(guide), Size.of(level)
-    black, white = np.clip(level, 0.0, 1.0), np.clip(level + np.float32(255) * slope, 0.0, 1.0)
-    # What lies between four cells is between the least and the most that any grey makes of them and those around.
-    least, most = cv2.erode(np.minimum(black, white), _AROUND), cv2.dilate(np.maximum(black, white), _AROUND)
-    full = np.asarray(cv2.resize(least, tuple(size), interpolation=cv2.INTER_NEAREST), np.float32)
-    is_larger = size.width >= small.width and size.height >= small.height
-    for cells in boxes(least != most if is_larger else np.ones_like(least, np.bool_), _TILE):
-        box = _enlarge(cells[0], small.height, size.height), _enlarge(cells[1], small.width, size.width)
-        part = resize_part(slope, size, box)
-        part *= guide[box]
-        part += resize_part(level, size, box)
-        np.clip(part, 0.0, 1.0, out=full[box])
-    return full
-
-
-def _enlarge(cells: slice, small: int, large: int) -> slice:
-    """The pixels that lie in these cells, where `small` cells become `large` pixels."""
-    return slice(-(-cells.start * large // small), -(-cells.stop * large // small))
-
-
 def shift_edge(matte: Matte, pixels: float) -> Matte:
     """Grow (positive) or shrink (negative) a matte by `pixels`, fractions included."""
     reach = abs(pixels)
@@ -91,4 +71,6 @@ def shift_edge(matte: Matte, pixels: float) -> Matte:
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+    return np.asarray(
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8
+    )

@@ -31,9 +31,9 @@ class Size(NamedTuple):
         Raises:
             UsageError: the text is not WIDTHxHEIGHT with both between 16 and 16384.
         """
-        match = re.fullmatch(r"\s*(\d{1,5})\s*[x×*]\s*(\d{1,5})\s*", text)
+        match = re.fullmatch(r"\s*(\d{1,5})\s*[xX×*]\s*(\d{1,5})\s*", text)
         if not match or not all(16 <= int(side) <= 16384 for side in match.groups()):
-            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT, for example 1280x720")
+            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT, both 16 to 16384, for example 1280x720")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

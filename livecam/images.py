@@ -1,4 +1,4 @@
-"""OpenCV behind our types: the one place where its loose stubs are met. Everything here is RGB and gives new arrays."""
+"""OpenCV behind our types: the one place where its loose stubs are met. All is RGB and gives new arrays."""
 
 from typing import Any, cast
 
@@ -8,14 +8,11 @@ from numpy.typing import NDArray
 
 from livecam.frames import Frame, Matte, Size
 
-Box = tuple[slice, slice]
-"""Rows and columns of a part of a picture, with start and stop."""
-
 
 def shrink(frame: Frame, size: Size) -> Frame:
     """Resize by averaging areas; right for making pictures smaller."""
     height, width = frame.shape[:2]
-    # OpenCV halves several times faster than it shrinks by anything else, and averages of averages are the same.
+    # OpenCV halves several times faster than it shrinks otherwise; averages of averages are the same.
     while not (height % 2 or width % 2) and width >= 2 * size.width and height >= 2 * size.height:
         height, width = height // 2, width // 2
         frame = cast(Frame, cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
@@ -25,9 +22,10 @@ def shrink(frame: Frame, size: Size) -> Frame:
 def resize(frame: Frame, size: Size) -> Frame:
     """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
     if Size.of(frame) == size:
-        return frame.copy()
+        return np.array(frame)
     smaller = size.width < frame.shape[1] or size.height < frame.shape[0]
-    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR))
+    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=way))
 
 
 def resize_matte(matte: Matte, size: Size) -> Matte:
@@ -46,7 +44,7 @@ def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def decode_deep(content: NDArray[np.uint8]) -> NDArray[Any] | None:
-    """A picture file as grey, RGB or RGBA of its own type (uint8, uint16, float32); None where it can't be read."""
+    """A picture file as grey, RGB or RGBA of its own type (uint8, uint16, float32); None if broken."""
     try:
         picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -85,7 +83,9 @@ def resize_light(light: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
 
 def soften_light(light: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Gaussian blur of float32 of any channels, `sigma` in pixels, edges repeated."""
-    return cast("NDArray[np.float32]", cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+    return cast(
+        "NDArray[np.float32]", cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    )
 
 
 def letterbox(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
@@ -104,36 +104,3 @@ def letterbox(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
 def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """One channel as three equal ones: float32 (height, width) to (height, width, 3)."""
     return cast("NDArray[np.float32]", cv2.merge([values, values, values]))
-
-
-def resize_part(matte: Matte, size: Size, box: Box) -> Matte:
-    """What `resize_matte` gives in a box of the result, without the rest; for making mattes larger."""
-    rows, columns = box
-    height, width = matte.shape
-    across, down = width / size.width, height / size.height
-    move = np.array(
-        [
-            [across, 0.0, (columns.start + 0.5) * across - 0.5],
-            [0.0, down, (rows.start + 0.5) * down - 0.5],
-        ]
-    )
-    part = (columns.stop - columns.start, rows.stop - rows.start)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cast(Matte, cv2.warpAffine(matte, move, part, flags=flags, borderMode=cv2.BORDER_REPLICATE))
-
-
-def boxes(marked: NDArray[np.bool_], tile: int) -> list[Box]:
-    """Boxes that cover all that is marked: tiles of `tile` rows and columns, neighbours in a row as one."""
-    height, width = marked.shape
-    # Row by row, as NumPy's reduceat is twenty times slower along columns.
-    rows = np.stack([marked[top : top + tile].view(np.uint8).max(axis=0) for top in range(0, height, tile)])
-    tiles = np.maximum.reduceat(rows, np.arange(0, width, tile), axis=1).astype(np.int8)
-    change = np.diff(np.pad(tiles, ((0, 0), (1, 1))), axis=1)
-    starts, stops = np.argwhere(change == 1).tolist(), np.argwhere(change == -1).tolist()
-    return [
-        (
-            slice(row * tile, min((row + 1) * tile, height)),
-            slice(left * tile, min(right * tile, width)),
-        )
-        for (row, left), (_, right) in zip(starts, stops, strict=True)
-    ]

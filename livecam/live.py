@@ -45,14 +45,17 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
     """
     clock = SystemClock()
     if settings.record is None and not settings.preview and not settings.virtual_camera:
-        raise UsageError("nothing shows you: leave out --no-virtual-camera, or add --record FILE or --preview")
+        raise UsageError(
+            "nothing shows you: leave out --no-virtual-camera, or add --record FILE or --preview"
+        )
     pipeline = load_pipeline(settings, clock)
     with ExitStack() as stack:
         source = open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
+        stack.callback(pipeline.close)
         source.__enter__()
-        # From here on the loop closes it; should we not get there, we do.
+        # The loop closes it; should we not get there, we do.
         ours = stack.enter_context(ExitStack())
-        ours.push(source.__exit__)
+        ours.callback(source.__exit__, None, None, None)
         shelf = Shelf(settings, pipeline.backdrop, clock)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
         tell(_describe(settings, source, sinks))
@@ -60,7 +63,14 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         lasting = any(isinstance(sink, VirtualCamera | Preview) for sink in sinks)
         patience = Patience(lost=float("inf")) if lasting else Patience()
         return run(
-            source, pipeline, sinks, controls=controls, clock=clock, patience=patience, seconds=settings.seconds, tell=tell
+            source,
+            pipeline,
+            sinks,
+            controls=controls,
+            clock=clock,
+            patience=patience,
+            seconds=settings.seconds,
+            tell=tell,
         )
 
 
@@ -73,14 +83,27 @@ def _describe(settings: Settings, source: Source, sinks: list[Sink]) -> str:
 
 
 def _open_sinks(
-    settings: Settings, source: Source, pipeline: Pipeline, shelf: "Shelf", controls: Controls, stack: ExitStack, tell: Tell
+    settings: Settings,
+    source: Source,
+    pipeline: Pipeline,
+    shelf: "Shelf",
+    controls: Controls,
+    stack: ExitStack,
+    tell: Tell,
 ) -> list[Sink]:
     sinks: list[Sink] = []
-    if pipeline.transparent and (settings.preview or settings.record is None or settings.device):
-        raise UsageError("a transparent background can only be recorded: --record FILE.webm, .mov or a folder")
+    named = settings.device is not None and settings.virtual_camera
+    if pipeline.transparent and (settings.preview or settings.record is None or named):
+        raise UsageError(
+            "a transparent background can only be recorded: --record FILE.webm, .mov or a folder"
+        )
     if settings.record is not None:
         recorder = Recorder(
-            settings.record, source.size, source.fps, overwrite=settings.overwrite, transparent=pipeline.transparent
+            settings.record,
+            source.size,
+            source.fps,
+            overwrite=settings.overwrite,
+            transparent=pipeline.transparent,
         )
         sinks.append(stack.enter_context(recorder))
     if settings.preview:
@@ -100,7 +123,7 @@ def _open_sinks(
 
 @dataclass
 class Shelf:
-    """The backgrounds to go through with keys: the asked ones; if that is one only, the drawn ones and blur too."""
+    """The backgrounds to go through with keys: the asked ones; if one only, the drawn ones and blur too."""
 
     settings: Settings
     first: Backdrop

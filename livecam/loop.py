@@ -1,7 +1,7 @@
 """The loop that owns time, devices and stopping, and what sinks get when there is no matte.
 
-The contract: no pixel of the source reaches a sink except through a matte computed from the same frame. The loop itself
-never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
+The contract: no pixel of the source reaches a sink except through a matte computed from the same frame. The
+loop itself never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -29,18 +29,19 @@ class Sink(Protocol):
 class Patience:
     """How long the loop waits, in seconds.
 
-    After `hold` without a result the backdrop alone is shown, and again every `beat`; a lost camera is waited for, for
-    `lost`.
+    After `hold` without a result the backdrop alone is shown, and again every `beat`. A lost camera is waited
+    for, for `lost`. At the end each thread may take `leave` to let go of what it holds.
     """
 
     hold: float = 1.0
     beat: float = 0.1
     lost: float = 5.0
+    leave: float = 0.5
 
 
 @dataclass(frozen=True)
 class Report:
-    """How a run went: frames shown, frames that a stage failed on, frames dropped as newer ones had come, seconds."""
+    """How a run went: frames shown, frames a stage failed on, frames dropped for newer ones, seconds."""
 
     shown: int
     failed: int
@@ -97,7 +98,9 @@ def run(
         CameraError: the camera stayed lost.
         SinkError: no sink is left, or, at the end, one had failed.
     """
-    loop = _Loop(source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell)
+    loop = _Loop(
+        source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell
+    )
     return loop.run(seconds)
 
 
@@ -154,26 +157,31 @@ class _Loop:
         self._alone = pipeline.alone(self._size)
         self._last_result = self._last_card = clock.now()
 
-    def run(self, seconds: float | None) -> Report:
+    def run(self, limit: float | None) -> Report:
         start = self._clock.now()
         self._controls.running = True
         try:
-            self._send_alone()
+            # First of all, as from here on it closes the source.
             self._reader.start()
+            self._send_alone()
             self._worker.start()
-            while not self._controls.stopping and (seconds is None or self._clock.now() - start < seconds):
+            while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
                 self._step()
         except Closed:
             pass
         finally:
+            seconds = self._clock.now() - start
             self._worker.stop()
             self._reader.stop()
             # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
             with suppress(Exception):
                 self._send_alone()
+            self._worker.ended.wait(self._patience.leave)
+            self._reader.ended.wait(self._patience.leave)
         if self._outlets.errors:
             raise _as_sink_error(self._outlets.errors[0])
-        return Report(self._shown, self._failed, self._reader.latest.dropped, self._clock.now() - start)
+        dropped = self._reader.latest.dropped + self._worker.results.dropped
+        return Report(self._shown, self._failed, dropped, seconds)
 
     def _step(self) -> None:
         self._follow_switch()
@@ -185,8 +193,10 @@ class _Loop:
             result = None
         if result is not None and result.epoch == self._worker.epoch and not self._paused:
             self._show(result)
-        elif self._is_card_due():
-            self._send_alone()
+        else:
+            self._give_up_if_lost()
+            if self._is_card_due():
+                self._send_alone()
 
     def _follow_switch(self) -> None:
         backdrop, self._controls.backdrop = self._controls.backdrop, None
@@ -206,14 +216,16 @@ class _Loop:
             self._worker.resume()
 
     def _lose(self, error: CameraError) -> None:
-        now = self._clock.now()
         if self._lost_since is None:
-            self._lost_since = now
+            self._lost_since = self._clock.now()
             self._worker.begin_epoch()
             self._tell(f"{error}")
             self._send_alone()
-        elif now - self._lost_since > self._patience.lost:
-            raise error
+        self._give_up_if_lost(error)
+
+    def _give_up_if_lost(self, error: CameraError | None = None) -> None:
+        if self._lost_since is not None and self._clock.now() - self._lost_since > self._patience.lost:
+            raise error or CameraError("the camera did not come back; plug it in and start livecam again")
 
     def _show(self, result: Result) -> None:
         self._last_result, self._lost_since = self._clock.now(), None
@@ -233,9 +245,9 @@ class _Loop:
 
     def _is_card_due(self) -> bool:
         now = self._clock.now()
-        waiting = self._paused or self._lost_since is not None or now - self._last_result >= self._patience.hold
-        if self._lost_since is not None and now - self._lost_since > self._patience.lost:
-            raise CameraError("the camera did not come back; plug it in and start livecam again")
+        waiting = (
+            self._paused or self._lost_since is not None or now - self._last_result >= self._patience.hold
+        )
         return waiting and now - self._last_card >= self._patience.beat
 
     def _send_alone(self) -> None:

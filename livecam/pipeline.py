@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ from livecam.backsoon import back_soon
 from livecam.composite import composite, cut_out
 from livecam.cuts import CutDetector
 from livecam.edges import Edges, EdgeSettings
-from livecam.errors import FrameError
+from livecam.errors import FrameError, UsageError
 from livecam.frames import Cutout, Frame, Matte, Size, check_frame, check_matte
 from livecam.segmenter import Segmenter
 from livecam.smoother import Smoother
@@ -40,7 +41,7 @@ class Sharpens(Protocol):
 
 
 class Pipeline:
-    """Frames in, frames with another background out. What raises here gives no frame at all: it fails closed."""
+    """Frames in, frames with another background out. What raises gives no frame at all: it fails closed."""
 
     def __init__(
         self,
@@ -52,12 +53,15 @@ class Pipeline:
         light_wrap: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
+        if not 0.0 <= light_wrap <= 1.0:
+            raise UsageError(f"light-wrap must lie between 0 and 1, not {light_wrap:g}")
         self.segmenter, self.smoother, self.edges, self.backdrop = segmenter, smoother, edges, backdrop
         self.light_wrap = light_wrap
         self.stopwatch = Stopwatch()
         self._clock: Clock = clock or SystemClock()
         self._cuts = CutDetector()
         self._last_seconds: float | None = None
+        self._retired: deque[Backdrop] = deque()
 
     @classmethod
     def load(
@@ -111,10 +115,11 @@ class Pipeline:
         self._forget_if_new_scene(frame)
         with self.stopwatch.lap("segment"):
             rough = self.segmenter.segment(frame)
-        check_matte(rough, rough.shape[:2])
+        small = np.shape(rough)
+        check_matte(rough, small)
         with self.stopwatch.lap("smooth"):
             calm = self.smoother.smooth(rough)
-        check_matte(calm, rough.shape[:2])
+        check_matte(calm, small)
         with self.stopwatch.lap("sharpen"):
             matte = self.edges.sharpen(calm, frame)
         return check_matte(matte, frame.shape[:2])
@@ -125,6 +130,7 @@ class Pipeline:
         Raises:
             FrameError, MatteError: the frame or what a stage gave is nonsense.
         """
+        self._close_retired()
         matte = self.matte(frame)
         backdrop = self.backdrop
         with self.stopwatch.lap("backdrop"):
@@ -139,8 +145,19 @@ class Pipeline:
         return stand_alone(self.backdrop, size)
 
     def switch(self, backdrop: Backdrop) -> None:
-        """Show another backdrop from the next frame on."""
+        """Show another backdrop from the next frame on; the one before is closed then."""
+        # Not here: another thread may be asking it for a picture just now.
+        self._retired.append(self.backdrop)
         self.backdrop = backdrop
+
+    def close(self) -> None:
+        """Let go of the backdrop; afterwards nothing more can be replaced. Quiet when called again."""
+        self._retired.append(self.backdrop)
+        self._close_retired()
+
+    def _close_retired(self) -> None:
+        while self._retired:
+            self._retired.popleft().close()
 
     def reset(self) -> None:
         """Forget all frames so far: another source, another clip."""

@@ -1,19 +1,23 @@
 """Frame to small matte: LiteRT behind one verb."""
 
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from ai_edge_litert.interpreter import Interpreter
 
-from livecam.card import Card, checksum, read_card
+from livecam.card import Card, read_card
 from livecam.errors import UsageError, WeightsError
 from livecam.frames import Frame, Matte
 from livecam.images import shrink
 
 
 def shipped_weights() -> Path:
-    """The folder of the weights that come with livecam: inside the wheel, or beside the package in a checkout."""
+    """The folder of the weights that come with livecam: in the wheel, or beside the package in a checkout."""
     package = Path(str(resources.files("livecam")))
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
@@ -45,10 +49,13 @@ class Segmenter:
         """
         self.card = card
         try:
-            self._interpreter = Interpreter(model_content=weights, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _hushed():
+                self._interpreter = Interpreter(model_content=weights, num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise WeightsError(f"{card.file} can't be run by LiteRT; copy or export the model again") from error
+            raise WeightsError(
+                f"{card.file} can't be run by LiteRT; copy or export the model again"
+            ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shape = (1, card.size.height, card.size.width)
         place = card.outputs.get("matte", -1)
@@ -73,9 +80,13 @@ class Segmenter:
         try:
             weights = file.read_bytes()
         except OSError as error:
-            raise WeightsError(f"the weights {file} can't be read ({error.strerror}); put them beside {path}") from error
-        if checksum(file) != card.sha256:
-            raise WeightsError(f"{file} is damaged or not the file its card describes; copy or export both again")
+            raise WeightsError(
+                f"the weights {file} can't be read ({error.strerror}); put them beside {path}"
+            ) from error
+        if hashlib.sha256(weights).hexdigest() != card.sha256:
+            raise WeightsError(
+                f"{file} is damaged or not the file its card describes; copy or export both again"
+            )
         return cls(card, weights, threads)
 
     def segment(self, frame: Frame) -> Matte:
@@ -90,5 +101,22 @@ class Segmenter:
             self._picture += np.float32(self.card.low)
         self._interpreter.set_tensor(self._input, self._picture)
         self._interpreter.invoke()
-        matte: Matte = self._interpreter.get_tensor(self._output)[0, :, :, 0]
-        return matte.copy()
+        return np.array(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32)
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """LiteRT greets on the process's stderr, whoever reads there, and has no switch for it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is nobody to hear it
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

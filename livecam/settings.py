@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,28 @@ else:
     import tomli as tomllib
 
 
+_USUAL_SIZE = Size(1280, 720)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "camera": (str, int),
+    "size": (str,),
+    "background": (str, list),
+    "fit": (str,),
+    "threads": (int,),
+    "model": (str,),
+    "device": (str,),
+    "virtual_camera": (bool,),
+    "preview": (bool,),
+    "mirror": (bool,),
+}
+_NAMES = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list"}
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What livecam runs with. Every field but the last three may stand in the configuration file under its name."""
+    """What livecam runs with. All but the last three may stand in the configuration file by their names."""
 
     camera: str = "0"
-    size: Size = Size(1280, 720)
+    size: Size = _USUAL_SIZE
     fps: float = 30.0
     background: tuple[str, ...] = ("blur",)
     fit: Fit = Fit.COVER
@@ -77,10 +94,14 @@ def read_config(path: Path, *, required: bool = False) -> Settings:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         if required:
-            raise UsageError(f"there is no configuration file {path}; write one with --save-config") from error
+            raise UsageError(
+                f"there is no configuration file {path}; write one with --save-config"
+            ) from error
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the configuration file {path} can't be read ({error}); mend or remove it") from error
+        raise UsageError(
+            f"the configuration file {path} can't be read ({error}); mend or remove it"
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is no TOML: {error}; mend or remove it") from error
     values = {key.replace("-", "_"): value for key, value in content.items()}
@@ -88,7 +109,11 @@ def read_config(path: Path, *, required: bool = False) -> Settings:
         if key not in KEPT:
             near = difflib.get_close_matches(key, KEPT, n=1, cutoff=0.0)[0]
             raise UsageError(f"{path}: there is no setting {key!r}; the nearest is {near!r}")
-    return apply(Settings(), {key: _parse(path, key, value) for key, value in values.items()})
+    parsed = {key: _parse(path, key, value) for key, value in values.items()}
+    try:
+        return apply(Settings(), parsed)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def apply(settings: Settings, values: dict[str, Any]) -> Settings:
@@ -97,32 +122,22 @@ def apply(settings: Settings, values: dict[str, Any]) -> Settings:
 
 
 def _parse(path: Path, key: str, value: Any) -> Any:
-    kinds: dict[str, tuple[type, ...]] = {
-        "camera": (str, int),
-        "size": (str,),
-        "background": (str, list),
-        "fit": (str,),
-        "threads": (int,),
-        "model": (str,),
-        "device": (str,),
-        "virtual_camera": (bool,),
-        "preview": (bool,),
-        "mirror": (bool,),
-    }
-    allowed = kinds.get(key, (int, float))
+    allowed = _KINDS.get(key, (int, float))
+    # To Python a truth value is a number as well.
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        names = " or ".join({str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list"}[k] for k in allowed)  # fmt: skip
+        names = " or ".join(dict.fromkeys(_NAMES[kind] for kind in allowed))
         raise UsageError(f"{path}: {key} must be {names}, not {value!r}")
-    if key == "background":
-        words = [value] if isinstance(value, str) else value
-        if not all(isinstance(word, str) for word in words):
-            raise UsageError(f"{path}: background must be text or a list of texts, not {value!r}")
-        return tuple(words)
-    if key == "size":
-        return Size.parse(value)
-    if key == "fit":
-        return parse_fit(value)
-    return str(value) if key == "camera" else value
+    try:
+        return _PARSERS[key](value) if key in _PARSERS else value
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(f"background must be text or a list of texts, not {value!r}")
+    return tuple(words)
 
 
 def parse_fit(words: str) -> Fit:
@@ -137,6 +152,14 @@ def parse_fit(words: str) -> Fit:
         raise UsageError(f"fit must be {', '.join(f.value for f in Fit)}, not {words!r}") from error
 
 
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "background": _parse_backgrounds,
+    "size": Size.parse,
+    "fit": parse_fit,
+    "camera": str,
+}
+
+
 def write_config(settings: Settings, path: Path) -> None:
     """Write what differs from the defaults.
 
@@ -144,7 +167,11 @@ def write_config(settings: Settings, path: Path) -> None:
         SinkError: the file can't be written.
     """
     usual = Settings()
-    content = {name: _plain(getattr(settings, name)) for name in KEPT if getattr(settings, name) != getattr(usual, name)}
+    content = {
+        name: _plain(getattr(settings, name))
+        for name in KEPT
+        if getattr(settings, name) != getattr(usual, name)
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(tomli_w.dumps(content), encoding="utf-8")

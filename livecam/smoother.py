@@ -12,9 +12,9 @@ from livecam.frames import Matte
 class Smoothing:
     """How calm and how quick.
 
-    A change of the matte smaller than `quiet` is taken for noise: only the share `settle` of it passes each frame. From
-    `moving` on it is movement and passes whole. Between them the share rises smoothly (the idea of the 1 € filter,
-    Casiez et al., CHI 2012, with the change itself as the speed).
+    A change of the matte smaller than `quiet` is taken for noise: only the share `settle` of it passes each
+    frame. From `moving` on it is movement and passes whole. Between them the share rises smoothly (the idea
+    of the 1 € filter, Casiez et al., CHI 2012, with the change itself as the speed).
     """
 
     settle: float = 0.3
@@ -33,13 +33,13 @@ class Smoother:
         """The calm matte, a new array of the same shape; the first after a reset is the rough one itself."""
         last = self._last
         if last is None or last.shape != rough.shape:
-            calm = rough.copy()
+            calm = np.array(rough)
         else:
             change = rough - last
             calm = last + self._share(np.abs(change)) * change
             np.clip(calm, 0.0, 1.0, out=calm)
         # A copy: what is handed out may be written to by whoever gets it.
-        self._last = calm.copy()
+        self._last = np.array(calm)
         return calm
 
     def _share(self, change: Matte) -> Matte:
@@ -47,8 +47,7 @@ class Smoother:
         speed = np.maximum(cv2.blur(change, (3, 3)), change * np.float32(0.5))
         s = self.smoothing
         rise = np.clip((speed - s.quiet) / (s.moving - s.quiet), 0.0, 1.0)
-        share: Matte = s.settle + (1.0 - s.settle) * rise * rise * (3.0 - 2.0 * rise)
-        return share.astype(np.float32, copy=False)
+        return np.asarray(s.settle + (1.0 - s.settle) * rise * rise * (3.0 - 2.0 * rise), np.float32)
 
     def reset(self) -> None:
         """Forget: the next matte stands for itself."""

@@ -1,4 +1,4 @@
-"""Pets-style trimaps: uint8, (height, width), 1 = foreground, 2 = background, 3 = contour, as Oxford-IIIT Pet has them.
+"""Pets-style trimaps: uint8, (height, width), 1 = foreground, 2 = background, 3 = contour (Oxford-IIIT Pet).
 
 Source: Parkhi et al., "Cats and Dogs", CVPR 2012. No Keras here: training and labelling both read this.
 """
@@ -29,7 +29,7 @@ def read_trimap(path: Path) -> Trimap:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             mode, trimap = image.mode, np.array(image)
-    except Exception as error:  # Pillow's decoders meet damage with anything: OSError, struct.error, SyntaxError
+    except Exception as error:  # Pillow's decoders meet damage with anything: struct.error, SyntaxError
         raise TrainingError(
             f"{path} can't be read as a trimap ({reason(error)}); write it again as an 8-bit PNG"
         ) from error
@@ -50,7 +50,7 @@ def resize_trimap(trimap: Trimap, size: Size) -> Trimap:
 
 
 def trimap_of(matte: Matte, band: int = 1) -> Trimap:
-    """The trimap of a matte: its soft part, and `band` pixels on both sides of its outline, are the contour."""
+    """The trimap of a matte: soft parts, and `band` pixels on both sides of the outline, are contour."""
     hard = (matte > 0.5).astype(np.uint8)
     square = np.ones((2 * band + 1, 2 * band + 1), np.uint8)
     outline = cv2.morphologyEx(hard, cv2.MORPH_GRADIENT, square)

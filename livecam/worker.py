@@ -11,7 +11,7 @@ from livecam.latest import Closed, Latest
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a frame: `shown`, made by the pipeline, or the `error` instead of it; `epoch` when it was taken."""
+    """What became of a frame taken in `epoch`: `shown`, made by the pipeline, or the `error` instead."""
 
     epoch: int
     shown: Frame | Cutout | None
@@ -36,6 +36,7 @@ class Worker:
 
     def __init__(self, frames: Takes, pipeline: Replaces) -> None:
         self.results: Latest[Result] = Latest()
+        self.ended = threading.Event()  # wait for it with a timeout only: a stage may hang
         self.epoch = 0
         self._seen = -1
         self._frames, self._pipeline = frames, pipeline
@@ -53,7 +54,7 @@ class Worker:
         self.results.close()
 
     def begin_epoch(self) -> None:
-        """From now on nothing is remembered of earlier frames, and what is on its way counts as of the past."""
+        """From now on nothing is remembered of earlier frames, and what is on its way is of the past."""
         self.epoch += 1
 
     def pause(self) -> None:
@@ -78,6 +79,8 @@ class Worker:
         except Exception as error:  # raised in the one who waits for results
             self.results.fail(error)
             self.results.close()
+        finally:
+            self.ended.set()
 
     def _take(self) -> Frame | None:
         try:

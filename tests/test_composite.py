@@ -13,14 +13,18 @@ def frames() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("light_wrap", [0.0, 0.7])
-def test_a_matte_of_ones_gives_the_frames_bytes(frames: tuple[np.ndarray, np.ndarray], light_wrap: float) -> None:
+def test_a_matte_of_ones_gives_the_frames_bytes(
+    frames: tuple[np.ndarray, np.ndarray], light_wrap: float
+) -> None:
     frame, backdrop = frames
     ones = np.ones(frame.shape[:2], np.float32)
     assert (composite(frame, backdrop, ones, light_wrap) == frame).all()
 
 
 @pytest.mark.parametrize("light_wrap", [0.0, 0.7])
-def test_a_matte_of_zeros_gives_the_backdrops_bytes(frames: tuple[np.ndarray, np.ndarray], light_wrap: float) -> None:
+def test_a_matte_of_zeros_gives_the_backdrops_bytes(
+    frames: tuple[np.ndarray, np.ndarray], light_wrap: float
+) -> None:
     frame, backdrop = frames
     zeros = np.zeros(frame.shape[:2], np.float32)
     assert (composite(frame, backdrop, zeros, light_wrap) == backdrop).all()
@@ -69,4 +73,7 @@ def test_a_soft_edge_of_a_cutout_has_the_subjects_colour_not_the_rooms() -> None
     frame = (matte[..., None] * red + (1 - matte[..., None]) * room).round().astype(np.uint8)
     cutout = cut_out(frame, matte)
     soft = (matte > 0.3) & (matte < 0.9)
-    assert np.abs(cutout[soft][:, :3].astype(int) - red).mean() < 0.35 * np.abs(frame[soft].astype(int) - red).mean()
+    assert (
+        np.abs(cutout[soft][:, :3].astype(int) - red).mean()
+        < 0.35 * np.abs(frame[soft].astype(int) - red).mean()
+    )

@@ -7,7 +7,9 @@ from livecam.cuts import CutDetector
 def test_a_moving_picture_with_noise_is_no_cut_and_another_one_is() -> None:
     cuts, rng, picture = CutDetector(), np.random.default_rng(0), astronaut()
     for shift in range(8):
-        noisy = np.clip(np.roll(picture, 4 * shift, axis=1) + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
+        noisy = np.clip(np.roll(picture, 4 * shift, axis=1) + rng.normal(0, 8, picture.shape), 0, 255).astype(
+            np.uint8
+        )
         assert not cuts.is_cut(noisy)
     assert cuts.is_cut(255 - picture)
     assert not cuts.is_cut(255 - picture)

@@ -11,7 +11,9 @@ def disc(height: int, width: int, radius: float) -> np.ndarray:
 
 
 def picture_of(matte: np.ndarray) -> np.ndarray:
-    return np.where(matte[..., None] > 0.5, np.array([190, 160, 140]), np.array([60, 80, 90])).astype(np.uint8)
+    return np.where(matte[..., None] > 0.5, np.array([190, 160, 140]), np.array([60, 80, 90])).astype(
+        np.uint8
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -34,7 +36,9 @@ def test_the_edge_follows_the_pictures_better_than_resizing_does() -> None:
 def test_a_negative_edge_keeps_less_and_a_positive_one_more() -> None:
     true = disc(720, 1280, 250)
     small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA)
-    kept = [Edges(EdgeSettings(shift=s)).sharpen(small, picture_of(true)).sum() for s in (-6.5, -3, 0, 3, 6.5)]
+    kept = [
+        Edges(EdgeSettings(shift=s)).sharpen(small, picture_of(true)).sum() for s in (-6.5, -3, 0, 3, 6.5)
+    ]
     assert kept == sorted(kept)
     assert kept[0] < 0.97 * kept[2] < 0.97 * 0.97 * kept[4]
 

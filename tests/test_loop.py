@@ -30,7 +30,12 @@ QUICK = Patience(hold=0.15, beat=0.02, lost=0.4)
 
 
 def make_pipeline(**stages: Any) -> Pipeline:
-    parts = {"segmenter": FakeSegmenter(), "smoother": PlainSmoother(), "edges": PlainEdges(), "backdrop": PaintedBackdrop()}
+    parts = {
+        "segmenter": FakeSegmenter(),
+        "smoother": PlainSmoother(),
+        "edges": PlainEdges(),
+        "backdrop": PaintedBackdrop(),
+    }
     parts |= stages
     return Pipeline(parts["segmenter"], parts["smoother"], parts["edges"], parts["backdrop"])
 
@@ -72,7 +77,9 @@ NONSENSE: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("fault", NONSENSE)
-@pytest.mark.parametrize(("stage", "verb"), [("segmenter", "segment"), ("smoother", "smooth"), ("edges", "sharpen")])
+@pytest.mark.parametrize(
+    ("stage", "verb"), [("segmenter", "segment"), ("smoother", "smooth"), ("edges", "sharpen")]
+)
 def test_nonsense_from_a_stage_shows_the_backdrop_alone(stage: str, verb: str, fault: str) -> None:
     pipeline, sink = make_pipeline(), Keeper()
     setattr(getattr(pipeline, stage), verb, NONSENSE[fault])
@@ -175,7 +182,13 @@ def test_after_a_pause_the_person_is_back() -> None:
 
 def test_a_lost_camera_is_covered_and_found_again() -> None:
     sink, told = Keeper(), list[str]()
-    run(FakeCamera(20, lost_at=8), make_pipeline(), [sink], patience=Patience(hold=5, beat=0.02, lost=5), tell=told.append)
+    run(
+        FakeCamera(20, lost_at=8),
+        make_pipeline(),
+        [sink],
+        patience=Patience(hold=5, beat=0.02, lost=5),
+        tell=told.append,
+    )
     assert told == ["camera lost: plug it in again"]
     covered = [i for i, frame in enumerate(sink.frames) if not shows_person(frame)]
     assert any(0 < i < len(sink.frames) - 1 for i in covered)

@@ -2,7 +2,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import PERSON, SIZE, FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother, is_person, secret_frame, shows_secret
+from fakes import (
+    PERSON,
+    SIZE,
+    FakeSegmenter,
+    PaintedBackdrop,
+    PlainEdges,
+    PlainSmoother,
+    is_person,
+    secret_frame,
+    shows_secret,
+)
 
 from livecam.backdrop import Transparent
 from livecam.errors import FrameError, MatteError
@@ -12,7 +22,9 @@ from livecam.timing import ManualClock
 
 
 def make(backdrop: Any = None, smoother: Any = None, clock: Any = None) -> Pipeline:
-    return Pipeline(FakeSegmenter(), smoother or PlainSmoother(), PlainEdges(), backdrop or PaintedBackdrop(), clock=clock)
+    return Pipeline(
+        FakeSegmenter(), smoother or PlainSmoother(), PlainEdges(), backdrop or PaintedBackdrop(), clock=clock
+    )
 
 
 def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_backdrop() -> None:

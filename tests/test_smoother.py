@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def test_flicker_of_a_still_scene_is_more_than_halved() -> None:
     still = np.clip(np.linspace(-0.5, 1.5, 64, dtype=np.float32), 0, 1)[None].repeat(36, axis=0)
     rough = [np.clip(still + rng.normal(0, 0.02, still.shape), 0, 1).astype(np.float32) for _ in range(60)]
     calm = [smoother.smooth(matte) for matte in rough]
-    flicker = [np.mean([np.abs(b - a).mean() for a, b in zip(m[20:], m[21:], strict=False)]) for m in (rough, calm)]
+    flicker = [np.mean([np.abs(b - a).mean() for a, b in pairwise(m[20:])]) for m in (rough, calm)]
     assert flicker[1] < 0.5 * flicker[0]
 
 

@@ -27,7 +27,7 @@ class Light:
 
     @classmethod
     def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
-        """Draw a light: mostly mild, now and then dark or coloured; with a strength of 0 it changes nothing."""
+        """Draw a light: mostly mild, now and then dark or coloured; of strength 0 it changes nothing."""
         cast_of_colour = rng.normal(0, 0.06 * strength, 3)
         gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
         brightness = float(np.exp(rng.normal(-0.05 * strength, 0.18 * strength)))

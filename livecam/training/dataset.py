@@ -11,7 +11,18 @@ from livecam.training.scenes import Actor, Mix, Scene, Stock, draw_scene
 from livecam.training.shots import View, shoot
 from livecam.trimaps import CONTOUR
 
-__all__ = ["Actor", "Batches", "Mix", "Scene", "Stock", "View", "draw_scene", "outline_weight", "pack", "shoot"]
+__all__ = [
+    "Actor",
+    "Batches",
+    "Mix",
+    "Scene",
+    "Stock",
+    "View",
+    "draw_scene",
+    "outline_weight",
+    "pack",
+    "shoot",
+]
 
 LATER = (0.0001, 0.3, 1.0)
 """How much the second view of a pair moves: not at all (only the noise differs), a little, more."""
@@ -26,7 +37,8 @@ def outline_weight(trimap: NDArray[np.uint8], reach: int = 5, gain: float = 3.0)
 def pack(views: list[View]) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
     """A batch: pictures in [0, 1], (batch, height, width, 3), and what is true of them.
 
-    ``classes``: 0, 1, 2 for the trimap's 1, 2, 3, and a weight; ``matte``: the matte, known (0 or 1), and a weight.
+    ``classes``: 0, 1, 2 for the trimap's 1, 2, 3, and a weight; ``matte``: the matte, known (0 or 1), and a
+    weight.
     """
     pictures, matte, known = (
         np.asarray(np.stack(part), np.float32) / np.float32(255)
@@ -43,8 +55,8 @@ def pack(views: list[View]) -> tuple[NDArray[np.float32], dict[str, NDArray[np.f
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of fresh scenes; the first `pairs` × 2 views of each are pairs of the same scene.
 
-    Every batch is drawn from (seed, epoch, number) alone, so that a resumed run sees what an unbroken one would. Give
-    ``fit`` shuffle=False: it would shuffle the numbers by a seed of its own.
+    Every batch is drawn from (seed, epoch, number) alone, so that a resumed run sees what an unbroken one
+    would. Give ``fit`` shuffle=False: it would shuffle the numbers by a seed of its own.
     """
 
     def __init__(

@@ -24,10 +24,11 @@ def classes_loss(truth: Tensor, predicted: Tensor) -> Tensor:
 class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
     """How far the matte is from the true one, where that is known.
 
-    Crossentropy with the soft truth (absolute difference alone falls into the trap "all background" and stays there
-    for long), plus the absolute difference, plus that of the gradients (sharp edges; as in Xu et al., "Deep Image Matting", 2017, and
-    later work), plus, for the first `pairs` × 2 rows of a batch, the difference of the change between the two shots of
-    a scene (after the measure dtSSD of Erofeev et al., 2015): a steady model.
+    Crossentropy with the soft truth (absolute difference alone falls into the trap "all background" and
+    stays there for long), plus the absolute difference, plus that of the gradients (sharp edges; as in Xu et
+    al., "Deep Image Matting", 2017, and later work), plus, for the first `pairs` × 2 rows of a batch, the
+    difference of the change between the two shots of a scene (after the measure dtSSD of Erofeev et al.,
+    2015): a steady model.
 
     Args of the call:
         truth: matte, known (0 or 1) and weight, (batch, height, width, 3).
@@ -45,8 +46,8 @@ class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
         said = ops.clip(y_pred[..., 0], 1e-4, 1 - 1e-4)
         entropy = -(true * ops.log(said) + (1 - true) * ops.log(1 - said))
         loss = ops.mean((entropy + ops.abs(error)) * known * weight)
-        steps = ops.mean(ops.abs(error[:, 1:] - error[:, :-1])) + ops.mean(ops.abs(error[:, :, 1:] - error[:, :, :-1]))
-        loss = loss + self.gradient * steps
+        down, across = error[:, 1:] - error[:, :-1], error[:, :, 1:] - error[:, :, :-1]
+        loss = loss + self.gradient * (ops.mean(ops.abs(down)) + ops.mean(ops.abs(across)))
         if self.pairs:
             both = known[0 : 2 * self.pairs : 2] * known[1 : 2 * self.pairs : 2]
             drift = (error[0 : 2 * self.pairs : 2] - error[1 : 2 * self.pairs : 2]) * both

@@ -1,9 +1,9 @@
-"""The compact encoder-decoder: strided convolutions down, transposed convolutions up, a softmax of three classes.
+"""The compact encoder-decoder: strided convolutions down, transposed ones up, a softmax of three classes.
 
-Every convolution is a plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these train
-fast and run fast on a processor. Besides the three classes of a trimap the network tells, for each pixel, which share
-of a contour pixel is foreground; the matte is foreground + contour x share, soft from the start (the unknown region
-of a trimap, resolved: cf. Chen et al., "Semantic Human Matting", 2018).
+Every convolution is a plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these
+train fast and run fast on a processor. Besides the three classes of a trimap the network tells, for each
+pixel, which share of a contour pixel is foreground; the matte is foreground + contour x share, soft from the
+start (the unknown region of a trimap, resolved: cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ CLASSES = ("foreground", "background", "contour")
 class Network:
     """Settings of a network.
 
-    `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels at 1/2, 1/4, 1/8 and 1/16 of
-    it; `depths` how many further convolutions follow the strided one at 1/4, 1/8 and 1/16.
+    `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels at 1/2, 1/4, 1/8 and
+    1/16 of it; `depths` how many further convolutions follow the strided one at 1/4, 1/8 and 1/16.
     """
 
     name: str
@@ -31,13 +31,15 @@ class Network:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
+        Network("person", (192, 112), (8, 24, 48, 96), (1, 1, 4)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
 
 
-def _convolve(x: keras.KerasTensor, width: int, name: str, stride: int = 1, dilation: int = 1) -> keras.KerasTensor:
+def _convolve(
+    x: keras.KerasTensor, width: int, name: str, stride: int = 1, dilation: int = 1
+) -> keras.KerasTensor:
     x = layers.Conv2D(
         width, 3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_conv"
     )(x)
@@ -46,7 +48,9 @@ def _convolve(x: keras.KerasTensor, width: int, name: str, stride: int = 1, dila
 
 
 def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.Conv2DTranspose(skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up")(x)
+    x = layers.Conv2DTranspose(
+        skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
+    )(x)
     x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
     return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
 
@@ -61,8 +65,9 @@ def _context(x: keras.KerasTensor) -> keras.KerasTensor:
 def build(network: Network) -> keras.Model:
     """Build the network, untrained.
 
-    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the softmax over foreground,
-    background and contour, (batch, height, width, 3), and ``matte``, (batch, height, width, 1), in [0, 1].
+    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the softmax over
+    foreground, background and contour, (batch, height, width, 3), and ``matte``, (batch, height, width, 1),
+    in [0, 1].
     """
     width, height = network.size
     picture = keras.Input((height, width, 3), name="picture")

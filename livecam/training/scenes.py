@@ -1,7 +1,7 @@
 """Scenes drawn from subjects and rooms, before they are shot.
 
-A scene is one of: a real picture cropped and stretched, one or two subjects pasted on a room, or a room or clothes
-alone.
+A scene is one of: a real picture cropped and stretched, one or two subjects pasted on a room, or a room or
+clothes alone.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +34,12 @@ class Stock:
     pasteable: list[Subject] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pasteable = [s for s in self.subjects if s.pasteable and (s.trimap != BACKGROUND).mean() > 0.08]
+        # Large enough, and cut by their picture's bottom as webcams cut people: no cut-out bystanders.
+        self.pasteable = [
+            s
+            for s in self.subjects
+            if s.pasteable and (s.trimap != BACKGROUND).mean() > 0.1 and (s.trimap[-3:] != BACKGROUND).any()
+        ]
 
 
 class Actor(NamedTuple):
@@ -47,7 +52,7 @@ class Actor(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Everything drawn by chance but the noise: it can be shot again. Without a room it is its actor's own picture."""
+    """Everything drawn by chance but the noise: with no room, its actor's own picture."""
 
     room: Frame | None
     room_at: Transform
@@ -61,9 +66,10 @@ def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
     """Draw one scene for a canvas of `canvas` pixels; what the stock can't give becomes a real picture."""
     kind = rng.random()
     light, faults, mirrored = Light.draw(rng), Faults.draw(rng), bool(rng.random() < 0.5)
+    no_one: tuple[Actor, ...] = ()
     bare = stock.empties if stock.empties and (not stock.rooms or rng.random() < 0.5) else stock.rooms
     if mix.real <= kind < mix.real + mix.empty and bare:
-        room, actors = bare[int(rng.integers(len(bare)))], ()
+        room, actors = bare[int(rng.integers(len(bare)))], no_one
     elif kind >= mix.real + mix.empty and stock.rooms and stock.pasteable:
         room = stock.rooms[int(rng.integers(len(stock.rooms)))]
         crowd = 2 if kind < mix.real + mix.empty + mix.double else 1
@@ -108,7 +114,7 @@ def _actor(stock: Stock, canvas: Size, rng: Rng, crowd: int) -> Actor:
 
 def _tall(subject: Subject, slender: float, rng: Rng) -> float:
     """The subject's height in canvas heights; `slender` is its own height over its width."""
-    tall = float(rng.uniform(0.55, 1.15) if rng.random() < 0.85 else rng.uniform(0.3, 0.6))
+    tall = float(rng.uniform(0.6, 1.15) if rng.random() < 0.9 else rng.uniform(0.35, 0.6))
     if subject.headless:
         return float(rng.uniform(1.25, 1.7))
     # A whole body: mostly its upper half.

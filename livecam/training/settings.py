@@ -19,9 +19,9 @@ STRIDE = 16
 class TrainSettings:
     """What a run depends on; the same settings give the same scenes.
 
-    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of pictures with
-    nothing to keep. `size` trains at another size than the network's own: half the size is a cheap first phase.
-    `start` is a ``.keras`` file whose weights are the first ones.
+    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of
+    pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
+    cheap first phase. `start` is a ``.keras`` file whose weights are the first ones.
     """
 
     data: tuple[Path, ...]
@@ -81,7 +81,9 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
     if settings.seed >= 2**32:
         raise UsageError(f"--seed {settings.seed} is too large; give less than {2**32}")
     if not 0 < settings.learning_rate <= 1:
-        raise UsageError(f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002")
+        raise UsageError(
+            f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002"
+        )
     if settings.size and (min(settings.size) < STRIDE or any(side % STRIDE for side in settings.size)):
         near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in settings.size))
         raise UsageError(f"--size {settings.size} is not divisible by {STRIDE}; try {near}")
@@ -91,4 +93,6 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
 def _check_mix(mix: Mix) -> None:
     shares = [getattr(mix, part.name) for part in fields(mix)]
     if not all(0 <= share <= 1 for share in shares) or not math.fsum(shares) <= 1:
-        raise UsageError(f"the shares of {mix} are not between 0 and 1 with a sum of at most 1; make them smaller")
+        raise UsageError(
+            f"the shares of {mix} are not between 0 and 1 with a sum of at most 1; make them smaller"
+        )

@@ -4,13 +4,14 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam.errors import SinkError, TrainingError
 from livecam.frames import Frame, Matte
-from livecam.images import swap_red_and_blue
-from livecam.training.dataset import View
+from livecam.paths import reason
+from livecam.pictures import write_picture
+from livecam.training.shots import View
 
 TRIMAP_GREYS = np.array([0, 255, 0, 128], np.uint8)
 
@@ -27,11 +28,18 @@ def _tile(cells: Sequence[Frame], across: int) -> Frame:
 
 
 def _write(picture: Frame, path: Path) -> None:
-    cv2.imwrite(str(path), swap_red_and_blue(picture))
+    try:
+        write_picture(path, picture)
+    except SinkError as error:
+        raise TrainingError(f"{error}; go on with --resume then") from error
 
 
 def draw_scenes(views: Sequence[View], path: Path) -> None:
-    """A sheet of frame, matte and trimap (red: the matte is not known there) of each view."""
+    """A sheet of frame, matte and trimap (red: the matte is not known there) of each view.
+
+    Raises:
+        TrainingError: it can't be written.
+    """
     cells = []
     for view in views:
         trimap = _grey(TRIMAP_GREYS[view.trimap])
@@ -41,7 +49,11 @@ def draw_scenes(views: Sequence[View], path: Path) -> None:
 
 
 def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path) -> None:
-    """A sheet of frame, true matte, predicted matte and the subject on green."""
+    """A sheet of frame, true matte, predicted matte and the subject on green.
+
+    Raises:
+        TrainingError: it can't be written.
+    """
     cells = []
     for view, matte in zip(views, mattes, strict=True):
         said = (matte * 255).astype(np.uint8)
@@ -53,24 +65,30 @@ def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path)
 
 
 def draw_curves(history: Path, path: Path) -> None:
-    """The losses and the scores of ``history.csv`` over the epochs."""
-    import matplotlib
+    """The losses and the scores of ``history.csv``, at least one row, over the epochs.
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    Raises:
+        TrainingError: it can't be written.
+    """
+    # Slow to import, so only here; and not pyplot, which would settle the whole program's display.
+    from matplotlib.figure import Figure
 
-    with history.open() as file:
+    with history.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     epochs = [int(row["epoch"]) for row in rows]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for name in (n for n in rows[0] if n.endswith("loss")):
-        left.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "))
+        left.plot(epochs, [float(row[name]) for row in rows], ".-", label=name.replace("_", " "))
     for name in ("miou", "foreground_iou", "boundary_f"):
-        right.plot(epochs, [float(row[name]) for row in rows], label=f"{name.replace('_', ' ')}, test split")
+        values = [float(row[name]) for row in rows]
+        right.plot(epochs, values, ".-", label=f"{name.replace('_', ' ')}, test split")
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
     right.set(xlabel="epoch", ylabel="%")
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=100)
-    pyplot.close(figure)
+    try:
+        figure.savefig(path, dpi=100)
+    except OSError as error:
+        raise TrainingError(f"can't write {path} ({reason(error)}); go on with --resume then") from error

@@ -27,7 +27,10 @@ from livecam.trimaps import CONTOUR, trimap_of
 
 
 class View(NamedTuple):
-    """What the network sees and should say: frame uint8 (h, w, 3), trimap 1 2 3, matte uint8, known 0 or 255 (h, w)."""
+    """What the network sees and should say.
+
+    `frame` is uint8 (h, w, 3); `trimap` (1, 2, 3), `matte` and `known` (0 or 255) are uint8 (h, w).
+    """
 
     frame: Frame
     trimap: NDArray[np.uint8]
@@ -50,8 +53,8 @@ def shoot(scene: Scene, canvas: Size, rng: Rng, later: float = 0.0) -> View:
 
 
 def _at_half(at: Transform) -> Transform:
-    """The same place on a canvas of half the size, whose pixel 0 covers the pixels 0 and 1 of the whole one."""
-    return at * 0.5 - np.array([[0, 0, 0.25], [0, 0, 0.25]])
+    """The same place on a canvas of half the size, whose pixel 0 covers the pixels 0 and 1."""
+    return np.asarray(at * 0.5 - np.array([[0, 0, 0.25], [0, 0, 0.25]]))
 
 
 def _shoot_real(actor: Actor, canvas: Size, camera: Transform, later: float, rng: Rng) -> View:
@@ -61,15 +64,16 @@ def _shoot_real(actor: Actor, canvas: Size, camera: Transform, later: float, rng
     small = Size(canvas.width // 2, canvas.height // 2)
     # The picture goes on mirrored beyond its edges, and so do its labels.
     trimap = warp_trimap(subject.trimap, _at_half(at), small, cv2.BORDER_REFLECT_101)
-    known = np.full(trimap.shape, 255, np.uint8)
-    if not subject.exact:
+    matte, known = warp(subject.matte, at, canvas), np.full(trimap.shape, 255, np.uint8)
+    if subject.exact:
+        shrunk = shrink(matte, small)
+        trimap[(shrunk > 12) & (shrunk < 243)] = CONTOUR
+    else:
         known[trimap == CONTOUR] = 0
-    return View(warp(subject.frame, at, canvas), trimap, warp(subject.matte, at, canvas), known)
+    return View(warp(subject.frame, at, canvas), trimap, matte, known)
 
 
-def _shoot_pasted(
-    scene: Scene, room: Frame, canvas: Size, camera: Transform, later: float, rng: Rng
-) -> View:
+def _shoot_pasted(scene: Scene, room: Frame, canvas: Size, camera: Transform, later: float, rng: Rng) -> View:
     frame = warp(room, compose(camera, scene.room_at), canvas)
     small = Size(canvas.width // 2, canvas.height // 2)
     bare = np.full((canvas.height, canvas.width), 255, np.uint8)

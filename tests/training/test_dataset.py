@@ -1,0 +1,110 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from skimage import data
+
+from livecam.errors import UsageError
+from livecam.frames import Size
+from livecam.images import shrink
+
+pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.training.dataset import Batches, Mix, Stock, outline_weight, pack  # noqa: E402
+from livecam.training.samples import Subject  # noqa: E402
+
+pytestmark = pytest.mark.training
+
+SIZE = Size(64, 48)
+
+
+@pytest.fixture
+def stock(subject: Callable[..., Subject]) -> Stock:
+    room = shrink(data.astronaut(), Size(120, 100))
+    return Stock([subject(), subject(exact=False)], [room, room[::-1].copy()], [])
+
+
+def batches(stock: Stock, seed: int = 1, pairs: int = 2, mix: Mix | None = None, workers: int = 1) -> Batches:
+    return Batches(stock, SIZE, batch=8, steps=5, seed=seed, pairs=pairs, mix=mix, workers=workers)
+
+
+def same(one: Batches, two: Batches, index: int = 0) -> bool:
+    return all(
+        bool(np.array_equal(a, b))
+        for first, second in zip(one.views(index), two.views(index), strict=True)
+        for a, b in zip(first, second, strict=True)
+    )
+
+
+def test_the_same_seed_gives_the_same_scenes_and_another_gives_others(stock: Stock) -> None:
+    assert same(batches(stock), batches(stock, workers=3), 3)
+    assert not same(batches(stock), batches(stock, seed=2))
+    assert not np.array_equal(batches(stock).views(0)[0].frame, batches(stock).views(1)[0].frame)
+
+
+def test_an_epoch_s_scenes_depend_on_its_number_alone(stock: Stock) -> None:
+    gone_through, resumed = batches(stock), batches(stock)
+    for index in range(5):
+        gone_through.views(index)
+    gone_through.on_epoch_end()
+
+    resumed.epoch = 1
+
+    assert same(gone_through, resumed, 4)
+    assert not same(gone_through, batches(stock), 4)
+
+
+def test_a_batch_is_as_large_as_asked_whatever_its_pairs(stock: Stock) -> None:
+    for pairs in (0, 1, 4):
+        assert len(batches(stock, pairs=pairs).views(0)) == 8
+    assert len(batches(stock)) == 5
+
+
+def test_more_pairs_than_fit_are_refused(stock: Stock) -> None:
+    with pytest.raises(UsageError, match="a batch of 8 has no room for 5 pairs; give 10"):
+        batches(stock, pairs=5)
+
+
+def test_the_first_views_are_pairs_of_the_same_scene(stock: Stock) -> None:
+    """Truths of two shots of a scene differ by little, those of two scenes by much."""
+
+    def apart(one: int, two: int) -> float:
+        differences = [
+            np.abs(views[one].matte.astype(int) - views[two].matte).mean() for views in many
+        ]
+        return float(np.mean(differences))
+
+    drawn = batches(stock, mix=Mix(0, 0, 0))
+    many = [drawn.views(index) for index in range(5)]
+
+    within, between = [apart(0, 1), apart(2, 3)], [apart(1, 2), apart(4, 5), apart(6, 7)]
+
+    assert max(within) < min(between) / 3
+
+
+def test_a_packed_batch_is_what_its_views_say(stock: Stock) -> None:
+    views = batches(stock).views(0)
+    pictures, true = pack(views)
+
+    assert pictures.dtype == true["classes"].dtype == true["matte"].dtype == np.float32
+    assert pictures.shape == (8, 48, 64, 3)
+    assert true["classes"].shape == (8, 48, 64, 2)
+    assert true["matte"].shape == (8, 48, 64, 3)
+    for i, view in enumerate(views):
+        np.testing.assert_array_equal(np.rint(pictures[i] * 255), view.frame)
+        np.testing.assert_array_equal(true["classes"][i, ..., 0] + 1, view.trimap)
+        np.testing.assert_array_equal(np.rint(true["matte"][i, ..., 0] * 255), view.matte)
+        np.testing.assert_array_equal(true["matte"][i, ..., 1], view.known / 255)
+        np.testing.assert_array_equal(true["matte"][i, ..., 2], outline_weight(view.trimap))
+        np.testing.assert_array_equal(true["classes"][i, ..., 1], outline_weight(view.trimap))
+
+
+def test_pixels_near_the_contour_weigh_more() -> None:
+    trimap = np.full((11, 11), 2, np.uint8)
+    trimap[5, 5] = 3
+
+    weight = outline_weight(trimap, reach=5, gain=3.0)
+
+    assert (weight[3:8, 3:8] == 4).all()
+    assert weight.sum() == 121 + 3 * 25

@@ -1,0 +1,98 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from livecam.frames import Size
+from livecam.training.samples import Subject
+from livecam.training.scenes import Mix, Stock, draw_scene
+
+CANVAS = Size(128, 96)
+Subjects = Callable[..., Subject]
+
+
+def a_room(value: int) -> np.ndarray:
+    return np.full((60, 80, 3), value, np.uint8)
+
+
+@pytest.fixture
+def stock(subject: Subjects) -> Stock:
+    return Stock([subject(), subject(exact=False)], [a_room(100), a_room(101)], [a_room(50)])
+
+
+def kinds(stock: Stock, mix: Mix, count: int = 400) -> dict[str, float]:
+    """The share of each kind among scenes of different seeds."""
+    found = {"real": 0, "empty": 0, "single": 0, "double": 0}
+    for seed in range(count):
+        scene = draw_scene(stock, mix, CANVAS, np.random.default_rng(seed))
+        if scene.room is None:
+            found["real"] += 1
+        else:
+            found[("empty", "single", "double")[len(scene.actors)]] += 1
+    return {kind: number / count for kind, number in found.items()}
+
+
+def test_kinds_come_in_the_shares_of_the_mix(stock: Stock) -> None:
+    found = kinds(stock, Mix(real=0.3, empty=0.2, double=0.1))
+
+    assert found["real"] == pytest.approx(0.3, abs=0.08)
+    assert found["empty"] == pytest.approx(0.2, abs=0.08)
+    assert found["double"] == pytest.approx(0.1, abs=0.06)
+
+
+def test_the_same_seed_draws_the_same_scene(stock: Stock) -> None:
+    for seed in range(20):
+        one, two = (draw_scene(stock, Mix(), CANVAS, np.random.default_rng(seed)) for _ in range(2))
+        assert (one.light, one.faults, one.mirrored) == (two.light, two.faults, two.mirrored)
+        assert one.room is two.room
+        np.testing.assert_array_equal(one.room_at, two.room_at)
+        for first, second in zip(one.actors, two.actors, strict=True):
+            assert first.subject is second.subject
+            np.testing.assert_array_equal(first.at, second.at)
+
+
+def test_without_rooms_every_scene_is_real_or_empty(subject: Subjects) -> None:
+    assert kinds(Stock([subject()], [], []), Mix())["real"] == 1
+    found = kinds(Stock([subject()], [], [a_room(5)]), Mix(real=0.5, empty=0.3))
+    assert found["empty"] == pytest.approx(0.3, abs=0.08)
+    assert found["single"] == found["double"] == 0
+
+
+def test_nothing_is_pasted_that_is_cut_or_too_small(subject: Subjects) -> None:
+    small, cut = subject(radius=0.05), replace(subject(), pasteable=False)
+    stock = Stock([small, cut], [a_room(1)], [])
+
+    assert stock.pasteable == []
+    assert kinds(stock, Mix(real=0.1, empty=0.2), 100)["single"] == 0
+
+
+def test_empty_scenes_show_rooms_and_empties(stock: Stock) -> None:
+    shown = {
+        int(scene.room[0, 0, 0])
+        for seed in range(60)
+        if (scene := draw_scene(stock, Mix(0, 1, 0), CANVAS, np.random.default_rng(seed))).room is not None
+    }
+
+    assert shown == {50, 100, 101}
+
+
+def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(stock: Stock) -> None:
+    body = np.argwhere(stock.subjects[0].trimap != 2)
+    (_, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
+    for seed in range(60):
+        scene = draw_scene(stock, Mix(0, 0, 0), CANVAS, np.random.default_rng(seed))
+        foot = scene.actors[0].at @ [(left + right) / 2, bottom, 1]
+        assert foot[1] >= CANVAS.height
+
+
+def test_a_real_picture_fills_the_canvas(stock: Stock) -> None:
+    for seed in range(60):
+        scene = draw_scene(stock, Mix(1, 0, 0), CANVAS, np.random.default_rng(seed))
+        height, width = scene.actors[0].subject.frame.shape[:2]
+        at = np.vstack([scene.actors[0].at, [0, 0, 1]])
+        middle = np.linalg.inv(at) @ [CANVAS.width / 2, CANVAS.height / 2, 1]
+        assert 0 <= middle[0] <= width
+        assert 0 <= middle[1] <= height
+        # Turned a little, a corner may look a few pixels beyond the picture.
+        assert np.linalg.det(at) >= (CANVAS.width / width) * (CANVAS.height / height) * 0.99

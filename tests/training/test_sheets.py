@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from livecam.errors import TrainingError
+from livecam.training.sheets import draw_curves, draw_predictions, draw_scenes
+from livecam.training.shots import View
+
+
+def a_view(value: int = 10) -> View:
+    frame = np.full((48, 64, 3), (value, 0, 0), np.uint8)
+    labels = np.full((48, 64), 2, np.uint8)
+    labels[:, 40:] = 1
+    matte = np.where(labels == 1, 255, 0).astype(np.uint8)
+    known = np.full((48, 64), 255, np.uint8)
+    known[:, 30:40] = 0
+    return View(frame, labels, matte, known)
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def test_scenes_show_frame_matte_and_trimap_under_each_other(tmp_path: Path) -> None:
+    draw_scenes([a_view(200)] * 5, tmp_path / "scenes.png")
+    sheet = read(tmp_path / "scenes.png")
+
+    assert sheet.shape == (2 * 3 * 48, 4 * 64, 3)
+    assert (sheet[10, 10] == (200, 0, 0)).all()
+    assert (sheet[58, 50] == 255).all()
+    assert (sheet[106, 35] == (255, 0, 0)).all()
+    # The fifth view begins a second row, the rest of which is black.
+    assert (sheet[144 + 10, 10] == (200, 0, 0)).all()
+    assert not sheet[144:, 64:].any()
+
+
+def test_predictions_show_the_subject_on_green(tmp_path: Path) -> None:
+    matte = np.zeros((48, 64), np.float32)
+    matte[:, 40:] = 1
+    draw_predictions([a_view(90)], [matte], tmp_path / "predictions.png")
+    sheet = read(tmp_path / "predictions.png")
+
+    assert (sheet[150, 10] == (0, 177, 64)).all()
+    assert (sheet[150, 50] == (90, 0, 0)).all()
+    assert (sheet[100, 50] == 255).all()
+
+
+def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
+    history = tmp_path / "history.csv"
+    history.write_text("epoch,miou,foreground_iou,boundary_f,mad,loss\n1,50,40,30,90,2\n2,60,50,40,80,1\n")
+
+    draw_curves(history, tmp_path / "curves.png")
+
+    assert len(np.unique(read(tmp_path / "curves.png").reshape(-1, 4), axis=0)) > 10
+
+
+def test_a_sheet_that_can_t_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"can't write .*scenes\.png"):
+        draw_scenes([a_view()], tmp_path / "missing" / "scenes.png")
