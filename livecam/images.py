@@ -12,8 +12,8 @@ from livecam.frames import Frame, Matte, Size
 def shrink(frame: Frame, size: Size) -> Frame:
     """Resize by averaging areas; right for making pictures smaller."""
     height, width = frame.shape[:2]
-    # OpenCV halves several times faster than it shrinks otherwise; averages of averages are the same.
-    while not (height % 2 or width % 2) and width >= 2 * size.width and height >= 2 * size.height:
+    # OpenCV halves several times faster than it shrinks otherwise; of much too large pictures nobody sees it.
+    while not (height % 2 or width % 2) and width >= 6 * size.width and height >= 6 * size.height:
         height, width = height // 2, width // 2
         frame = cast(Frame, cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
     return cast(Frame, cv2.resize(frame, tuple(size), interpolation=cv2.INTER_AREA))

@@ -77,3 +77,25 @@ def test_a_soft_edge_of_a_cutout_has_the_subjects_colour_not_the_rooms() -> None
         np.abs(cutout[soft][:, :3].astype(int) - red).mean()
         < 0.35 * np.abs(frame[soft].astype(int) - red).mean()
     )
+
+
+@pytest.mark.parametrize("shape", [(250, 130), (96, 33), (193, 64), (1, 1), (7, 300)])
+def test_large_frames_are_blended_as_exactly_as_small_ones(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    frame, backdrop = (rng.integers(0, 256, (*shape, 3), dtype=np.uint8) for _ in range(2))
+    down, across = np.mgrid[: shape[0], : shape[1]]
+    soft = 1.5 - np.hypot(down / shape[0] - 0.6, across / shape[1] - 0.4) * 5
+    matte = np.clip(soft, 0, 1).astype(np.float32)
+    shown = composite(frame, backdrop, matte)
+    expected = frame * matte[..., None] + backdrop * (1 - matte[..., None])
+    assert np.abs(shown - expected).max() <= 0.51
+    assert (shown[matte == 1] == frame[matte == 1]).all()
+    assert (shown[matte == 0] == backdrop[matte == 0]).all()
+
+
+def test_a_backdrop_that_may_not_be_written_to_stays_as_it_is(frames: tuple[np.ndarray, np.ndarray]) -> None:
+    frame, backdrop = frames
+    backdrop.setflags(write=False)
+    shown = composite(frame, backdrop, np.zeros(frame.shape[:2], np.float32))
+    shown[:] = 0
+    assert backdrop.any()

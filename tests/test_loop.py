@@ -1,5 +1,6 @@
 """The contract: no pixel of the source reaches a sink except through a matte computed from the same frame."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,3 +262,32 @@ def test_no_recording_holds_the_secret(tmp_path: Path, fault: str) -> None:
         frames = list(clip)
     assert len(frames) > 5
     assert not any(shows_secret(frame) for frame in frames)
+
+
+def test_the_source_is_closed_also_when_no_sink_takes_the_first_frame() -> None:
+    camera, sink = FakeCamera(50), Keeper()
+
+    def fail(frame: Any) -> None:
+        raise SinkError("gone: start again")
+
+    sink.send = fail  # type: ignore[method-assign]
+    with pytest.raises(SinkError):
+        run(camera, make_pipeline(), [sink], patience=QUICK)
+    assert camera.closed == 1
+
+
+def test_frames_that_a_slow_sink_had_no_time_for_are_counted_as_dropped() -> None:
+    sink = Keeper()
+    sink.on_send = lambda count: time.sleep(0.03)
+    report = run(FakeCamera(20), make_pipeline(), [sink], patience=QUICK)
+    assert report.shown < 20
+    assert report.shown + report.dropped == 20
+
+
+def test_a_switched_off_backdrop_is_closed() -> None:
+    first, closed = PaintedBackdrop(), list[int]()
+    first.close = lambda: closed.append(1)  # type: ignore[method-assign]
+    sink, controls = Keeper(), Controls()
+    sink.on_send = lambda count: controls.switch(PaintedBackdrop((200, 30, 20))) if count == 5 else None
+    run(FakeCamera(20), make_pipeline(backdrop=first), [sink], controls=controls, patience=QUICK)
+    assert closed == [1]

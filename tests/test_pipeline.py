@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from fakes import (
     secret_frame,
     shows_secret,
 )
+from small_model import write_model
 
 from livecam.backdrop import Transparent
-from livecam.errors import FrameError, MatteError
+from livecam.errors import FrameError, MatteError, UsageError
 from livecam.frames import Size
 from livecam.pipeline import Pipeline
 from livecam.timing import ManualClock
@@ -107,3 +109,46 @@ def test_alone_falls_back_to_a_card_when_the_backdrop_fails() -> None:
     backdrop = PaintedBackdrop()
     backdrop.alone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
     assert make(backdrop).alone(Size(64, 48)).shape == (48, 64, 3)
+
+
+class ClosingBackdrop(PaintedBackdrop):
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_backdrop_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:
+    first, second = ClosingBackdrop(), ClosingBackdrop()
+    pipeline = make(first)
+    pipeline.switch(second)
+    assert first.closed == 0
+    pipeline.replace(secret_frame())
+    assert (first.closed, second.closed) == (1, 0)
+    pipeline.close()
+    assert second.closed > 0
+
+
+def test_a_view_of_other_pixels_is_as_good_as_a_copy() -> None:
+    turned = secret_frame()[:, ::-1]
+    assert not turned.flags.c_contiguous
+    assert (make().replace(turned) == make().replace(np.ascontiguousarray(turned))).all()
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
+def test_light_beyond_all_bounds_is_refused(strength: float) -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        Pipeline(FakeSegmenter(), PlainSmoother(), PlainEdges(), PaintedBackdrop(), light_wrap=strength)
+
+
+def test_the_real_stages_take_any_view_and_any_size(tmp_path: Path) -> None:
+    pipeline = Pipeline.load(
+        str(write_model(tmp_path)), "teal", edge=-2.0, light_wrap=0.3, clock=ManualClock()
+    )
+    for size in (Size(320, 240), Size(321, 181), Size(40, 30)):
+        frame = secret_frame(size=size)
+        shown = pipeline.replace(frame[..., ::-1][..., ::-1])
+        assert shown.shape == frame.shape
+        assert not shows_secret(shown[:, : size.width // 6])

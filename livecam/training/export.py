@@ -159,9 +159,7 @@ def _run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[Any]]:
     given = interpreter.get_input_details()[0]
     shape = tuple(int(side) for side in given["shape"])
     if shape != picture.shape:
-        raise TrainingError(
-            f"LiteRT takes {shape}, Keras {picture.shape}; nothing was exported"
-        )
+        raise TrainingError(f"LiteRT takes {shape}, Keras {picture.shape}; nothing was exported")
     interpreter.set_tensor(given["index"], picture)
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]

@@ -21,6 +21,8 @@ from livecam.paths import reason
 from livecam.pictures import read_picture as read_any_picture
 from livecam.trimaps import BACKGROUND, FOREGROUND, Trimap, read_trimap, resize_trimap
 
+MOST_CUT = 0.35
+"""Of a picture's side: shoulders that end there may still be pasted, a person cut in half may not."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _WHOLE = 1 << 20
 """Longer than any picture: read it at its own size."""
@@ -175,7 +177,7 @@ def _subject(sample: Sample, frame: Frame, trimap: Trimap, matte: NDArray[np.uin
         trimap=trimap,
         matte=matte,
         exact=sample.matte is not None,
-        pasteable=cut < 0.02,
+        pasteable=cut < MOST_CUT,
         headless=bool(body[:2].any()),
     )
 
@@ -196,14 +198,15 @@ def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
 
 
 def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
-    """Replace the colours of soft pixels, and of those just outside, by the subject's: a paste carries no halo.
+    """Give soft pixels, and those just outside, the subject's colours: a paste carries no halo.
 
     Blur fusion, two passes: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
     """
-    share = (matte.astype(np.float32) / 255)[..., None]
+    share = (matte.astype(np.float32) / np.float32(255))[..., None]
     picture = frame.astype(np.float32)
     weight = cv2.blur(share, (9, 9))[..., None]
-    subject = room = picture
+    subject: NDArray[np.floating] = picture
+    room: NDArray[np.floating] = picture
     for _ in range(2):
         inside = cv2.blur(subject * share, (9, 9)) / np.maximum(weight, 1e-4)
         room = cv2.blur(room * (1 - share), (9, 9)) / np.maximum(1 - weight, 1e-4)

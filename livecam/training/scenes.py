@@ -34,12 +34,17 @@ class Stock:
     pasteable: list[Subject] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Large enough, and cut by their picture's bottom as webcams cut people: no cut-out bystanders.
-        self.pasteable = [
-            s
-            for s in self.subjects
-            if s.pasteable and (s.trimap != BACKGROUND).mean() > 0.1 and (s.trimap[-3:] != BACKGROUND).any()
-        ]
+        self.pasteable = [subject for subject in self.subjects if subject.pasteable and _stands(subject)]
+
+
+def _stands(subject: Subject) -> bool:
+    """Large enough, and cut by its picture's bottom as webcams cut people, or a whole body: no cut-out bystander."""
+    body = subject.trimap != BACKGROUND
+    if body.mean() < 0.06:
+        return False
+    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
+    slender = (rows[-1] - rows[0]) / max(1, columns[-1] - columns[0])
+    return bool(body[-3:].any() or slender > 1.8)
 
 
 class Actor(NamedTuple):

@@ -29,9 +29,9 @@ def paint(matte: np.ndarray, subject: tuple[int, int, int] = RED, room: tuple[in
 
 
 def a_subject(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Subject:
-    """A flat red disc that stands on a flat blue picture's bottom."""
+    """A flat red disc before a flat blue room, cut by the picture's bottom as webcams cut people."""
     size = size or Size(96, 80)
-    matte = draw_disc(size, radius * size.height, (size.width / 2, size.height * (0.95 - radius)))
+    matte = draw_disc(size, radius * size.height, (size.width / 2, size.height * (1 - radius / 2)))
     frame, stored = paint(matte), np.rint(matte * 255).astype(np.uint8)
     trimap = trimap_of(matte)
     return Subject("disc", frame, clean_colours(frame, stored), trimap, stored, exact, True, False)
@@ -45,7 +45,7 @@ def write_pets(folder: Path, trainval: int = 4, test: int = 2, *, mattes: bool =
     names = [f"disc_{i}" for i in range(trainval + test)]
     for name in names:
         size = Size(int(rng.integers(70, 110)), int(rng.integers(60, 90)))
-        centre = (size.width * rng.uniform(0.4, 0.6), size.height * rng.uniform(0.5, 0.6))
+        centre = (size.width * rng.uniform(0.4, 0.6), size.height * rng.uniform(0.8, 0.9))
         matte = draw_disc(size, size.height * rng.uniform(0.25, 0.35), centre)
         frame = cv2.add(paint(matte), rng.integers(0, 25, (size.height, size.width, 3), np.uint8))
         Image.fromarray(frame).save(folder / "images" / f"{name}.png")

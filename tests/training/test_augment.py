@@ -42,6 +42,10 @@ def test_light_acts_on_each_channel_and_stays_in_range(frame: np.ndarray) -> Non
     np.testing.assert_array_equal(dark[..., 2], np.minimum(frame[..., 2].astype(int) * 2, 255))
 
 
+def test_light_is_rounded_not_cut_off(frame: np.ndarray) -> None:
+    np.testing.assert_array_equal(Light((0.999, 0.999, 0.999), 1.0, 0.0).shine(frame), frame)
+
+
 def test_light_is_monotone_so_that_no_detail_turns_over() -> None:
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
     for seed in range(50):
@@ -59,7 +63,9 @@ def test_faults_keep_shape_and_type_and_come_again_with_the_seed(frame: np.ndarr
     struck = set()
     for seed in range(40):
         faults = Faults.draw(np.random.default_rng(seed))
-        once, again, other = (faults.strike(frame, np.random.default_rng(s)) for s in (seed, seed, seed + 1000))
+        once, again, other = (
+            faults.strike(frame, np.random.default_rng(s)) for s in (seed, seed, seed + 1000)
+        )
         assert once.shape == frame.shape
         assert once.dtype == np.uint8
         np.testing.assert_array_equal(once, again)
@@ -80,7 +86,10 @@ def test_a_motion_smear_keeps_the_light_and_loses_detail(frame: np.ndarray) -> N
     smeared = Faults(0, (9, 0.4), 0, 1, 100, 1).strike(frame, np.random.default_rng(0))
 
     assert abs(smeared.mean() - frame.mean()) < 3
-    assert np.abs(np.diff(smeared.astype(int), axis=1)).mean() < np.abs(np.diff(frame.astype(int), axis=1)).mean()
+    assert (
+        np.abs(np.diff(smeared.astype(int), axis=1)).mean()
+        < np.abs(np.diff(frame.astype(int), axis=1)).mean()
+    )
 
 
 def test_place_brings_the_pivot_to_its_goal_scaled_and_turned() -> None:

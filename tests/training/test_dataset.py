@@ -11,8 +11,8 @@ from livecam.images import shrink
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.dataset import Batches, Mix, Stock, outline_weight, pack  # noqa: E402
-from livecam.training.samples import Subject  # noqa: E402
+from livecam.training.dataset import Batches, Mix, Stock, outline_weight, pack
+from livecam.training.samples import Subject
 
 pytestmark = pytest.mark.training
 
@@ -70,9 +70,7 @@ def test_the_first_views_are_pairs_of_the_same_scene(stock: Stock) -> None:
     """Truths of two shots of a scene differ by little, those of two scenes by much."""
 
     def apart(one: int, two: int) -> float:
-        differences = [
-            np.abs(views[one].matte.astype(int) - views[two].matte).mean() for views in many
-        ]
+        differences = [np.abs(views[one].matte.astype(int) - views[two].matte).mean() for views in many]
         return float(np.mean(differences))
 
     drawn = batches(stock, mix=Mix(0, 0, 0))

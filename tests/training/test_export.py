@@ -108,7 +108,9 @@ def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(exported: Pa
 def test_a_file_that_says_something_else_is_never_written(converted: Path, tmp_path: Path) -> None:
     a_network(seed=2).save(tmp_path / "best.keras")
 
-    refused(tmp_path, tmp_path / "out" / "other.tflite", r"LiteRT differs from Keras by .*nothing was exported")
+    refused(
+        tmp_path, tmp_path / "out" / "other.tflite", r"LiteRT differs from Keras by .*nothing was exported"
+    )
 
 
 def test_a_file_that_says_nan_is_never_written(run: Path, converted: Path, tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_an_output_that_is_no_tflite_is_refused(run: Path, tmp_path: Path, name:
 def test_a_folder_that_can_t_be_written_is_refused(run: Path, converted: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(TrainingError, match="can't write .*choose another folder"):
+    with pytest.raises(TrainingError, match=r"can't write .*choose another folder"):
         export(run, tmp_path / "file" / "x.tflite")
 
 
@@ -187,14 +189,18 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
         keras.Model(picture, one),
         keras.Model(picture, {"alpha": one, "classes": three}),
         keras.Model(picture, {"matte": three, "classes": three}),
-        keras.Model(grey, {"matte": keras.layers.Conv2D(1, 1)(grey), "classes": keras.layers.Conv2D(3, 1)(grey)}),
+        keras.Model(
+            grey, {"matte": keras.layers.Conv2D(1, 1)(grey), "classes": keras.layers.Conv2D(3, 1)(grey)}
+        ),
     )
     for model in others:
         model.save(tmp_path / "best.keras")
         refused(tmp_path, tmp_path / "x.tflite", "is not a livecam network")
 
 
-def test_another_file_in_a_run_s_folder_gets_none_of_its_scores(run: Path, converted: Path, tmp_path: Path) -> None:
+def test_another_file_in_a_run_s_folder_gets_none_of_its_scores(
+    run: Path, converted: Path, tmp_path: Path
+) -> None:
     (run / "copy.keras").write_bytes((run / "best.keras").read_bytes())
 
     card = export(run / "copy.keras", tmp_path / "copy.tflite")

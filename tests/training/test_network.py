@@ -25,7 +25,9 @@ def say(model: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
     return {k: keras.ops.convert_to_numpy(v) for k, v in model(pictures, training=False).items()}
 
 
-def test_classes_are_shares_and_the_matte_lies_between_foreground_and_all_but_background(tiny: keras.Model) -> None:
+def test_classes_are_shares_and_the_matte_lies_between_foreground_and_all_but_background(
+    tiny: keras.Model,
+) -> None:
     said = say(tiny, np.random.default_rng(0).random((2, 48, 64, 3), np.float32))
 
     classes, matte = said["classes"], said["matte"][..., 0]

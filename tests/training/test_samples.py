@@ -37,7 +37,9 @@ def test_each_list_gives_its_own_samples_with_all_their_files(pets: Path) -> Non
     assert all(s.picture.is_file() and s.trimap.is_file() and s.matte for s in trainval + test)
 
 
-def test_a_sample_without_a_matte_is_known_off_its_contour_only(tmp_path: Path, make_pets: Callable[..., Path]) -> None:
+def test_a_sample_without_a_matte_is_known_off_its_contour_only(
+    tmp_path: Path, make_pets: Callable[..., Path]
+) -> None:
     folder = make_pets(tmp_path / "plain", mattes=False)
 
     subject = read_subject(read_samples(folder, "trainval")[0], 416)

@@ -67,6 +67,13 @@ def test_nothing_is_pasted_that_is_cut_or_too_small(subject: Subjects) -> None:
     assert kinds(stock, Mix(real=0.1, empty=0.2), 100)["single"] == 0
 
 
+def test_a_bystander_who_stands_whole_in_the_picture_is_not_pasted(subject: Subjects) -> None:
+    cut = subject()
+    whole = replace(cut, trimap=np.roll(cut.trimap, -8, axis=0))
+
+    assert Stock([whole, cut], [], []).pasteable == [cut]
+
+
 def test_empty_scenes_show_rooms_and_empties(stock: Stock) -> None:
     shown = {
         int(scene.room[0, 0, 0])

@@ -24,7 +24,7 @@ def flat(colour: np.ndarray) -> Frame:
 
 
 def pasted(subject: Subject, *places: tuple[float, float], mirrored: bool = False) -> Scene:
-    """The subject's bottom middle at each place of the canvas, before a flat blue room, no light, no faults."""
+    """The subject's bottom middle at each place of the canvas before a blue room, no light, no faults."""
     actors = tuple(
         Actor(subject, place((1.2, 1.2), 5, (48.0, 76.0), middle), PLAIN, 0.0) for middle in places
     )
@@ -101,18 +101,22 @@ def test_only_the_contour_of_a_real_picture_without_a_matte_is_unknown(subject: 
 def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
     # A picture three times the canvas, pixel centres on pixel centres.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
-    scene = real(subject(size=Size(CANVAS.width * 3, CANVAS.height * 3)))
+    scene = real(subject(size=Size(CANVAS.width * 3, CANVAS.height * 3), exact=False))
     view = shoot(scene._replace(actors=(scene.actors[0]._replace(at=at),)), CANVAS, rng())
 
-    shown, labelled = (np.argwhere(m).mean(axis=0) for m in (view.frame[..., 0] > 200, view.trimap == FOREGROUND))
-    np.testing.assert_allclose(shown, labelled, atol=0.1)
+    shown, labelled = (
+        np.argwhere(m).mean(axis=0) for m in (view.frame[..., 0] > 200, view.trimap == FOREGROUND)
+    )
+    np.testing.assert_allclose(shown, labelled, atol=0.15)
 
 
 @pytest.mark.parametrize("kind", ["pasted", "real"])
 def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind: str) -> None:
     def draw(mirrored: bool) -> View:
         one = subject(exact=False)
-        scene = pasted(one, (40.0, 96.0), mirrored=mirrored) if kind == "pasted" else real(one, mirrored=mirrored)
+        scene = (
+            pasted(one, (40.0, 96.0), mirrored=mirrored) if kind == "pasted" else real(one, mirrored=mirrored)
+        )
         return shoot(scene, CANVAS, rng())
 
     plain, mirrored = draw(False), draw(True)
@@ -134,7 +138,10 @@ def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> 
     for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
         apart = []
         for later in (0.0, 0.0001, 1.0):
-            shots = [(shoot(scene, CANVAS, rng(s)), shoot(scene, CANVAS, rng(s + 50), later=later)) for s in range(8)]
+            shots = [
+                (shoot(scene, CANVAS, rng(s)), shoot(scene, CANVAS, rng(s + 50), later=later))
+                for s in range(8)
+            ]
             apart.append(np.mean([np.abs(a.matte / 255.0 - b.matte / 255.0).mean() for a, b in shots]))
         assert apart[0] == 0
         assert apart[1] < 0.001

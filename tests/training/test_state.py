@@ -99,7 +99,7 @@ def test_a_folder_with_other_files_can_hold_a_new_run(settings: TrainSettings) -
 
 
 def test_there_is_nothing_to_resume_where_nothing_is(settings: TrainSettings) -> None:
-    with pytest.raises(UsageError, match="no run in .* to go on with; leave out --resume"):
+    with pytest.raises(UsageError, match=r"no run in .* to go on with; leave out --resume"):
         find_state(resumed(settings))
 
 
@@ -167,7 +167,13 @@ def test_workers_and_the_way_to_a_folder_may_change(
 def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> None:
     a_run(settings)
     history = settings.out / "history.csv"
-    for content in ("epoch,miou\n1", "miou\n3\n", "epoch,miou\n1,abc\n", "epoch,miou\nx,80\n", "epoch,miou\n1,2,3\n"):
+    for content in (
+        "epoch,miou\n1",
+        "miou\n3\n",
+        "epoch,miou\n1,abc\n",
+        "epoch,miou\nx,80\n",
+        "epoch,miou\n1,2,3\n",
+    ):
         history.write_text(content)
         with pytest.raises(TrainingError, match=r"history\.csv .*mend or remove it"):
             read_history(settings.out)
@@ -180,7 +186,7 @@ def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_
     (tmp_path / "file").touch()
     blocked = dataclasses.replace(settings, out=tmp_path / "file" / "run")
 
-    with pytest.raises(TrainingError, match="can't write in .*choose another folder with --out"):
+    with pytest.raises(TrainingError, match=r"can't write in .*choose another folder with --out"):
         begin(blocked, None)
 
 

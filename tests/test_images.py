@@ -1,0 +1,105 @@
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut
+
+from livecam import images
+from livecam.frames import Size
+
+PHOTO = astronaut()
+
+
+@pytest.mark.parametrize("size", [Size(256, 144), Size(128, 128), Size(100, 37), Size(511, 300), Size(1, 1)])
+def test_shrinking_averages_areas(size: Size) -> None:
+    small = images.shrink(PHOTO, size)
+    exact = cv2.resize(PHOTO.astype(np.float32), tuple(size), interpolation=cv2.INTER_AREA)
+    assert Size.of(small) == size
+    assert np.abs(small - exact).max() < 2.1
+
+
+def test_shrinking_by_far_is_as_good_as_exact() -> None:
+    large = cv2.resize(PHOTO, (1920, 1080), interpolation=cv2.INTER_CUBIC)
+    exact = cv2.resize(large.astype(np.float32), (256, 144), interpolation=cv2.INTER_AREA)
+    assert np.abs(images.shrink(large, Size(256, 144)) - exact).mean() < 1.0
+
+
+@pytest.mark.parametrize("size", [Size(512, 512), Size(64, 64), Size(700, 600)])
+def test_what_is_resized_is_a_new_array(size: Size) -> None:
+    before = PHOTO.copy()
+    resized = images.resize(PHOTO, size)
+    resized[:] = 0
+    assert (before == PHOTO).all()
+    assert Size.of(resized) == size
+
+
+def test_resizing_averages_when_smaller_and_goes_straight_between_pixels_when_larger() -> None:
+    stripes = np.zeros((8, 64, 3), np.uint8)
+    stripes[:, ::2] = 200
+    assert (images.resize(stripes, Size(32, 8)) == 100).all()
+    larger = images.resize(stripes, Size(256, 8))
+    assert {25, 75, 125, 175} <= set(np.unique(larger).tolist())
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_solid_matte_stays_solid_whatever_its_size(value: float) -> None:
+    matte = np.full((36, 64), value, np.float32)
+    assert (images.resize_matte(matte, Size(641, 361)) == value).all()
+    assert (images.shrink_matte(matte, Size(17, 9)) == value).all()
+    assert (images.widen_matte(matte) == value).all()
+
+
+def test_widening_reaches_the_eight_neighbours() -> None:
+    matte = np.zeros((5, 5), np.float32)
+    matte[2, 2] = 0.5
+    wide = images.widen_matte(matte)
+    assert (wide[1:4, 1:4] == 0.5).all()
+    assert wide.sum() == 4.5
+
+
+def test_red_and_blue_change_places() -> None:
+    assert (images.swap_red_and_blue(PHOTO) == PHOTO[..., ::-1]).all()
+
+
+def test_grey_weighs_red_first() -> None:
+    red, green, blue = (int(images.grey(np.full((1, 1, 3), c, np.uint8))[0, 0]) for c in np.eye(3) * 255)
+    assert (red, green, blue) == (76, 150, 29)
+
+
+def test_blending_goes_from_one_to_the_other() -> None:
+    first, second = PHOTO, 255 - PHOTO
+    assert (images.blend(first, second, 0.0) == first).all()
+    assert (images.blend(first, second, 1.0) == second).all()
+    assert np.abs(images.blend(first, second, 0.5).astype(int) - 127.5).max() <= 0.5
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("size", [Size(300, 100), Size(100, 300), Size(64, 64)])
+def test_a_letterboxed_picture_is_whole_and_between_bars(channels: int, size: Size) -> None:
+    picture = np.full((50, 80, channels), 200, np.uint8)
+    fitted = images.letterbox(picture, size)
+    assert fitted.shape == (size.height, size.width, channels)
+    scale = min(size.width / 80, size.height / 50)
+    assert (fitted == 200).all(axis=2).sum() == pytest.approx(scale * scale * 4000, rel=0.02)
+    assert not fitted[[0, 0, -1, -1], [0, -1, 0, -1]].any()
+
+
+def test_what_fits_is_not_touched() -> None:
+    assert images.letterbox(PHOTO, Size(512, 512)) is PHOTO
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_deep_picture_is_decoded_as_rgb(kind: type) -> None:
+    picture = np.zeros((4, 6, 3), kind)
+    picture[..., 0] = np.iinfo(kind).max
+    coded = cv2.imencode(".png", picture[..., ::-1])[1]
+    assert (images.decode_deep(coded) == picture).all()
+    assert images.decode_deep(np.zeros(20, np.uint8)) is None
+    assert images.decode_deep(np.zeros(0, np.uint8)) is None
+
+
+def test_light_keeps_its_sum_when_it_is_softened_or_resized() -> None:
+    light = PHOTO.astype(np.float32)
+    assert images.soften_light(light, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.soften(PHOTO, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.resize_light(light, Size(100, 90)).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.spread(light[..., 0]).shape == light.shape

@@ -1,0 +1,117 @@
+"""Who may know whom: what is loaded when, which module imports which, who prints."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fakes import SIZE, secret_frame
+from small_model import write_model
+
+from livecam.recorder import Recorder
+
+TOP = Path(__file__).parent.parent
+PACKAGE = TOP / "livecam"
+HEAVY = {"tensorflow", "keras", "keras_hub", "matplotlib", "skimage", "torch"}
+STAGES = ["segmenter", "smoother", "edges", "composite", "backdrop", "cuts"]
+LIVE = sorted(PACKAGE.glob("*.py"))
+ALL = sorted(PACKAGE.rglob("*.py"))
+
+
+def loaded_by(code: str, folder: Path) -> set[str]:
+    """The modules that are loaded in a fresh interpreter after `code`."""
+    code = f"import sys\n{code}\nprint('LOADED', *sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.partition("LOADED ")[2].split())
+
+
+def test_the_package_alone_loads_nothing_else(tmp_path: Path) -> None:
+    loaded = loaded_by("import livecam", tmp_path)
+    assert "livecam" in loaded
+    assert not loaded & {"numpy", "cv2", "av", *HEAVY}
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = "from livecam.cli import main\nfor command in [[], ['clip'], ['train'], ['export']]:"
+    loaded = loaded_by(f"{code}\n    assert main([*command, '--help']) == 0", tmp_path)
+    assert not loaded & {"ai_edge_litert", "av", "pyvirtualcam", *HEAVY}
+
+
+RUNS = {
+    "live": "--camera demo -b blur --model green.tflite --record o.mp4 --no-virtual-camera --seconds 0.3",
+    "clip": "clip in.mp4 o.mp4 --model green.tflite -b blur",
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_whole_run_needs_nothing_of_training(run: str, tmp_path: Path) -> None:
+    write_model(tmp_path)
+    with Recorder(tmp_path / "in.mp4", SIZE, 30) as recorder:
+        recorder.send(secret_frame())
+    loaded = loaded_by(f"from livecam.cli import main\nassert main({RUNS[run].split()}) == 0", tmp_path)
+    assert (tmp_path / "o.mp4").exists()
+    assert {"livecam.segmenter", "av", "cv2"} <= loaded
+    assert not loaded & {"pyvirtualcam", "livecam.training", *HEAVY}
+
+
+def imported(path: Path) -> set[str]:
+    """The whole names of all modules that a file imports anywhere, of livecam down to the module."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path.name}: imports are whole names here"
+            names |= {node.module or ""} | {f"{node.module}.{name.name}" for name in node.names}
+    return names
+
+
+def test_the_check_sees_imports_wherever_they_stand(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("import a.b\ndef f():\n    from c import d\n")
+    assert imported(path) == {"a.b", "c", "c.d"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_do_not_know_each_other_nor_the_pipeline(stage: str) -> None:
+    others = {f"livecam.{name}" for name in [*STAGES, "pipeline", "loop", "live", "cli"] if name != stage}
+    assert not imported(PACKAGE / f"{stage}.py") & others
+
+
+@pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem)
+def test_nothing_live_knows_training_but_the_command_line(path: Path) -> None:
+    heavy = {name for name in imported(path) if name.partition(".")[0] in HEAVY or "training" in name}
+    assert not heavy or path.name == "cli.py"
+
+
+@pytest.mark.parametrize("path", LIVE, ids=lambda path: path.stem)
+def test_only_the_command_line_is_above_the_loop(path: Path) -> None:
+    above = imported(path) & {"livecam.cli", "livecam.live", "livecam.arguments"}
+    assert not above or path.name in ("cli.py", "__main__.py")
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_pyvirtualcam_is_known_to_one_module(path: Path) -> None:
+    assert "pyvirtualcam" not in imported(path) or path.name == "virtual_camera.py"
+
+
+def calls(path: Path) -> set[str]:
+    """The names of all functions that a file calls, with what they are called on."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_only_the_command_line_prints_or_exits(path: Path) -> None:
+    loud = calls(path) & {"print", "exit", "quit", "sys.exit", "os._exit", "SystemExit"}
+    assert not loud or path.name in ("cli.py", "__main__.py")
+
+
+def test_the_check_for_printing_can_fail() -> None:
+    assert "print" in calls(PACKAGE / "cli.py")

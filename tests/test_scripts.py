@@ -1,0 +1,98 @@
+import os
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from small_model import write_model
+
+from livecam.frames import Size
+
+TOP = Path(__file__).parent.parent
+SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file()]
+BASH = [path for path in [*SCRIPTS, TOP / ".ci" / "run"] if b"bash" in path.read_bytes().splitlines()[0]]
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    loader = SourceFileLoader("benchmark", str(TOP / "scripts" / "benchmark"))
+    spec = spec_from_loader("benchmark", loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no executable bits here")
+@pytest.mark.parametrize("path", [*SCRIPTS, TOP / ".ci" / "run"], ids=lambda path: path.name)
+def test_a_script_can_be_run_as_it_is(path: Path) -> None:
+    assert path.stat().st_mode & 0o111
+    assert path.read_bytes().startswith(b"#!/usr/bin/env ")
+
+
+@pytest.mark.parametrize("path", BASH, ids=lambda path: path.name)
+def test_a_shell_script_is_understood_and_stops_at_the_first_failure(path: Path) -> None:
+    subprocess.run(["bash", "-n", path], check=True)
+    assert "set -euo pipefail" in path.read_text()
+
+
+def test_check_tells_what_it_does_from_any_folder(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [TOP / "scripts" / "check", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "Every check" in told.stdout
+    assert "--fast" in told.stdout
+
+
+def test_check_does_not_take_what_it_does_not_know() -> None:
+    done = subprocess.run([TOP / "scripts" / "check", "--quick"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_ci_runs_the_one_command_for_all_checks() -> None:
+    assert (TOP / ".ci" / "run").read_text().rstrip().endswith("scripts/check </dev/null")
+
+
+def test_the_benchmark_tells_its_options(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, TOP / "scripts" / "benchmark", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0
+    assert all(option in told.stdout for option in ("--model", "--json", "--frames", "--threads"))
+
+
+def test_the_benchmark_measures_every_stage(benchmark: ModuleType, tmp_path: Path) -> None:
+    row = benchmark.measure(Size(64, 48), "blur", str(write_model(tmp_path)), 6, 1)
+    times = row["ms"]
+    assert set(times) == {*benchmark.STAGES, "replace", "numpy"}
+    assert all(0 < time["p50"] <= time["p95"] for time in times.values())
+    assert times["replace"]["p50"] >= max(times[stage]["p50"] for stage in benchmark.STAGES)
+    assert row["ratio"] == pytest.approx(times["replace"]["p50"] / times["numpy"]["p50"])
+
+
+def test_the_benchmark_times_a_real_start(
+    benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = str(write_model(tmp_path))
+    words = ["--camera", "demo", "--model", model, "--no-virtual-camera", "--seconds", "3", "--record"]
+    assert 0.2 < benchmark.first_frame([*words, str(tmp_path / "o.mp4")]) < 20
+    with pytest.raises(benchmark.LivecamError, match="--overwrite"):
+        benchmark.first_frame([*words, str(tmp_path / "o.mp4")])
+
+
+def test_the_benchmarks_table_is_markdown(benchmark: ModuleType) -> None:
+    times = {name: {"p50": 1.0, "p95": 2.0} for name in [*benchmark.STAGES, "replace", "numpy"]}
+    rows = [{"size": "64x48", "background": "blur", "ms": times, "ratio": 0.5}] * 2
+    run = {"first_frame_seconds": 1.0, "peak_megabytes": 200}
+    lines = benchmark.table(
+        {"rows": rows, "run": run, "frames": 3, "machine": benchmark.machine()}
+    ).splitlines()
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert lines[4] == ""
+    assert "200 MB" in lines[6]
