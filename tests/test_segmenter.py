@@ -43,7 +43,7 @@ def test_colours_come_in_as_rgb(tmp_path: Path) -> None:
     # Grey of value v becomes sigmoid(-12 v - 12).
     [
         (-1.0, 1.0, 0, 0.5),
-        (-1.2, 0.8, 51, 0.31),
+        (-1.2, 0.8, 51, 0.083),
         (0.0, 1.0, 0, 0.0),
         (-2.0, 0.0, 0, 1.0),
         (-1.0, 0.0, 51, 0.083),

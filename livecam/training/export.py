@@ -21,6 +21,8 @@ from livecam.training.network import CLASSES
 from livecam.training.state import read_history
 
 TOLERANCE = 1e-3
+PATHS = ("data", "rooms", "empty", "out", "start")
+"""Settings of a run that name places on its machine."""
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """What a livecam network says of each pixel, and in how many numbers."""
 
@@ -193,14 +195,24 @@ def _history(saved: Path) -> dict[str, Any]:
         return about
     if (run / "settings.json").is_file():
         try:
-            about["training"] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+            settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise TrainingError(
                 f"{run / 'settings.json'} can't be read ({reason(error)}); mend it"
             ) from error
+        # Folders by their names alone: where they lay is nobody's business.
+        about["training"] = {
+            key: _names(value) if key in PATHS else value for key, value in dict(settings).items()
+        }
     rows = read_history(run)
     if rows:
         best = max(rows, key=lambda row: float(row["miou"]))
         names = ("epoch", "miou", "foreground_iou", "boundary_f", "mad")
         about["scores_on_test_scenes"] = {name: float(best[name]) for name in names}
     return about
+
+
+def _names(paths: Any) -> Any:
+    if isinstance(paths, list):
+        return [_names(path) for path in paths]
+    return Path(paths).name if isinstance(paths, str) else paths

@@ -38,7 +38,7 @@ class Stock:
 
 
 def _stands(subject: Subject) -> bool:
-    """Large enough, and cut by its picture's bottom as webcams cut people, or a whole body: no cut-out bystander."""
+    """Large enough, and cut by its picture's bottom as webcams cut people, or a whole body: no bystander."""
     body = subject.trimap != BACKGROUND
     if body.mean() < 0.06:
         return False

@@ -17,6 +17,7 @@ from livecam.frames import Size
 from livecam.training.averager import Averager, Progress, judge
 from livecam.training.dataset import Batches, Stock
 from livecam.training.losses import MatteLoss, classes_loss
+from livecam.training.memory import keep_freed_memory
 from livecam.training.network import NETWORKS, Network, build
 from livecam.training.samples import Sample, list_rooms, read_picture, read_samples, read_subject
 from livecam.training.settings import TrainSettings, check_settings
@@ -45,6 +46,7 @@ def train(settings: TrainSettings) -> Path:
         so. TrainingError: data, first weights or a folder that can't be trained with.
     """
     check_settings(settings, tuple(NETWORKS))
+    keep_freed_memory()
     state = find_state(settings)
     for split in ("trainval", "test"):
         _list(settings, split)

@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder whose second epoch was best."""
     folder = tmp_path_factory.mktemp("run")
     a_network().save(folder / "best.keras")
-    (folder / "settings.json").write_text(json.dumps({"seed": 5, "data": ["pets"]}))
+    (folder / "settings.json").write_text(json.dumps({"seed": 5, "data": ["/home/me/pets"], "start": None}))
     rows = ["epoch,miou,foreground_iou,boundary_f,mad", "1,70,60,50,40", "2,81,71,61,31", "3,80,70,60,30"]
     (folder / "history.csv").write_text("\n".join(rows) + "\n")
     return folder
