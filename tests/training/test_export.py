@@ -77,7 +77,7 @@ def test_the_card_tells_what_the_file_is(exported: Path) -> None:
     assert card.about["notes"] == ["drawn by a test"]
     assert card.about["classes"] == ["foreground", "background", "contour"]
     assert card.about["parameters"] == a_network().count_params()
-    assert card.about["training"] == {"seed": 5, "data": ["pets"]}
+    assert card.about["training"] == {"seed": 5, "data": ["pets"], "start": None}
     assert card.about["scores_on_test_scenes"]["epoch"] == 2
     assert card.about["scores_on_test_scenes"]["miou"] == 81
 
