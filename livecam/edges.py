@@ -17,13 +17,14 @@ class EdgeSettings:
     `shift` moves the edge in pixels of a frame 720 high: negative shrinks what is kept (privacy), positive
     grows it. `radius` (in pixels of the small matte) and `smoothness` (variance of grey in [0, 1]) are the
     guided filter's.
-    `margin` is cut off both ends of the matte, so that the inside is exactly 1 and the outside exactly 0.
+    `margin` is cut off both ends of the matte, so that the inside is exactly 1 and the outside exactly 0: a
+    network that is hardly sure of anything is no reason to show the room.
     """
 
     shift: float = 0.0
     radius: int = 2
     smoothness: float = 1e-3
-    margin: float = 0.04
+    margin: float = 0.12
 
 
 class Edges:
