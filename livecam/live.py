@@ -117,7 +117,7 @@ def _open_sinks(
             # Asked for by name, or the only way out: then it must work.
             if settings.device or not sinks:
                 raise
-            tell(f"no virtual camera: {error}")
+            tell(f"going on without one: {error}")
     return sinks
 
 

@@ -13,5 +13,7 @@ def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     """No test reads or writes the configuration of whoever runs it."""
     folder = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
-    monkeypatch.setattr("livecam.settings.platformdirs.user_config_dir", lambda *_, **__: str(folder / "livecam"))
+    monkeypatch.setattr(
+        "livecam.settings.platformdirs.user_config_dir", lambda *_, **__: str(folder / "livecam")
+    )
     return folder

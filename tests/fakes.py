@@ -84,7 +84,13 @@ class FakeCamera:
     """Gives `count` secret frames, `pause` seconds apart; before frame `lost_at` it is lost, once."""
 
     def __init__(
-        self, count: int = 30, *, pause: float = 0.005, lost_at: int | None = None, back: bool = True, size: Size = SIZE
+        self,
+        count: int = 30,
+        *,
+        pause: float = 0.005,
+        lost_at: int | None = None,
+        back: bool = True,
+        size: Size = SIZE,
     ) -> None:
         self.size, self.fps = size, 30.0
         self.opened = self.closed = 0
