@@ -31,7 +31,7 @@ class Network:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (192, 112), (8, 24, 48, 96), (1, 1, 4)),
+        Network("person", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
