@@ -12,8 +12,8 @@ LEAST = 0.004
 
 def drop_islands(matte: Matte) -> Matte:
     """The matte without its islands that lack a sure core; a new array of the same shape."""
-    _, islands = cv2.connectedComponents((matte > FAINT).astype(np.uint8), connectivity=8)
-    sure = np.bincount(islands[matte > SURE], minlength=int(islands.max()) + 1)
+    count, islands = cv2.connectedComponents((matte > FAINT).astype(np.uint8), connectivity=8)
+    sure = np.bincount(islands[matte > SURE], minlength=count)
     kept = sure >= LEAST * matte.size
     # Island 0 is the ground between them; what little is in it is cut off later.
     kept[0] = True

@@ -56,7 +56,7 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         # The loop closes it; should we not get there, we do.
         ours = stack.enter_context(ExitStack())
         ours.callback(source.__exit__, None, None, None)
-        shelf = Shelf(settings, pipeline.backdrop, clock)
+        shelf = Shelf(settings, clock)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
         tell(_describe(settings, source, sinks))
         ours.pop_all()
@@ -126,7 +126,6 @@ class Shelf:
     """The backgrounds to go through with keys: the asked ones; if one only, the drawn ones and blur too."""
 
     settings: Settings
-    first: Backdrop
     clock: Clock
 
     def __post_init__(self) -> None:

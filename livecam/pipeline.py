@@ -135,7 +135,11 @@ class Pipeline:
         matte = self.matte(frame)
         backdrop = self.backdrop
         with self.stopwatch.lap("backdrop"):
-            behind = None if self.transparent else _check_size(backdrop.behind(frame, matte), frame)
+            behind = (
+                None
+                if isinstance(backdrop, Transparent)
+                else _check_size(backdrop.behind(frame, matte), frame)
+            )
         with self.stopwatch.lap("composite"):
             if behind is None:
                 return cut_out(frame, matte)

@@ -143,7 +143,7 @@ def test_the_first_background_is_let_go_at_the_end(
 def desk(settings: Settings) -> tuple[Keys, Controls, list[str]]:
     controls, told = Controls(), list[str]()
     asked = replace(settings, background=("teal", "navy", "no such thing"))
-    shelf = Shelf(asked, live.choose("teal", clock=ManualClock()), ManualClock())
+    shelf = Shelf(asked, ManualClock())
     return Keys(controls, shelf, told.append), controls, told
 
 
@@ -182,5 +182,5 @@ def test_keys_pause_and_end(desk: Desk) -> None:
 
 
 def test_who_asked_for_one_background_gets_the_drawn_ones_by_key(settings: Settings) -> None:
-    shelf = Shelf(settings, live.choose("teal", clock=ManualClock()), ManualClock())
+    shelf = Shelf(settings, ManualClock())
     assert shelf.names == ["teal", "blur", *sorted(SCENES)]
