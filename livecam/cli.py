@@ -225,7 +225,7 @@ def _need_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401
-        import tensorflow  # noqa: F401
+        import keras  # noqa: F401 (and the backend that it is told to run on)
     except ImportError as error:
         raise LivecamError(
             f"training needs more packages ({error.name}): pip install 'livecam[train]'"

@@ -19,11 +19,16 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Light:
-    """How a camera renders colours: per-channel gain, gamma and offset, drawn once for a scene."""
+    """How a scene is lit and rendered: per-channel gain, gamma and offset, drawn once for a scene.
+
+    `side` is how much brighter it is (as a logarithm) at the right and at the bottom than in the middle: a
+    window, a lamp, a screen.
+    """
 
     gain: tuple[float, float, float]
     gamma: float
     offset: float
+    side: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
     def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
@@ -34,10 +39,19 @@ class Light:
         if rng.random() < 0.08 * strength:
             brightness *= rng.uniform(0.25, 0.6)
         gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
-        return cls(cast(tuple[float, float, float], gain), gamma, float(rng.normal(0, 8 * strength)))
+        offset = float(rng.normal(0, 8 * strength))
+        side = (0.0, 0.0)
+        if rng.random() < 0.2 * strength:
+            side = (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.3)))
+        return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
     def shine(self, frame: Frame) -> Frame:
-        """Apply the light, by a table of 256 entries a channel."""
+        """Apply the light, by a table of 256 entries a channel, then what comes from the side."""
+        if any(self.side):
+            height, width = frame.shape[:2]
+            across, down = (np.linspace(-s, s, n) for s, n in zip(self.side, (width, height), strict=True))
+            rise = np.exp(down[:, None] + across[None]).astype(np.float32)
+            frame = cast(Frame, cv2.multiply(frame, cv2.merge([rise] * 3), dtype=cv2.CV_8U))
         ramp = (np.arange(256) / 255.0) ** self.gamma * 255
         table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
         return cast(Frame, cv2.LUT(frame, np.rint(table).astype(np.uint8)[None]))

@@ -19,7 +19,7 @@ __all__ = [
     "Stock",
     "View",
     "draw_scene",
-    "outline_weight",
+    "near_outline",
     "pack",
     "shoot",
 ]
@@ -28,28 +28,21 @@ LATER = (0.0001, 0.3, 1.0)
 """How much the second view of a pair moves: not at all (only the noise differs), a little, more."""
 
 
-def outline_weight(trimap: NDArray[np.uint8], reach: int = 5, gain: float = 3.0) -> NDArray[np.float32]:
-    """1 far from the contour, 1 + `gain` near it: (height, width)."""
-    near = cv2.dilate((trimap == CONTOUR).astype(np.float32), np.ones((reach, reach), np.uint8))
-    return np.asarray(1 + gain * near, np.float32)
+def near_outline(trimap: NDArray[np.uint8], reach: int = 5) -> NDArray[np.uint8]:
+    """1 where the contour is near, 0 elsewhere: (height, width)."""
+    contour = (trimap == CONTOUR).astype(np.uint8)
+    return np.asarray(cv2.dilate(contour, np.ones((reach, reach), np.uint8)), np.uint8)
 
 
-def pack(views: list[View]) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-    """A batch: pictures in [0, 1], (batch, height, width, 3), and what is true of them.
+def pack(views: list[View]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """A batch: pictures in [0, 1], (batch, height, width, 3), and what is true of them, as small as it can be.
 
-    ``classes``: 0, 1, 2 for the trimap's 1, 2, 3, and a weight; ``matte``: the matte, known (0 or 1), and a
-    weight.
+    The truth is uint8, (batch, 4, height, width): the class (0, 1, 2 for the trimap's 1, 2, 3), the matte,
+    whether it is known (0 or 255), whether the outline is near (0 or 1).
     """
-    pictures, matte, known = (
-        np.asarray(np.stack(part), np.float32) / np.float32(255)
-        for part in ([v.frame for v in views], [v.matte for v in views], [v.known for v in views])
-    )
-    classes = np.asarray(np.stack([v.trimap for v in views]), np.float32) - 1
-    weight = np.stack([outline_weight(v.trimap) for v in views])
-    return np.asarray(pictures), {
-        "classes": np.stack([classes, weight], axis=-1),
-        "matte": np.stack([matte, known, weight], axis=-1),
-    }
+    pictures = np.stack([v.frame for v in views]) * np.float32(1 / 255)
+    truth = [np.stack([v.trimap - 1, v.matte, v.known, near_outline(v.trimap)]) for v in views]
+    return np.asarray(pictures, np.float32), np.asarray(np.stack(truth), np.uint8)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -85,7 +78,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         return pack(self.views(index))
 
     def on_epoch_end(self) -> None:

@@ -1,4 +1,8 @@
-"""Losses, pure functions of (truth, prediction). Shapes: (batch, height, width, ...), float32."""
+"""The loss: what the truth says of every pixel against the network's four numbers for it.
+
+Counted from the logits, channel by channel: exact, and several times faster on a processor than by way of the
+softmax and its last axis of three.
+"""
 
 from typing import Any
 
@@ -8,43 +12,42 @@ from keras import ops
 Tensor = Any
 
 
-def classes_loss(truth: Tensor, predicted: Tensor) -> Tensor:
-    """Sparse categorical crossentropy of the three classes, each pixel with its weight.
+class SceneLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Three-class crossentropy of the trimap and the difference from the soft matte, weighted at the outline.
 
-    Args:
-        truth: class (0 foreground, 1 background, 2 contour) and weight, (batch, height, width, 2).
-        predicted: softmax, (batch, height, width, 3).
-    """
-    # Flat, since the PyTorch backend can't go back through the picture-shaped form.
-    flat = ops.reshape(predicted, (-1, predicted.shape[-1]))
-    each = keras.losses.sparse_categorical_crossentropy(ops.reshape(truth[..., 0], (-1,)), flat)
-    return ops.mean(each * ops.reshape(truth[..., 1], (-1,)))
-
-
-class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
-    """How far the matte is from the true one, where that is known.
-
-    Crossentropy with the soft truth (absolute difference alone falls into the trap "all background" and
-    stays there for long), plus the absolute difference, plus that of the gradients (sharp edges; as in Xu et
-    al., "Deep Image Matting", 2017, and later work), plus, for the first `pairs` × 2 rows of a batch, the
-    difference of the change between the two shots of a scene (after the measure dtSSD of Erofeev et al.,
-    2015): a steady model.
+    The matte's part is crossentropy with the soft truth (absolute difference alone falls into the trap "all
+    background" and stays there for long), plus the absolute difference, plus `gradient` × that of the
+    gradients (sharp edges; as in Xu et al., "Deep Image Matting", 2017, and later work), plus, for the first
+    `pairs` × 2 rows of a batch, `change` × the difference of the change between the two shots of a scene
+    (after the measure dtSSD of Erofeev et al., 2015): a steady model.
 
     Args of the call:
-        truth: matte, known (0 or 1) and weight, (batch, height, width, 3).
-        predicted: matte, (batch, height, width, 1).
+        y_true: (batch, 4, height, width): the class (0 foreground, 1 background, 2 contour), the matte in
+            [0, 255], whether it is known (0 or 255), and whether the outline is near (0 or 1).
+        y_pred: (batch, height, width, 4): the logits of the three classes and of the share of a contour
+            pixel that is foreground.
     """
 
-    def __init__(self, pairs: int = 0, gradient: float = 0.5, change: float = 1.0) -> None:
-        super().__init__(name="matte_loss", reduction="sum")
-        self.pairs, self.gradient, self.change = pairs, gradient, change
+    def __init__(
+        self, pairs: int = 0, outline: float = 3.0, gradient: float = 0.5, change: float = 1.0
+    ) -> None:
+        super().__init__(name="scene_loss", reduction="sum")
+        self.pairs, self.outline, self.gradient, self.change = pairs, outline, gradient, change
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss, a scalar."""
-        true, known, weight = y_true[..., 0], y_true[..., 1], y_true[..., 2]
-        error = (y_pred[..., 0] - true) * known
-        said = ops.clip(y_pred[..., 0], 1e-4, 1 - 1e-4)
-        entropy = -(true * ops.log(said) + (1 - true) * ops.log(1 - said))
+        true = ops.cast(y_true, y_pred.dtype)
+        weight = 1.0 + self.outline * true[:, 3]
+        classes, matte = read_logits(y_pred)
+        label = true[:, 0]
+        said = ops.where(label == 0, classes[0], ops.where(label == 1, classes[1], classes[2]))
+        loss = -ops.mean(said * weight)
+        return loss + self._matte_loss(matte, true[:, 1] / 255.0, true[:, 2] / 255.0, weight)
+
+    def _matte_loss(self, said: Tensor, true: Tensor, known: Tensor, weight: Tensor) -> Tensor:
+        error = (said - true) * known
+        sure = ops.clip(said, 1e-4, 1 - 1e-4)
+        entropy = -(true * ops.log(sure) + (1 - true) * ops.log(1 - sure))
         loss = ops.mean((entropy + ops.abs(error)) * known * weight)
         down, across = error[:, 1:] - error[:, :-1], error[:, :, 1:] - error[:, :, :-1]
         loss = loss + self.gradient * (ops.mean(ops.abs(down)) + ops.mean(ops.abs(across)))
@@ -56,4 +59,16 @@ class MatteLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The settings, for Keras."""
-        return {"pairs": self.pairs, "gradient": self.gradient, "change": self.change}
+        return {name: getattr(self, name) for name in ("pairs", "outline", "gradient", "change")}
+
+
+def read_logits(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logarithms of the three classes' probabilities, (3, batch, height, width), and the matte.
+
+    The matte, (batch, height, width), is foreground + contour × the share of it that is foreground.
+    """
+    each = ops.transpose(logits, (3, 0, 1, 2))
+    three = each[:3]
+    highest = ops.stop_gradient(ops.max(three, axis=0))
+    classes = three - (highest + ops.log(ops.sum(ops.exp(three - highest), axis=0)))
+    return classes, ops.exp(classes[0]) + ops.exp(classes[2]) * ops.sigmoid(each[3])

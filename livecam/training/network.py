@@ -31,7 +31,8 @@ class Network:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
+        Network("person", (256, 144), (16, 32, 64, 96), (1, 2, 4)),
+        Network("person-lite", (160, 96), (16, 32, 64, 96), (1, 2, 4)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
@@ -93,3 +94,8 @@ def build(network: Network) -> keras.Model:
     contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+
+
+def learner(model: keras.Model) -> keras.Model:
+    """The same layers, to their last numbers for each pixel only: (batch, height, width, 4), what losses take."""
+    return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

@@ -15,6 +15,10 @@ from livecam.training.samples import Subject
 from livecam.trimaps import BACKGROUND
 
 
+CLOTHES = 0.1
+"""The share of pasted subjects that stand before what looks like people and is none."""
+
+
 @dataclass(frozen=True)
 class Mix:
     """The shares of the kinds of scene; what is left is pasted."""
@@ -76,7 +80,8 @@ def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
     if mix.real <= kind < mix.real + mix.empty and bare:
         room, actors = bare[int(rng.integers(len(bare)))], no_one
     elif kind >= mix.real + mix.empty and stock.rooms and stock.pasteable:
-        room = stock.rooms[int(rng.integers(len(stock.rooms)))]
+        behind = stock.empties if stock.empties and rng.random() < CLOTHES else stock.rooms
+        room = behind[int(rng.integers(len(behind)))]
         crowd = 2 if kind < mix.real + mix.empty + mix.double else 1
         actors = tuple(_actor(stock, canvas, rng, crowd) for _ in range(crowd))
     else:
@@ -89,7 +94,7 @@ def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
 def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
     """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether."""
     shape = canvas.width / canvas.height
-    stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.75)))
+    stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.95)))
     share = rng.uniform(0.6, 1.0) if rng.random() < 0.7 else 1.0
     height = min(size.height, size.width / shape * stretch) * share
     width = min(size.width, height * shape / stretch)

@@ -7,8 +7,9 @@ shown), ``predictions.png`` (what it answers), ``best.keras`` (the averaged weig
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+import cv2
 import keras
 from tqdm import tqdm
 
@@ -16,26 +17,19 @@ from livecam.errors import TrainingError
 from livecam.frames import Size
 from livecam.training.averager import Averager, Progress, judge
 from livecam.training.dataset import Batches, Stock
-from livecam.training.losses import MatteLoss, classes_loss
+from livecam.training.losses import SceneLoss
 from livecam.training.memory import keep_freed_memory
-from livecam.training.network import NETWORKS, Network, build
+from livecam.training.network import NETWORKS, Network, build, learner
+from livecam.training.quick import quicken
 from livecam.training.samples import Sample, list_rooms, read_picture, read_samples, read_subject
 from livecam.training.settings import TrainSettings, check_settings
 from livecam.training.sheets import draw_scenes
 from livecam.training.state import State, begin, find_state
 
-__all__ = ["Averager", "ForegroundIoU", "TrainSettings", "judge", "read_stock", "train"]
+__all__ = ["Averager", "TrainSettings", "judge", "read_stock", "train"]
 
 T = TypeVar("T")
 JUDGED_BATCHES, JUDGED_VIEWS, JUDGED_SEED = 24, 16, 99
-
-
-class ForegroundIoU(keras.metrics.IoU):  # type: ignore[misc]
-    """`keras.metrics.IoU` of class 0 for labels that carry a weight behind the class."""
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Count a batch: `y_true` (batch, height, width, 2), `y_pred` (batch, height, width, 3)."""
-        super().update_state(y_true[..., 0], y_pred, sample_weight)
 
 
 def train(settings: TrainSettings) -> Path:
@@ -47,6 +41,8 @@ def train(settings: TrainSettings) -> Path:
     """
     check_settings(settings, tuple(NETWORKS))
     keep_freed_memory()
+    # Scenes are drawn in threads of their own.
+    cv2.setNumThreads(1)
     state = find_state(settings)
     for split in ("trainval", "test"):
         _list(settings, split)
@@ -125,7 +121,7 @@ def _batches(settings: TrainSettings, size: Size) -> tuple[Batches, Batches]:
 
 
 def _decay(settings: TrainSettings) -> float:
-    return min(0.998, 1 - 20 / (settings.total + 20))
+    return min(0.9995, 1 - 20 / (settings.total + 20))
 
 
 def _first_model(settings: TrainSettings, network: Network, state: State | None) -> keras.Model:
@@ -133,6 +129,7 @@ def _first_model(settings: TrainSettings, network: Network, state: State | None)
     model = build(network)
     if settings.start and not state:
         _begin_with(model, settings.start)
+    model = quicken(learner(model))
     _compile(model, settings)
     if state:
         _restore(model, state, settings.out)
@@ -171,9 +168,7 @@ def _compile(model: keras.Model, settings: TrainSettings) -> None:
         warmup_target=settings.learning_rate if warm else None,
         warmup_steps=warm,
     )
-    iou = ForegroundIoU(num_classes=3, target_class_ids=(0,), sparse_y_pred=False, name="foreground_iou")
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0),
-        loss={"classes": classes_loss, "matte": MatteLoss(settings.pairs)},
-        metrics={"classes": [iou]},
+        loss=SceneLoss(settings.pairs),
     )
