@@ -50,7 +50,7 @@ class Segmenter:
         """
         self.card = card
         try:
-            with _hushed():
+            with hushed():
                 self._interpreter = Interpreter(model_content=weights, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -119,7 +119,7 @@ class Segmenter:
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """LiteRT greets on the process's stderr, whoever reads there, and has no switch for it."""
     try:
         kept = os.dup(2)
