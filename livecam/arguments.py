@@ -248,7 +248,14 @@ def evaluate_parser() -> Parser:
         "--split", metavar="NAME", help="of a folder in Pets layout: test (default) or trainval"
     )
     parser.add_argument(
-        "--crop-tall", action="store_true", help="judge only the upper 4:5 part of taller pictures"
+        "--crop-tall",
+        action="store_true",
+        help="of pictures taller than 5:4 judge only the upper part of that shape, as a webcam sees it",
+    )
+    parser.add_argument(
+        "--skip-contour",
+        action="store_true",
+        help="don't judge the contour of pictures, even where a soft matte is known",
     )
     _add_debug(parser)
     return parser

@@ -31,7 +31,7 @@ LAYOUT = (
 _WHOLE = 1 << 20
 """Longer than any picture: judged at its own size."""
 TALLEST = 0.8
-"""Width over height: what is taller is no webcam's picture."""
+"""Height over width: what is taller is no webcam's picture."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,22 @@ class Case:
     count: int | None = 1
 
 
-def read_cases(folder: Path, split: str, frames: int | None = None, *, crop_tall: bool = False) -> list[Case]:
+def read_cases(
+    folder: Path,
+    split: str,
+    frames: int | None = None,
+    *,
+    crop_tall: bool = False,
+    skip_contour: bool = False,
+) -> list[Case]:
     """The cases of a folder, by name; pictures are opened only when asked for.
 
     Args:
         folder: pictures in Pets layout, or clips.
         split: of the pictures, ``test`` or ``trainval``.
         frames: of each clip at most; of pictures so many, spread evenly over the list. All if None.
-        crop_tall: leave out what lies below the upper 4:5 part of a taller picture.
+        crop_tall: of pictures higher than `TALLEST` of their width, leave out what lies lower.
+        skip_contour: the contour of pictures counts as not known even where a soft matte is.
 
     Raises:
         TrainingError: no such folder, neither layout, nothing in it, or a file missing.
@@ -76,7 +84,12 @@ def read_cases(folder: Path, split: str, frames: int | None = None, *, crop_tall
         raise TrainingError(f"there is no folder {folder}; {LAYOUT}")
     if (folder / "annotations").is_dir() or (folder / "images").is_dir():
         samples = _spread(read_samples(folder, split), frames)
-        return [Case(s.name, group_of(s.name), partial(_picture, s, crop_tall=crop_tall)) for s in samples]
+        return [
+            Case(
+                s.name, group_of(s.name), partial(_picture, s, crop_tall=crop_tall, skip_contour=skip_contour)
+            )
+            for s in samples
+        ]
     return [
         Case(clip.name, clip.name, partial(_clip, *_videos(clip), frames), frames) for clip in _clips(folder)
     ]
@@ -93,14 +106,15 @@ def _spread(samples: list[Sample], most: int | None) -> list[Sample]:
     return [samples[i * len(samples) // most] for i in range(most)]
 
 
-def _picture(sample: Sample, *, crop_tall: bool) -> Iterator[Shot]:
+def _picture(sample: Sample, *, crop_tall: bool, skip_contour: bool) -> Iterator[Shot]:
     subject = read_subject(sample, _WHOLE)
     height, width = subject.trimap.shape
-    rows = slice(int(width / TALLEST) if crop_tall and width < TALLEST * height else height)
+    rows = slice(int(width * TALLEST) if crop_tall and height > TALLEST * width else height)
     trimap = subject.trimap[rows]
     matte = subject.matte[rows].astype(np.float32) / np.float32(255)
-    known = np.ones(trimap.shape, bool) if subject.exact else trimap != CONTOUR
-    yield Shot(np.ascontiguousarray(subject.frame[rows]), matte, known, trimap, subject.exact)
+    soft = subject.exact and not skip_contour
+    known = np.ones(trimap.shape, bool) if soft else trimap != CONTOUR
+    yield Shot(np.ascontiguousarray(subject.frame[rows]), matte, known, trimap, soft)
 
 
 def _clips(folder: Path) -> list[Path]:

@@ -43,6 +43,7 @@ class EvaluateSettings:
     threads: int = 2
     split: str = "test"
     crop_tall: bool = False
+    skip_contour: bool = False
 
 
 def check_settings(settings: EvaluateSettings) -> None:
@@ -77,7 +78,13 @@ def evaluate(settings: EvaluateSettings) -> Report:
         ClipError: a video that can't be read.
     """
     check_settings(settings)
-    cases = read_cases(settings.data, settings.split, settings.frames, crop_tall=settings.crop_tall)
+    cases = read_cases(
+        settings.data,
+        settings.split,
+        settings.frames,
+        crop_tall=settings.crop_tall,
+        skip_contour=settings.skip_contour,
+    )
     clock, worst = ManualClock(), Worst()
     with closing(Pipeline.load(settings.model, threads=settings.threads, clock=clock)) as pipeline:
         _make(settings.out)

@@ -48,6 +48,17 @@ def test_without_a_soft_matte_the_contour_is_not_known(
     assert not shot.known.all()
 
 
+def test_the_contour_can_be_left_out_even_where_it_is_known(
+    make_pets: Callable[..., Path], tmp_path: Path
+) -> None:
+    (shot,) = read_cases(make_pets(tmp_path / "pets"), "test", skip_contour=True)[0].shots()
+
+    assert not shot.soft
+    assert shot.trimap is not None
+    assert ((shot.trimap == 3) == ~shot.known).all()
+    assert not shot.known.all()
+
+
 def test_few_pictures_are_taken_from_all_over_the_list(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -67,7 +78,7 @@ def test_of_tall_pictures_the_lower_part_can_be_left_out(
             c for c in read_cases(pets, "trainval", crop_tall=True) if c.name == case.name
         ).shots()
         height, width = whole.matte.shape
-        assert cropped.frame.shape[0] == min(height, max(int(width / 0.8), 1))
+        assert cropped.frame.shape[0] == min(height, int(width * 0.8))
         assert cropped.matte.shape == cropped.known.shape == cropped.frame.shape[:2]
 
 

@@ -1,5 +1,7 @@
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,11 @@ from livecam.errors import ClipError, TrainingError, UsageError
 from livecam.frames import Frame, Matte, Size
 from livecam.pipeline import Pipeline
 from livecam.segmenter import Segmenter
+from livecam.training.cases import Case, Shot
 from livecam.training.evaluate import EvaluateSettings, evaluate
 
+BENCHES = [top / "shared" / "bench" for top in Path(__file__).resolve().parents]
+BENCH = next((path for path in BENCHES if (path / "metrics.py").is_file()), None)
 LARGE = Size(128, 96)
 
 
@@ -112,7 +117,7 @@ def test_every_picture_stands_for_itself(model: str, tmp_path: Path, monkeypatch
 
 
 def test_the_contour_is_judged_where_the_model_tells_classes(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disc: Callable[..., np.ndarray]
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_clip(tmp_path / "clips" / "a", frames=1, size=LARGE)
     contour_everywhere = np.broadcast_to(np.float32([0.2, 0.2, 0.6]), (24, 32, 3))
@@ -140,6 +145,36 @@ def test_the_shipped_model_tells_its_classes() -> None:
     assert told is not None
     assert told.shape == (segmenter.card.size.height, segmenter.card.size.width, 3)
     np.testing.assert_allclose(told.sum(axis=2), 1, atol=1e-4)
+
+
+@pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
+def test_figures_are_the_benchmarks_own_for_the_same_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert BENCH is not None
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(BENCH))
+    import compare
+
+    folders = {path.name: str(path) for path in sorted((BENCH / "clips").iterdir())[:2]}
+
+    def shots(folder: str) -> Iterator[Shot]:
+        for number, (frame, true) in enumerate(compare.clip(folder, 5)):
+            yield Shot(frame, true, np.ones(true.shape, bool), seconds=number / 25)
+
+    cases = [Case(name, name, partial(shots, folder)) for name, folder in folders.items()]
+    monkeypatch.setattr("livecam.training.evaluate.read_cases", lambda *_, **__: cases)
+
+    theirs = compare.run(
+        compare.Ours("livecam:Pipeline.load"),
+        {name: compare.clip(folder, 5) for name, folder in folders.items()},
+    )
+    report = evaluate(EvaluateSettings("person", tmp_path, tmp_path / "out"))
+
+    ours = {row.name: row.marks for row in report.rows}
+    for row in [*theirs["rows"], {"clip": "mean", **theirs["mean"]}]:
+        name = row.pop("clip")
+        assert {mark: ours[name][mark] for mark in row} == pytest.approx(row, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["best.keras", "run"])
