@@ -3,10 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.errors import WeightsError
 from livecam.frames import Frame, Matte, Size
 from livecam.pictures import write_picture
-from livecam.training.rival import Rival
 from livecam.training.steadiness import (
     SIZE,
     Live,
@@ -73,6 +71,8 @@ def test_the_noise_is_fresh_in_every_frame_and_the_same_by_its_seed() -> None:
     assert all((one == other).all() for one, other in zip(frames, again, strict=True))
     assert (frames[0] != frames[1]).mean() > 0.8
     assert np.std(frames[0].astype(float)) == pytest.approx(6, rel=0.1)
+    grains = frames[0][:36, :62].reshape(18, 2, 31, 2, 3)
+    assert (grains == grains[:, :1, :, :1]).all()
 
 
 def test_the_shipped_model_follows_a_step_within_two_frames() -> None:
@@ -97,48 +97,3 @@ def test_rooms_and_stills_can_be_given(tmp_path: Path) -> None:
     assert (read_room(tmp_path / "wide.png") == 7).all()
     assert Size.of(read_still(tmp_path / "wide.png")) == Size.of(read_room(None)) == SIZE
     assert draw_room(Size(80, 45)).std() > 10
-
-
-def test_a_rival_says_what_a_model_with_a_card_says(tmp_path: Path) -> None:
-    from fakes import is_person, secret_frame
-    from small_model import write_model
-
-    frame = secret_frame(size=Size(128, 96))
-
-    matte = Rival(write_model(tmp_path)).matte(frame)
-
-    assert matte.shape == frame.shape[:2]
-    assert ((matte > 0.5) == (is_person(frame) > 0.5)).mean() > 0.95
-
-
-def test_what_is_no_rival_is_told(tmp_path: Path) -> None:
-    (tmp_path / "not.tflite").write_bytes(b"no model")
-    with pytest.raises(WeightsError, match=r"name a .tflite file"):
-        Rival(tmp_path / "not.tflite")
-    with pytest.raises(WeightsError, match="check the path"):
-        Rival(tmp_path / "missing.tflite")
-    with pytest.raises(WeightsError, match="1 or 2 channels is needed"):
-        Rival(write_three_channels(tmp_path))
-
-
-def write_three_channels(folder: Path) -> Path:
-    """A file that gives back its own three channels' picture."""
-    import flatbuffers
-    import small_model
-    from ai_edge_litert import schema_py_generated as tflite
-
-    shape = [1, 24, 32, 3]
-    model = tflite.ModelT()
-    model.version = 3
-    model.operatorCodes = [small_model.operator_code(tflite.BuiltinOperator.LOGISTIC)]
-    model.buffers = [small_model.buffer(b"")]
-    step = small_model.logistic()
-    step.opcodeIndex, step.inputs, step.outputs = 0, [0], [1]
-    graph = small_model.subgraph([small_model.tensor(n, shape, 0) for n in ("in", "out")], [step])
-    graph.outputs = [1]
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path = folder / "three.tflite"
-    path.write_bytes(bytes(builder.Output()))
-    return path
