@@ -23,6 +23,7 @@ other commands (livecam COMMAND --help):
   clip      replace the background of a video file, sound kept
   train     train a segmenter on folders in the Oxford-IIIT Pet layout
   export    make a trained network a model that livecam runs
+  evaluate  score a model on labelled pictures or clips
 
 A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.
@@ -221,6 +222,40 @@ def export_parser() -> Parser:
     parser.add_argument("out", type=Path, metavar="OUT", help="a .tflite file")
     parser.add_argument(
         "--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits"
+    )
+    _add_debug(parser)
+    return parser
+
+
+def evaluate_parser() -> Parser:
+    """`livecam evaluate`."""
+    parser = _parser(
+        "livecam evaluate",
+        "Scores a model on a folder in Pets layout (images/, annotations/trimaps/, annotations/test.txt,\n"
+        "and soft mattes in annotations/mattes/ where known), or on a folder of clips: a folder a clip,\n"
+        "each with the videos frames.* and matte.* (grey, white = keep). Prints a table; writes\n"
+        "scores.json, scores.csv, scores.md and worst.html (the worst cases as pictures).",
+        "example: livecam evaluate mine.tflite people --out evaluation",
+    )
+    parser.add_argument("model", metavar="MODEL", help="person, or the path of a .tflite file")
+    parser.add_argument("data", type=Path, metavar="DATA", help="a folder in Pets layout, or of clips")
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where figures and pictures go (evaluation)"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="of each clip, or pictures, at most (all)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+    parser.add_argument(
+        "--split", metavar="NAME", help="of a folder in Pets layout: test (default) or trainval"
+    )
+    parser.add_argument(
+        "--crop-tall",
+        action="store_true",
+        help="of pictures taller than 5:4 judge only the upper part of that shape, as a webcam sees it",
+    )
+    parser.add_argument(
+        "--skip-contour",
+        action="store_true",
+        help="don't judge the contour of pictures, even where a soft matte is known",
     )
     _add_debug(parser)
     return parser

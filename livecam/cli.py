@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    commands = {"clip": clip, "train": train, "export": export}
+    commands = {"clip": clip, "train": train, "export": export, "evaluate": evaluate}
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
         near = difflib.get_close_matches(name, commands, n=1)
@@ -218,6 +218,18 @@ def export(words: Sequence[str]) -> int:
     with _handling(_interrupt):
         card = export(said.run, said.out, notes=tuple(getattr(said, "note", ())))
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
+    return 0
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """`livecam evaluate`: a model and labelled data to figures."""
+    said = arguments.evaluate_parser().parse_args(words)
+    from livecam.training.evaluate import EvaluateSettings, evaluate
+
+    settings = EvaluateSettings(**{name: value for name, value in vars(said).items() if name != "debug"})
+    with _handling(_interrupt):
+        report = evaluate(settings)
+    print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
 
 from livecam.card import Card, read_card
 from livecam.errors import UsageError, WeightsError
@@ -49,7 +50,7 @@ class Segmenter:
         """
         self.card = card
         try:
-            with _hushed():
+            with hushed():
                 self._interpreter = Interpreter(model_content=weights, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -64,6 +65,10 @@ class Segmenter:
         if tuple(outputs[place]["shape"]) != (*shape, 1):
             raise WeightsError(f"{card.file}: output {place} is no matte; copy or export both files again")
         self._input, self._output = inputs[0]["index"], outputs[place]["index"]
+        told = [
+            outputs[at] for name, at in card.outputs.items() if name == "classes" and 0 <= at < len(outputs)
+        ]
+        self._classes = next((o["index"] for o in told if tuple(o["shape"]) == (*shape, 3)), None)
         self._picture = np.empty((*shape, 3), np.float32)
 
     @classmethod
@@ -103,9 +108,18 @@ class Segmenter:
         self._interpreter.invoke()
         return np.array(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32)
 
+    def classes(self) -> NDArray[np.float32] | None:
+        """What the network said of the last frame: the softmax over foreground, background and contour.
+
+        float32 (card.size.height, card.size.width, 3), a new array; None if the model doesn't tell classes.
+        """
+        if self._classes is None:
+            return None
+        return np.array(self._interpreter.get_tensor(self._classes)[0], np.float32)
+
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """LiteRT greets on the process's stderr, whoever reads there, and has no switch for it."""
     try:
         kept = os.dup(2)

@@ -80,6 +80,12 @@ LIVE = "--camera room.png --model green.tflite --background teal --no-virtual-ca
         ("clip a b c", "no c"),
         ("train", "required"),
         ("export only-one", "required"),
+        ("evaluate green.tflite", "required"),
+        ("evaluate nobody .", "there are"),
+        ("evaluate runs/best.keras .", "livecam export runs/best.keras"),
+        ("evaluate green.tflite . --frames 0", "1 or more"),
+        ("evaluate green.tflite . --threads 0", "between 1 and 64"),
+        ("evaluate green.tflite . --split all", "test, trainval"),
     ],
 )
 def test_what_cannot_be_meant_is_exit_code_2(
@@ -104,6 +110,9 @@ def test_a_recording_is_not_written_over_unasked(folder: Path, capfd: pytest.Cap
         (f"{LIVE} --record o.mp4 --model missing.tflite", "missing.json"),
         ("clip nothing.mp4 o.mp4 --model green.tflite", "check the name"),
         ("clip room.json o.mp4 --model green.tflite", "no file"),
+        ("evaluate green.tflite nowhere", "there is no folder nowhere"),
+        ("evaluate green.tflite .", "nothing to evaluate on"),
+        ("evaluate missing.tflite .", "nothing to evaluate on"),
     ],
 )
 def test_what_the_world_refuses_is_exit_code_1(
@@ -243,7 +252,7 @@ def test_a_clip_goes_in_and_as_many_frames_come_out(film: Path, capfd: pytest.Ca
     assert (code, "the clip itself" in line) == (USAGE, True)
 
 
-COMMANDS = ["", "clip", "train", "export"]
+COMMANDS = ["", "clip", "train", "export", "evaluate"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

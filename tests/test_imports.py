@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from fakes import SIZE, secret_frame
+from fakes import SIZE, is_person, secret_frame
+from PIL import Image
 from small_model import write_model
 
+from livecam.pictures import write_picture
 from livecam.recorder import Recorder
 
 TOP = Path(__file__).parent.parent
@@ -38,7 +41,7 @@ def test_the_package_alone_loads_nothing_else(tmp_path: Path) -> None:
 
 
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
-    code = "from livecam.cli import main\nfor command in [[], ['clip'], ['train'], ['export']]:"
+    code = "from livecam.cli import main\nfor command in [[], ['clip'], ['train'], ['export'], ['evaluate']]:"
     loaded = loaded_by(f"{code}\n    assert main([*command, '--help']) == 0", tmp_path)
     assert not loaded & {"ai_edge_litert", "av", "pyvirtualcam", *HEAVY}
 
@@ -58,6 +61,21 @@ def test_a_whole_run_needs_nothing_of_training(run: str, tmp_path: Path) -> None
     assert (tmp_path / "o.mp4").exists()
     assert {"livecam.segmenter", "av", "cv2"} <= loaded
     assert not loaded & {"pyvirtualcam", "livecam.training", *HEAVY}
+
+
+def test_evaluating_needs_neither_keras_nor_tensorflow(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    for part in ("images", "annotations/trimaps"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    (tmp_path / "data" / "annotations" / "test.txt").write_text("person_1\n")
+    frame = secret_frame()
+    write_picture(tmp_path / "data" / "images" / "person_1.png", frame)
+    trimap = np.where(is_person(frame) > 0.5, 1, 2).astype(np.uint8)
+    Image.fromarray(trimap).save(tmp_path / "data" / "annotations" / "trimaps" / "person_1.png")
+    code = "from livecam.cli import main\nassert main(['evaluate', 'green.tflite', 'data']) == 0"
+    loaded = loaded_by(code, tmp_path)
+    assert "livecam.training.evaluate" in loaded
+    assert not loaded & HEAVY
 
 
 def imported(path: Path) -> set[str]:

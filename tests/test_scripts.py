@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -7,23 +8,29 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from fakes import secret_frame
 from small_model import write_model
 
 from livecam.frames import Size
+from livecam.pictures import write_picture
 
 TOP = Path(__file__).parent.parent
 SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file()]
 BASH = [path for path in [*SCRIPTS, TOP / ".ci" / "run"] if b"bash" in path.read_bytes().splitlines()[0]]
 
 
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    loader = SourceFileLoader("benchmark", str(TOP / "scripts" / "benchmark"))
-    spec = spec_from_loader("benchmark", loader)
+def load_script(name: str) -> ModuleType:
+    loader = SourceFileLoader(name, str(TOP / "scripts" / name))
+    spec = spec_from_loader(name, loader)
     assert spec is not None
     module = module_from_spec(spec)
     loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    return load_script("benchmark")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no executable bits here")
@@ -96,3 +103,33 @@ def test_the_benchmarks_table_is_markdown(benchmark: ModuleType) -> None:
     assert len({line.count("|") for line in lines[:4]}) == 1
     assert lines[4] == ""
     assert "200 MB" in lines[6]
+
+
+def test_steadiness_prints_a_row_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(write_model(tmp_path))
+    steadiness, rows = load_script("steadiness"), tmp_path / "rows.json"
+    write_picture(tmp_path / "still.png", secret_frame(size=Size(640, 360)))
+    words = f"steadiness --model {model} --rival {model} --frames 2 --json {rows}"
+    monkeypatch.setattr(sys, "argv", [*words.split(), "--still", str(tmp_path / "still.png")])
+
+    assert steadiness.main() == 0
+
+    measured = json.loads(rows.read_text())
+    assert list(measured) == [model, f"{model}, unsmoothed", "green"]
+    assert all(row["cut in"] == 1 for row in measured.values())
+    lines = capsys.readouterr().out.splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("--frames 0", 2), ("--rival nothing.tflite", 1), ("--still x", 1)]
+)
+def test_steadiness_tells_in_one_line_what_is_wrong(
+    words: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["steadiness", *words.split()])
+    assert load_script("steadiness").main() == code
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,8 +1,15 @@
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from livecam.training.scores import boundary_f, iou, score
+from livecam.clip import Clip
+from livecam.images import grey
+from livecam.training.scores import boundary_f, dtssd, gradient_error, hole, iou, leak, measure, score
 
+BENCHES = [top / "shared" / "bench" for top in Path(__file__).resolve().parents]
+BENCH = next((path for path in BENCHES if (path / "metrics.py").is_file()), None)
 ALL = np.ones((12, 16), bool)
 
 
@@ -124,3 +131,88 @@ def test_lists_of_different_lengths_are_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="longer"):
         score([matte], [matte, matte], [ALL])
+
+
+def test_leak_is_the_room_shown_away_from_the_subject() -> None:
+    everything = np.ones((100, 100), bool)
+    true = square(30, 30, 40, (100, 100)).astype(np.float32)
+    grown = square(29, 29, 42, (100, 100)).astype(np.float32)
+    island = true.copy()
+    island[90:95, 90:95] = 0.6
+
+    assert leak(grown, true, everything) == 0
+    # The band is one pixel wide: 42 x 42 pixels are not asked.
+    assert leak(island, true, everything) == pytest.approx(25 / (10000 - 42 * 42))
+    assert leak(island, true, ~(island == np.float32(0.6))) == 0
+    assert leak(true, np.ones_like(true), everything) == 0
+
+
+def test_hole_is_the_subject_lost_away_from_its_outline() -> None:
+    everything = np.ones((100, 100), bool)
+    true = square(30, 30, 40, (100, 100)).astype(np.float32)
+    shrunk = square(31, 31, 38, (100, 100)).astype(np.float32)
+    holed = true.copy()
+    holed[45:50, 45:50] = 0.4
+
+    assert hole(shrunk, true, everything) == 0
+    assert hole(holed, true, everything) == pytest.approx(25 / (38 * 38))
+    assert hole(holed, true, ~(holed == np.float32(0.4))) == 0
+    assert hole(holed, np.zeros_like(true), everything) == 0
+
+
+def test_the_gradient_error_is_of_the_slopes_alone() -> None:
+    everything = np.ones((20, 20), bool)
+    ramp = np.broadcast_to(np.arange(20, dtype=np.float32) / 40, (20, 20))
+
+    assert gradient_error(np.full_like(ramp, 0.2), np.full_like(ramp, 0.7), everything) == 0
+    middle = np.zeros_like(everything)
+    middle[5:15, 5:15] = True
+    # Sobel's weights add up to eight times the slope of a pixel: 8 / 40.
+    assert gradient_error(ramp, np.zeros_like(ramp), middle) == pytest.approx(0.04, rel=1e-4)
+
+
+def test_dtssd_asks_for_the_change_not_for_the_matte() -> None:
+    still, moved = np.full((4, 4), 0.2, np.float32), np.full((4, 4), 0.7, np.float32)
+
+    assert dtssd(still, still, moved, moved) == 0
+    assert dtssd(still, moved, still, still) == pytest.approx(0.5)
+    assert dtssd(still, moved, still, moved) == 0
+
+
+def test_the_scales_are_percent_and_thousands() -> None:
+    true = square(2, 2, 6).astype(np.float32)
+    pale = np.clip(true, 0.1, 0.9)
+
+    marks = measure(pale, true)
+
+    assert [marks[name] for name in ("miou", "fg_iou", "bg_iou", "bf", "leak", "hole")] == [
+        *(100.0,) * 4,
+        0,
+        0,
+    ]
+    assert marks["mad"] == pytest.approx(100)
+    assert marks["mse"] == pytest.approx(10)
+    assert "grad" not in measure(pale, true, soft=False)
+
+
+@pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
+def test_measures_agree_with_the_benchmark_on_its_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert BENCH is not None
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(BENCH))
+    import metrics
+
+    rng = np.random.default_rng(3)
+    last = None
+    for folder in sorted((BENCH / "clips").iterdir())[::4]:
+        with Clip(folder / "matte.mkv") as clip:
+            for _, shade in zip(range(4), clip, strict=False):
+                true = grey(shade).astype(np.float32) / np.float32(255)
+                said = np.roll(true, rng.integers(-9, 10, 2), (0, 1)) * np.float32(rng.uniform(0.5, 1))
+                said[rng.random(said.shape) < 0.01] = np.float32(rng.random())
+                theirs, ours = metrics.frame_metrics(said, true), measure(said, true)
+                if last is not None:
+                    theirs["dtssd"] = metrics.dtssd(last[0], said, last[1], true)
+                    ours["dtssd"] = 100 * dtssd(last[0], said, last[1], true)
+                assert {name: ours[name] for name in theirs} == pytest.approx(theirs, rel=1e-5)
+                last = said, true
