@@ -39,8 +39,8 @@ WIDTHS = (32, 64, 128)
 SHOWN = 8
 """Test pictures in ``predictions.png``."""
 _CHOICES = ("data", "out", "network", "epochs", "batch", "learning_rate", "seed", "resume")
-_LONGEST = 1024
-"""Longest side of a picture while reading: beyond the official ones', below what fills the memory."""
+_WHOLE = 1 << 20
+"""Longer than any picture: read it at its own size."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class TextbookSettings(TrainSettings):
 
     network: str = NAME
     epochs: int = 40
-    batch: int = 8
+    batch: int = 16
     learning_rate: float = 1e-3
 
     def as_json(self) -> dict[str, Any]:
@@ -167,10 +167,20 @@ def read_pair(sample: Sample) -> tuple[Frame, Trimap]:
     """A picture (by area or bilinear) and its trimap (by the nearest pixel), both 200x200.
 
     Raises:
-        TrainingError: one can't be decoded.
+        TrainingError: one can't be decoded, or they differ in size (as where a picture is stored lying).
     """
-    picture = read_picture(sample.picture, _LONGEST)
-    return resize(picture, SIZE), resize_trimap(read_trimap(sample.trimap), SIZE)
+    picture, trimap = read_picture(sample.picture, _WHOLE), read_trimap(sample.trimap)
+    if Size.of(picture) != Size.of(trimap):
+        raise TrainingError(
+            f"{sample.trimap} is {Size.of(trimap)}, but {sample.picture} is {Size.of(picture)} "
+            "(upright); make them the same size"
+        )
+    return resize(picture, SIZE), resize_trimap(trimap, SIZE)
+
+
+def scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the network takes: [0, 1] for 0 to 255."""
+    return np.asarray(pictures.astype(np.float32) / np.float32(255))
 
 
 class Labelled(keras.utils.PyDataset):  # type: ignore[misc]
@@ -187,7 +197,7 @@ class Labelled(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         order = np.random.default_rng((self._seed, self.epoch)).permutation(len(self.pictures))
         chosen = order[index * self._batch : (index + 1) * self._batch]
-        return self.pictures[chosen] / np.float32(255), self.labels[chosen]
+        return scaled(self.pictures[chosen]), self.labels[chosen]
 
     def on_epoch_end(self) -> None:
         """Keras calls this after each epoch: the next one has another order."""
@@ -220,7 +230,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         # From all over the list, which goes by breeds.
         shown = np.linspace(0, len(self._tested.labels) - 1, min(SHOWN, len(self._tested.labels))).astype(int)
         pictures, labels = self._tested.pictures[shown], self._tested.labels[shown]
-        classes = keras.ops.convert_to_numpy(self.model(pictures / np.float32(255), training=False))
+        classes = keras.ops.convert_to_numpy(self.model(scaled(pictures), training=False))
         predicted = classes.argmax(-1).astype(np.uint8)
         draw_trimaps(pictures, labels + FOREGROUND, predicted + FOREGROUND, self._run / "predictions.png")
         tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in row.items()), file=sys.stderr)
