@@ -323,7 +323,27 @@ def test_an_address_that_is_none_of_the_web_is_wrong_usage(
     with pytest.raises(SystemExit) as caught:
         fetching.main([str(tmp_path), "--url", "file:///etc"])
     assert caught.value.code == 2
-    assert "http" in capsys.readouterr().err
+    assert "http" in one_line(capsys)
+
+
+def test_ctrl_c_while_unpacking_leaves_the_archive_and_nothing_half(
+    fetching: ModuleType, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def stop(member: tarfile.TarInfo, name: str) -> bool:
+        seen.append(member.name)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "_is_wanted", stop)
+        assert fetching.main([str(tmp_path), "--url", shop.url]) == 130
+    assert left_in(tmp_path) == {"annotations.tar.gz"}
+
+    assert fetching.main([str(tmp_path), "--url", shop.url]) == 0
+    assert [path for path, _ in shop.asked] == ["/pets/annotations.tar.gz", "/pets/images.tar.gz"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no such Ctrl-C here")
