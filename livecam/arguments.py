@@ -197,7 +197,11 @@ def train_parser() -> Parser:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--network", metavar="NAME", help="which network (person)")
+    parser.add_argument(
+        "--network",
+        metavar="NAME",
+        help="which network (person), or textbook: as courses teach it, with its own defaults",
+    )
     parser.add_argument("--size", type=_size, metavar="WxH", help="train at another size, divisible by 16")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument("--epochs", type=int, metavar="N", help="(60)")

@@ -199,12 +199,16 @@ def train(words: Sequence[str]) -> int:
     said = arguments.train_parser().parse_args(words)
     _need_keras()
     from livecam.training.settings import TrainSettings
+    from livecam.training.textbook import NAME, TextbookSettings, train_textbook
     from livecam.training.train import train
 
     values: dict[str, Any] = {name: value for name, value in vars(said).items() if name != "debug"}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     with _handling(_interrupt):
-        best = train(TrainSettings(**values))
+        if values.get("network") == NAME:
+            best = train_textbook(TextbookSettings(**values))
+        else:
+            best = train(TrainSettings(**values))
     print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
     return 0
 

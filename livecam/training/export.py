@@ -19,6 +19,7 @@ from livecam.frames import Size
 from livecam.paths import reason
 from livecam.training.network import CLASSES
 from livecam.training.state import read_history
+from livecam.training.textbook import NAME, with_matte
 
 TOLERANCE = 1e-3
 PATHS = ("data", "rooms", "empty", "out", "start")
@@ -95,6 +96,8 @@ def _read_model(saved: Path) -> keras.Model:
         raise TrainingError(
             f"{saved} can't be read as a trained network; name a run's folder of livecam train"
         ) from error
+    if model.name == NAME:
+        model = with_matte(model)
     shape, output = getattr(model, "input_shape", None), getattr(model, "output", None)
     if not isinstance(output, dict) or {name: part.shape[-1] for name, part in output.items()} != OUTPUTS:
         raise TrainingError(
@@ -208,7 +211,7 @@ def _history(saved: Path) -> dict[str, Any]:
     if rows:
         best = max(rows, key=lambda row: float(row["miou"]))
         names = ("epoch", "miou", "foreground_iou", "boundary_f", "mad")
-        about["scores_on_test_scenes"] = {name: float(best[name]) for name in names}
+        about["scores_on_test_scenes"] = {name: float(best[name]) for name in names if name in best}
     return about
 
 

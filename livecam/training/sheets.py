@@ -64,6 +64,25 @@ def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path)
     _write(_tile(cells, 8), path)
 
 
+def draw_trimaps(
+    pictures: NDArray[np.uint8], true: NDArray[np.uint8], predicted: NDArray[np.uint8], path: Path
+) -> None:
+    """A row of frame, true trimap and predicted trimap each; foreground is white, contour grey.
+
+    Args:
+        pictures: frames, (n, height, width, 3).
+        true: their trimaps, (n, height, width).
+        predicted: trimaps too, (n, height, width).
+        path: a ``.png`` file.
+
+    Raises:
+        TrainingError: it can't be written.
+    """
+    rows = zip(pictures, true, predicted, strict=True)
+    cells = [cell for row in rows for cell in (row[0], *(_grey(TRIMAP_GREYS[part]) for part in row[1:]))]
+    _write(_tile(cells, 3), path)
+
+
 def draw_curves(history: Path, path: Path) -> None:
     """The losses and the scores of ``history.csv``, at least one row, over the epochs.
 
@@ -80,7 +99,7 @@ def draw_curves(history: Path, path: Path) -> None:
     left, right = figure.subplots(1, 2)
     for name in (n for n in rows[0] if n.endswith("loss")):
         left.plot(epochs, [float(row[name]) for row in rows], ".-", label=name.replace("_", " "))
-    for name in ("miou", "foreground_iou", "boundary_f"):
+    for name in (n for n in ("miou", "foreground_iou", "boundary_f") if n in rows[0]):
         values = [float(row[name]) for row in rows]
         right.plot(epochs, values, ".-", label=f"{name.replace('_', ' ')}, test split")
     left.set(xlabel="epoch", ylabel="loss", yscale="log")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from livecam.errors import TrainingError
-from livecam.training.sheets import draw_curves, draw_predictions, draw_scenes
+from livecam.training.sheets import draw_curves, draw_predictions, draw_scenes, draw_trimaps
 from livecam.training.shots import View
 
 
@@ -48,6 +48,18 @@ def test_predictions_show_the_subject_on_green(tmp_path: Path) -> None:
     assert (sheet[100, 50] == 255).all()
 
 
+def test_trimaps_stand_beside_their_picture_the_true_one_first(tmp_path: Path) -> None:
+    pictures = np.full((2, 10, 20, 3), 77, np.uint8)
+    true, predicted = np.full((2, 10, 20), 2, np.uint8), np.full((2, 10, 20), 3, np.uint8)
+    true[1] = 1
+    draw_trimaps(pictures, true, predicted, tmp_path / "trimaps.png")
+    sheet = read(tmp_path / "trimaps.png")
+
+    assert sheet.shape == (2 * 10, 3 * 20, 3)
+    assert [int(sheet[5, across, 0]) for across in (10, 30, 50)] == [77, 0, 128]
+    assert [int(sheet[15, across, 0]) for across in (10, 30, 50)] == [77, 255, 128]
+
+
 def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
     history = tmp_path / "history.csv"
@@ -61,3 +73,14 @@ def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
 def test_a_sheet_that_can_t_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"can't write .*scenes\.png"):
         draw_scenes([a_view()], tmp_path / "missing" / "scenes.png")
+
+
+def test_curves_are_drawn_of_the_scores_that_a_history_has(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
+    (tmp_path / "history.csv").write_text(
+        "epoch,loss,test_loss,foreground_iou,miou\n1,2,3,40,50\n2,1,2,50,60\n"
+    )
+
+    draw_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+
+    assert len(np.unique(read(tmp_path / "curves.png").reshape(-1, 4), axis=0)) > 10
