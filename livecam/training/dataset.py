@@ -1,5 +1,9 @@
 """The batches that a network learns from: fresh scenes, drawn and shot by the seed."""
 
+import os
+import sys
+import threading
+
 import cv2
 import keras
 import numpy as np
@@ -24,6 +28,8 @@ __all__ = [
     "shoot",
 ]
 
+POLITE = 10
+"""The niceness of threads that draw scenes."""
 LATER = (0.0001, 0.3, 1.0)
 """How much the second view of a pair moves: not at all (only the noise differs), a little, more."""
 
@@ -43,6 +49,16 @@ def pack(views: list[View]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     pictures = np.stack([v.frame for v in views]) * np.float32(1 / 255)
     truth = [np.stack([v.trimap - 1, v.matte, v.known, near_outline(v.trimap)]) for v in views]
     return np.asarray(pictures, np.float32), np.asarray(np.stack(truth), np.uint8)
+
+
+def give_way() -> None:
+    """On Linux, let this thread run when the network's threads don't.
+
+    These wait for each other at every layer: one that is kept from running holds up all.
+    """
+    me = threading.get_native_id()
+    if sys.platform == "linux" and me != os.getpid() and os.getpriority(os.PRIO_PROCESS, me) < POLITE:
+        os.setpriority(os.PRIO_PROCESS, me, POLITE)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -79,6 +95,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._steps
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        give_way()
         return pack(self.views(index))
 
     def on_epoch_end(self) -> None:

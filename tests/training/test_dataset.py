@@ -11,7 +11,7 @@ from livecam.images import shrink
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.dataset import Batches, Mix, Stock, outline_weight, pack
+from livecam.training.dataset import Batches, Mix, Stock, near_outline, pack
 from livecam.training.samples import Subject
 
 pytestmark = pytest.mark.training
@@ -85,24 +85,21 @@ def test_a_packed_batch_is_what_its_views_say(stock: Stock) -> None:
     views = batches(stock).views(0)
     pictures, true = pack(views)
 
-    assert pictures.dtype == true["classes"].dtype == true["matte"].dtype == np.float32
-    assert pictures.shape == (8, 48, 64, 3)
-    assert true["classes"].shape == (8, 48, 64, 2)
-    assert true["matte"].shape == (8, 48, 64, 3)
+    assert (pictures.dtype, true.dtype) == (np.float32, np.uint8)
+    assert (pictures.shape, true.shape) == ((8, 48, 64, 3), (8, 4, 48, 64))
     for i, view in enumerate(views):
         np.testing.assert_array_equal(np.rint(pictures[i] * 255), view.frame)
-        np.testing.assert_array_equal(true["classes"][i, ..., 0] + 1, view.trimap)
-        np.testing.assert_array_equal(np.rint(true["matte"][i, ..., 0] * 255), view.matte)
-        np.testing.assert_array_equal(true["matte"][i, ..., 1], view.known / 255)
-        np.testing.assert_array_equal(true["matte"][i, ..., 2], outline_weight(view.trimap))
-        np.testing.assert_array_equal(true["classes"][i, ..., 1], outline_weight(view.trimap))
+        np.testing.assert_array_equal(true[i, 0] + 1, view.trimap)
+        np.testing.assert_array_equal(true[i, 1], view.matte)
+        np.testing.assert_array_equal(true[i, 2], view.known)
+        np.testing.assert_array_equal(true[i, 3], near_outline(view.trimap))
 
 
-def test_pixels_near_the_contour_weigh_more() -> None:
+def test_the_contour_s_neighbours_are_near_the_outline_and_no_others() -> None:
     trimap = np.full((11, 11), 2, np.uint8)
     trimap[5, 5] = 3
 
-    weight = outline_weight(trimap, reach=5, gain=3.0)
+    near = near_outline(trimap, reach=5)
 
-    assert (weight[3:8, 3:8] == 4).all()
-    assert weight.sum() == 121 + 3 * 25
+    assert (near[3:8, 3:8] == 1).all()
+    assert near.sum() == 25

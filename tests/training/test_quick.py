@@ -1,0 +1,54 @@
+"""PyTorch's kernels say what Keras says; each test in an interpreter of its own, as Keras has one backend each."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.training.network import NETWORKS, build, learner  # noqa: E402
+from livecam.training.quick import quicken  # noqa: E402
+
+pytestmark = pytest.mark.training
+
+COMPARE = """
+import keras, numpy as np
+from livecam.training.network import Network, build, learner
+from livecam.training.quick import quicken
+
+plain = learner(build(Network("small", (96, 64), (8, 8, 16, 16), (1, 0, 3))))
+rng = np.random.default_rng(0)
+plain.set_weights([w + rng.normal(0, 0.05, w.shape).astype("float32") ** 2 for w in plain.get_weights()])
+quick = quicken(plain)
+kinds = {type(layer).__name__ for layer in quick.layers}
+assert {"QuickConvolution", "QuickTransposed", "QuickNormalisation", "QuickReLU"} <= kinds, kinds
+pictures = rng.random((4, 64, 96, 3), dtype="float32")
+for training in (False, True, False):
+    a, b = (keras.ops.convert_to_numpy(m(pictures, training=training)) for m in (plain, quick))
+    assert np.ptp(a) > 0.1
+    np.testing.assert_allclose(a, b, atol=2e-4)
+for a, b in zip(plain.get_weights(), quick.get_weights(), strict=True):
+    # PyTorch averages the unbiased variance, Keras the biased one: 1 in 1,536 values apart at the smallest.
+    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch: pip install torch")
+def test_it_says_and_learns_what_the_keras_model_does() -> None:
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras runs on PyTorch here")
+def test_on_another_backend_it_is_the_model_itself() -> None:
+    model = learner(build(NETWORKS["tiny"]))
+
+    assert quicken(model) is model
