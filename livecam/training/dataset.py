@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from livecam.errors import UsageError
 from livecam.frames import Size
+from livecam.training.augment import Light
 from livecam.training.scenes import Actor, Mix, Scene, Stock, draw_scene
 from livecam.training.shots import View, shoot
 from livecam.trimaps import CONTOUR
@@ -30,6 +31,8 @@ __all__ = [
 
 POLITE = 10
 """The niceness of threads that draw scenes."""
+LAG = 31
+"""Batches between a view and its echo; odd."""
 LATER = (0.0001, 0.3, 1.0)
 """How much the second view of a pair moves: not at all (only the noise differs), a little, more."""
 
@@ -79,8 +82,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         pairs: int = 0,
         mix: Mix | None = None,
         workers: int = 1,
+        echo: bool = False,
     ) -> None:
         """Make `steps` batches of `batch` views of `size` an epoch.
+
+        With `echo` every second batch shows an earlier one again, mirrored and in another light: drawing
+        scenes costs time that the network could learn in (Choi et al., "Faster Neural Network Training with
+        Data Echoing", 2019).
 
         Raises:
             UsageError: the batch has no room for so many pairs.
@@ -90,6 +98,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             raise UsageError(f"a batch of {batch} has no room for {pairs} pairs; give {2 * pairs} or more")
         self._stock, self._size, self._batch, self._steps = stock, size, batch, steps
         self._seed, self._pairs, self._mix, self.epoch = seed, pairs, mix or Mix(), 0
+        self._echo = echo
+        self._drawn: dict[tuple[int, int], list[View]] = {}
 
     def __len__(self) -> int:
         return self._steps
@@ -104,6 +114,26 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def views(self, index: int) -> list[View]:
         """The views of batch `index` of the present epoch."""
+        first = index - LAG
+        if self._echo and index % 2 and first >= 0:
+            earlier = self._drawn.pop((self.epoch, first), None) or self._draw(first)
+            return self._again(earlier, index)
+        views = self._draw(index)
+        if self._echo and not index % 2 and index + LAG < self._steps:
+            self._drawn[self.epoch, index] = views
+        return views
+
+    def _again(self, views: list[View], index: int) -> list[View]:
+        rng = np.random.default_rng((self._seed, self.epoch, index))
+        again: list[View] = []
+        for i, view in enumerate(views):
+            if i >= 2 * self._pairs or not i % 2:
+                light = Light.draw(rng, 0.6)
+            flipped = View(*(np.ascontiguousarray(part[:, ::-1]) for part in view))
+            again.append(flipped._replace(frame=light.shine(flipped.frame)))
+        return again
+
+    def _draw(self, index: int) -> list[View]:
         rng = np.random.default_rng((self._seed, self.epoch, index))
         canvas = Size(self._size.width * 2, self._size.height * 2)
         views: list[View] = []

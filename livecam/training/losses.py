@@ -36,7 +36,7 @@ class SceneLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss, a scalar."""
-        true = ops.cast(y_true, y_pred.dtype)
+        true = ops.cast(y_true, "float32")
         weight = 1.0 + self.outline * true[:, 3]
         classes, matte = read_logits(y_pred)
         label = true[:, 0]
@@ -67,7 +67,7 @@ def read_logits(logits: Tensor) -> tuple[Tensor, Tensor]:
 
     The matte, (batch, height, width), is foreground + contour × the share of it that is foreground.
     """
-    each = ops.transpose(logits, (3, 0, 1, 2))
+    each = ops.cast(ops.transpose(logits, (3, 0, 1, 2)), "float32")
     three = each[:3]
     highest = ops.stop_gradient(ops.max(three, axis=0))
     classes = three - (highest + ops.log(ops.sum(ops.exp(three - highest), axis=0)))

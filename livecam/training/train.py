@@ -113,6 +113,7 @@ def _batches(settings: TrainSettings, size: Size) -> tuple[Batches, Batches]:
         pairs=settings.pairs,
         mix=settings.mix,
         workers=settings.workers,
+        echo=True,
     )
     judged = read_stock(settings, "test")
     return learned, Batches(
