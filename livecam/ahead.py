@@ -2,10 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: Exception
 
 
 class Ahead(Generic[T]):
@@ -15,12 +21,12 @@ class Ahead(Generic[T]):
         """Start the thread; it does nothing before `begin`.
 
         Args:
-            work: makes the next one. Between `begin` and a successful `take` all that it uses is the thread's.
+            work: makes the next one; from `begin` to a `take` that gives it, what it uses is the thread's.
             finish: lets go of what `work` uses; called once, by the thread, when it ends.
         """
         self._work, self._finish = work, finish
         self._asked: SimpleQueue[bool] = SimpleQueue()
-        self._made: SimpleQueue[Callable[[], T]] = SimpleQueue()
+        self._made: SimpleQueue[T | _Failure] = SimpleQueue()
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="livecam-ahead", daemon=True).start()
 
@@ -34,7 +40,9 @@ class Ahead(Generic[T]):
             made = self._made.get(timeout=timeout_seconds)
         except Empty:
             return None
-        return made()
+        if isinstance(made, _Failure):
+            raise made.error
+        return made
 
     def stop(self, timeout_seconds: float) -> None:
         """Ask the thread to end, and wait for it, but no longer than that: it may be blocked by a disk."""
@@ -49,16 +57,8 @@ class Ahead(Generic[T]):
             self._finish()
             self._ended.set()
 
-    def _attempt(self) -> Callable[[], T]:
+    def _attempt(self) -> T | _Failure:
         try:
-            made = self._work()
+            return self._work()
         except Exception as error:
-            return _raising(error)
-        return lambda: made
-
-
-def _raising(error: Exception) -> Callable[[], T]:
-    def fail() -> T:
-        raise error
-
-    return fail
+            return _Failure(error)

@@ -15,6 +15,7 @@ from livecam.images import resize_light, shrink, shrink_matte, soften_light
 # Rows and columns of what is looked at as one: smaller ones would cost more than the blending that they save.
 _CELL = (48, 32)
 _Box = tuple[slice, slice]
+_Light = NDArray[np.float32]
 
 
 def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0.0) -> Frame:
@@ -79,8 +80,8 @@ def wrap_light(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> 
 def cut_out(frame: Frame, matte: Matte) -> Cutout:
     """The subject alone, RGBA with straight alpha; where alpha is 0 nothing of the frame is left.
 
-    Soft pixels get the subject's colours instead of their mixture with the room (blur fusion, Forte,
-    "Approximate Fast Foreground Colour Estimation", ICIP 2021), so that no room shines through a soft edge.
+    Soft pixels get the subject's colours instead of their mixture with the room, so that no room shines
+    through a soft edge.
     """
     share = matte[..., None]
     picture = frame.astype(np.float32)
@@ -88,12 +89,23 @@ def cut_out(frame: Frame, matte: Matte) -> Cutout:
     # The fourth power: solid pixels tell a colour, mixed ones hardly do.
     inside = _mean_colour(picture, matte**4, reach)
     outside = _mean_colour(picture, (1.0 - matte) ** 4, reach)
-    colours = inside + share * (picture - share * inside - (1.0 - share) * outside)
+    colours = unmix(picture, share, inside, outside)
     alpha = np.rint(matte * 255).astype(np.uint8)
     solid = (alpha == 255)[..., None]
     colours = np.where(solid, picture, np.clip(np.rint(colours), 0, 255)).astype(np.uint8)
     colours[alpha == 0] = 0
     return np.dstack([colours, alpha])
+
+
+def unmix(picture: _Light, share: _Light, inside: _Light, outside: _Light) -> _Light:
+    """The subject's colours in a picture that holds `share` of them: its solid ones near by, corrected.
+
+    Blur fusion: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021. All are float32 (height,
+    width, 3), but `share` (height, width, 1); `inside` and `outside` are the mean colours around each pixel
+    of the subject and of the room.
+    """
+    colours: _Light = inside + share * (picture - share * inside - (np.float32(1.0) - share) * outside)
+    return colours
 
 
 def _mean_colour(picture: NDArray[np.float32], weight: Matte, reach: int) -> NDArray[np.float32]:

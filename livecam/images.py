@@ -24,7 +24,7 @@ def resize(frame: Frame, size: Size) -> Frame:
     """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
     if Size.of(frame) == size:
         return np.array(frame)
-    resized = memory.empty((size.height, size.width, frame.shape[2]), np.uint8)
+    resized = memory.empty((size.height, size.width, *frame.shape[2:]), np.uint8)
     return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=_way(frame, size)))
 
 

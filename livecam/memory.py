@@ -36,6 +36,6 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     except IndexError:
         memory = np.empty(size, np.uint8)
     # Through a memoryview, as then every view of the array, however far down, keeps this very one alive.
-    root = np.frombuffer(memoryview(memory), kind, count)
+    root = np.frombuffer(memory.data, kind, count)
     weakref.finalize(root, spare.append, memory).atexit = False
     return root.reshape(shape)

@@ -40,7 +40,7 @@ class Footage(Protocol):
 
 
 class _Coming(NamedTuple):
-    """The next frame (None: nothing more can be read), when it is due, and the same fitted to the last size."""
+    """The next frame (None: nothing more can be read), when it is due, and it fitted to the last size."""
 
     frame: Frame | None
     seconds: float = 0.0
