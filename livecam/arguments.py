@@ -138,7 +138,7 @@ def live_parser() -> Parser:
         help="show in the virtual camera (default: yes)",
     )
     sinks.add_argument(
-        "--record", type=Path, metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs"
+        "--record", metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs"
     )
     sinks.add_argument("--overwrite", action="store_true", help="replace an existing recording")
     sinks.add_argument("--preview", action=argparse.BooleanOptionalAction, help="a window; keys: n b m p h q")

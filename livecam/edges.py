@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from livecam.frames import Frame, Matte, Size
 from livecam.images import grey, resize_matte, shrink
 
+_STRIP = 48
+
 
 @dataclass(frozen=True)
 class EdgeSettings:
@@ -37,11 +39,7 @@ class Edges:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
         guide = grey(frame)
         slope, level = self._fit(calm, guide)
-        # In place, as at this size a new array costs more than the sum in it.
-        full = resize_matte(slope, Size.of(frame))
-        full *= guide
-        full += resize_matte(level, Size.of(frame))
-        np.clip(full, 0.0, 1.0, out=full)
+        full = _follow(guide, slope, level)
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full
 
     def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
@@ -57,6 +55,19 @@ class Edges:
         slope = cv2.blur(slope, window)
         stretch = np.float32(1 / (1 - 2 * s.margin))
         return slope * (stretch / np.float32(255)), (level - np.float32(s.margin)) * stretch
+
+
+def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte) -> Matte:
+    """The line slope × guide + level at the guide's size, within [0, 1]."""
+    full, lift = resize_matte(slope, Size.of(guide)), resize_matte(level, Size.of(guide))
+    # In place, and in strips that stay in the processor's cache from one sum to the next.
+    for top in range(0, guide.shape[0], _STRIP):
+        rows = slice(top, top + _STRIP)
+        part = full[rows]
+        part *= guide[rows]
+        part += lift[rows]
+        np.clip(part, 0.0, 1.0, out=part)
+    return full
 
 
 def shift_edge(matte: Matte, pixels: float) -> Matte:

@@ -17,6 +17,8 @@ Frame = NDArray[np.uint8]
 Cutout = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
+_BITS_OF_ONE = np.float32(1.0).view(np.uint32)
+
 
 class Size(NamedTuple):
     """Width and height in pixels, in that order."""
@@ -67,7 +69,15 @@ def check_matte(matte: object, shape: tuple[int, int]) -> Matte:
     if not isinstance(matte, np.ndarray) or matte.dtype != np.float32 or matte.shape != shape:
         found = f"{matte.dtype} {matte.shape}" if isinstance(matte, np.ndarray) else type(matte).__name__
         raise MatteError(f"a matte is float32 {shape}, not {found}")
-    # NaN fails both comparisons, as np.min and np.max hand it on.
-    if not (matte.min() >= 0.0 and matte.max() <= 1.0):
+    if not _within_one(matte):
         raise MatteError("a matte holds numbers in [0, 1] only")
     return matte
+
+
+def _within_one(matte: Matte) -> bool:
+    # As whole numbers the bits of a float have its order, and those of negative ones and NaN lie above 1.0's:
+    # one pass instead of two.
+    if matte.view(np.uint32).max() <= _BITS_OF_ONE:
+        return True
+    # Minus zero is a zero too. NaN fails both comparisons, as np.min and np.max hand it on.
+    return bool(matte.min() >= 0.0 and matte.max() <= 1.0)

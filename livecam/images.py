@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam import memory
 from livecam.frames import Frame, Matte, Size
 
 
@@ -23,19 +24,20 @@ def resize(frame: Frame, size: Size) -> Frame:
     """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
     if Size.of(frame) == size:
         return np.array(frame)
-    smaller = size.width < frame.shape[1] or size.height < frame.shape[0]
-    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=way))
+    resized = memory.empty((size.height, size.width, *frame.shape[2:]), np.uint8)
+    return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=_way(frame, size)))
 
 
 def resize_matte(matte: Matte, size: Size) -> Matte:
     """Resize a matte, bilinear."""
-    return cast(Matte, cv2.resize(matte, tuple(size), interpolation=cv2.INTER_LINEAR))
+    full = memory.empty((size.height, size.width), np.float32)
+    return cast(Matte, cv2.resize(matte, tuple(size), dst=full, interpolation=cv2.INTER_LINEAR))
 
 
 def grey(frame: Frame) -> NDArray[np.uint8]:
     """Luma of a frame (BT.601 weights), uint8 (height, width)."""
-    return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+    levels = memory.empty(frame.shape[:2], np.uint8)
+    return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
 
 
 def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -77,8 +79,13 @@ def widen_matte(matte: Matte) -> Matte:
 
 def resize_light(light: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     """Resize float32 of any channels: by area when smaller, bilinear when larger."""
-    way = cv2.INTER_AREA if size.width < light.shape[1] or size.height < light.shape[0] else cv2.INTER_LINEAR
-    return cast("NDArray[np.float32]", cv2.resize(light, tuple(size), interpolation=way))
+    return cast("NDArray[np.float32]", cv2.resize(light, tuple(size), interpolation=_way(light, size)))
+
+
+def _way(picture: NDArray[Any], size: Size) -> int:
+    """Averaging areas if any side gets shorter, bilinear otherwise."""
+    smaller = size.width < picture.shape[1] or size.height < picture.shape[0]
+    return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
 
 
 def soften_light(light: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -50,13 +50,14 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         )
     pipeline = load_pipeline(settings, clock)
     with ExitStack() as stack:
-        source = open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
         stack.callback(pipeline.close)
+        shelf = Shelf(settings, clock)
+        shelf.check()
+        source = open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
         source.__enter__()
         # The loop closes it; should we not get there, we do.
         ours = stack.enter_context(ExitStack())
         ours.callback(source.__exit__, None, None, None)
-        shelf = Shelf(settings, clock)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
         tell(_describe(settings, source, sinks))
         ours.pop_all()
@@ -134,6 +135,15 @@ class Shelf:
         self.names = [*asked, *more]
         self.place = 0
 
+    def check(self) -> None:
+        """Try the asked backgrounds that are not shown yet.
+
+        Raises:
+            LivecamError: one can't be read; better now than in the middle of a talk.
+        """
+        for name in self.settings.background[1:]:
+            self._open(name).close()
+
     def turn(self, step: int) -> Backdrop:
         """The next (1) or previous (-1) background.
 
@@ -141,8 +151,11 @@ class Shelf:
             LivecamError: it can't be read.
         """
         self.place = (self.place + step) % len(self.names)
+        return self._open(self.names[self.place])
+
+    def _open(self, name: str) -> Backdrop:
         s = self.settings
-        return choose(self.names[self.place], fit=s.fit, clock=self.clock, slide_seconds=s.slide_seconds)
+        return choose(name, fit=s.fit, clock=self.clock, slide_seconds=s.slide_seconds)
 
 
 class Keys:

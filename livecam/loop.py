@@ -119,9 +119,11 @@ class _Outlets:
             except Exception as error:  # one sink's trouble is not another's
                 self._working.remove(sink)
                 self.errors.append(error)
-                self._tell(f"{error}" if isinstance(error, LivecamError) else f"an output failed: {error!r}")
+                # The last one's error ends the run, and is told by that.
+                if self._working:
+                    self._tell(str(_as_sink_error(error)))
         if self.errors and not self._working:
-            raise _as_sink_error(self.errors[0])
+            raise _as_sink_error(self.errors[-1])
 
 
 def _as_sink_error(error: Exception) -> Exception:

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from livecam.ahead import Ahead
 from livecam.errors import ClipError
 from livecam.fit import Fit, fitted
 from livecam.frames import Frame, Matte, Size
@@ -16,6 +17,8 @@ _LATE_SECONDS = 0.5
 _PATIENCE_SECONDS = 0.02
 # A GIF may rest on its last image; a file that is cut off says it is longer than its pictures are.
 _LONGEST_REST_SECONDS = 3.0
+# The next frame is decoded ahead; one that isn't there by then comes later, and the last one stays.
+_WAIT_SECONDS = 0.5
 
 
 class Footage(Protocol):
@@ -36,8 +39,16 @@ class Footage(Protocol):
         """Close the file."""
 
 
+class _Coming(NamedTuple):
+    """The next frame (None: nothing more can be read), when it is due, and it fitted to the last size."""
+
+    frame: Frame | None
+    seconds: float = 0.0
+    fitted: Frame | None = None
+
+
 class Moving:
-    """Holds three pictures at most: the one shown, the same fitted, and the next."""
+    """Holds two frames, the one shown and the next, each as it is and fitted; the next is decoded ahead."""
 
     def __init__(self, footage: Footage, *, fit: Fit, clock: Clock) -> None:
         """Open `footage` and decode its first frame.
@@ -62,7 +73,10 @@ class Moving:
                 raise ClipError("the video holds no picture; choose another") from error
             raise
         self._shown_seconds = self._round_seconds = footage.seconds
-        self._next = self._following()
+        self._size: Size | None = None  # that was last asked for
+        self._next: _Coming | None = None
+        self._ahead = Ahead(self._following, footage.close)
+        self._ahead.begin()
 
     def behind(self, frame: Frame, matte: Matte) -> Frame:
         """The video's frame for now, at the size of `frame`."""
@@ -71,39 +85,59 @@ class Moving:
     def alone(self, size: Size) -> Frame:
         """The video's frame for now at `size`; its last good one once the file can't be read any more."""
         with self._lock:
+            self._size = size
             self._advance(self._clock.now())
             if self._fitted is None or Size.of(self._fitted) != size:
-                self._fitted = fitted(self._shown, size, self._fit)
-                self._fitted.setflags(write=False)
+                self._fitted = self._fitting(self._shown, size)
             return self._fitted
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, when the frame in the making is done; quiet when called again."""
         with self._lock:
-            self._next = None
-            self._footage.close()
+            self._next = _Coming(None)
+            self._ahead.stop(_WAIT_SECONDS)
 
     def _advance(self, now: float) -> None:
         if self._zero is None:
             self._zero = now - self._shown_seconds
         began = time.perf_counter()
-        while self._next is not None and (late := now - self._zero - self._next_seconds) >= 0.0:
+        while (late := self._lateness(now - self._zero)) >= 0.0:
             weary = time.perf_counter() - began > _PATIENCE_SECONDS
             if late > _LATE_SECONDS or weary:
                 self._zero += late
-            self._shown, self._shown_seconds, self._fitted = self._next, self._next_seconds, None
-            self._next = self._following()
+            self._show_next()
 
-    def _following(self) -> Frame | None:
-        """The next frame, the first again after the last; None when nothing more can be read."""
+    def _lateness(self, seconds: float) -> float:
+        """How long the next frame is overdue; below 0 if it isn't, or there is none."""
+        if self._next is None:
+            self._next = self._ahead.take(_WAIT_SECONDS)
+        return -1.0 if self._next is None or self._next.frame is None else seconds - self._next.seconds
+
+    def _show_next(self) -> None:
+        coming, self._next = self._next, None
+        if coming is not None and coming.frame is not None:
+            self._shown, self._shown_seconds, self._fitted = coming.frame, coming.seconds, coming.fitted
+        self._ahead.begin()
+
+    def _fitting(self, frame: Frame, size: Size) -> Frame:
+        made = fitted(frame, size, self._fit)
+        made.setflags(write=False)
+        return made
+
+    def _following(self) -> _Coming:
+        """The next frame, the first again after the last. Called by the thread that works ahead."""
         try:
             found = next(self._frames, None)
             if found is None:
                 found = self._again()
         except ClipError:
-            return None
-        self._next_seconds = self._offset + self._footage.seconds
-        return found
+            return _Coming(None)
+        if found is None:
+            return _Coming(None)
+        size = self._size
+        return _Coming(
+            found, self._offset + self._footage.seconds, self._fitting(found, size) if size else None
+        )
 
     def _again(self) -> Frame | None:
         """The first frame of another round, due when the last one has had its time."""

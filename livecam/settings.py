@@ -1,6 +1,7 @@
 """A user's choices: defaults, then the TOML file, then the command line."""
 
 import difflib
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -54,7 +55,7 @@ class Settings:
     virtual_camera: bool = True
     preview: bool = False
     mirror: bool = True
-    record: Path | None = None
+    record: str | os.PathLike[str] | None = None
     overwrite: bool = False
     seconds: float | None = None
 

@@ -70,6 +70,8 @@ LIVE = "--camera room.png --model green.tflite --background teal --no-virtual-ca
         ("--no-virtual-camera", "--record FILE or --preview"),
         ("--config nowhere.toml", "--save-config"),
         ("--model green.tflite --record o.mp4 --background duks", "did you mean dusk?"),
+        (f"{LIVE} --record o.mp4 --background teal --background duks", "did you mean dusk?"),
+        (f"{LIVE} --record o.mp4 --background teal --background no/beach.jpg", "beach.jpg"),
         (f"{LIVE} --record o.mp4 --camera nothing.png", "no camera and no file"),
         (f"{LIVE} --record o.mp4 --model nobody", "there are"),
         (f"{LIVE} --record room.png", "choose a name ending"),
@@ -226,6 +228,11 @@ def test_a_folder_of_cutouts_can_be_recorded(capfd: pytest.CaptureFixture[str]) 
     words = "--camera room.png --model green.tflite --record cut/ --seconds 0.5 -b transparent"
     assert main(words.split()) == 0
     assert len(list(Path("cut").glob("*.png"))) > 3
+
+
+def test_a_slash_names_a_folder_whatever_dots_are_in_its_name(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([*LIVE.split(), "--record", "take.1/", "--seconds", "0.5"]) == 0
+    assert list(Path("take.1").glob("*.png"))
 
 
 @pytest.fixture

@@ -225,6 +225,20 @@ def test_a_sink_that_fails_is_left_out_and_told_at_the_end() -> None:
     assert any(shows_person(frame) for frame in good.frames)
 
 
+def test_the_failure_of_the_last_sink_is_said_once() -> None:
+    def fail(frame: Any) -> None:
+        raise SinkError("disk full: free some space")
+
+    told = list[str]()
+    for sinks, times in ((1, 0), (2, 1)):
+        bad = [Keeper() for _ in range(sinks)]
+        for sink in bad:
+            sink.send = fail  # type: ignore[method-assign]
+        with pytest.raises(SinkError, match="disk full"):
+            run(FakeCamera(12), make_pipeline(), bad, patience=QUICK, tell=told.append)
+        assert told == ["disk full: free some space"] * times
+
+
 def test_the_source_is_closed_and_the_run_ends_when_the_source_does() -> None:
     camera = FakeCamera(5)
     report = run(camera, make_pipeline(), [Keeper()], patience=QUICK)

@@ -1,7 +1,9 @@
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -125,6 +127,38 @@ def test_two_threads_may_ask_at_once() -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert set(pool.map(ask, range(60))) == set(range(10))
+
+
+def test_the_next_frame_is_decoded_and_fitted_while_nobody_asks() -> None:
+    clock, threads = ManualClock(), set()
+
+    class Watched(FakeFootage):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                threads.add(threading.current_thread().name)
+                yield frame
+
+    moving = Moving(Watched(TEN), fit=Fit.COVER, clock=clock)
+    ours = threading.current_thread().name
+    assert at(moving, clock, 0.0) == 0
+    threads.discard(ours)  # the first frame: that the video can be read is found out at once
+    assert [at(moving, clock, step / 10 + 0.05) for step in range(1, 6)] == [1, 2, 3, 4, 5]
+    assert threads == {"livecam-ahead"}
+
+
+def test_a_decoder_that_hangs_leaves_the_last_frame_and_lets_itself_be_closed() -> None:
+    hang = threading.Event()
+
+    class Hanging(FakeFootage):
+        def __iter__(self) -> Iterator[Frame]:
+            yield from islice(super().__iter__(), 2)
+            hang.wait(20)
+
+    clock = ManualClock()
+    moving = Moving(Hanging(TEN), fit=Fit.COVER, clock=clock)
+    assert [at(moving, clock, seconds) for seconds in (0.0, 10.0, 10.3)] == [0, 1, 1]
+    moving.close()
+    hang.set()
 
 
 def test_a_single_picture_is_opened_once() -> None:

@@ -11,8 +11,11 @@ import pytest
 from fakes import secret_frame
 from small_model import write_model
 
+from livecam.backdrop import choose
 from livecam.frames import Size
+from livecam.moving import Moving
 from livecam.pictures import write_picture
+from livecam.timing import ManualClock
 
 TOP = Path(__file__).parent.parent
 SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file()]
@@ -75,12 +78,21 @@ def test_the_benchmark_tells_its_options(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_measures_every_stage(benchmark: ModuleType, tmp_path: Path) -> None:
-    row = benchmark.measure(Size(64, 48), "blur", str(write_model(tmp_path)), 6, 1)
+    row = benchmark.measure(Size(64, 48), "blur", "blur", str(write_model(tmp_path)), 6, 1)
     times = row["ms"]
     assert set(times) == {*benchmark.STAGES, "replace", "numpy"}
     assert all(0 < time["p50"] <= time["p95"] for time in times.values())
     assert times["replace"]["p50"] >= max(times[stage]["p50"] for stage in benchmark.STAGES)
     assert row["ratio"] == pytest.approx(times["replace"]["p50"] / times["numpy"]["p50"])
+
+
+def test_the_benchmark_draws_a_video_and_a_gif_that_can_stand_behind(
+    benchmark: ModuleType, tmp_path: Path
+) -> None:
+    for path in benchmark.film(tmp_path).values():
+        backdrop = choose(path, clock=ManualClock())
+        assert isinstance(backdrop, Moving)
+        backdrop.close()
 
 
 def test_the_benchmark_times_a_real_start(

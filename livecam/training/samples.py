@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam.composite import unmix
 from livecam.errors import PictureError, TrainingError
 from livecam.frames import Frame, Size
 from livecam.images import grey, resize
@@ -200,17 +201,17 @@ def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
 def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
     """Give soft pixels, and those just outside, the subject's colours: a paste carries no halo.
 
-    Blur fusion, two passes: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021.
+    Two passes, as a trimap says where colours are solid only roughly.
     """
     share = (matte.astype(np.float32) / np.float32(255))[..., None]
     picture = frame.astype(np.float32)
     weight = cv2.blur(share, (9, 9))[..., None]
-    subject: NDArray[np.floating] = picture
-    room: NDArray[np.floating] = picture
+    subject: NDArray[np.float32] = picture
+    room: NDArray[np.float32] = picture
     for _ in range(2):
         inside = cv2.blur(subject * share, (9, 9)) / np.maximum(weight, 1e-4)
         room = cv2.blur(room * (1 - share), (9, 9)) / np.maximum(1 - weight, 1e-4)
-        subject = np.clip(inside + share * (picture - share * inside - (1 - share) * room), 0, 255)
+        subject = np.clip(unmix(picture, share, inside, room), 0, 255)
     # Outside too, as drawing it larger or smaller mixes neighbours.
     near = (share < 0.98) & (weight > 1e-2)
     return cast(Frame, np.where(near, np.rint(subject), picture).astype(np.uint8))

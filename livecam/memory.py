@@ -1,0 +1,41 @@
+"""Large arrays without the price of fresh memory.
+
+The system clears each page of a new frame-sized array when it is first touched, which takes longer than the
+sums that fill it. So memory is used again: once the array that was handed out and every view of it are gone,
+and never before. Whoever keeps a frame keeps its memory.
+"""
+
+import math
+import weakref
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+# Of each size; what a frame on its way needs of it, with those that a recorder is still busy with.
+_KEPT = 8
+# A camera changes its size seldom; with more sizes than these around, all are let go.
+_SIZES = 12
+
+_spare: dict[int, deque[NDArray[np.uint8]]] = {}
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Like `np.empty`: an array that nobody else has, with anything in it."""
+    kind = np.dtype(dtype)
+    count = math.prod(shape)
+    size = count * kind.itemsize
+    spare = _spare.get(size)
+    if spare is None:
+        if len(_spare) >= _SIZES:
+            _spare.clear()
+        spare = _spare[size] = deque(maxlen=_KEPT)
+    try:
+        memory = spare.pop()
+    except IndexError:
+        memory = np.empty(size, np.uint8)
+    # Through a memoryview, as then every view of the array, however far down, keeps this very one alive.
+    root = np.frombuffer(memory.data, kind, count)
+    weakref.finalize(root, spare.append, memory).atexit = False
+    return root.reshape(shape)
