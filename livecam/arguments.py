@@ -227,6 +227,13 @@ def export_parser() -> Parser:
     parser.add_argument(
         "--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits"
     )
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="scores.json of livecam evaluate on an earlier export of this run: figures for the card",
+    )
     _add_debug(parser)
     return parser
 

@@ -220,7 +220,8 @@ def export(words: Sequence[str]) -> int:
     from livecam.training.export import export
 
     with _handling(_interrupt):
-        card = export(said.run, said.out, notes=tuple(getattr(said, "note", ())))
+        notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
+        card = export(said.run, said.out, notes, scores)
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
@@ -241,7 +242,6 @@ def _need_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401
-        import keras  # noqa: F401 (and the backend that it is told to run on)
     except ImportError as error:
         raise LivecamError(
             f"training needs more packages ({error.name}): pip install 'livecam[train]'"

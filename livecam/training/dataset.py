@@ -44,7 +44,7 @@ def near_outline(trimap: NDArray[np.uint8], reach: int = 5) -> NDArray[np.uint8]
 
 
 def pack(views: list[View]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """A batch: pictures in [0, 1], (batch, height, width, 3), and what is true of them, as small as it can be.
+    """A batch: pictures in [0, 1], (batch, height, width, 3), and what is true of them, packed tightly.
 
     The truth is uint8, (batch, 4, height, width): the class (0, 1, 2 for the trimap's 1, 2, 3), the matte,
     whether it is known (0 or 255), whether the outline is near (0 or 1).
@@ -96,7 +96,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         if not 0 <= 2 * pairs <= batch:
             raise UsageError(f"a batch of {batch} has no room for {pairs} pairs; give {2 * pairs} or more")
-        self._stock, self._size, self._batch, self._steps = stock, size, batch, steps
+        self.stock, self._size, self._batch, self._steps = stock, size, batch, steps
         self._seed, self._pairs, self._mix, self.epoch = seed, pairs, mix or Mix(), 0
         self._echo = echo
         self._drawn: dict[tuple[int, int], list[View]] = {}
@@ -138,7 +138,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         canvas = Size(self._size.width * 2, self._size.height * 2)
         views: list[View] = []
         for i in range(self._batch - self._pairs):
-            scene = draw_scene(self._stock, self._mix, canvas, rng)
+            scene = draw_scene(self.stock, self._mix, canvas, rng)
             views.append(shoot(scene, canvas, rng))
             if i < self._pairs:
                 views.append(shoot(scene, canvas, rng, later=float(rng.choice(LATER))))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from livecam.card import read_card
 from livecam.errors import TrainingError, UsageError
 from livecam.frames import Matte, Size
 from livecam.images import shrink_matte
@@ -90,7 +91,8 @@ def evaluate(settings: EvaluateSettings) -> Report:
         _make(settings.out)
         with tqdm(total=_total(cases), unit="frame", disable=None, dynamic_ncols=True) as bar:
             results = [_judge(case, pipeline, clock, worst, bar) for case in cases]
-    report = Report(settings.model, settings.data.resolve().name, settings.threads, tuple(results))
+    name, sha256 = settings.data.resolve().name, read_card(find_model(settings.model)).sha256
+    report = Report(settings.model, name, settings.threads, tuple(results), sha256)
     write_report(report, settings.out)
     worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
     return report

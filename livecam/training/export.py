@@ -17,6 +17,7 @@ from livecam.card import Card
 from livecam.errors import TrainingError, UsageError
 from livecam.frames import Size
 from livecam.paths import reason
+from livecam.training.figures import read_figures
 from livecam.training.network import CLASSES
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte
@@ -37,13 +38,14 @@ class Parity:
     pictures: int
 
 
-def export(run: Path, out: Path, notes: tuple[str, ...] = ()) -> Card:
+def export(run: Path, out: Path, notes: tuple[str, ...] = (), scores: tuple[Path, ...] = ()) -> Card:
     """Export a run's best weights as `out` (``.tflite``), its card beside it; what is there is replaced.
 
     Args:
         run: a run's folder, or a ``.keras`` file.
         out: where to; the card gets the same stem.
         notes: lines for the card's reader: sources, licences, limits.
+        scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
 
     Raises:
         UsageError: `out` is no ``.tflite`` file.
@@ -64,6 +66,8 @@ def export(run: Path, out: Path, notes: tuple[str, ...] = ()) -> Card:
     about["parity_with_keras"] = asdict(check_parity(model, weights, outputs))
     _, height, width, _ = model.input_shape
     sha256 = hashlib.sha256(weights).hexdigest()
+    if scores:
+        about["figures"] = read_figures(scores, sha256)
     card = Card(out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, outputs, about)
     _write(out, weights, card)
     return card

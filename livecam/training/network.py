@@ -97,5 +97,5 @@ def build(network: Network) -> keras.Model:
 
 
 def learner(model: keras.Model) -> keras.Model:
-    """The same layers, to their last numbers for each pixel only: (batch, height, width, 4), what losses take."""
+    """The same layers up to the logits, (batch, height, width, 4), which the loss takes."""
     return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

@@ -13,15 +13,16 @@ from keras import layers
 Tensor = Any
 
 
-def quicken(model: keras.Model) -> keras.Model:
+def quicken(model: keras.Model, precision: str = "") -> keras.Model:
     """A model of the same layers and weights that computes faster, where Keras runs on PyTorch.
 
-    Where the processor multiplies bfloat16 by itself, it computes in that (weights stay float32: "Mixed
-    Precision Training", Micikevicius et al., 2018). On another backend it is `model` itself.
+    `precision` is "float32" or "mixed_bfloat16" (weights stay float32: "Mixed Precision Training",
+    Micikevicius et al., 2018); the latter by default where the processor multiplies bfloat16 by itself. On
+    another backend it is `model` itself.
     """
     if keras.backend.backend() != "torch":
         return model
-    precision = "mixed_bfloat16" if _has_bfloat16() else "float32"
+    precision = precision or ("mixed_bfloat16" if _has_bfloat16() else "float32")
     quick = keras.models.clone_model(model, clone_function=lambda layer: _quick_layer(layer, precision))
     quick.set_weights(model.get_weights())
     return quick
@@ -56,16 +57,21 @@ def _last(x: Tensor) -> Tensor:
 
 
 class QuickConvolution(layers.Conv2D):  # type: ignore[misc]
-    """`Conv2D` with padding "same" and an odd kernel."""
+    """`Conv2D` with padding "same", an odd kernel and strides of 1 or 2."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """(batch, height, width, channels) to the same, `strides` times smaller."""
         from torch.nn import functional
 
-        x, reach = _first(inputs), [d * (k // 2) for d, k in zip(self.dilation_rate, self.kernel_size)]
+        x, reach = (
+            _first(inputs),
+            [d * (k // 2) for d, k in zip(self.dilation_rate, self.kernel_size, strict=True)],
+        )
         if max(self.strides) > 1:
             # Keras, and LiteRT, pad an even picture at its right and its bottom only.
-            before = [max(0, r - 1) if side % 2 == 0 else r for r, side in zip(reach, x.shape[2:])]
+            before = [
+                max(0, r - 1) if side % 2 == 0 else r for r, side in zip(reach, x.shape[2:], strict=True)
+            ]
             x = functional.pad(x, (before[1], reach[1], before[0], reach[0]))
             reach = [0, 0]
         x = functional.conv2d(

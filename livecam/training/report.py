@@ -45,12 +45,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Report:
-    """The results of `model` on `data`, all cases."""
+    """The results of `model` on `data`, all cases; `sha256` tells its weights from others of that name."""
 
     model: str
     data: str
     threads: int
     results: tuple[Result, ...]
+    sha256: str = ""
 
     @property
     def rows(self) -> list[Row]:
@@ -100,6 +101,7 @@ def as_json(report: Report) -> dict[str, Any]:
         for row in [row_of("case", r.name, [r])]
     ]
     about = {"model": Path(report.model).name, "data": report.data, "threads": report.threads}
+    about |= {"sha256": report.sha256} if report.sha256 else {}
     return {**about, "rows": rows, "cases": cases}
 
 

@@ -14,7 +14,6 @@ from livecam.training.augment import Faults, Light, Rng, Transform, place
 from livecam.training.samples import Subject
 from livecam.trimaps import BACKGROUND
 
-
 CLOTHES = 0.1
 """The share of pasted subjects that stand before what looks like people and is none."""
 

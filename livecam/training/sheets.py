@@ -34,6 +34,15 @@ def _write(picture: Frame, path: Path) -> None:
         raise TrainingError(f"{error}; go on with --resume then") from error
 
 
+def draw_cells(cells: Sequence[Frame], across: int, path: Path) -> None:
+    """A sheet of pictures of one size, `across` a row.
+
+    Raises:
+        TrainingError: it can't be written.
+    """
+    _write(_tile(cells, across), path)
+
+
 def draw_scenes(views: Sequence[View], path: Path) -> None:
     """A sheet of frame, matte and trimap (red: the matte is not known there) of each view.
 

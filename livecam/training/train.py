@@ -1,8 +1,8 @@
 """The recipe: settings in, a run's folder out.
 
 A run's folder holds ``settings.json``, ``history.csv``, ``curves.png``, ``scenes.png`` (what the network is
-shown), ``predictions.png`` (what it answers), ``best.keras`` (the averaged weights that scored best) and
-``backup/`` (to go on from with ``--resume``).
+shown), ``augmentations.png`` (what may happen to a scene, by name), ``predictions.png`` (what it answers),
+``best.keras`` (the averaged weights that scored best) and ``backup/`` (to go on from with ``--resume``).
 """
 
 from dataclasses import replace
@@ -16,6 +16,7 @@ from tqdm import tqdm
 from livecam.errors import TrainingError
 from livecam.frames import Size
 from livecam.training.averager import Averager, Progress, judge
+from livecam.training.catalogue import draw_catalogue
 from livecam.training.dataset import Batches, Stock
 from livecam.training.losses import SceneLoss
 from livecam.training.memory import keep_freed_memory
@@ -52,6 +53,7 @@ def train(settings: TrainSettings) -> Path:
     begin(settings, state)
     batches, validation = _batches(settings, Size(*network.size))
     draw_scenes(batches.views(0), settings.out / "scenes.png")
+    draw_catalogue(batches.stock, Size(*network.size), settings.out / "augmentations.png")
     averager = Averager(settings.out, validation, _decay(settings), build(network), state)
     _fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
     best = settings.out / "best.keras"

@@ -58,9 +58,7 @@ def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
     # Nothing is known of the matte, so only the classes count.
     loss = value(SceneLoss(outline=3), truth(label, np.zeros((1, 2, 2)), 0, near), logits)
 
-    assert loss == pytest.approx(
-        -(np.log(0.7) + np.log(0.8) + 4 * np.log(0.6) + np.log(0.25)) / 4, rel=1e-5
-    )
+    assert loss == pytest.approx(-(np.log(0.7) + np.log(0.8) + 4 * np.log(0.6) + np.log(0.25)) / 4, rel=1e-5)
 
 
 def test_the_matte_s_part_is_crossentropy_and_difference_and_gradients_counted_by_hand() -> None:
