@@ -45,9 +45,9 @@ def test_logits_are_read_as_a_softmax_of_three_and_a_share_of_the_contour() -> N
 
 
 def test_huge_logits_stay_finite() -> None:
-    logits = np.array([[[[400.0, -400, 0, 50], [-400, 400, 400, -50]]]], np.float32)
+    logits = np.array([[[[400.0, -400, 0, 50], [-400, 400, 400, -50]]] * 2], np.float32).reshape(1, 2, 2, 4)
 
-    assert np.isfinite(value(SceneLoss(), truth(np.ones((1, 1, 2)), np.zeros((1, 1, 2))), logits))
+    assert np.isfinite(value(SceneLoss(), truth(np.ones((1, 2, 2)), np.zeros((1, 2, 2))), logits))
 
 
 def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
