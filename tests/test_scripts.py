@@ -14,7 +14,7 @@ from small_model import write_model
 from livecam.backdrop import choose
 from livecam.frames import Size
 from livecam.moving import Moving
-from livecam.pictures import write_picture
+from livecam.pictures import read_picture, write_picture
 from livecam.timing import ManualClock
 
 TOP = Path(__file__).parent.parent
@@ -144,4 +144,32 @@ def test_steadiness_tells_in_one_line_what_is_wrong(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["steadiness", *words.split()])
     assert load_script("steadiness").main() == code
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_strip_has_a_row_of_frames_and_a_row_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = str(write_model(tmp_path)), tmp_path / "strip.png"
+    words = f"strip {model} {model} --columns 3 --every 2 --out {out}"
+    monkeypatch.setattr(sys, "argv", words.split())
+
+    assert load_script("strip").main() == 0
+
+    drawn = read_picture(out, longest=4000).frame
+    assert drawn.shape == (3 * 180, 3 * 320, 3)
+    # What the model keeps stands on green; the first row is the source, which has none.
+    green = (drawn == (0, 177, 64)).all(axis=2)
+    assert green[180:].mean() > 0.2
+    assert not green[:180].any()
+
+
+@pytest.mark.parametrize(
+    "words", ["nothing.tflite", "person --camera nothing.mp4", "person --out no/where.jpg"]
+)
+def test_the_strip_tells_in_one_line_what_is_wrong(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["strip", *words.split()])
+    assert load_script("strip").main() == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -3,7 +3,7 @@
 Pictures are drawn at twice the network's size and shrunk at the end, as a webcam's frame is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
@@ -36,7 +36,7 @@ class Light:
         cast_of_colour = rng.normal(0, 0.06 * strength, 3)
         gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
         brightness = float(np.exp(rng.normal(-0.05 * strength, 0.18 * strength)))
-        if rng.random() < 0.08 * strength:
+        if rng.random() < 0.12 * strength:
             brightness *= rng.uniform(0.25, 0.6)
         gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
         offset = float(rng.normal(0, 8 * strength))
@@ -44,6 +44,11 @@ class Light:
         if rng.random() < 0.2 * strength:
             side = (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.3)))
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
+
+    def darkened_below(self, fall: float) -> "Light":
+        """The same light, `fall` × 2 darker (as a logarithm) at the picture's bottom, no brighter anywhere."""
+        dimmed = tuple(float(gain * np.exp(-fall)) for gain in self.gain)
+        return replace(self, gain=cast(tuple[float, float, float], dimmed), side=(self.side[0], -fall))
 
     def shine(self, frame: Frame) -> Frame:
         """Apply the light, by a table of 256 entries a channel, then what comes from the side."""

@@ -17,6 +17,9 @@ from livecam.trimaps import BACKGROUND
 CLOTHES = 0.1
 """The share of pasted subjects that stand before what looks like people and is none."""
 
+DARK_CLOTHES = 0.2
+"""The share of pasted subjects whose lower part is made dark: dark clothes before dark rooms are hard."""
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -118,7 +121,10 @@ def _actor(stock: Stock, canvas: Size, rng: Rng, crowd: int) -> Actor:
     below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.headless else max(0.0, tall - 1))
     feet = canvas.height * (1 + below) + abs(np.sin(np.deg2rad(turn))) * (right - left) * scale / 2
     at = place((scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet))
-    return Actor(subject, at, Light.draw(rng, 0.5), float(rng.beta(1.2, 2.5)))
+    light = Light.draw(rng, 0.5)
+    if rng.random() < DARK_CLOTHES:
+        light = light.darkened_below(float(rng.uniform(0.3, 0.9)))
+    return Actor(subject, at, light, float(rng.beta(1.0, 1.5)))
 
 
 def _tall(subject: Subject, slender: float, rng: Rng) -> float:

@@ -166,3 +166,23 @@ def test_a_paste_is_the_matte_s_share_of_both() -> None:
     pasted = cut_out(subject, matte, room).astype(float)
 
     np.testing.assert_allclose(pasted[0, :, 0], 100 + matte[0] / 255 * 100, atol=0.6)
+
+
+def test_light_that_falls_off_below_leaves_the_top_as_it_was() -> None:
+    grey = np.full((40, 30, 3), 120, np.uint8)
+
+    lit = Light((1.0, 1.0, 1.0), 1.0, 0.0).darkened_below(0.5).shine(grey)
+
+    assert abs(int(lit[0, 0, 0]) - 120) <= 2
+    assert abs(int(lit[-1, 0, 0]) - 120 * np.exp(-1)) <= 2
+    assert (np.diff(lit[:, 0, 0].astype(int)) <= 0).all()
+
+
+def test_light_from_the_side_brightens_one_side_and_darkens_the_other() -> None:
+    grey = np.full((20, 60, 3), 100, np.uint8)
+
+    lit = Light((1.0, 1.0, 1.0), 1.0, 0.0, (0.5, 0.0)).shine(grey)
+
+    assert abs(int(lit[0, -1, 1]) - 100 * np.exp(0.5)) <= 2
+    assert abs(int(lit[0, 0, 1]) - 100 * np.exp(-0.5)) <= 2
+    np.testing.assert_array_equal(lit[0], lit[-1])
