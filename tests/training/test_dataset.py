@@ -1,3 +1,6 @@
+import os
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +14,7 @@ from livecam.images import shrink
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.dataset import Batches, Mix, Stock, near_outline, pack
+from livecam.training.dataset import LAG, POLITE, Batches, Mix, Stock, near_outline, pack
 from livecam.training.samples import Subject
 
 pytestmark = pytest.mark.training
@@ -103,3 +106,56 @@ def test_the_contour_s_neighbours_are_near_the_outline_and_no_others() -> None:
 
     assert (near[3:8, 3:8] == 1).all()
     assert near.sum() == 25
+
+
+def echoing(stock: Stock, steps: int = LAG + 3) -> Batches:
+    return Batches(stock, SIZE, batch=4, steps=steps, seed=1, pairs=1, echo=True)
+
+
+def test_an_echo_is_an_earlier_batch_mirrored_and_in_another_light(stock: Stock) -> None:
+    gone_through = echoing(stock)
+    views = [gone_through.views(index) for index in range(LAG + 3)]
+
+    for first, again in zip(views[2], views[2 + LAG], strict=True):
+        for part in ("trimap", "matte", "known"):
+            np.testing.assert_array_equal(getattr(again, part), getattr(first, part)[:, ::-1])
+        assert not np.array_equal(again.frame, first.frame[:, ::-1])
+    # The first odd batches have nothing to echo; even ones are fresh.
+    assert not np.array_equal(views[1][0].trimap, views[0][0].trimap[:, ::-1])
+    assert not np.array_equal(views[LAG + 1][0].trimap, views[1][0].trimap[:, ::-1])
+
+
+def test_an_echo_is_the_same_for_a_run_that_goes_on_in_the_middle(stock: Stock) -> None:
+    gone_through, resumed = echoing(stock), echoing(stock)
+    for index in range(LAG + 2):
+        gone_through.views(index)
+
+    assert same(gone_through, resumed, LAG + 2)
+
+
+def test_batches_that_are_kept_for_an_echo_are_let_go(stock: Stock) -> None:
+    gone_through = echoing(stock, steps=2 * LAG)
+    kept = []
+    for index in range(2 * LAG):
+        gone_through.views(index)
+        kept.append(len(gone_through._drawn))
+
+    assert max(kept) <= LAG // 2 + 1
+    assert kept[-1] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own here")
+def test_threads_that_draw_give_way_to_the_network(stock: Stock) -> None:
+    def draw() -> None:
+        batches(stock)[0]
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    seen: list[int] = []
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    thread = threading.Thread(target=draw)
+    thread.start()
+    thread.join()
+    batches(stock)[0]
+
+    assert seen == [max(POLITE, before)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
