@@ -36,18 +36,31 @@ class Smoother:
             calm = np.array(rough)
         else:
             change = rough - last
-            calm = last + self._share(np.abs(change)) * change
+            calm = self._share(np.abs(change))
+            calm *= change
+            calm += last
             np.clip(calm, 0.0, 1.0, out=calm)
         # A copy: what is handed out may be written to by whoever gets it.
         self._last = np.array(calm)
         return calm
 
     def _share(self, change: Matte) -> Matte:
-        # The neighbours are asked too: real movement is coherent, flicker is not.
-        speed = np.maximum(cv2.blur(change, (3, 3)), change * np.float32(0.5))
+        """Which share of each pixel's change passes; writes into its argument, which nobody else has."""
         s = self.smoothing
-        rise = np.clip((speed - s.quiet) / (s.moving - s.quiet), 0.0, 1.0)
-        return np.asarray(s.settle + (1.0 - s.settle) * rise * rise * (3.0 - 2.0 * rise), np.float32)
+        # The neighbours are asked too: real movement is coherent, flicker is not.
+        rise = np.asarray(cv2.blur(change, (3, 3)), np.float32)
+        change *= np.float32(0.5)
+        np.maximum(rise, change, out=rise)
+        # In place from here on: at this size a new array costs more than the sum in it.
+        rise -= np.float32(s.quiet)
+        rise *= np.float32(1 / (s.moving - s.quiet))
+        np.clip(rise, 0.0, 1.0, out=rise)
+        share = np.multiply(rise, np.float32(-2 * (1 - s.settle)), out=change)
+        share += np.float32(3 * (1 - s.settle))
+        share *= rise
+        share *= rise
+        share += np.float32(s.settle)
+        return share
 
     def reset(self) -> None:
         """Forget: the next matte stands for itself."""
