@@ -165,7 +165,7 @@ def clip_parser() -> Parser:
     )
     parser.add_argument("clip", type=Path, metavar="IN", help="any video")
     parser.add_argument(
-        "out", type=Path, metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs"
+        "out", metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -170,7 +170,7 @@ def clip(words: Sequence[str]) -> int:
     with (
         _handling(_interrupt),
         closing(load_pipeline(settings, clock)) as pipeline,
-        tqdm(unit="frame", disable=quiet, desc=said.out.name, dynamic_ncols=True) as bar,
+        tqdm(unit="frame", disable=quiet, desc=Path(said.out).name, dynamic_ncols=True) as bar,
     ):
 
         def show(progress: Progress) -> None:
@@ -184,7 +184,7 @@ def clip(words: Sequence[str]) -> int:
     return _tell_converted(said.out, done)
 
 
-def _tell_converted(out: Path, done: "Converted") -> int:
+def _tell_converted(out: str, done: "Converted") -> int:
     sound = f", {done.audio_streams} audio stream(s)" if done.audio_streams else ""
     lost = f", {done.dropped_audio_streams} audio stream(s) left out" if done.dropped_audio_streams else ""
     print(f"{out}: {done.frames} frames, {done.seconds:.2f} s{sound}{lost}")

@@ -259,6 +259,11 @@ def test_a_clip_goes_in_and_as_many_frames_come_out(film: Path, capfd: pytest.Ca
     assert (code, "the clip itself" in line) == (USAGE, True)
 
 
+def test_a_clip_becomes_a_folder_of_pngs_where_a_slash_says_so(film: Path) -> None:
+    assert main(f"clip {film} take.1/ --model green.tflite -b navy --quiet".split()) == 0
+    assert len(list(Path("take.1").glob("*.png"))) == 30
+
+
 COMMANDS = ["", "clip", "train", "export", "evaluate"]
 
 
