@@ -100,7 +100,9 @@ def _add_look(parser: Parser) -> None:
     look.add_argument(
         "--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)"
     )
-    look.add_argument("--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file")
+    look.add_argument(
+        "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
+    )
     look.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
 
 

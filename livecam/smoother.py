@@ -17,9 +17,9 @@ class Smoothing:
     of the 1 € filter, Casiez et al., CHI 2012, with the change itself as the speed).
     """
 
-    settle: float = 0.3
-    quiet: float = 0.04
-    moving: float = 0.2
+    settle: float = 0.2
+    quiet: float = 0.08
+    moving: float = 0.25
 
 
 class Smoother:

@@ -54,3 +54,13 @@ def test_a_soft_matte_stays_soft() -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(144, axis=0)
     matte = Edges().sharpen(ramp, np.full((720, 1280, 3), 128, np.uint8))
     assert ((matte > 0.1) & (matte < 0.9)).mean() > 0.6
+
+
+def test_a_sensors_noise_hardly_shakes_the_edge() -> None:
+    rng, true = np.random.default_rng(0), disc(360, 640, 120)
+    small = cv2.GaussianBlur(cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
+    noise = [rng.normal(0, 6, (360, 640, 3)) for _ in range(4)]
+    mattes = [Edges().sharpen(small, np.clip(picture_of(true) + n, 0, 255).astype(np.uint8)) for n in noise]
+    edge = (mattes[0] > 0.02) & (mattes[0] < 0.98)
+    shaken = np.mean([np.abs(a - b)[edge].mean() for a, b in zip(mattes, mattes[1:], strict=False)])
+    assert shaken < 0.02
