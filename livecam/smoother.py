@@ -12,50 +12,58 @@ from livecam.frames import Matte
 class Smoothing:
     """How calm and how quick.
 
-    A change of the matte smaller than `quiet` is taken for noise: only the share `settle` of it passes each
-    frame. From `moving` on it is movement and passes whole. Between them the share rises smoothly (the idea
-    of the 1 € filter, Casiez et al., CHI 2012, with the change itself as the speed).
+    What a pixel's matte lacks of the newest one is averaged over time, the newest counting `alert`: noise
+    goes to and fro and cancels out, movement stays. Where that drift is smaller than `quiet`, only the share
+    `settle` of what is lacking passes each frame; from `moving` on it passes whole; between them the share
+    rises smoothly (the idea of the 1 € filter, Casiez et al., CHI 2012, whose speed is averaged likewise).
     """
 
-    settle: float = 0.2
-    quiet: float = 0.08
-    moving: float = 0.25
+    settle: float = 0.15
+    quiet: float = 0.1
+    moving: float = 0.2
+    alert: float = 0.5
 
 
 class Smoother:
-    """A low-pass filter for every pixel whose speed follows the pixel's own change."""
+    """A low-pass filter for every pixel whose speed follows the pixel's own drift."""
 
     def __init__(self, smoothing: Smoothing | None = None) -> None:
         self.smoothing = smoothing or Smoothing()
         self._last: Matte | None = None
+        self._drift: Matte | None = None
 
     def smooth(self, rough: Matte) -> Matte:
         """The calm matte, a new array of the same shape; the first after a reset is the rough one itself."""
-        last = self._last
-        if last is None or last.shape != rough.shape:
+        last, drift = self._last, self._drift
+        if last is None or drift is None or last.shape != rough.shape:
             calm = np.array(rough)
+            self._drift = np.zeros(rough.shape, np.float32)
         else:
-            change = rough - last
-            calm = self._share(np.abs(change))
-            calm *= change
+            lacking = rough - last
+            drift *= np.float32(1 - self.smoothing.alert)
+            drift += lacking * np.float32(self.smoothing.alert)
+            share = self._share(drift)
+            # What has passed lacks no more.
+            drift -= share * drift
+            calm = np.multiply(share, lacking, out=lacking)
             calm += last
             np.clip(calm, 0.0, 1.0, out=calm)
         # A copy: what is handed out may be written to by whoever gets it.
         self._last = np.array(calm)
         return calm
 
-    def _share(self, change: Matte) -> Matte:
-        """Which share of each pixel's change passes; writes into its argument, which nobody else has."""
+    def _share(self, drift: Matte) -> Matte:
+        """Which share of what is lacking passes at each pixel, a new array."""
         s = self.smoothing
         # The neighbours are asked too: real movement is coherent, flicker is not.
-        rise = np.asarray(cv2.blur(change, (3, 3)), np.float32)
-        change *= np.float32(0.5)
-        np.maximum(rise, change, out=rise)
+        rise = np.asarray(cv2.blur(drift, (3, 3)), np.float32)
+        np.abs(rise, out=rise)
+        np.maximum(rise, np.abs(drift) * np.float32(0.5), out=rise)
         # In place from here on: at this size a new array costs more than the sum in it.
         rise -= np.float32(s.quiet)
         rise *= np.float32(1 / (s.moving - s.quiet))
         np.clip(rise, 0.0, 1.0, out=rise)
-        share = np.multiply(rise, np.float32(-2 * (1 - s.settle)), out=change)
+        share = rise * np.float32(-2 * (1 - s.settle))
         share += np.float32(3 * (1 - s.settle))
         share *= rise
         share *= rise
@@ -64,4 +72,4 @@ class Smoother:
 
     def reset(self) -> None:
         """Forget: the next matte stands for itself."""
-        self._last = None
+        self._last = self._drift = None

@@ -66,3 +66,9 @@ def test_another_size_starts_anew() -> None:
     smoother = Smoother()
     smoother.smooth(np.zeros((8, 8), np.float32))
     assert smoother.smooth(np.ones((4, 6), np.float32)).shape == (4, 6)
+
+
+def test_what_goes_to_and_fro_is_calmed_though_each_step_of_it_is_large() -> None:
+    smoother = Smoother()
+    calm = [smoother.smooth(np.full((8, 8), 0.5 + 0.12 * (-1) ** i, np.float32)) for i in range(40)]
+    assert np.mean([np.abs(b - a).max() for a, b in pairwise(calm[20:])]) < 0.3 * 0.24

@@ -46,7 +46,7 @@ class Light:
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
     def darkened_below(self, fall: float) -> "Light":
-        """The same light, `fall` × 2 darker (as a logarithm) at the picture's bottom, no brighter anywhere."""
+        """The same light, at the picture's bottom darker by `fall` × 2 (as a logarithm), nowhere brighter."""
         dimmed = tuple(float(gain * np.exp(-fall)) for gain in self.gain)
         return replace(self, gain=cast(tuple[float, float, float], dimmed), side=(self.side[0], -fall))
 
