@@ -16,6 +16,9 @@ from livecam.errors import UsageError, WeightsError
 from livecam.frames import Frame, Matte
 from livecam.images import shrink
 
+ROUNDING = 1e-4
+"""What a sum of three rounded shares may be off by."""
+
 
 def shipped_weights() -> Path:
     """The folder of the weights that come with livecam: in the wheel, or beside the package in a checkout."""
@@ -106,7 +109,7 @@ class Segmenter:
             self._picture += np.float32(self.card.low)
         self._interpreter.set_tensor(self._input, self._picture)
         self._interpreter.invoke()
-        return np.array(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32)
+        return within_one(np.array(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32))
 
     def classes(self) -> NDArray[np.float32] | None:
         """What the network said of the last frame: the softmax over foreground, background and contour.
@@ -116,6 +119,12 @@ class Segmenter:
         if self._classes is None:
             return None
         return np.array(self._interpreter.get_tensor(self._classes)[0], np.float32)
+
+
+def within_one(matte: Matte) -> Matte:
+    """The matte, in place, without what a sum of rounded shares has above 1; what is more wrong stays so."""
+    np.copyto(matte, np.float32(1.0), where=(matte > 1.0) & (matte < 1.0 + ROUNDING))
+    return matte
 
 
 @contextmanager

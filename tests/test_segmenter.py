@@ -11,7 +11,7 @@ from small_model import SIZE, card_of, green_weights, write_model
 
 from livecam.errors import UsageError, WeightsError
 from livecam.frames import Frame, Size, check_matte
-from livecam.segmenter import Segmenter, find_model, shipped_weights
+from livecam.segmenter import Segmenter, find_model, shipped_weights, within_one
 
 TOP = Path(__file__).parent.parent
 
@@ -147,3 +147,21 @@ def test_the_shipped_model_keeps_a_head_and_not_the_flag_beside_it() -> None:
     corner = matte[: int(100 * rows), int(420 * columns) :]
     assert np.median(head) > 0.9
     assert np.median(corner) < 0.1
+
+
+def test_what_rounding_adds_above_one_is_taken_off_and_nonsense_is_left_for_the_check() -> None:
+    said = np.array([[0.0, 0.5, 1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00005]], np.float32)
+    assert within_one(said).tolist() == [[0.0, 0.5, 1.0, 1.0, 1.0]]
+    wrong = np.array([[1.01, -0.5, np.nan, np.inf]], np.float32)
+    np.testing.assert_array_equal(within_one(np.array(wrong)), wrong)
+
+
+def test_the_shipped_networks_give_mattes_whatever_they_see() -> None:
+    rng = np.random.default_rng(0)
+    frames = [np.full((360, 640, 3), level, np.uint8) for level in (0, 128, 255)]
+    frames += [rng.integers(0, 256, (360, 640, 3), dtype=np.uint8), astronaut()]
+    for card in shipped_weights().glob("*.json"):
+        segmenter = Segmenter.load(card.stem)
+        for frame in frames:
+            matte = segmenter.segment(np.ascontiguousarray(frame))
+            check_matte(matte, matte.shape)
