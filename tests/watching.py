@@ -23,7 +23,9 @@ SAMPLES = 400
 class Watcher:
     """A sink that counts frames, silence and leaks, and keeps nothing."""
 
-    def __init__(self, shown: Callable[[], None], shown_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, shown: Callable[[], None], shown_seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         """Begin to watch.
 
         Args:
