@@ -11,8 +11,7 @@ import platformdirs
 import tomli_w
 
 from livecam.errors import SinkError, UsageError
-from livecam.fit import Fit
-from livecam.frames import Size
+from livecam.frames import Fit, Size
 
 if sys.version_info >= (3, 11):
     import tomllib
