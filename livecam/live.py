@@ -58,7 +58,6 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         ours.callback(source.__exit__, None, None, None)
         shelf = Shelf(settings, clock)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
-        tell(_describe(settings, source, sinks))
         ours.pop_all()
         lasting = any(isinstance(sink, VirtualCamera | Preview) for sink in sinks)
         patience = Patience(lost=float("inf")) if lasting else Patience()
@@ -71,6 +70,7 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
             patience=patience,
             seconds=settings.seconds,
             tell=tell,
+            ready=lambda: tell(_describe(settings, source, sinks)),
         )
 
 

@@ -81,6 +81,7 @@ def run(
     patience: Patience | None = None,
     seconds: float | None = None,
     tell: Callable[[str], None] = lambda words: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Report:
     """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
 
@@ -93,6 +94,7 @@ def run(
         patience: how long to wait for results and for a lost camera.
         seconds: stop after so long; None: when the source ends.
         tell: takes one line for the user now and then.
+        ready: called once all sinks have their first picture; a virtual camera can't be opened before.
 
     Raises:
         CameraError: the camera stayed lost.
@@ -101,7 +103,7 @@ def run(
     loop = _Loop(
         source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell
     )
-    return loop.run(seconds)
+    return loop.run(seconds, ready)
 
 
 class _Outlets:
@@ -157,13 +159,14 @@ class _Loop:
         self._alone = pipeline.alone(self._size)
         self._last_result = self._last_card = clock.now()
 
-    def run(self, limit: float | None) -> Report:
+    def run(self, limit: float | None, ready: Callable[[], None]) -> Report:
         start = self._clock.now()
         self._controls.running = True
         try:
             # First of all, as from here on it closes the source.
             self._reader.start()
             self._send_alone()
+            ready()
             self._worker.start()
             while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
                 self._step()

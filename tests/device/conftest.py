@@ -1,0 +1,134 @@
+"""What the device tests stand on: the kernel's modules, a quick model, and livecam as a program.
+
+Webcams are vivid's colour bars. The model keeps what is green (yellow, green and cyan bars): that is the person; the
+other bars are the room that nobody may see.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+_RIG = "scripts/device-test runs them on a kernel of its own"
+
+
+def _why_not() -> str | None:
+    """Why the device tests can't run here."""
+    if not sys.platform.startswith("linux"):
+        return f"device tests need Linux; {_RIG}"
+    if os.geteuid() != 0:
+        return f"device tests load kernel modules and need root; {_RIG}"
+    for module in ("vivid", "v4l2loopback"):
+        try:
+            known = subprocess.run(["modprobe", "-n", "-q", module], check=False).returncode == 0
+        except OSError:
+            known = False
+        if not known:
+            return f"the kernel module {module} is missing here; {_RIG}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def _kernel() -> Iterator[None]:
+    reason = _why_not()
+    if reason:
+        pytest.skip(reason)
+    import kernel
+
+    for module in ("vivid", "v4l2loopback"):
+        if kernel.is_loaded(module) and subprocess.run(["modprobe", "-r", module], check=False).returncode:
+            pytest.skip(f"{module} is in use: close the programs that use its cameras; {_RIG}")
+    yield
+    for module in ("vivid", "v4l2loopback"):
+        if kernel.is_loaded(module):
+            kernel.unload(module)
+
+
+@pytest.fixture
+def webcam(_kernel: None) -> str:
+    """The device file of a webcam (vivid) that is there and well."""
+    import kernel
+
+    well = kernel.is_loaded("vivid") and Path(kernel.CAMERA).exists() and Path(kernel.OTHER_CAMERA).exists()
+    if not well:
+        if kernel.is_loaded("vivid"):
+            kernel.unload("vivid")
+        kernel.load_webcams()
+    return kernel.CAMERA
+
+
+@pytest.fixture
+def loopback(_kernel: None) -> str:
+    """The device file of a virtual camera nobody feeds (v4l2loopback, the newer one)."""
+    import kernel
+
+    if not kernel.is_loaded("v4l2loopback"):
+        kernel.load_loopbacks()
+    return kernel.CALL
+
+
+@pytest.fixture
+def old_loopback(_kernel: None) -> Iterator[str]:
+    """A virtual camera of a module that is older than its event for viewers."""
+    import kernel
+
+    module = os.environ.get("LIVECAM_OLD_LOOPBACK", "")
+    if not Path(module).is_file():
+        pytest.skip("LIVECAM_OLD_LOOPBACK names no v4l2loopback.ko before 0.13")
+    if kernel.is_loaded("v4l2loopback"):
+        kernel.unload("v4l2loopback")
+    kernel.load_loopbacks(module)
+    yield kernel.CALL
+    kernel.unload("v4l2loopback")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from small_model import write_model
+
+    return str(write_model(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture(scope="session")
+def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    from programs import Nursery
+
+    nursery = Nursery(tmp_path_factory.mktemp("livecam"))
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def livecam(_nursery, model: str) -> Iterator[Callable[..., object]]:  # type: ignore[no-untyped-def]
+    """Starts livecam with words, small and quick unless they say otherwise; all are ended after the test."""
+    import signal
+
+    started = []
+
+    def start(*words: str, camera: str = "/dev/video0", device: str = "/dev/video10", background: str = "teal"):  # type: ignore[no-untyped-def]
+        usual = ["--camera", camera, "--device", device, "--background", background, "--model", model]
+        program = _nursery.start(*usual, "--threads", "1", "--size", "320x180", *words)
+        started.append(program)
+        return program
+
+    start.started = started  # type: ignore[attr-defined]
+    yield start
+    for program in started:
+        if program.code is None:
+            program.end(signal.SIGKILL)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def]
+    """What livecam said goes into the report of a test that failed."""
+    outcome = yield
+    report = outcome.get_result()
+    start = item.funcargs.get("livecam") if hasattr(item, "funcargs") else None
+    if report.failed and start is not None:
+        for program in start.started:
+            report.sections.append((f"livecam {program.pid}, code {program.code}", program.said))

@@ -1,0 +1,167 @@
+"""The programs of the device tests: livecam in processes of its own, readers and producers beside it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from kernel import wait_for
+
+from livecam.frames import Frame, Size
+
+
+class Nursery:
+    """Starts livecam many times quickly: a process that has imported everything, and forks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+
+    def start(self, *words: str) -> "Livecam":
+        """livecam with these words; it runs on by itself."""
+        self._count += 1
+        log = self._folder / f"livecam-{self._count}.log"
+        log.touch()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"words": words, "log": str(log)}) + "\n")
+        self._process.stdin.flush()
+        return Livecam(int(self._process.stdout.readline()), log)
+
+    def close(self) -> None:
+        with self._process:
+            self._process.kill()
+
+
+class Livecam:
+    """A running livecam."""
+
+    def __init__(self, pid: int, log: Path) -> None:
+        self.pid, self._log = pid, log
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        file = self._log.with_suffix(".code")
+        return int(file.read_text() or "0") if file.exists() else None
+
+    def wait_for(self, words: str, seconds: float = 20) -> float:
+        """Wait until it says this; the seconds it took."""
+
+        def says() -> bool:
+            assert words in self.said or self.code is None, f"ended: {self.said}"
+            return words in self.said
+
+        try:
+            return wait_for(says, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"no {words!r} within {seconds} s in: {self.said}") from error
+
+    def send(self, number: int) -> None:
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    def end(self, number: int = signal.SIGINT, seconds: float = 10) -> int:
+        """End it with a signal; the exit code."""
+        self.send(number)
+        wait_for(lambda: self.code is not None, seconds)
+        assert self.code is not None
+        return self.code
+
+
+class Reader:
+    """A call app that reads with OpenCV."""
+
+    def __init__(self, path: str) -> None:
+        self._capture = cv2.VideoCapture(int(path.removeprefix("/dev/video")), cv2.CAP_V4L2)
+        assert self._capture.isOpened(), f"{path} can't be read"
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
+
+    def read(self) -> Frame:
+        good, picture = self._capture.read()
+        assert good, "no frame arrived"
+        return np.ascontiguousarray(picture[..., ::-1])
+
+    def read_until(self, fits: Any, seconds: float = 10) -> Frame:
+        """The first frame that fits."""
+        kept: list[Frame] = []
+
+        def try_next() -> bool:
+            kept[:] = [self.read()]
+            return bool(fits(kept[0]))
+
+        wait_for(try_next, seconds)
+        return kept[0]
+
+
+def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
+    """Frames as ffmpeg reads them."""
+    words = ["ffmpeg", "-v", "error", "-f", "v4l2", "-i", path, "-frames:v", str(count)]
+    words += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    shape = (count, size.height, size.width, 3)
+    return list(np.frombuffer(done.stdout, np.uint8).reshape(shape))
+
+
+def _nurse() -> None:
+    """Fork a livecam for each line on stdin; note how each ended."""
+    import select
+
+    import livecam.live
+    import livecam.virtual_camera
+    from livecam.__main__ import main
+
+    assert livecam.live
+    files: dict[int, Path] = {}
+    while True:
+        ready, _, _ = select.select([sys.stdin], [], [], 0.02)
+        while files:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            files.pop(pid).write_text(str(os.waitstatus_to_exitcode(status)))
+        if not ready:
+            continue
+        order = json.loads(os.read(0, 65536))
+        pid = os.fork()
+        if not pid:
+            log = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            sys.argv[1:] = order["words"]
+            code: Any = 70
+            try:
+                code = main()
+            except SystemExit as ended:
+                code = ended.code
+            finally:
+                os._exit(int(code or 0))
+        files[pid] = Path(order["log"]).with_suffix(".code")
+        print(pid, flush=True)
+
+
+if __name__ == "__main__":
+    _nurse()
