@@ -75,16 +75,24 @@ def _is_refused(system: System, key: str) -> bool:
 
 
 def _check_version(system: System, wanted: Settings) -> list[Finding]:
-    version = system.text(f"{_MODULE}/version")
+    version = _version(system)
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    if not numbers:  # a module of the distribution's own numbering
-        return []
     said: dict[str, object] = {"version": version, "upgrade": upgrade_module(system)}
-    if numbers < OLDEST:
+    if numbers and numbers < OLDEST:
         return [find("module-too-old", oldest=".".join(map(str, OLDEST[:2])), **said)]
     if numbers < WITH_EVENTS and getattr(wanted, "on_demand", False):
         return [find("module-without-events", **said)]
     return []
+
+
+def _version(system: System) -> str:
+    """The module's version; until 0.12 it tells it to the kernel's log only. Empty where nothing tells."""
+    told = system.text(f"{_MODULE}/version")
+    if not told:
+        logged = re.findall(r"v4l2loopback driver version (\S+) loaded", system.run("dmesg"))
+        sources = sorted(path.name.partition("-")[2] for path in system.at("/usr/src").glob("v4l2loopback-*"))
+        told = ["", *sources, *logged][-1]
+    return told
 
 
 def _check_devices(system: System, wanted: Settings) -> list[Finding]:
@@ -126,7 +134,7 @@ def _check_device(system: System, camera: FoundCamera) -> Finding:
         return find("virtual-busy", device=camera, holders=_names(holders, camera.path))
     if not exclusive:
         return find("module-without-exclusive-caps", device=camera)
-    version = system.text(f"{_MODULE}/version")
+    version = _version(system)
     return find("virtual", device=camera, version=f" (v4l2loopback {version})" if version else "")
 
 

@@ -376,6 +376,15 @@ def test_two_troubles_of_a_camera_are_both_told(laptop: FakeSystem) -> None:
     assert names[1:3] == ["camera-other-size", "camera-slow"]
 
 
+def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeSystem) -> None:
+    laptop.at("/sys/module/v4l2loopback/version").unlink()
+    assert list(examine(USUAL, laptop))[-1].seen.endswith("is ready")
+    laptop.write("/usr/src/v4l2loopback-0.12.5/dkms.conf", "")
+    assert "0.12.5" in list(examine(USUAL, laptop))[-1].seen
+    laptop.programs["dmesg",] = "[1.0] v4l2loopback driver version 0.11.0 loaded\n"
+    assert "module-too-old" in [finding.name for finding in examine(USUAL, laptop)]
+
+
 def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeSystem) -> None:
     laptop.troubles[LOOPBACK] = errno.EBUSY
     laptop.add_loopback("/dev/video11", "second")
