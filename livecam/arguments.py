@@ -146,6 +146,11 @@ def live_parser() -> Parser:
         help="show in the virtual camera (default: yes)",
     )
     sinks.add_argument(
+        "--on-demand",
+        action=argparse.BooleanOptionalAction,
+        help="have the webcam on only while somebody watches the virtual camera (Linux)",
+    )
+    sinks.add_argument(
         "--record", type=Path, metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs"
     )
     sinks.add_argument("--overwrite", action="store_true", help="replace an existing recording")

@@ -14,9 +14,12 @@ from livecam.camera import Source
 from livecam.errors import CameraError, LivecamError, SinkError
 from livecam.frames import Cutout, Frame, Size
 from livecam.latest import Closed, Reader
+from livecam.notice import lay_notice
 from livecam.pipeline import Pipeline, stand_alone
 from livecam.timing import Clock, SystemClock
 from livecam.worker import Result, Worker
+
+LOST_WORDS = "camera lost"
 
 
 class Sink(Protocol):
@@ -157,6 +160,7 @@ class _Loop:
         self._paused = False
         # Drawn now and kept: when something hangs, nothing must be asked of a stage.
         self._alone = pipeline.alone(self._size)
+        self._lost_card = lay_notice(self._alone, LOST_WORDS)
         self._last_result = self._last_card = clock.now()
 
     def run(self, limit: float | None, ready: Callable[[], None]) -> Report:
@@ -177,6 +181,7 @@ class _Loop:
             self._worker.stop()
             self._reader.stop()
             # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
+            self._lost_since = None
             with suppress(Exception):
                 self._send_alone()
             self._worker.ended.wait(self._patience.leave)
@@ -205,6 +210,7 @@ class _Loop:
         backdrop, self._controls.backdrop = self._controls.backdrop, None
         if backdrop is not None:
             self._alone = stand_alone(backdrop, self._size)
+            self._lost_card = lay_notice(self._alone, LOST_WORDS)
             self._pipeline.switch(backdrop)
 
     def _follow_pause(self) -> None:
@@ -231,6 +237,8 @@ class _Loop:
             raise error or CameraError("the camera did not come back; plug it in and start livecam again")
 
     def _show(self, result: Result) -> None:
+        if self._lost_since is not None:
+            self._tell("the camera is back")
         self._last_result, self._lost_since = self._clock.now(), None
         if result.shown is None:
             self._failed += 1
@@ -255,4 +263,4 @@ class _Loop:
 
     def _send_alone(self) -> None:
         self._last_card = self._clock.now()
-        self._outlets.send(self._alone)
+        self._outlets.send(self._alone if self._lost_since is None else self._lost_card)

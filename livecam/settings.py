@@ -29,6 +29,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "device": (str,),
     "virtual_camera": (bool,),
+    "on_demand": (bool,),
     "preview": (bool,),
     "mirror": (bool,),
 }
@@ -51,6 +52,7 @@ class Settings:
     light_wrap: float = 0.0
     device: str | None = None
     virtual_camera: bool = True
+    on_demand: bool = False
     preview: bool = False
     mirror: bool = True
     record: Path | None = None

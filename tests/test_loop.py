@@ -190,7 +190,7 @@ def test_a_lost_camera_is_covered_and_found_again() -> None:
         patience=Patience(hold=5, beat=0.02, lost=5),
         tell=told.append,
     )
-    assert told == ["camera lost: plug it in again"]
+    assert told == ["camera lost: plug it in again", "the camera is back"]
     covered = [i for i, frame in enumerate(sink.frames) if not shows_person(frame)]
     assert any(0 < i < len(sink.frames) - 1 for i in covered)
     assert any(shows_person(frame) for frame in sink.frames[max(covered[:-1]) :])

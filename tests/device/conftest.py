@@ -1,14 +1,15 @@
 """What the device tests stand on: the kernel's modules, a quick model, and livecam as a program.
 
-Webcams are vivid's colour bars. The model keeps what is green (yellow, green and cyan bars): that is the person; the
-other bars are the room that nobody may see.
+Webcams are vivid's colour bars. The model keeps what is green (yellow, green and cyan bars): that is the
+person; the other bars are the room that nobody may see.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from programs import Nursery
 
     nursery = Nursery(tmp_path_factory.mktemp("livecam"))
@@ -104,31 +105,21 @@ def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def livecam(_nursery, model: str) -> Iterator[Callable[..., object]]:  # type: ignore[no-untyped-def]
-    """Starts livecam with words, small and quick unless they say otherwise; all are ended after the test."""
-    import signal
+def livecam(_nursery: Any, model: str) -> Iterator[Any]:
+    """Starts livecam, from `webcam` to `loopback`, small and quick unless its words say otherwise."""
+    from programs import Starter
 
-    started = []
-
-    def start(*words: str, camera: str = "/dev/video0", device: str = "/dev/video10", background: str = "teal"):  # type: ignore[no-untyped-def]
-        usual = ["--camera", camera, "--device", device, "--background", background, "--model", model]
-        program = _nursery.start(*usual, "--threads", "1", "--size", "320x180", *words)
-        started.append(program)
-        return program
-
-    start.started = started  # type: ignore[attr-defined]
-    yield start
-    for program in started:
-        if program.code is None:
-            program.end(signal.SIGKILL)
+    starter = Starter(_nursery, model)
+    yield starter
+    starter.close()
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):  # type: ignore[no-untyped-def]
+def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
     """What livecam said goes into the report of a test that failed."""
-    outcome = yield
+    outcome: Any = yield
     report = outcome.get_result()
-    start = item.funcargs.get("livecam") if hasattr(item, "funcargs") else None
-    if report.failed and start is not None:
-        for program in start.started:
+    starter = getattr(item, "funcargs", {}).get("livecam")
+    if report.failed and starter:
+        for program in starter.started:
             report.sections.append((f"livecam {program.pid}, code {program.code}", program.said))

@@ -107,7 +107,7 @@ def holders(path: str) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(os.readlink(link) == path for link in (process / "fd").iterdir()):
+            if any(str(link.readlink()) == path for link in (process / "fd").iterdir()):
                 found.append(int(process.name))
         except OSError:
             continue

@@ -5,14 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from kernel import wait_for
+from kernel import CALL, CAMERA, wait_for
 
+from livecam.capture import quiet_opencv
 from livecam.frames import Frame, Size
+from livecam.virtual_camera import VirtualCamera
 
 
 class Nursery:
@@ -85,11 +91,37 @@ class Livecam:
         return self.code
 
 
+class Starter:
+    """Starts livecam as the tests want it, and ends what still runs."""
+
+    def __init__(self, nursery: Nursery, model: str) -> None:
+        self.started: list[Livecam] = []
+        self._nursery, self._model = nursery, model
+
+    def __call__(
+        self,
+        *words: str,
+        camera: str = CAMERA,
+        device: str = CALL,
+        background: str = "teal",
+        size: str = "320x180",
+    ) -> Livecam:
+        usual = ["--camera", camera, "--device", device, "--background", background, "--size", size]
+        program = self._nursery.start(*usual, "--model", self._model, "--threads", "1", *words)
+        self.started.append(program)
+        return program
+
+    def close(self) -> None:
+        for program in self.started:
+            if program.code is None:
+                program.end(signal.SIGKILL)
+
+
 class Reader:
     """A call app that reads with OpenCV."""
 
     def __init__(self, path: str) -> None:
-        self._capture = cv2.VideoCapture(int(path.removeprefix("/dev/video")), cv2.CAP_V4L2)
+        self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
         assert self._capture.isOpened(), f"{path} can't be read"
 
     def __enter__(self) -> "Reader":
@@ -113,6 +145,64 @@ class Reader:
 
         wait_for(try_next, seconds)
         return kept[0]
+
+
+def open_when_ready(path: str, seconds: float = 20) -> Reader:
+    """A call app that was there first: it tries until the virtual camera can be read."""
+    opened: list[Reader] = []
+
+    def try_to_open() -> bool:
+        with suppress(AssertionError), quiet_opencv():
+            opened.append(Reader(path))
+        return bool(opened)
+
+    wait_for(try_to_open, seconds)
+    return opened[0]
+
+
+class Feed:
+    """Plays a webcam: feeds a virtual camera with painted frames, a thread of its own, until it is left."""
+
+    def __init__(self, path: str, size: Size, fps: float, paint: Callable[[int], Frame]) -> None:
+        self._path, self._size, self._fps, self._paint = path, size, fps, paint
+        self._stopping, self._running = threading.Event(), threading.Event()
+        self.paused = threading.Event()
+        self.number = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Feed":
+        self._thread.start()
+        assert self._running.wait(20), "the feed did not begin"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        with VirtualCamera(self._size, self._fps, device=self._path) as camera:
+            due = time.monotonic()
+            while not self._stopping.is_set():
+                if not self.paused.is_set():
+                    self.number += 1
+                    camera.send(self._paint(self.number))
+                    self._running.set()
+                due = max(due + 1 / self._fps, time.monotonic())
+                time.sleep(max(0.0, due - time.monotonic()))
+
+
+@contextmanager
+def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
+    """ffmpeg feeding colour bars as `kind` (mjpeg, yuyv422) to a virtual camera, which can be read."""
+    words = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", f"smptebars=size={size}:rate=10"]
+    code = ["-c:v", "mjpeg", "-q:v", "2"] if kind == "mjpeg" else ["-pix_fmt", kind]
+    with subprocess.Popen([*words, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
+        try:
+            with open_when_ready(path):
+                pass
+            yield
+        finally:
+            feed.kill()
 
 
 def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
@@ -160,7 +250,7 @@ def _nurse() -> None:
             finally:
                 os._exit(int(code or 0))
         files[pid] = Path(order["log"]).with_suffix(".code")
-        print(pid, flush=True)
+        os.write(1, f"{pid}\n".encode())
 
 
 if __name__ == "__main__":
