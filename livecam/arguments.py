@@ -199,6 +199,11 @@ def doctor_parser() -> Parser:
     _add_source(parser)
     parser.add_argument("--device", metavar="NAME", help="virtual camera by path or label")
     parser.add_argument("--virtual-camera", action=argparse.BooleanOptionalAction, help="look at it (default: yes)")
+    parser.add_argument(
+        "--on-demand",
+        action=argparse.BooleanOptionalAction,
+        help="look whether the virtual camera can say that somebody watches",
+    )
     parser.add_argument("--model", metavar="NAME", help="person (default), or the path of a .tflite file")
     parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
     _add_json(parser)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.frames import Frame
+from livecam.frames import Frame, Size
 from livecam.images import swap_red_and_blue
 
 
@@ -85,3 +85,16 @@ def quiet_opencv() -> Iterator[None]:
         yield
     finally:
         cv2.utils.logging.setLogLevel(before)
+
+
+def ask_capture(number: int, opener: Opener = open_capture) -> tuple[Size, float] | None:
+    """The size and rate that a camera comes with, unasked; None if there is none of that number."""
+    with quiet_opencv():
+        capture = opener(number)
+        try:
+            if not capture.isOpened():
+                return None
+            sides = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+            return Size(int(sides[0]), int(sides[1])), float(capture.get(cv2.CAP_PROP_FPS))
+        finally:
+            capture.release()

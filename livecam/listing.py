@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from livecam.capture import Opener, ask_capture, open_capture
 from livecam.devices import SYSFS, Ask, FoundCamera, list_cameras, list_loopbacks, query_capability
 from livecam.formats import Format, FormatsOf, Mode, list_formats
-from livecam.webcam import Opener, ask_capture, open_capture
 
 # Elsewhere than on Linux cameras have numbers only, and each must be opened to be found.
 _TRIED = 4

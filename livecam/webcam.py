@@ -16,19 +16,6 @@ _FAILURES, _SILENT_SECONDS = 5, 2.0
 _PAUSE_SECONDS, _GLANCE_SECONDS = 0.1, 0.01
 
 
-def ask_capture(number: int, opener: Opener = open_capture) -> tuple[Size, float] | None:
-    """The size and rate that a camera comes with, unasked; None if there is none of that number."""
-    with _quiet_opencv():
-        capture = opener(number)
-        try:
-            if not capture.isOpened():
-                return None
-            sides = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-            return Size(int(sides[0]), int(sides[1])), float(capture.get(cv2.CAP_PROP_FPS))
-        finally:
-            capture.release()
-
-
 class Webcam:
     """A source that reads a webcam. Lost, it raises CameraError; iterated again, it opens the camera again.
 

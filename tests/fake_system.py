@@ -33,6 +33,7 @@ class FakeSystem(System):
         self.model_error: Exception | None = None
         self.milliseconds = {Size(1280, 720): 20.0}
         self.folder = ""
+        self.events = True
         self.write("/proc/sys/kernel/osrelease", KERNEL)
         self.write("/etc/os-release", "PRETTY_NAME=x\nID=debian\n")
         self.write("/etc/group", "root:x:0:\nvideo:x:44:somebody\n")
@@ -106,6 +107,9 @@ class FakeSystem(System):
 
     def ask(self, path: str) -> Capability | None:
         return None if self.troubles.get(path) else self.capabilities.get(path)
+
+    def tells_viewers(self, path: str) -> bool:
+        return self.events
 
     def formats(self, path: str) -> Sequence[Format]:  # type: ignore[override]
         return self.modes.get(path, [])

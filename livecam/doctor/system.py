@@ -14,6 +14,7 @@ from livecam import devices
 from livecam.devices import Capability, FoundCamera
 from livecam.formats import Format, list_formats
 from livecam.frames import Size
+from livecam.viewers import subscribe
 
 _PATIENCE_SECONDS = 5.0
 _SHOT_SECONDS, _SHOT_FRAMES = 2.0, 45
@@ -100,6 +101,16 @@ class System:
     def trouble(self, path: str) -> int:
         """The errno of opening a device; 0 if it opens."""
         return devices.try_open(str(self.at(path)))
+
+    def tells_viewers(self, path: str) -> bool:
+        """Whether the driver of a virtual camera says when somebody watches."""
+        try:
+            handle = subscribe(str(self.at(path)))
+        except (ImportError, OSError):
+            return False
+        if handle is not None:
+            os.close(handle)
+        return handle is not None
 
     def holders(self, path: str) -> list[str]:
         """Programs that have a device open, as ``name (pid 12)``; those of other users only for root."""

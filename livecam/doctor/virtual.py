@@ -9,7 +9,7 @@ from livecam.doctor.packages import headers, install_module, upgrade_module
 from livecam.doctor.system import System
 from livecam.settings import Settings
 
-OLDEST, WITH_EVENTS = (0, 12, 0), (0, 13, 0)
+OLDEST = (0, 12, 0)
 _MODULE = "/sys/module/v4l2loopback"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _REFUSED = re.compile(r"unsigned module|key was rejected|required key not available|module verification failed", re.I)
@@ -30,7 +30,7 @@ def check_virtual(system: System, wanted: Settings) -> list[Finding]:
         return [_check_windows(system)]
     if not system.there(_MODULE):
         return [_why_not_loaded(system)]
-    return [*_check_version(system, wanted), *_check_devices(system, wanted)]
+    return [*_check_version(system), *_check_devices(system, wanted)]
 
 
 def _why_not_loaded(system: System) -> Finding:
@@ -74,15 +74,13 @@ def _is_refused(system: System, key: str) -> bool:
     )
 
 
-def _check_version(system: System, wanted: Settings) -> list[Finding]:
+def _check_version(system: System) -> list[Finding]:
     version = _version(system)
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    said: dict[str, object] = {"version": version, "upgrade": upgrade_module(system)}
-    if numbers and numbers < OLDEST:
-        return [find("module-too-old", oldest=".".join(map(str, OLDEST[:2])), **said)]
-    if numbers < WITH_EVENTS and getattr(wanted, "on_demand", False):
-        return [find("module-without-events", **said)]
-    return []
+    if not numbers or numbers >= OLDEST:
+        return []
+    oldest = ".".join(map(str, OLDEST[:2]))
+    return [find("module-too-old", version=version, oldest=oldest, upgrade=upgrade_module(system))]
 
 
 def _version(system: System) -> str:
@@ -105,9 +103,12 @@ def _check_devices(system: System, wanted: Settings) -> list[Finding]:
             return [_unknown(system, wanted.device, loopbacks)]
         loopbacks = named[:1]
     # Without a name livecam takes the first that is free, so one is enough.
-    checked = [_check_device(system, camera) for camera in loopbacks]
-    good = [found for found in checked if found.name == "virtual"]
-    return good[:1] or checked[:1]
+    checked = [(camera, _check_device(system, camera)) for camera in loopbacks]
+    camera, found = next(((c, f) for c, f in checked if f.name == "virtual"), checked[0])
+    if wanted.on_demand and found.name == "virtual" and not system.tells_viewers(camera.path):
+        slow = find("module-without-events", version=_version(system), upgrade=upgrade_module(system))
+        return [found, slow]
+    return [found]
 
 
 def _is_meant(words: str, camera: FoundCamera) -> bool:

@@ -54,6 +54,12 @@ def test_without_a_name_one_good_virtual_camera_is_enough(loopback: str) -> None
 def test_an_older_module_is_well_too(old_loopback: str) -> None:
     found = look_at_virtual()
     assert (found.name, "0.12.7" in found.seen) == ("virtual", True)
+    names = [finding.name for finding in check_virtual(System(), wish(on_demand=True))]
+    assert names == ["virtual", "module-without-events"]
+
+
+def test_a_newer_module_says_when_somebody_watches(loopback: str) -> None:
+    assert [finding.name for finding in check_virtual(System(), wish(on_demand=True))] == ["virtual"]
 
 
 def test_a_module_that_is_not_loaded(loopback: str) -> None:
