@@ -198,7 +198,9 @@ def doctor_parser() -> Parser:
     )
     _add_source(parser)
     parser.add_argument("--device", metavar="NAME", help="virtual camera by path or label")
-    parser.add_argument("--virtual-camera", action=argparse.BooleanOptionalAction, help="look at it (default: yes)")
+    parser.add_argument(
+        "--virtual-camera", action=argparse.BooleanOptionalAction, help="look at it (default: yes)"
+    )
     parser.add_argument(
         "--on-demand",
         action=argparse.BooleanOptionalAction,

@@ -138,6 +138,7 @@ def find_holders(path: str, proc: Path = PROC) -> list[str]:
 
 
 def try_open(path: str) -> int:
+    """The errno of opening the device at `path`; 0 if it opens."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
     except OSError as error:

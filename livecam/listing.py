@@ -65,8 +65,8 @@ def list_devices(
 ) -> list[Device]:
     """Cameras, then virtual cameras, in the order of their numbers.
 
-    On macOS and Windows: the cameras among the first four numbers that open, with the size and the rate that they
-    come with. Names and virtual cameras aren't told there.
+    On macOS and Windows: the cameras among the first four numbers that open, with the size and rate that
+    they come with. Names and virtual cameras aren't told there.
 
     Args:
         sysfs: where the Linux kernel lists video devices.

@@ -37,7 +37,9 @@ class FakeSystem(System):
         self.write("/proc/sys/kernel/osrelease", KERNEL)
         self.write("/etc/os-release", "PRETTY_NAME=x\nID=debian\n")
         self.write("/etc/group", "root:x:0:\nvideo:x:44:somebody\n")
-        self.write(f"/lib/modules/{KERNEL}/modules.dep", "updates/dkms/v4l2loopback.ko.xz: kernel/videodev.ko\n")
+        self.write(
+            f"/lib/modules/{KERNEL}/modules.dep", "updates/dkms/v4l2loopback.ko.xz: kernel/videodev.ko\n"
+        )
         self.add_camera(CAMERA, "HD Pro Webcam C920")
         self.load_module()
         self.add_loopback(LOOPBACK, "livecam")

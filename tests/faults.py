@@ -37,8 +37,9 @@ class HurriedClock:
 class FaultyCamera:
     """Gives `count` frames of the room with the secret, at full speed, and fails by a script.
 
-    It drops numbers, repeats a frame, stalls, changes its size and is lost for a while, each when the seed says
-    so. The next frame comes when somebody called `go_on`, so that none is lost to a slow machine, or soon.
+    It drops numbers, repeats a frame, stalls, changes its size and is lost for a while, each when the seed
+    says so. The next frame comes when somebody called `go_on`, so that none is lost to a slow
+    machine, or soon.
     """
 
     def __init__(self, count: int, *, seed: int, clock: Clock, gaps: dict[str, int] | None = None) -> None:

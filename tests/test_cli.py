@@ -423,8 +423,9 @@ def test_the_doctor_says_all_that_it_found_and_fails_only_for_what_is_broken(
 
 def test_the_doctor_looks_at_what_a_run_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = doctored(monkeypatch)
-    assert main("--camera C920 --threads 3 --save-config".split()) == 0
-    assert main("doctor --size 640x480 --fps 15 --device studio --on-demand".split()) == 0
+    assert main(["--camera", "C920", "--threads", "3", "--save-config"]) == 0
+    words = "--size 640x480 --fps 15 --device studio --on-demand"
+    assert main(["doctor", *words.split()]) == 0
     (wanted,) = asked
     assert (wanted.camera, wanted.threads, wanted.size, wanted.fps) == ("C920", 3, Size(640, 480), 15.0)
     assert (wanted.device, wanted.on_demand) == ("studio", True)

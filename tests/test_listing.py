@@ -85,7 +85,7 @@ def test_the_command_lists_for_people_and_for_scripts(
     assert main(["devices"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == listed[0].lines()[0]
     assert main(["devices", "--json"]) == 0
-    assert [device["path"] for device in json.loads(capsys.readouterr().out)][0] == CAMERA
+    assert json.loads(capsys.readouterr().out)[0]["path"] == CAMERA
     monkeypatch.setattr("livecam.listing.list_devices", list)
     assert main(["devices"]) == 0
     assert "livecam doctor" in capsys.readouterr().err

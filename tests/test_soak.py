@@ -1,7 +1,9 @@
 """Hours of frames, in short: what the soak does, and that it would notice."""
 
 import copy
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -100,17 +102,16 @@ def test_a_soak_says_what_must_not_be(soak: ModuleType, words: str, name: str, v
 def test_a_soak_notices_a_frame_that_gets_through(
     soak: ModuleType, monkeypatch: pytest.MonkeyPatch, keep: str
 ) -> None:
-    replaced, kept = soak.TimedPipeline.replace, list[Any]()
+    replaced, stack = soak.TimedPipeline.replace, ExitStack()
 
     def careless(self: Any, frame: Frame) -> Any:
         if keep == "open":
-            kept.append(Path(__file__).open())
+            stack.callback(os.close, os.open(__file__, os.O_RDONLY))
         return frame if keep == "replace" and self.replaced % 50 == 7 else replaced(self, frame)
 
     monkeypatch.setattr(soak.TimedPipeline, "replace", careless)
-    broken = soak.soak(300, 1)["broken"]
-    for file in kept:
-        file.close()
+    with stack:
+        broken = soak.soak(300, 1)["broken"]
     assert any(("showed the room" if keep == "replace" else "files stay open") in said for said in broken)
 
 

@@ -1,4 +1,4 @@
-"""What watches a long run: a sink that looks for the secret and for silence, and a hand that does what users do."""
+"""What watches a long run: a sink that looks for the secret and silence, and a hand that does as users do."""
 
 import os
 import threading
@@ -123,7 +123,12 @@ def measure() -> tuple[float, float, float]:
     """Megabytes of memory, open files and threads of this process; NaN where the system doesn't tell."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        files, threads = len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+        files, threads = count_of("/proc/self/fd"), count_of("/proc/self/task")
     except OSError:
         return float("nan"), float("nan"), threading.active_count()
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6, files, threads
+
+
+def count_of(folder: str) -> int:
+    """How many entries a folder has."""
+    return sum(1 for _ in Path(folder).iterdir())

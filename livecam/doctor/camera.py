@@ -15,7 +15,10 @@ from livecam.settings import Settings
 # A camera of 29.97 frames a second is one of 30; one that gives less than this share of its promise is slow.
 _NEAR, _SHORT = 0.9, 0.7
 _VIDEO_CLASS = "0e"
-_PLACES = {"darwin": "System Settings > Privacy & Security > Camera", "win32": "Settings > Privacy & security > Camera"}
+_PLACES = {
+    "darwin": "System Settings > Privacy & Security > Camera",
+    "win32": "Settings > Privacy & security > Camera",
+}
 _SYSTEMS = {"darwin": "macOS", "win32": "Windows"}
 
 

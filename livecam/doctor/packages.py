@@ -1,7 +1,7 @@
 """What the distribution's package manager is told."""
 
-from livecam.doctor.findings import MODPROBE
 from livecam.doctor.system import System
+from livecam.doctor.texts import MODPROBE
 
 _INSTALL = {
     "debian": "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)",

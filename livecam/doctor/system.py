@@ -23,7 +23,7 @@ _PACE_SECONDS, _PACE_WARM_UP, _PACE_FRAMES = 2.0, 3, 30
 
 @dataclass(frozen=True)
 class Shot:
-    """What a camera gave when it was tried: its size, and the frames a second that it promised and delivered."""
+    """What a camera gave when it was tried: its size, the frames a second it promised and delivered."""
 
     size: Size
     promised: float

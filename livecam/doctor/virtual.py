@@ -12,7 +12,9 @@ from livecam.settings import Settings
 OLDEST = (0, 12, 0)
 _MODULE = "/sys/module/v4l2loopback"
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-_REFUSED = re.compile(r"unsigned module|key was rejected|required key not available|module verification failed", re.I)
+_REFUSED = re.compile(
+    r"unsigned module|key was rejected|required key not available|module verification failed", re.I
+)
 _KEYS = ("/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub")
 _OBS_KEY = r"HKLM\SOFTWARE\Classes\CLSID\{A3FCE0F5-3493-419F-958A-ABA1250EC20B}"
 _UNITY_KEY = r"HKLM\SOFTWARE\Classes\CLSID\{5C2CD55C-92AD-4999-8666-912BD3E70010}"
@@ -53,7 +55,9 @@ def _is_built(system: System, kernel: str) -> bool:
     if "v4l2loopback.ko" in system.text(f"{top}/modules.dep"):
         return True
     # depmod may not have run yet.
-    return any(next(system.at(f"{top}/{place}").rglob("v4l2loopback.ko*"), None) for place in ("updates", "extra"))
+    return any(
+        next(system.at(f"{top}/{place}").rglob("v4l2loopback.ko*"), None) for place in ("updates", "extra")
+    )
 
 
 def _is_secure(system: System) -> bool:
@@ -125,7 +129,7 @@ def _unknown(system: System, words: str, loopbacks: list[FoundCamera]) -> Findin
 def _check_device(system: System, camera: FoundCamera) -> Finding:
     trouble = system.trouble(camera.path)
     if trouble in (errno.EACCES, errno.EPERM):
-        return find("virtual-forbidden", device=camera, group=system.group_of(camera.path))
+        return find("virtual-forbidden", path=camera, group=system.group_of(camera.path))
     capability = system.ask(camera.path)
     holders = system.holders(camera.path)
     exclusive = capability is None or not (capability.captures and capability.outputs)

@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel import ALL_CAPS, CALL, CAMERA, CAMERA_NAME, LABELS, OTHER_CAMERA, SECOND, load_webcams, run, set_control, unload
+from kernel import (
+    ALL_CAPS,
+    CALL,
+    CAMERA,
+    CAMERA_NAME,
+    LABELS,
+    OTHER_CAMERA,
+    SECOND,
+    load_webcams,
+    run,
+    set_control,
+    unload,
+)
 
 from livecam.cli import main
 from livecam.doctor import Finding, System
@@ -102,7 +114,9 @@ def test_a_virtual_camera_without_exclusive_caps(loopback: str) -> None:
 
 
 @pytest.mark.parametrize("device", [CALL, ALL_CAPS])
-def test_a_virtual_camera_that_is_fed_and_by_whom(webcam: str, loopback: str, livecam: Any, device: str) -> None:
+def test_a_virtual_camera_that_is_fed_and_by_whom(
+    webcam: str, loopback: str, livecam: Any, device: str
+) -> None:
     program = livecam(device=device)
     program.wait_for(f"virtual camera {device}")
     found = look_at_virtual(device=device)
@@ -125,7 +139,7 @@ def test_virtual_cameras_that_are_none(webcam: str, loopback: str) -> None:
 @contextmanager
 def nobody(path: str) -> Iterator[None]:
     """As a user who may not open the device."""
-    os.chmod(path, 0o660)
+    Path(path).chmod(0o660)
     os.setegid(NOBODY)
     os.setgroups([])
     os.seteuid(NOBODY)
@@ -147,7 +161,7 @@ def test_devices_that_may_not_be_opened(webcam: str, loopback: str) -> None:
 def nobody_more(path: str) -> Iterator[None]:
     """The same for one more device."""
     os.seteuid(0)
-    os.chmod(path, 0o660)
+    Path(path).chmod(0o660)
     os.seteuid(NOBODY)
     yield
 
@@ -165,7 +179,7 @@ def test_a_camera_that_is_not_there(webcam: str) -> None:
 @contextmanager
 def held(path: str) -> Iterator[int]:
     """Another program has a device open and does nothing with it."""
-    with open(path, "rb", buffering=0) as device:
+    with Path(path).open("rb", buffering=0) as device:
         process = subprocess.Popen(["sleep", "60"], pass_fds=[device.fileno()])
     try:
         yield process.pid

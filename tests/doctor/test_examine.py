@@ -10,8 +10,8 @@ from fake_system import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeSystem
 
 from livecam.devices import Capability
 from livecam.doctor import Finding, Level, examine
-from livecam.doctor.findings import MODPROBE, RELOAD, TEXTS
 from livecam.doctor.system import Shot
+from livecam.doctor.texts import MODPROBE, RELOAD, TEXTS
 from livecam.errors import CameraError, UsageError, WeightsError
 from livecam.formats import Format, Mode
 from livecam.frames import Size
@@ -37,7 +37,7 @@ def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeSystem) -> None:
     assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in found[-1].seen
 
 
-# --- what spoils the machine, with which settings, and what is found ------------------------------------------------
+# What spoils the machine, with which settings, and what is found.
 
 Spoil = Callable[[FakeSystem], object]
 STATES: list[tuple[str, Spoil, Settings, str]] = []
@@ -193,7 +193,10 @@ def _(system: FakeSystem) -> None:
     system.write("/etc/os-release", 'ID="rocky"\nID_LIKE="rhel centos fedora"\n')
 
 
-@state("module-for-another-kernel", f"sudo apt install linux-headers-$(uname -r) && sudo dkms autoinstall && {MODPROBE}")
+@state(
+    "module-for-another-kernel",
+    f"sudo apt install linux-headers-$(uname -r) && sudo dkms autoinstall && {MODPROBE}",
+)
 def _(system: FakeSystem) -> None:
     system.unload_module()
     system.write("/proc/sys/kernel/osrelease", "6.1.0-30-amd64")
@@ -238,7 +241,9 @@ def _(system: FakeSystem) -> None:
 def _(system: FakeSystem) -> None:
     system.unload_module()
     system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
-    system.programs["dmesg",] = "[ 9.1] Loading of module with unavailable key: v4l2loopback: Key was rejected by service"
+    system.programs["dmesg",] = (
+        "[ 9.1] Loading of module with unavailable key: v4l2loopback: Key was rejected by service"
+    )
 
 
 @state("module-refused", "sudo mokutil --import /var/lib/shim-signed/mok/MOK.der")

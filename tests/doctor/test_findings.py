@@ -8,7 +8,8 @@ from string import Formatter
 
 import pytest
 
-from livecam.doctor.findings import EXAMPLES, TEXTS, Finding, Level, find, troubleshooting
+from livecam.doctor.findings import EXAMPLES, Finding, find, troubleshooting
+from livecam.doctor.texts import TEXTS, Level
 
 TOP = Path(__file__).parent.parent.parent
 BEGIN, END = "<!-- doctor -->", "<!-- /doctor -->"

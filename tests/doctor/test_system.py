@@ -1,7 +1,6 @@
 """The real answers of the system, where they are the same everywhere."""
 
 import errno
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,7 +62,7 @@ def test_groups_are_read_from_the_systems_own_list(
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "etc").mkdir()
-    number = os.stat(tmp_path / "file").st_gid
+    number = (tmp_path / "file").stat().st_gid
     (tmp_path / "etc" / "group").write_text(f"video:x:{number + 1}:me\ncams:x:{number}:you,me\n")
     assert (system.group_of("/file"), system.group_of("/gone")) == ("cams", "video")
     monkeypatch.setenv("USER", "me")
