@@ -12,7 +12,7 @@ from livecam.errors import CameraError
 from livecam.frames import Frame, Size
 from livecam.timing import Clock
 
-SIZES = (Size(640, 360), Size(320, 240), Size(480, 270), Size(640, 480))
+SIZES = (Size(192, 108), Size(160, 120), Size(256, 144), Size(128, 96))
 # How many frames lie between two faults of a kind, on average, and how many seconds one takes.
 GAPS = {"drop": 60, "repeat": 60, "size": 700, "stall": 900, "disconnect": 2200}
 STALL_SECONDS, AWAY_SECONDS = (0.3, 2.5), (0.5, 4.0)
