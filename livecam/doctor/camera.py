@@ -32,7 +32,7 @@ def check_camera(system: System, wanted: Settings) -> list[Finding]:
     cameras = system.cameras()
     path = _path(words, cameras)
     if path is None or system.trouble(path) in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return [_missing(system, words, cameras)]
+        return [_missing(system, path or words, cameras)]
     if system.trouble(path) in (errno.EACCES, errno.EPERM):
         group = system.group_of(path)
         known = "camera-forbidden-yet" if system.is_listed(group) else "camera-forbidden"
@@ -55,6 +55,8 @@ def _path(words: str, cameras: list[FoundCamera]) -> str | None:
 
 
 def _missing(system: System, words: str, cameras: list[FoundCamera]) -> Finding:
+    if any(camera.path == words for camera in cameras):
+        return find("camera-absent", path=words)
     if cameras:
         there = ", ".join(map(str, cameras))
         return find("camera-unknown", camera=words, cameras=there, other=cameras[0].path)
@@ -77,7 +79,7 @@ def _try(system: System, path: str, wanted: Settings) -> list[Finding]:
             return [find("camera-busy", path=path, holders=", ".join(holders[:3]))]
         if system.trouble(path) == errno.EBUSY or "busy" in str(error):
             return [find("camera-busy", path=path, holders=f"a program that sudo fuser -v {path} names")]
-        return [find("camera-silent", path=path, why=error)]
+        return [find("camera-silent", path=path)]
     return _judge(path, shot, system.formats(path), wanted)
 
 

@@ -39,6 +39,8 @@ def _broken(sign: str, seen: str, remedy: str) -> Text:
 
 _NO_CAMERA, _NO_VIRTUAL = "livecam finds no camera", '"no virtual camera"'
 _FORBIDDEN = "you may not open {path}: it belongs to the group {group}"
+_ABSENT = "the kernel has {path}, but it can't be opened here: a container hides it"
+_HAND_IN = "docker run --device {path} … (or what your container's program says for it)"
 _JOIN = "sudo usermod -aG {group} $USER (then log out and in again)"
 
 INSTALLED: dict[str, Text] = {
@@ -78,6 +80,7 @@ CAMERA: dict[str, Text] = {
     "camera-unknown": _broken(
         _NO_CAMERA, "there is no camera {camera}; there are {cameras}", "livecam --camera {other}"
     ),
+    "camera-absent": _broken(_NO_CAMERA, _ABSENT, _HAND_IN),
     "camera-forbidden": _broken('"no permission to open"', _FORBIDDEN, _JOIN),
     "camera-forbidden-yet": _broken(
         '"no permission to open", after usermod',
@@ -87,7 +90,7 @@ CAMERA: dict[str, Text] = {
     "camera-busy": _broken('"is busy"', "{path} is held by {holders}", "close {holders}"),
     "camera-silent": _broken(
         '"gives no pictures"',
-        "{path} opens, but gives no pictures: {why}",
+        "{path} opens, but gives no pictures",
         "unplug it, plug it in again, then: livecam doctor",
     ),
     "camera-slow": _warn(
@@ -158,6 +161,7 @@ VIRTUAL: dict[str, Text] = {
     "virtual-real": _broken(
         '"is a real camera"', "{device} is a real camera, not a virtual one", "livecam --device {other}"
     ),
+    "virtual-absent": _broken(_NO_VIRTUAL, _ABSENT, _HAND_IN),
     "virtual-forbidden": _broken('"no permission to open"', _FORBIDDEN, _JOIN),
     "virtual-busy": _broken(
         '"is busy"', "{device} is fed by {holders} already", "close {holders}, or livecam --device ANOTHER"

@@ -130,6 +130,8 @@ def _check_device(system: System, camera: FoundCamera) -> Finding:
     trouble = system.trouble(camera.path)
     if trouble in (errno.EACCES, errno.EPERM):
         return find("virtual-forbidden", path=camera, group=system.group_of(camera.path))
+    if trouble not in (0, errno.EBUSY):
+        return find("virtual-absent", path=camera.path)
     capability = system.ask(camera.path)
     holders = system.holders(camera.path)
     exclusive = capability is None or not (capability.captures and capability.outputs)

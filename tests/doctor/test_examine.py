@@ -110,6 +110,11 @@ def _(system: FakeSystem) -> None:
     pass
 
 
+@state("camera-absent", f"docker run --device {CAMERA}")
+def _(system: FakeSystem) -> None:
+    system.troubles[CAMERA] = errno.ENOENT
+
+
 @state("camera-forbidden", "sudo usermod -aG cams $USER")
 def _(system: FakeSystem) -> None:
     system.troubles[CAMERA] = errno.EACCES
@@ -255,6 +260,14 @@ def _(system: FakeSystem) -> None:
     system.programs["mokutil", "--test-key", key] = f"{key} is not enrolled\n"
 
 
+@state("module-refused", "choose Enroll MOK")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    log = "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7"
+    system.programs["journalctl", "--dmesg", "--boot", "--no-pager", "--quiet"] = log
+
+
 @state("module-too-old", "sudo apt install --only-upgrade v4l2loopback-dkms && sudo modprobe -r v4l2loopback")
 def _(system: FakeSystem) -> None:
     system.load_module("0.10.0")
@@ -280,6 +293,11 @@ def _(system: FakeSystem) -> None:
 @state("virtual-real", f"livecam --device {LOOPBACK}", Settings(device=CAMERA))
 def _(system: FakeSystem) -> None:
     pass
+
+
+@state("virtual-absent", f"docker run --device {LOOPBACK}")
+def _(system: FakeSystem) -> None:
+    system.troubles[LOOPBACK] = errno.ENOENT
 
 
 @state("virtual-forbidden", "sudo usermod -aG")
