@@ -53,8 +53,11 @@ def test_what_a_virtual_camera_takes_is_told_when_it_gives_nothing() -> None:
     assert [kind.pixels for kind in read_formats(both)] == ["YU12"]
 
 
-def test_a_range_of_sizes_and_rates_is_one_mode() -> None:
+def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
+    asked = []
+
     def ask(request: int, question: bytes) -> bytes | None:
+        asked.append(request)
         if request == formats._ENUM_FMT:
             index, kind, *_ = formats._FORMAT.unpack(question)
             return None if index else formats._FORMAT.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
@@ -63,6 +66,10 @@ def test_a_range_of_sizes_and_rates_is_one_mode() -> None:
         return formats._INTERVAL.pack(0, b"YU12", *FOUR_K, 2, 1, 60, 1, 1, 1, 60, 0, 0)
 
     (found,) = read_formats(ask)
+    assert [asked.count(request) for request in (formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)] == [
+        1,
+        1,
+    ]
     assert found.modes == (Mode(Size(2, 4), FOUR_K, (60.0, 1.0)),)
     assert str(found.modes[0]) == "2x4 to 3840x2160 at 60, 1 fps"
     assert found.modes[0].holds(HD)

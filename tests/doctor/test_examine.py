@@ -380,6 +380,11 @@ def test_every_state_that_is_known_has_a_test() -> None:
     assert {made[0] for made in STATES} | set(FINE) == set(TEXTS)
 
 
+def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeSystem) -> None:
+    laptop.load_errors["cv2"] = "No module named 'cv2'"
+    assert [finding.name for finding in examine(USUAL, laptop)] == ["opencv-broken", "virtual"]
+
+
 def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeSystem) -> None:
     laptop.shot = CameraError("no pictures")
     laptop.open_by(CAMERA, "zoom", 4711)
