@@ -66,6 +66,13 @@ def test_a_short_soaks_table_names_every_figure(soak: ModuleType, result: dict[s
     assert str(result["frame_ms"]["p99"]) in table
 
 
+def test_a_soak_ends_when_its_time_is_up(soak: ModuleType) -> None:
+    made = soak.soak(30_000, 2, wall=1.0)
+    assert 0 < made["frames"] < 30_000
+    assert made["left_running"] == []
+    assert made["seconds"] < 20
+
+
 WORSE = [
     ("showed the room", "leaks", 1),
     ("nothing was sent", "longest_silence_ms", 2500),

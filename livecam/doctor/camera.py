@@ -74,6 +74,8 @@ def _try(system: System, path: str, wanted: Settings) -> list[Finding]:
     try:
         shot = system.shoot(path, wanted.size, wanted.fps)
     except CameraError as error:
+        if ours := system.ours(path):
+            return [find("camera-in-use", path=path, holders=ours)]
         # Sound servers keep cameras open without using them: only now is it known that it is in use.
         if holders:
             return [find("camera-busy", path=path, holders=", ".join(holders[:3]))]

@@ -116,6 +116,10 @@ class System:
         """Programs that have a device open, as ``name (pid 12)``; those of other users only for root."""
         return devices.find_holders(path, self.at("/proc"))
 
+    def ours(self, path: str) -> str:
+        """Another livecam that has a device open, as `holders` names it; empty if there is none."""
+        return next((holder for holder in self.holders(path) if holder.startswith("livecam (")), "")
+
     def cameras(self) -> list[FoundCamera]:
         """The real cameras."""
         return devices.list_cameras(self.at(str(devices.SYSFS)), self.ask)

@@ -69,6 +69,7 @@ INSTALLED: dict[str, Text] = {
 CAMERA: dict[str, Text] = {
     "camera": _fine("{camera} gives {size} at {fps:.0f} frames a second"),
     "camera-none-needed": _fine("{camera} needs no camera"),
+    "camera-in-use": _fine("{path} is in use by {holders}: livecam runs already"),
     "camera-none": _broken(
         _NO_CAMERA,
         "there is no camera",
@@ -115,6 +116,7 @@ CAMERA: dict[str, Text] = {
 
 VIRTUAL: dict[str, Text] = {
     "virtual": _fine("virtual camera {device} is ready{version}"),
+    "virtual-in-use": _fine("virtual camera {device} is fed by {holders}: livecam runs already"),
     "virtual-not-wanted": _fine("no virtual camera is asked for"),
     "pyvirtualcam-missing": _broken(
         _NO_VIRTUAL,

@@ -138,6 +138,8 @@ def _check_device(system: System, camera: FoundCamera) -> Finding:
     number = camera.path.removeprefix("/dev/")
     is_fed = system.text(f"/sys/class/video4linux/{number}/state") == "capture" and bool(holders)
     if trouble == errno.EBUSY or is_fed or (capability is not None and not capability.outputs):
+        if ours := system.ours(camera.path):
+            return find("virtual-in-use", device=camera, holders=ours)
         return find("virtual-busy", device=camera, holders=_names(holders, camera.path))
     if not exclusive:
         return find("module-without-exclusive-caps", device=camera)

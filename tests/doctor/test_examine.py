@@ -140,6 +140,13 @@ def _(system: FakeSystem) -> None:
     system.shot = CameraError(f"{CAMERA} is busy: close the program")
 
 
+@state("camera-in-use", "")
+def _(system: FakeSystem) -> None:
+    system.shot = CameraError("no pictures")
+    system.open_by(CAMERA, "pipewire", 11)
+    system.open_by(CAMERA, "livecam", 4711)
+
+
 @state("camera-silent", "unplug it")
 def _(system: FakeSystem) -> None:
     system.shot = CameraError("gives no pictures")
@@ -324,6 +331,13 @@ def _(system: FakeSystem) -> None:
     system.add_loopback(LOOPBACK, "livecam", exclusive=False)
     system.write("/sys/class/video4linux/video10/state", "capture\n")
     system.open_by(LOOPBACK, "obs", 12)
+
+
+@state("virtual-in-use", "")
+def _(system: FakeSystem) -> None:
+    system.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
+    system.open_by(LOOPBACK, "firefox", 11)
+    system.open_by(LOOPBACK, "livecam", 12)
 
 
 @state("obs-missing-macos", "brew install --cask obs")
