@@ -119,6 +119,30 @@ class Hand:
         return max(done, (time.monotonic() - self._began) / self.end_seconds)
 
 
+class Heartbeat:
+    """A thread that only wakes up now and then; what it was late by, the machine had other things to do."""
+
+    def __init__(self, beat_seconds: float = 0.02) -> None:
+        self.latest = 0.0
+        self._beat = beat_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while not self._stopping.wait(self._beat):
+            now = time.monotonic()
+            self.latest, last = max(self.latest, now - last - self._beat), now
+
+
 def measure() -> tuple[float, float, float]:
     """Megabytes of memory, open files and threads of this process; NaN where the system doesn't tell."""
     try:
