@@ -20,15 +20,15 @@ pytestmark = pytest.mark.device
         (Size(1280, 720), Size(1280, 720)),
         (Size(1920, 1080), Size(1920, 1080)),
         (Size(321, 181), Size(320, 180)),
-        (Size(5000, 4000), Size(3840, 2160)),
+        (Size(640, 40), Size(640, 360)),
     ],
     ids=str,
 )
 def test_the_size_and_rate_that_a_webcam_grants_are_believed(webcam: str, asked: Size, granted: Size) -> None:
-    with Webcam(webcam, asked, 10.0) as camera:
+    with Webcam(webcam, asked, 5.0) as camera:
         frame = next(iter(camera))
         assert Size.of(frame) == camera.size == granted
-        assert camera.granted.startswith(f"{granted} at {camera.fps:g} fps, ")
+        assert camera.granted.startswith(f"{granted} at 5 fps, ")
         assert shows_person(frame)
 
 
