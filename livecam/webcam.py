@@ -54,6 +54,7 @@ class Webcam:
         self._capture: Capture | None = None
         self._first: Frame | None = None
         self._whereabouts = look(device)
+        # Never a new one: what comes back may begin with what it showed when it went.
         self._novelty = Novelty()
 
     @property
@@ -119,16 +120,11 @@ class Webcam:
             raise CameraError(explain_failure(self.device))
 
     def _start(self, device: int | str) -> Frame | None:
-        self._novelty = Novelty()
         self._capture = capture = self._opener(device)
         if not capture.isOpened():
             return None
         self._ask(capture)
-        frame = self._read()
-        if frame is not None and self.granted:
-            # What comes back may begin with what it showed when it went; the next picture is new.
-            frame = self._read()
-        self._first = frame
+        self._first = frame = self._read()
         if frame is not None:
             self._believe(capture, frame)
             self._whereabouts.note()

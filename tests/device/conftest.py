@@ -5,6 +5,7 @@ person; the other bars are the room that nobody may see.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,20 @@ def _kernel() -> Iterator[None]:
     for module in ("vivid", "v4l2loopback"):
         if kernel.is_loaded(module):
             kernel.unload(module)
+
+
+@pytest.fixture(autouse=True)
+def _in_time(_kernel: None) -> Iterator[None]:
+    """A test that waits for a device that will never answer fails, and the others go on."""
+
+    def give_up(number: int, frame: Any) -> None:
+        raise AssertionError("this took more than 90 s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(90)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

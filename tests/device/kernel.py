@@ -5,7 +5,8 @@ import os
 import struct
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _QUERYCTRL, _S_CTRL, _G_CTRL = 0xC0445624, 0xC008561C, 0xC008561B
@@ -72,9 +73,16 @@ def unplug(number: int = 0) -> None:
     (VIVID / "unbind").write_text(f"vivid.{number}")
 
 
-def disconnect(path: str = CAMERA) -> None:
-    """Break the connection to a webcam: each call fails, the device file stays; closing it heals it."""
-    set_control(path, "Disconnect", 1)
+@contextmanager
+def disconnected(path: str = CAMERA) -> Iterator[None]:
+    """Break the connection to a webcam: each call fails, the device file stays; it heals once all have closed it."""
+    number = controls(path)["Disconnect"]
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.ioctl(handle, _S_CTRL, struct.pack("=Ii", number, 1))
+        yield
+    finally:
+        os.close(handle)
 
 
 def controls(path: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,45 +11,49 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import cv2
 import numpy as np
 from kernel import CALL, CAMERA, wait_for
 
+import livecam.live  # so that a fork of this process has all that livecam needs
+from livecam.__main__ import main
 from livecam.capture import quiet_opencv
 from livecam.frames import Frame, Size
 from livecam.virtual_camera import VirtualCamera
 
 
 class Nursery:
-    """Starts livecam many times quickly: a process that has imported everything, and forks."""
+    """Starts livecam many times quickly: a process that has imported everything, and forks.
+
+    It is forked off pytest before that has any threads; nothing of pytest's is used in it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count = folder, 0
-        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
+        orders, self._orders = os.pipe()
+        self._answers, answers = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.setsid()
+            _nurse(orders, answers)
+        os.close(orders)
+        os.close(answers)
 
     def start(self, *words: str) -> "Livecam":
         """livecam with these words; it runs on by itself."""
         self._count += 1
         log = self._folder / f"livecam-{self._count}.log"
         log.touch()
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps({"words": words, "log": str(log)}) + "\n")
-        self._process.stdin.flush()
-        return Livecam(int(self._process.stdout.readline()), log)
+        os.write(self._orders, (json.dumps({"words": words, "log": str(log)}) + "\n").encode())
+        return Livecam(int(os.read(self._answers, 64)), log)
 
     def close(self) -> None:
-        with self._process:
-            self._process.kill()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._orders)
+        os.close(self._answers)
 
 
 class Livecam:
@@ -65,7 +70,7 @@ class Livecam:
     def code(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
         file = self._log.with_suffix(".code")
-        return int(file.read_text() or "0") if file.exists() else None
+        return int(file.read_text()) if file.exists() else None
 
     def wait_for(self, words: str, seconds: float = 20) -> float:
         """Wait until it says this; the seconds it took."""
@@ -91,6 +96,9 @@ class Livecam:
         return self.code
 
 
+assert livecam.live  # used by its being there
+
+
 class Starter:
     """Starts livecam as the tests want it, and ends what still runs."""
 
@@ -105,8 +113,10 @@ class Starter:
         device: str = CALL,
         background: str = "teal",
         size: str = "320x180",
+        fps: str = "10",
     ) -> Livecam:
-        usual = ["--camera", camera, "--device", device, "--background", background, "--size", size]
+        usual = ["--camera", camera, "--device", device, "--background", background]
+        usual += ["--size", size, "--fps", fps]
         program = self._nursery.start(*usual, "--model", self._model, "--threads", "1", *words)
         self.started.append(program)
         return program
@@ -215,43 +225,41 @@ def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
     return list(np.frombuffer(done.stdout, np.uint8).reshape(shape))
 
 
-def _nurse() -> None:
-    """Fork a livecam for each line on stdin; note how each ended."""
-    import select
-
-    import livecam.live
-    import livecam.virtual_camera
-    from livecam.__main__ import main
-
-    assert livecam.live
+def _nurse(orders: int, answers: int) -> NoReturn:
+    """Fork a livecam for each order; note how each ended."""
     files: dict[int, Path] = {}
     while True:
-        ready, _, _ = select.select([sys.stdin], [], [], 0.02)
+        ready, _, _ = select.select([orders], [], [], 0.05)
         while files:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 break
-            files.pop(pid).write_text(str(os.waitstatus_to_exitcode(status)))
-        if not ready:
-            continue
-        order = json.loads(os.read(0, 65536))
-        pid = os.fork()
-        if not pid:
-            log = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            sys.argv[1:] = order["words"]
-            code: Any = 70
-            try:
-                code = main()
-            except SystemExit as ended:
-                code = ended.code
-            finally:
-                os._exit(int(code or 0))
-        files[pid] = Path(order["log"]).with_suffix(".code")
-        os.write(1, f"{pid}\n".encode())
+            # Written under another name first: who sees the file sees all of it.
+            file = files.pop(pid)
+            file.with_suffix(".part").write_text(str(os.waitstatus_to_exitcode(status)))
+            file.with_suffix(".part").rename(file)
+        if ready:
+            order = json.loads(os.read(orders, 65536) or os._exit(0))
+            pid = os.fork()
+            if not pid:
+                _become_livecam(order["words"], order["log"])
+            files[pid] = Path(order["log"]).with_suffix(".code")
+            os.write(answers, f"{pid}\n".encode())
 
 
-if __name__ == "__main__":
-    _nurse()
+def _become_livecam(words: list[str], log: str) -> NoReturn:
+    code: Any = 70
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.closerange(3, 100)
+        # pytest has put its own in their place.
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.argv[1:] = words
+        main()
+    except SystemExit as ended:
+        code = ended.code or 0
+    finally:
+        os._exit(code)

@@ -16,7 +16,7 @@ SMALL = Size(320, 180)
 
 def test_a_call_app_sees_the_person_before_the_backdrop_and_nothing_of_the_room(livecam: Starter) -> None:
     program = livecam()
-    program.wait_for("camera /dev/video0 (320x180 at 30 fps")
+    program.wait_for("camera /dev/video0 (320x180 at 10 fps")
     assert "to virtual camera /dev/video10" in program.said
     with Reader(CALL) as reader:
         assert hides_room(reader.read_until(shows_person))
@@ -94,8 +94,8 @@ def test_without_exclusive_caps_it_works_too(livecam: Starter) -> None:
 
 
 def test_a_full_hd_camera_reaches_the_call_at_its_size(livecam: Starter) -> None:
-    program = livecam(size="1920x1080")
-    program.wait_for("camera /dev/video0 (1920x1080 at ")
+    program = livecam(size="1920x1080", fps="5")
+    program.wait_for("camera /dev/video0 (1920x1080 at 5 fps")
     with Reader(CALL) as reader:
         frame = reader.read_until(shows_person, 20)
     assert Size.of(frame) == Size(1920, 1080)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from kernel import CALL, CAMERA, FEED, disconnect, load_webcams, set_control, unload, unplug
+from kernel import CALL, CAMERA, FEED, disconnected, load_webcams, set_control, unload, unplug
 from pictures import hides_room, paint_number, read_number, says_lost, shows_person
 from programs import Feed, Reader, Starter
 
@@ -63,8 +63,8 @@ def test_a_broken_connection_is_covered_and_mended(livecam: Starter) -> None:
     program.wait_for("to virtual camera")
     with Reader(CALL) as reader:
         reader.read_until(shows_person)
-        disconnect(CAMERA)
-        assert hides(reader.read_until(says_lost, 5))
+        with disconnected(CAMERA):
+            assert hides(reader.read_until(says_lost, 5))
         back = time.monotonic()
         assert hides_room(reader.read_until(shows_person, 20))
         assert time.monotonic() - back < 3

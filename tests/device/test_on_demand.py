@@ -38,7 +38,7 @@ def test_the_camera_is_on_only_while_somebody_watches(loopback: str, livecam: St
         assert query_capability(CALL)
         assert not is_on(program)
         time.sleep(0.1)
-    assert program.said.count("somebody watches: camera on (320x180 at 30 fps") == 2
+    assert program.said.count("somebody watches: camera on (320x180 at 10 fps") == 2
     assert program.said.count("nobody watches: camera off") == 2
     assert TOO_OLD not in program.said
     assert program.end() == 130

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 from kernel import CAMERA, FEED
-from pictures import GREEN, MAGENTA, bars, shows_person
+from pictures import shows_person
 from programs import feed_with_ffmpeg
 
 from livecam.frames import Size
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.device
         (Size(1280, 720), Size(1280, 720)),
         (Size(1920, 1080), Size(1920, 1080)),
         (Size(321, 181), Size(320, 180)),
-        (Size(5000, 4000), Size(3840, 2160)),
+        (Size(640, 40), Size(640, 360)),
     ],
     ids=str,
 )
 def test_the_size_and_rate_that_a_webcam_grants_are_believed(webcam: str, asked: Size, granted: Size) -> None:
-    with Webcam(webcam, asked, 10.0) as camera:
+    with Webcam(webcam, asked, 5.0) as camera:
         frame = next(iter(camera))
         assert Size.of(frame) == camera.size == granted
-        assert camera.granted.startswith(f"{granted} at {camera.fps:g} fps, ")
+        assert camera.granted.startswith(f"{granted} at 5 fps, ")
         assert shows_person(frame)
 
 
@@ -47,9 +47,8 @@ def test_what_a_camera_calls_its_pixels_is_shown_and_its_colours_are_right(
         frame = list(islice(camera, 3))[-1]
     assert camera.granted.startswith("640x480 at ")
     assert camera.granted.endswith(letters)
-    # SMPTE's seven bars: the middle of eight parts lies in green and in magenta all the same.
-    red, green, blue = bars(frame)[GREEN]
-    assert green > red + 80
-    assert green > blue + 80
-    red, green, blue = bars(frame)[MAGENTA]
+    row = frame[160].astype(int)
+    red, green, blue = row[320]  # the fourth of SMPTE's seven bars
+    assert green > max(red, blue) + 80
+    red, green, blue = row[411]  # the fifth
     assert min(red, blue) > green + 80
