@@ -55,7 +55,7 @@ def test_a_short_soak_goes_through_every_fault_and_loses_nothing(result: dict[st
     assert len(result["sizes"]) == len(SMALL)
     assert (result["frames"], result["leaks"], result["failed"]) == (1500, 0, 0)
     assert result["shown"] > 1300
-    assert result["recorded"] == result["sent"] >= result["shown"]
+    assert result["received"] == result["sent"] >= result["shown"]
     assert result["lost"] == result["faults"]["disconnect"]
     assert result["broken"] == []
 

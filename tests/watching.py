@@ -16,7 +16,9 @@ from livecam.frames import Frame, Size
 from livecam.loop import Controls
 from livecam.timing import Clock
 
-SWITCH_EVERY, PAUSE_EVERY, PAUSE_FRAMES = 120, 4000, 5
+# Each background is shown twice soon, then changed as often as somebody who can't decide.
+SOON, SOON_UNTIL, SWITCH_EVERY = 120, 1440, 960
+PAUSE_EVERY, PAUSE_FRAMES = 4000, 5
 SAMPLES = 400
 
 
@@ -87,7 +89,7 @@ class Hand:
         elif watcher.frames % PAUSE_EVERY == PAUSE_EVERY - 1:
             self._paused_at = watcher.frames
             controls.toggle_pause()
-        if watcher.frames % SWITCH_EVERY == 0:
+        if watcher.frames % (SOON if watcher.frames <= SOON_UNTIL else SWITCH_EVERY) == 0:
             self._switch()
         if watcher.blurred and self._sharp_at and watcher.frames >= self._sharp_at:
             watcher.blurred, self._sharp_at = False, 0
