@@ -75,7 +75,7 @@ def unplug(number: int = 0) -> None:
 
 @contextmanager
 def disconnected(path: str = CAMERA) -> Iterator[None]:
-    """Break the connection to a webcam: each call fails, the device file stays; it heals once all have closed it."""
+    """Break the connection to a webcam: each call fails until all who have it open have closed it."""
     number = controls(path)["Disconnect"]
     handle = os.open(path, os.O_RDWR)
     try:
