@@ -110,6 +110,11 @@ def set_control(path: str, name: str, value: int) -> None:
         os.close(handle)
 
 
+def is_fed(path: str) -> bool:
+    """Whether a virtual camera has a producer."""
+    return Path("/sys/class/video4linux", Path(path).name, "state").read_text().strip() == "capture"
+
+
 def holders(path: str) -> list[int]:
     """The processes that have a device open."""
     found = []

@@ -106,7 +106,7 @@ def test_an_app_that_stays_gets_frames_of_its_size_when_livecam_is_started_with_
     with open_when_ready(CALL) as reader:
         reader.read_until(shows_person)
         first.end()
-        livecam(size="640x480").wait_for("to virtual camera")
+        livecam(size="640x360").wait_for("to virtual camera")
         frame = reader.read_until(shows_person)
     assert Size.of(frame) == SMALL
     assert hides_room(frame)
