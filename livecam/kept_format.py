@@ -14,6 +14,9 @@ _FORMAT = struct.Struct(
     "=I4x3I188x"
 )  # struct v4l2_format: type, and of its picture width, height, pixel format
 _OUTPUT, _CAPTURE = 2, 1
+_G_CTRL = 0xC008561B  # VIDIOC_G_CTRL
+_KEEP_FORMAT = 0x0098F900  # the first of v4l2loopback's own controls (v4l2loopback.c, CID_KEEP_FORMAT)
+_CONTROL = struct.Struct("=Ii")  # struct v4l2_control
 
 
 class Kept(NamedTuple):
@@ -21,6 +24,27 @@ class Kept(NamedTuple):
 
     size: Size
     letters: str
+
+
+def release(path: str) -> str:
+    """The words that say how to have a virtual camera forget its format."""
+    return f"v4l2-ctl -d {path} -c keep_format=0 (sudo apt install v4l-utils)"
+
+
+def keeps_format(path: str) -> bool:
+    """Whether the virtual camera at `path` is told to keep its format; False if it can't be asked."""
+    try:
+        import fcntl
+
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except (ImportError, OSError):
+        return False
+    try:
+        return bool(_CONTROL.unpack(fcntl.ioctl(handle, _G_CTRL, _CONTROL.pack(_KEEP_FORMAT, 0)))[1])
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
 
 
 def ask_format(path: str) -> Kept | None:

@@ -10,7 +10,7 @@ from livecam.devices import Ask, find_holders, list_loopbacks, query_capability
 from livecam.errors import SinkError
 from livecam.frames import Frame, Size, check_frame
 from livecam.images import letterbox
-from livecam.kept_format import Kept, ask_format
+from livecam.kept_format import Kept, ask_format, keeps_format, release
 
 _SETUP = {
     "linux": "sudo apt install v4l2loopback-dkms, then "
@@ -111,7 +111,7 @@ class VirtualCamera:
         if kept.letters != _SENT:
             raise SinkError(
                 f"{self.device} keeps to {kept.size} {kept.letters}: close the programs that read it, "
-                f"and run v4l2-ctl -d {self.device} -c keep_format=0"
+                f"and run {release(self.device)}"
             )
         self.close()
         self.size = kept.size
@@ -172,6 +172,9 @@ def explain(words: str, device: str | None, platform: str = sys.platform) -> str
     if "in use" in said or "busy" in said or "could not be started" in said:
         holders = ", ".join(find_holders(device)) if device else ""
         return f"{name} is busy: close {holders or 'the program that uses it'}, or pick another --device"
+    if device and "not a video output" in said and keeps_format(device):
+        # With exclusive_caps=1 it looks like a camera then even when nobody feeds it.
+        return f"{device} keeps its format and can't be fed: run {release(device)}"
     if device and "not a video output" in said:
         # With exclusive_caps=1 a loopback that is fed looks like a camera and no longer like an output.
         return (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from livecam.frames import Size
-from livecam.kept_format import Kept, ask_format
+from livecam.kept_format import Kept, ask_format, keeps_format
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -31,6 +31,27 @@ def test_a_device_tells_its_format_as_output_or_as_camera(
     answer(monkeypatch, *kinds)
     (tmp_path / "video10").touch()
     assert ask_format(str(tmp_path / "video10")) == Kept(Size(640, 480), "YU12")
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_virtual_camera_tells_whether_it_keeps_its_format(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: int
+) -> None:
+    def ioctl(handle: int, request: int, data: bytes) -> bytes:
+        assert (request, struct.unpack("=Ii", data)) == (0xC008561B, (0x0098F900, 0))
+        return struct.pack("=Ii", 0x0098F900, value)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    (tmp_path / "video10").touch()
+    assert keeps_format(str(tmp_path / "video10")) == bool(value)
+
+
+def test_what_is_no_device_keeps_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answer(monkeypatch)
+    monkeypatch.setattr(fcntl, "ioctl", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOTTY, "none")))
+    (tmp_path / "file").touch()
+    assert not keeps_format(str(tmp_path / "file"))
+    assert not keeps_format(str(tmp_path / "missing"))
 
 
 def test_what_is_no_device_has_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -197,6 +197,12 @@ def test_each_of_pyvirtualcams_refusals_is_told_apart(said, remedy):
     assert "/dev/video9" in text
 
 
+def test_a_kept_format_that_shuts_everybody_out_is_answered_with_the_control(monkeypatch):
+    monkeypatch.setattr(virtual_camera, "keeps_format", lambda path: path == "/dev/video9")
+    text = explain("Device /dev/video9 is not a video output device.", "/dev/video9", "linux")
+    assert "v4l2-ctl -d /dev/video9 -c keep_format=0" in text
+
+
 @pytest.mark.usefixtures("one_loopback")
 def test_a_virtual_camera_that_is_fed_already_is_not_answered_with_an_installation():
     text = explain("No v4l2 loopback device found at /dev/video[0-99].", None, "linux")

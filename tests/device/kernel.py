@@ -38,6 +38,13 @@ def load_webcams(first: int = 0) -> None:
         set_control(f"/dev/video{number}", "OSD Text Mode", 2)
 
 
+def load_stranger() -> None:
+    """Another webcam alone, vivid-001-vid-cap, in the place of the first one."""
+    words = "n_devs=2 node_types=0x100,0x1 num_inputs=1,1 input_types=0,0 vid_out_nr=7,-1 vid_cap_nr=-1,0"
+    run("modprobe", "vivid", *words.split())
+    wait_for(lambda: Path(CAMERA).exists(), 5)
+
+
 def load_loopbacks(module: str = "v4l2loopback") -> None:
     """The four virtual cameras, by the module of this name or file."""
     numbers = ",".join(path.removeprefix("/dev/video") for path in LABELS)
@@ -68,14 +75,14 @@ def is_loaded(module: str) -> bool:
     return Path("/sys/module", module).exists()
 
 
-def unplug(number: int = 0) -> None:
-    """Pull the plug of a webcam: its device file vanishes while it is read."""
-    (VIVID / "unbind").write_text(f"vivid.{number}")
+def unplug() -> None:
+    """Pull the plug of the webcams: their device files vanish while they are read."""
+    (VIVID / "unbind").write_text("vivid.0")
 
 
 @contextmanager
 def disconnected(path: str = CAMERA) -> Iterator[None]:
-    """Break the connection to a webcam: each call fails, the device file stays; it heals once all have closed it."""
+    """Break the connection to a webcam: each call fails until all who have it open have closed it."""
     number = controls(path)["Disconnect"]
     handle = os.open(path, os.O_RDWR)
     try:
@@ -108,6 +115,11 @@ def set_control(path: str, name: str, value: int) -> None:
         fcntl.ioctl(handle, _S_CTRL, struct.pack("=Ii", number, value))
     finally:
         os.close(handle)
+
+
+def is_fed(path: str) -> bool:
+    """Whether a virtual camera has a producer."""
+    return Path("/sys/class/video4linux", Path(path).name, "state").read_text().strip() == "capture"
 
 
 def holders(path: str) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import cv2
 import numpy as np
-from kernel import CALL, CAMERA, wait_for
+from kernel import CALL, CAMERA, is_fed, wait_for
 
 import livecam.live  # so that a fork of this process has all that livecam needs
 from livecam.__main__ import main
@@ -208,8 +208,8 @@ def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
     code = ["-c:v", "mjpeg", "-q:v", "2"] if kind == "mjpeg" else ["-pix_fmt", kind]
     with subprocess.Popen([*words, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
         try:
-            with open_when_ready(path):
-                pass
+            # Not before: who opens it first, be it to read, decides on its format.
+            wait_for(lambda: is_fed(path), 20)
             yield
         finally:
             feed.kill()

@@ -1,10 +1,12 @@
 """A webcam, livecam, a virtual camera, and a call app that reads it: each a process or driver of its own."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from kernel import ALL_CAPS, CALL, OTHER_CAMERA, SECOND, controls, set_control, wait_for
+from kernel import ALL_CAPS, CALL, OTHER_CAMERA, SECOND, set_control, wait_for
 from pictures import bars, hides_room, shows_person
 from programs import Reader, Starter, feed_with_ffmpeg, open_when_ready, read_with_ffmpeg
 
@@ -70,20 +72,44 @@ def test_no_other_device_is_taken_for_one_that_is_not_there(livecam: Starter) ->
     assert "/dev/video10 (livecam)" in program.said
 
 
-def test_a_format_that_is_kept_gets_frames_of_its_size(livecam: Starter) -> None:
-    with feed_with_ffmpeg(CALL, "yuv420p", Size(640, 480)):
-        set_control(CALL, "keep_format", 1)
+@contextmanager
+def keeping_format(path: str) -> Iterator[None]:
+    with feed_with_ffmpeg(path, "yuv420p", Size(640, 480)):
+        set_control(path, "keep_format", 1)
     try:
-        program = livecam()
-        program.wait_for("to virtual camera")
-        with open_when_ready(CALL) as reader:
-            frame = reader.read_until(shows_person)
-        assert Size.of(frame) == Size(640, 480)
-        assert hides_room(frame)
-        program.end()
+        yield
     finally:
-        set_control(CALL, "keep_format", 0)
-    assert "keep_format" in controls(CALL)
+        set_control(path, "keep_format", 0)
+
+
+def test_a_format_that_is_kept_gets_frames_of_its_size(livecam: Starter) -> None:
+    with keeping_format(ALL_CAPS):
+        livecam(device=ALL_CAPS).wait_for("to virtual camera")
+        with open_when_ready(ALL_CAPS) as reader:
+            frame = reader.read_until(shows_person)
+    assert Size.of(frame) == Size(640, 480)
+    assert hides_room(frame)
+
+
+def test_a_kept_format_that_shuts_livecam_out_is_said_with_the_remedy(livecam: Starter) -> None:
+    with keeping_format(CALL):
+        program = livecam()
+        wait_for(lambda: program.code is not None, 20)
+    assert (program.code, program.said.count("\n")) == (1, 1)
+    assert "v4l2-ctl -d /dev/video10 -c keep_format=0" in program.said
+
+
+def test_an_app_that_stays_gets_frames_of_its_size_when_livecam_is_started_with_another(
+    livecam: Starter,
+) -> None:
+    first = livecam()
+    with open_when_ready(CALL) as reader:
+        reader.read_until(shows_person)
+        first.end()
+        livecam(size="640x360").wait_for("to virtual camera")
+        frame = reader.read_until(shows_person)
+    assert Size.of(frame) == SMALL
+    assert hides_room(frame)
 
 
 def test_without_exclusive_caps_it_works_too(livecam: Starter) -> None:

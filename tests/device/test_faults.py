@@ -3,7 +3,18 @@
 import time
 
 import pytest
-from kernel import CALL, CAMERA, FEED, disconnected, load_webcams, set_control, unload, unplug
+from kernel import (
+    CALL,
+    CAMERA,
+    FEED,
+    disconnected,
+    holders,
+    load_stranger,
+    load_webcams,
+    set_control,
+    unload,
+    unplug,
+)
 from pictures import hides_room, paint_number, read_number, says_lost, shows_person
 from programs import Feed, Reader, Starter
 
@@ -43,19 +54,23 @@ def test_a_camera_pulled_out_is_covered_and_found_by_its_name_where_it_is_plugge
             unload("vivid")
 
 
-def test_another_camera_is_never_taken_for_the_lost_one(livecam: Starter) -> None:
+def test_another_camera_in_its_place_is_never_taken_for_the_lost_one(livecam: Starter) -> None:
     program = livecam()
     program.wait_for("to virtual camera")
     with Reader(CALL) as reader:
         reader.read_until(shows_person)
         unplug()
-        program.wait_for("lost", 5)
         reader.read_until(says_lost, 5)
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            assert says_lost(reader.read())
-    program.end()
-    unload("vivid")
+        unload("vivid")
+        load_stranger()
+        try:
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                assert says_lost(reader.read())
+                assert program.pid not in holders(CAMERA)
+        finally:
+            program.end()
+            unload("vivid")
 
 
 def test_a_broken_connection_is_covered_and_mended(livecam: Starter) -> None:
