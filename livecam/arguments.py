@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from livecam.errors import UsageError
-from livecam.fit import Fit
-from livecam.frames import Size
+from livecam.frames import Fit, Size
 from livecam.settings import config_path, parse_fit
 
 LIVE = """\
@@ -21,6 +20,8 @@ Shows you before another background in every video call, and never your room.
 MORE = """\
 other commands (livecam COMMAND --help):
   clip      replace the background of a video file, sound kept
+  doctor    what is fine, what is not, and the command that mends it
+  devices   cameras and virtual cameras, and what they give
   train     train a segmenter on folders in the Oxford-IIIT Pet layout
   export    make a trained network a model that livecam runs
   evaluate  score a model on labelled pictures or clips
@@ -81,6 +82,18 @@ def _parser(program: str, description: str, epilog: str = "") -> Parser:
     )
 
 
+def _add_source(parser: Parser) -> None:
+    source = parser.add_argument_group("where you come from")
+    source.add_argument(
+        "-c",
+        "--camera",
+        metavar="WHICH",
+        help="number (0), device, part of a name, a video, a picture, or demo",
+    )
+    source.add_argument("--size", type=_size, metavar="WxH", help="size to ask the camera for (1280x720)")
+    source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
+
+
 def _add_look(parser: Parser) -> None:
     look = parser.add_argument_group("the picture")
     look.add_argument(
@@ -110,6 +123,10 @@ def _add_config(parser: Parser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="another configuration file")
 
 
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="for scripts")
+
+
 def _add_debug(parser: Parser) -> None:
     parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
 
@@ -122,15 +139,7 @@ def live_parser() -> Parser:
     more = MORE.format(scenes=", ".join(sorted(SCENES)), config=config_path())
     parser = _parser("livecam", LIVE, more)
     parser.add_argument("--version", action="version", version=f"livecam {__version__}")
-    source = parser.add_argument_group("where you come from")
-    source.add_argument(
-        "-c",
-        "--camera",
-        metavar="WHICH",
-        help="number (0), device, part of a name, a video, a picture, or demo",
-    )
-    source.add_argument("--size", type=_size, metavar="WxH", help="size to ask the camera for (1280x720)")
-    source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
+    _add_source(parser)
     _add_look(parser)
     sinks = parser.add_argument_group("where you go")
     sinks.add_argument("--device", metavar="NAME", help="virtual camera by path or label; it must work then")
@@ -138,6 +147,11 @@ def live_parser() -> Parser:
         "--virtual-camera",
         action=argparse.BooleanOptionalAction,
         help="show in the virtual camera (default: yes)",
+    )
+    sinks.add_argument(
+        "--on-demand",
+        action=argparse.BooleanOptionalAction,
+        help="have the webcam on only while somebody watches the virtual camera (Linux)",
     )
     sinks.add_argument(
         "--record", metavar="FILE", help="record: .mp4, .webm, .mov, .y4m, or a folder of PNGs"
@@ -173,6 +187,44 @@ def clip_parser() -> Parser:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_look(parser)
     _add_config(parser)
+    _add_debug(parser)
+    return parser
+
+
+def doctor_parser() -> Parser:
+    """`livecam doctor`."""
+    parser = _parser(
+        "livecam doctor",
+        "Walks the whole chain, camera, network, virtual camera, and says what is fine, what is not and the\n"
+        "command that mends it. It opens the camera for two seconds. Exit code 1 if something is broken.",
+        "example: livecam doctor --size 1280x720 --fps 30",
+    )
+    _add_source(parser)
+    parser.add_argument("--device", metavar="NAME", help="virtual camera by path or label")
+    parser.add_argument(
+        "--virtual-camera", action=argparse.BooleanOptionalAction, help="look at it (default: yes)"
+    )
+    parser.add_argument(
+        "--on-demand",
+        action=argparse.BooleanOptionalAction,
+        help="look whether the virtual camera can say that somebody watches",
+    )
+    parser.add_argument("--model", metavar="NAME", help="person (default), or the path of a .tflite file")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+    _add_json(parser)
+    _add_config(parser)
+    _add_debug(parser)
+    return parser
+
+
+def devices_parser() -> Parser:
+    """`livecam devices`."""
+    parser = _parser(
+        "livecam devices",
+        "Lists cameras and virtual cameras with their formats, sizes and rates.",
+        "A name from the list, or a part of it, is what --camera and --device take.",
+    )
+    _add_json(parser)
     _add_debug(parser)
     return parser
 

@@ -28,7 +28,7 @@ def back_soon(size: Size, words: str = "back soon") -> Frame:
     card = Image.fromarray(_ground(size))
     unit = min(size.width, size.height * 16 / 9) / 16  # a ninth of the height of the largest 16:9 inside
     middle = size.height / 2
-    lettering = _lettering(words[:_MOST_SIGNS].strip(), unit * 0.85, size.width * 0.8)
+    lettering = draw_words(words[:_MOST_SIGNS].strip(), unit * 0.85, size.width * 0.8)
     if lettering is not None:
         card.paste(_INK, _at(size, lettering, middle + unit * 1.6), lettering)
     cup = _cup(max(6, round(unit * 2.4)))
@@ -50,7 +50,7 @@ def _at(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
     return round((size.width - ink.width) / 2), round(middle - ink.height / 2)
 
 
-def _lettering(words: str, letter: float, widest: float) -> Image.Image | None:
+def draw_words(words: str, letter: float, widest: float) -> Image.Image | None:
     """The words as a map of ink (mode L), letters at most `letter` high; None if unreadable."""
     if not words or letter < _LEAST_LETTER:
         return None

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 import argparse
 import difflib
+import json
 import os
 import signal
 import sys
@@ -45,7 +46,14 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    commands = {"clip": clip, "train": train, "export": export, "evaluate": evaluate}
+    commands = {
+        "clip": clip,
+        "doctor": doctor,
+        "devices": devices,
+        "train": train,
+        "export": export,
+        "evaluate": evaluate,
+    }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
         near = difflib.get_close_matches(name, commands, n=1)
@@ -64,6 +72,9 @@ def _fail(error: Exception) -> int:
     if isinstance(error, LivecamError):
         _say(_line(error))
         return USAGE if isinstance(error, UsageError) else FAILED
+    if isinstance(error, ImportError):
+        _say(f"something can't be loaded ({_line(error)}); `livecam doctor` says what is missing")
+        return FAILED
     _say(f"something went wrong: {type(error).__name__}: {_line(error)} (see more with --debug)")
     return FAILED
 
@@ -191,6 +202,37 @@ def _tell_converted(out: str, done: "Converted") -> int:
     if done.failed_frames:
         _say(f"{done.failed_frames} frames show the background alone, as a stage failed: {done.first_error}")
         return FAILED
+    return 0
+
+
+def doctor(words: Sequence[str]) -> int:
+    """`livecam doctor`: what is fine, what is not, what mends it."""
+    said, settings, _ = _settle(arguments.doctor_parser(), words)
+    from livecam.doctor import Level, examine
+
+    as_json, found = getattr(said, "json", False), []
+    with _handling(_interrupt):
+        for finding in examine(settings):
+            found.append(finding)
+            if not as_json:
+                print(finding, flush=True)
+    if as_json:
+        print(json.dumps([finding.as_plain() for finding in found], indent=1, ensure_ascii=False))
+    return FAILED if any(finding.level is Level.BROKEN for finding in found) else 0
+
+
+def devices(words: Sequence[str]) -> int:
+    """`livecam devices`: what there is."""
+    said = arguments.devices_parser().parse_args(words)
+    from livecam.listing import list_devices
+
+    found = list_devices()
+    if getattr(said, "json", False):
+        print(json.dumps([device.as_plain() for device in found], indent=1, ensure_ascii=False))
+    elif found:
+        print("\n".join(line for device in found for line in device.lines()))
+    else:
+        _say("there is no camera and no virtual camera; `livecam doctor` says what to do")
     return 0
 
 

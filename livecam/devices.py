@@ -19,6 +19,7 @@ DEMO_HINT = "--camera demo works without one"
 _VIDIOC_QUERYCAP = 0x80685600
 _CAPABILITY = struct.Struct("=16s32s32s6I")
 _CAPTURES = 0x00000001 | 0x00001000  # V4L2_CAP_VIDEO_CAPTURE and its multi-planar twin
+_OUTPUTS = 0x00000002 | 0x00002000  # likewise V4L2_CAP_VIDEO_OUTPUT
 _HAS_DEVICE_CAPS = 0x80000000
 
 
@@ -27,6 +28,8 @@ class Capability(NamedTuple):
 
     driver: str
     captures: bool
+    outputs: bool = False
+    card: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,14 @@ def query_capability(path: str) -> Capability | None:
         return None
     finally:
         os.close(handle)
-    driver, _, _, _, of_all, of_this, *_ = _CAPABILITY.unpack(answer)
+    driver, card, _, _, of_all, of_this, *_ = _CAPABILITY.unpack(answer)
     abilities = of_this if of_all & _HAS_DEVICE_CAPS else of_all
-    return Capability(driver.split(b"\0")[0].decode(errors="replace"), bool(abilities & _CAPTURES))
+    return Capability(words(driver), bool(abilities & _CAPTURES), bool(abilities & _OUTPUTS), words(card))
+
+
+def words(text: bytes) -> str:
+    """What a driver wrote into a field of fixed length."""
+    return text.split(b"\0")[0].decode(errors="replace")
 
 
 def list_cameras(sysfs: Path = SYSFS, ask: Ask = query_capability) -> list[FoundCamera]:
@@ -96,7 +104,7 @@ def explain_failure(
     if not sys.platform.startswith("linux"):
         return _advice_elsewhere(device)
     path = f"/dev/video{device}" if isinstance(device, int) else device
-    trouble = _try_open(path)
+    trouble = try_open(path)
     if trouble in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR):
         cameras = ", ".join(map(str, list_cameras(sysfs, ask)))
         there = f"there are {cameras}" if cameras else "this machine has none"
@@ -129,7 +137,8 @@ def find_holders(path: str, proc: Path = PROC) -> list[str]:
     return holders
 
 
-def _try_open(path: str) -> int:
+def try_open(path: str) -> int:
+    """The errno of opening the device at `path`; 0 if it opens."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
     except OSError as error:

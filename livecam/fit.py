@@ -1,9 +1,8 @@
 """How a picture of one shape fills a frame of another."""
 
-from enum import Enum
-
 import numpy as np
 
+from livecam.frames import Fit as Fit
 from livecam.frames import Frame, Matte, Size
 from livecam.images import resize, shrink, soften
 
@@ -11,14 +10,6 @@ from livecam.images import resize, shrink, soften
 _BEHIND_ALPHA = 40
 # The soft rim is drawn at this height; finer would be blurred away again.
 _RIM_HEIGHT = 90
-
-
-class Fit(Enum):
-    """What happens to a picture whose shape is not the frame's."""
-
-    COVER = "cover"  # fills the frame, the middle of the picture remains
-    CONTAIN = "contain"  # all of the picture, over a soft dark copy of itself
-    STRETCH = "stretch"  # all of the picture, out of shape
 
 
 def fitted(picture: Frame, size: Size, fit: Fit) -> Frame:

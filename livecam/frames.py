@@ -6,6 +6,7 @@ matte   float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, wha
 """
 
 import re
+from enum import Enum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +46,14 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+
+class Fit(Enum):
+    """What happens to a picture whose shape is not the frame's."""
+
+    COVER = "cover"  # fills the frame, the middle of the picture remains
+    CONTAIN = "contain"  # all of the picture, over a soft dark copy of itself
+    STRETCH = "stretch"  # all of the picture, out of shape
 
 
 def check_frame(frame: object) -> Frame:

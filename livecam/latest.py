@@ -16,6 +16,10 @@ class Closed(Exception):  # noqa: N818 - an end, not an error
     """Nothing will come any more."""
 
 
+class Idle(Exception):  # noqa: N818 - no error either
+    """A source has nothing to read just now, and wants to be iterated again."""
+
+
 class Latest(Generic[T]):
     """A mailbox with one slot: what wasn't taken in time is dropped and counted in `dropped`."""
 
@@ -89,10 +93,11 @@ class Reader(Generic[T]):
     """A daemon thread that reads an opened source into `latest`, and closes the source when it ends.
 
     After a CameraError, which the taker gets, it tries again every `retry_seconds`, so that a webcam that is
-    plugged in again comes back. Any other error, and the end of the source, end it.
+    plugged in again comes back; after Idle it tries again at once, and nobody is told. Any other error, and
+    the end of the source, end it.
     """
 
-    def __init__(self, source: Readable[T], *, retry_seconds: float = 1.0) -> None:
+    def __init__(self, source: Readable[T], *, retry_seconds: float = 0.5) -> None:
         """Prepare; nothing is read before `start`.
 
         Args:
@@ -122,7 +127,7 @@ class Reader(Generic[T]):
     def _run(self) -> None:
         try:
             while not self._stopping.is_set() and self._read_until_lost():
-                self._stopping.wait(self._retry_seconds)
+                pass
         except Exception as error:  # raised in the one who waits
             self.latest.fail(error)
         finally:
@@ -134,8 +139,11 @@ class Reader(Generic[T]):
                 if self._stopping.is_set():
                     return False
                 self.latest.put(item)
+        except Idle:
+            return True
         except CameraError as error:
             self.latest.fail(error)
+            self._stopping.wait(self._retry_seconds)
             return True
         return False
 

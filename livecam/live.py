@@ -8,12 +8,14 @@ from livecam.backdrop import Backdrop, choose
 from livecam.camera import Source, open_source
 from livecam.errors import LivecamError, SinkError, UsageError
 from livecam.loop import Controls, Patience, Report, Sink, run
+from livecam.on_demand import OnDemand
 from livecam.pipeline import Pipeline
 from livecam.preview import Key, Preview
 from livecam.recorder import Recorder
 from livecam.scenes import SCENES
 from livecam.settings import Settings
 from livecam.timing import Clock, SystemClock
+from livecam.viewers import Viewers
 from livecam.virtual_camera import VirtualCamera
 
 Tell = Callable[[str], None]
@@ -48,18 +50,21 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         raise UsageError(
             "nothing shows you: leave out --no-virtual-camera, or add --record FILE or --preview"
         )
+    if settings.on_demand and (settings.record or settings.preview or not settings.virtual_camera):
+        raise UsageError("--on-demand is for the virtual camera alone: leave out --record and --preview")
     pipeline = load_pipeline(settings, clock)
     with ExitStack() as stack:
         stack.callback(pipeline.close)
         shelf = Shelf(settings, clock)
         shelf.check()
-        source = open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
+        source = _make_source(settings, clock, tell)
         source.__enter__()
         # The loop closes it; should we not get there, we do.
         ours = stack.enter_context(ExitStack())
         ours.callback(source.__exit__, None, None, None)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
-        tell(_describe(settings, source, sinks))
+        if isinstance(source, OnDemand):
+            source.follow(stack.enter_context(Viewers(_feeds(sinks), tell=tell, clock=clock)))
         ours.pop_all()
         lasting = any(isinstance(sink, VirtualCamera | Preview) for sink in sinks)
         patience = Patience(lost=float("inf")) if lasting else Patience()
@@ -72,11 +77,27 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
             patience=patience,
             seconds=settings.seconds,
             tell=tell,
+            ready=lambda: tell(_describe(settings, source, sinks)),
         )
+
+
+def _make_source(settings: Settings, clock: Clock, tell: Tell) -> Source:
+    def camera() -> Source:
+        return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
+
+    if settings.on_demand:
+        return OnDemand(camera, settings.size, settings.fps, tell=tell, clock=clock)
+    return camera()
+
+
+def _feeds(sinks: list[Sink]) -> str:
+    """The virtual camera's device file."""
+    return next((sink.device for sink in sinks if isinstance(sink, VirtualCamera)), "")
 
 
 def _describe(settings: Settings, source: Source, sinks: list[Sink]) -> str:
     granted = getattr(source, "granted", "") or f"{source.size} at {source.fps:g} fps"
+    granted = "on demand" if settings.on_demand else granted
     places = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCamera)]
     places += [str(settings.record)] if settings.record else []
     places += ["preview"] if settings.preview else []

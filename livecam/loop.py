@@ -14,9 +14,12 @@ from livecam.camera import Source
 from livecam.errors import CameraError, LivecamError, SinkError
 from livecam.frames import Cutout, Frame, Size
 from livecam.latest import Closed, Reader
+from livecam.notice import lay_notice
 from livecam.pipeline import Pipeline, stand_alone
 from livecam.timing import Clock, SystemClock
 from livecam.worker import Result, Worker
+
+LOST_WORDS = "camera lost"
 
 
 class Sink(Protocol):
@@ -81,6 +84,7 @@ def run(
     patience: Patience | None = None,
     seconds: float | None = None,
     tell: Callable[[str], None] = lambda words: None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Report:
     """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
 
@@ -93,6 +97,7 @@ def run(
         patience: how long to wait for results and for a lost camera.
         seconds: stop after so long; None: when the source ends.
         tell: takes one line for the user now and then.
+        ready: called once all sinks have their first picture; a virtual camera can't be opened before.
 
     Raises:
         CameraError: the camera stayed lost.
@@ -101,7 +106,7 @@ def run(
     loop = _Loop(
         source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell
     )
-    return loop.run(seconds)
+    return loop.run(seconds, ready)
 
 
 class _Outlets:
@@ -157,15 +162,17 @@ class _Loop:
         self._paused = False
         # Drawn now and kept: when something hangs, nothing must be asked of a stage.
         self._alone = pipeline.alone(self._size)
+        self._lost_card = lay_notice(self._alone, LOST_WORDS)
         self._last_result = self._last_card = clock.now()
 
-    def run(self, limit: float | None) -> Report:
+    def run(self, limit: float | None, ready: Callable[[], None]) -> Report:
         start = self._clock.now()
         self._controls.running = True
         try:
             # First of all, as from here on it closes the source.
             self._reader.start()
             self._send_alone()
+            ready()
             self._worker.start()
             while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
                 self._step()
@@ -176,6 +183,7 @@ class _Loop:
             self._worker.stop()
             self._reader.stop()
             # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
+            self._lost_since = None
             with suppress(Exception):
                 self._send_alone()
             self._worker.ended.wait(self._patience.leave)
@@ -204,6 +212,7 @@ class _Loop:
         backdrop, self._controls.backdrop = self._controls.backdrop, None
         if backdrop is not None:
             self._alone = stand_alone(backdrop, self._size)
+            self._lost_card = lay_notice(self._alone, LOST_WORDS)
             self._pipeline.switch(backdrop)
 
     def _follow_pause(self) -> None:
@@ -230,6 +239,8 @@ class _Loop:
             raise error or CameraError("the camera did not come back; plug it in and start livecam again")
 
     def _show(self, result: Result) -> None:
+        if self._lost_since is not None:
+            self._tell("the camera is back")
         self._last_result, self._lost_since = self._clock.now(), None
         if result.shown is None:
             self._failed += 1
@@ -254,4 +265,4 @@ class _Loop:
 
     def _send_alone(self) -> None:
         self._last_card = self._clock.now()
-        self._outlets.send(self._alone)
+        self._outlets.send(self._alone if self._lost_since is None else self._lost_card)

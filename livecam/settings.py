@@ -12,8 +12,7 @@ import platformdirs
 import tomli_w
 
 from livecam.errors import SinkError, UsageError
-from livecam.fit import Fit
-from livecam.frames import Size
+from livecam.frames import Fit, Size
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,6 +30,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "device": (str,),
     "virtual_camera": (bool,),
+    "on_demand": (bool,),
     "preview": (bool,),
     "mirror": (bool,),
 }
@@ -53,6 +53,7 @@ class Settings:
     light_wrap: float = 0.0
     device: str | None = None
     virtual_camera: bool = True
+    on_demand: bool = False
     preview: bool = False
     mirror: bool = True
     record: str | os.PathLike[str] | None = None

@@ -10,6 +10,7 @@ from livecam.devices import Ask, find_holders, list_loopbacks, query_capability
 from livecam.errors import SinkError
 from livecam.frames import Frame, Size, check_frame
 from livecam.images import letterbox
+from livecam.kept_format import Kept, ask_format, keeps_format, release
 
 _SETUP = {
     "linux": "sudo apt install v4l2loopback-dkms, then "
@@ -34,6 +35,7 @@ class Door(Protocol):
 
 
 Opener = Callable[[Size, float, str | None], Door]
+_SENT = "YU12"  # what pyvirtualcam makes of RGB for v4l2loopback
 
 
 def open_door(size: Size, fps: float, device: str | None) -> Door:
@@ -50,7 +52,13 @@ class VirtualCamera:
     """A sink that call programs list as a camera; `device` is the name or device file to pick there."""
 
     def __init__(
-        self, size: Size, fps: float, *, device: str | None = None, opener: Opener | None = None
+        self,
+        size: Size,
+        fps: float,
+        *,
+        device: str | None = None,
+        opener: Opener | None = None,
+        ask: Callable[[str], Kept | None] = ask_format,
     ) -> None:
         """Note what to open; `with` opens it.
 
@@ -59,12 +67,14 @@ class VirtualCamera:
             fps: told to the camera; it doesn't pace.
             device: a name (on Linux the card label too) or device file; None takes the first that is free.
             opener: opens a camera as `open_door` does.
+            ask: tells the format that a device insists on.
         """
         self.size = Size(max(2, size.width // 2 * 2), max(2, size.height // 2 * 2))
         self.fps = fps
         self.device = device or ""
         self._asked = device
         self._opener = opener or open_door
+        self._ask = ask
         self._door: Door | None = None
 
     def __enter__(self) -> "VirtualCamera":
@@ -74,16 +84,38 @@ class VirtualCamera:
             SinkError: there is none, it is busy, or it is a real camera; the text says what to install or do.
         """
         device = find_loopback(self._asked) if self._asked else None
+        door = self._door = self._open(device)
+        self.device = door.device
         try:
-            self._door = self._opener(self.size, self.fps, device)
+            self._follow_format()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _open(self, device: str | None) -> Door:
+        try:
+            return self._opener(self.size, self.fps, device)
         except ImportError as error:
             raise SinkError(
                 f"no virtual camera without pyvirtualcam: pip install pyvirtualcam ({error})"
             ) from error
         except Exception as error:  # RuntimeError by its own words, others by its backends
             raise SinkError(explain(str(error), device)) from error
-        self.device = self._door.device
-        return self
+
+    def _follow_format(self) -> None:
+        """Take the size that the device insists on; a kind of pixels that isn't ours can't be helped."""
+        kept = self._ask(self.device) if sys.platform.startswith("linux") else None
+        if kept is None or kept == (self.size, _SENT):
+            return
+        if kept.letters != _SENT:
+            raise SinkError(
+                f"{self.device} keeps to {kept.size} {kept.letters}: close the programs that read it, "
+                f"and run {release(self.device)}"
+            )
+        self.close()
+        self.size = kept.size
+        self._door = self._open(self.device)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -140,6 +172,9 @@ def explain(words: str, device: str | None, platform: str = sys.platform) -> str
     if "in use" in said or "busy" in said or "could not be started" in said:
         holders = ", ".join(find_holders(device)) if device else ""
         return f"{name} is busy: close {holders or 'the program that uses it'}, or pick another --device"
+    if device and "not a video output" in said and keeps_format(device):
+        # With exclusive_caps=1 it looks like a camera then even when nobody feeds it.
+        return f"{device} keeps its format and can't be fed: run {release(device)}"
     if device and "not a video output" in said:
         # With exclusive_caps=1 a loopback that is fed looks like a camera and no longer like an output.
         return (

@@ -1,64 +1,26 @@
 """A webcam: asked for a size and a rate, believed what it grants, opened again when it was lost."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Protocol, cast
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
+from livecam.capture import Capture, Novelty, Opener, open_capture, quiet_opencv, to_rgb
 from livecam.devices import explain_failure
 from livecam.errors import CameraError
 from livecam.frames import Frame, Size
-from livecam.images import swap_red_and_blue
 from livecam.timing import Clock, SystemClock
+from livecam.whereabouts import Look, Whereabouts
 
 _FAILURES, _SILENT_SECONDS = 5, 2.0
-_PAUSE_SECONDS = 0.1
-
-
-class Capture(Protocol):
-    """The part of cv2.VideoCapture that a webcam uses."""
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether the device was opened."""
-
-    def set(self, prop: int, value: float, /) -> bool:
-        """Ask for a property."""
-
-    def get(self, prop: int, /) -> float:
-        """What was granted."""
-
-    def read(self) -> tuple[bool, Any]:
-        """The next picture (BGR), waiting for it."""
-
-    def release(self) -> None:
-        """Give the device back."""
-
-
-Opener = Callable[[int | str], Capture]
-
-
-def open_capture(device: int | str) -> Capture:
-    """Open a device with the platform's own backend of OpenCV; `isOpened` of the answer says if it worked."""
-    if sys.platform.startswith("linux"):
-        backends = [cv2.CAP_V4L2]
-    elif sys.platform == "darwin":
-        backends = [cv2.CAP_AVFOUNDATION]
-    else:
-        backends = [cv2.CAP_DSHOW, cv2.CAP_MSMF]
-    for backend in backends:
-        capture = cv2.VideoCapture(device, backend)
-        if capture.isOpened():
-            break
-    return cast(Capture, capture)
+_PAUSE_SECONDS, _GLANCE_SECONDS = 0.1, 0.01
 
 
 class Webcam:
     """A source that reads a webcam. Lost, it raises CameraError; iterated again, it opens the camera again.
+
+    The camera is then found by its name, wherever it was plugged in again. A picture that the driver gives a
+    second time isn't one: it is left out, and after a while the camera counts as lost.
 
     `size`, `fps` and `granted` (as ``1280x720 at 30 fps, MJPG``) are the camera's answer once it is open.
     """
@@ -71,6 +33,7 @@ class Webcam:
         *,
         opener: Opener = open_capture,
         clock: Clock | None = None,
+        look: Look = Whereabouts,
     ) -> None:
         """Note what to ask for; the camera is opened by `with` or by the first frame.
 
@@ -80,8 +43,8 @@ class Webcam:
             fps: asked for, and believed if the driver says nothing sensible.
             opener: opens a device as `open_capture` does.
             clock: measures silence; the system's if None.
+            look: finds the camera again.
         """
-        self.device = device
         self.size = size or Size(640, 480)
         self.fps = float(fps)
         self.granted = ""
@@ -90,6 +53,14 @@ class Webcam:
         self._clock = clock or SystemClock()
         self._capture: Capture | None = None
         self._first: Frame | None = None
+        self._whereabouts = look(device)
+        # Never a new one: what comes back may begin with what it showed when it went.
+        self._novelty = Novelty()
+
+    @property
+    def device(self) -> int | str:
+        """The number or device file where the camera is, or was last."""
+        return self._whereabouts.device
 
     def __enter__(self) -> "Webcam":
         """Open it.
@@ -124,15 +95,21 @@ class Webcam:
             frame = self._read() if frame is None else frame
             if frame is None:
                 self.close()
-                raise CameraError(f"camera {self.device} lost: plug it in again, or close what took it over")
+                raise CameraError(self._lost())
             yield frame
+
+    def _lost(self) -> str:
+        return f"camera {self._whereabouts} lost: plug it in again, or close what took it over"
 
     def _open(self) -> None:
         self.close()
+        device = self._whereabouts.look()
+        if device is None:
+            raise CameraError(self._lost())
         frame = None
         try:
-            with _quiet_opencv():
-                frame = self._start()
+            with quiet_opencv():
+                frame = self._start(device)
         except cv2.error as error:
             raise CameraError(explain_failure(self.device)) from error
         finally:
@@ -142,14 +119,15 @@ class Webcam:
             # Only now, so that the reason isn't that we hold it ourselves.
             raise CameraError(explain_failure(self.device))
 
-    def _start(self) -> Frame | None:
-        self._capture = capture = self._opener(self.device)
+    def _start(self, device: int | str) -> Frame | None:
+        self._capture = capture = self._opener(device)
         if not capture.isOpened():
             return None
         self._ask(capture)
         self._first = frame = self._read()
         if frame is not None:
             self._believe(capture, frame)
+            self._whereabouts.note()
         return frame
 
     def _ask(self, capture: Capture) -> None:
@@ -174,40 +152,29 @@ class Webcam:
         self.granted = f"{self.size} at {self.fps:g} fps{kind}"
 
     def _read(self) -> Frame | None:
-        """The next frame; None if it failed again and again, or for too long."""
+        """The next frame; None if it failed again and again, or nothing new came for too long."""
         start = self._clock.now()
-        frame = self._read_once()
+        good, frame = self._read_once()
         failures = 0
-        while frame is None:
-            failures += 1
+        # A driver may go on to give pictures of a camera that was pulled out, hence `there` with every frame.
+        while (there := self._whereabouts.there) and frame is None:
+            failures += not good
             if failures >= _FAILURES or self._clock.now() - start >= _SILENT_SECONDS:
                 return None
-            self._clock.sleep(_PAUSE_SECONDS)
-            with _quiet_opencv():
-                frame = self._read_once()
-        return frame
+            self._clock.sleep(_GLANCE_SECONDS if good else _PAUSE_SECONDS)
+            with quiet_opencv():
+                good, frame = self._read_once()
+        return frame if there else None
 
-    def _read_once(self) -> Frame | None:
+    def _read_once(self) -> tuple[bool, Frame | None]:
+        """Whether the driver gave a picture, and the picture if it is a new one."""
         if self._capture is None:
-            return None
+            return False, None
         try:
             good, picture = self._capture.read()
+            if not good or picture is None or not picture.size:
+                return False, None
+            new = self._novelty.is_new(self._capture.get(cv2.CAP_PROP_POS_MSEC))
         except cv2.error:
-            return None
-        return _to_rgb(picture) if good and picture is not None and picture.size else None
-
-
-def _to_rgb(picture: NDArray[np.uint8]) -> Frame:
-    if picture.ndim == 2:  # an infrared camera
-        return cast(Frame, cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB))
-    return swap_red_and_blue(picture)
-
-
-@contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's lines off stderr where ours say it better; the level is the whole process's: be brief."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        cv2.utils.logging.setLogLevel(before)
+            return False, None
+        return True, to_rgb(picture) if new else None

@@ -1,5 +1,6 @@
 """What stands on the command line and what comes of it: one line for every error, and the right exit code."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,10 +17,12 @@ from small_model import write_model
 
 from livecam.cli import main
 from livecam.clip import Clip
+from livecam.doctor import Finding, Level
 from livecam.errors import CameraError
 from livecam.frames import Size
 from livecam.pictures import write_picture
 from livecam.recorder import Recorder
+from livecam.settings import Settings
 
 TOP = Path(__file__).parent.parent
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -55,7 +58,7 @@ LIVE = "--camera room.png --model green.tflite --background teal --no-virtual-ca
         ("--backgruond blur", "did you mean --background?"),
         ("--zzz", "no --zzz"),
         ("clp in.mp4 out.mp4", "did you mean clip?"),
-        ("beach.jpg", "there are clip, train, export"),
+        ("beach.jpg", "there are clip, doctor, devices, train, export"),
         ("--size 1280", "for example 1280x720"),
         ("--size 8x8", "16 to 16384"),
         ("--edge 51", "between -50 and 50"),
@@ -410,3 +413,51 @@ def test_messages_nobody_reads_do_not_end_a_recording() -> None:
     assert subprocess.run(command, stderr=writing, check=False, timeout=20).returncode == 0
     os.close(writing)
     assert frames_of("o.mp4")
+
+
+def doctored(monkeypatch: pytest.MonkeyPatch, *levels: Level) -> list[Settings]:
+    asked: list[Settings] = []
+
+    def look(settings: Settings) -> Iterator[Finding]:
+        asked.append(settings)
+        yield from (Finding(f"n{level.value}", level, "it is so", "do this") for level in levels)
+
+    monkeypatch.setattr("livecam.doctor.examine", look)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("levels", "code"),
+    [((Level.FINE, Level.WARNING), 0), ((Level.FINE, Level.BROKEN, Level.WARNING), FAILED)],
+)
+def test_the_doctor_says_all_that_it_found_and_fails_only_for_what_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], levels: tuple[Level, ...], code: int
+) -> None:
+    doctored(monkeypatch, *levels)
+    assert main(["doctor"]) == code
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in told[::2]] == [level.value for level in levels]
+    assert all(line.strip() == "mend it: do this" for line in told[1::2])
+    assert main(["doctor", "--json"]) == code
+    assert [found["level"] for found in json.loads(capsys.readouterr().out)] == [x.value for x in levels]
+
+
+def test_the_doctor_looks_at_what_a_run_would_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = doctored(monkeypatch)
+    assert main(["--camera", "C920", "--threads", "3", "--save-config"]) == 0
+    words = "--size 640x480 --fps 15 --device studio --on-demand"
+    assert main(["doctor", *words.split()]) == 0
+    (wanted,) = asked
+    assert (wanted.camera, wanted.threads, wanted.size, wanted.fps) == ("C920", 3, Size(640, 480), 15.0)
+    assert (wanted.device, wanted.on_demand) == ("studio", True)
+
+
+def test_what_cannot_be_loaded_sends_to_the_doctor(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("livecam.live.go_live", fail)
+    code, line = fails(LIVE, capfd)
+    assert (code, "libGL.so.1" in line, "livecam doctor" in line) == (FAILED, True, True)

@@ -103,9 +103,10 @@ def test_a_kernels_answer_is_read_field_by_field(monkeypatch, tmp_path):
         return devices.query_capability(str(file))
 
     assert devices._CAPABILITY.size == 104
-    assert answer(0x84A00001, 0x04200001) == Capability("uvcvideo", captures=True)
-    assert answer(0x84A00001, 0x04A00000) == Capability("uvcvideo", captures=False)
-    assert answer(0x00000001, 0) == Capability("uvcvideo", captures=True)
+    assert answer(0x84A00001, 0x04200001) == Capability("uvcvideo", captures=True, card="C920")
+    assert answer(0x84A00001, 0x04A00000) == Capability("uvcvideo", captures=False, card="C920")
+    assert answer(0x00000001, 0) == Capability("uvcvideo", captures=True, card="C920")
+    assert answer(0x80000003, 0x00000002) == Capability("uvcvideo", False, outputs=True, card="C920")
 
 
 @pytest.fixture

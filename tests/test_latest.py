@@ -5,7 +5,7 @@ import time
 import pytest
 
 from livecam.errors import CameraError, ClipError
-from livecam.latest import Closed, Latest, Reader
+from livecam.latest import Closed, Idle, Latest, Reader
 
 SOON = 5.0
 
@@ -88,6 +88,14 @@ def reading(source, retry_seconds=0.01):
     reader = Reader(source, retry_seconds=retry_seconds)
     reader.start()
     return reader
+
+
+def test_an_idle_source_is_asked_again_at_once_and_nobody_is_told():
+    reader = reading(FakeSource([1, Idle()], [Idle()], [2]), retry_seconds=60)
+    assert reader.ended.wait(SOON)
+    assert reader.take(SOON) == 2
+    with pytest.raises(Closed):
+        reader.take(SOON)
 
 
 def test_the_end_of_the_source_closes_it_in_the_readers_thread():

@@ -139,6 +139,55 @@ def test_the_first_background_is_let_go_at_the_end(
     assert closed == [1]
 
 
+@pytest.mark.parametrize(
+    "change", [{"preview": True}, {"record": Path("o.mp4")}, {"virtual_camera": False, "preview": True}]
+)
+def test_on_demand_is_for_the_virtual_camera_alone(
+    camera: FakeCamera, virtual: FakeSink, settings: Settings, change: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match="leave out --record and --preview"):
+        go_live(replace(settings, on_demand=True, **change), Controls(), print)
+    assert camera.opened == 0
+
+
+class Audience:
+    """Viewers of a device, as the test says."""
+
+    def __init__(self, watched: bool) -> None:
+        self.watched, self.closed = watched, 0
+
+    def __call__(self, path: str, **_: Any) -> "Audience":
+        assert path == FakeSink.device
+        return self
+
+    def __enter__(self) -> "Audience":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed += 1
+
+    def is_watched(self) -> bool:
+        return self.watched
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_on_demand_the_camera_is_opened_for_viewers_only(
+    camera: FakeCamera,
+    virtual: FakeSink,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    watched: bool,
+) -> None:
+    audience = Audience(watched)
+    monkeypatch.setattr(live, "Viewers", audience)
+    told: list[str] = []
+    report = go_live(replace(settings, on_demand=True, seconds=1.5), Controls(), told.append)
+    assert told[0] == "camera 0 (on demand) to virtual camera /dev/video9; Ctrl-C ends"
+    assert (camera.opened, camera.closed, audience.closed) == (watched, watched, 1)
+    assert (report.shown > 0) == watched
+    assert virtual.frames
+
+
 @pytest.fixture
 def desk(settings: Settings) -> tuple[Keys, Controls, list[str]]:
     controls, told = Controls(), list[str]()

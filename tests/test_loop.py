@@ -23,7 +23,9 @@ from fakes import (
 
 from livecam.clip import Clip
 from livecam.errors import CameraError, SinkError
-from livecam.loop import Controls, Patience, run
+from livecam.frames import Size
+from livecam.loop import LOST_WORDS, Controls, Patience, run
+from livecam.notice import lay_notice
 from livecam.pipeline import Pipeline
 from livecam.recorder import Recorder
 
@@ -190,11 +192,47 @@ def test_a_lost_camera_is_covered_and_found_again() -> None:
         patience=Patience(hold=5, beat=0.02, lost=5),
         tell=told.append,
     )
-    assert told == ["camera lost: plug it in again"]
+    assert told == ["camera lost: plug it in again", "the camera is back"]
     covered = [i for i, frame in enumerate(sink.frames) if not shows_person(frame)]
     assert any(0 < i < len(sink.frames) - 1 for i in covered)
     assert any(shows_person(frame) for frame in sink.frames[max(covered[:-1]) :])
     assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_while_the_camera_is_lost_the_backdrop_says_so_and_at_the_end_it_stands_alone() -> None:
+    size, sink = Size(320, 240), Keeper()
+    camera = FakeCamera(20, lost_at=8, back=False, size=size)
+    with pytest.raises(CameraError):
+        run(camera, make_pipeline(), [sink], patience=Patience(hold=5, beat=0.02, lost=0.3))
+    alone = PaintedBackdrop().alone(size)
+    said = lay_notice(alone, LOST_WORDS)
+    assert (said != alone).any()
+    assert sum((frame == said).all() for frame in sink.frames) > 5
+    assert (sink.frames[-1] == alone).all()
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_a_backdrop_switched_while_the_camera_is_lost_says_so_too() -> None:
+    sink, controls, red = Keeper(), Controls(), PaintedBackdrop((200, 30, 20))
+    size = Size(320, 240)
+    camera = FakeCamera(20, lost_at=3, back=False, size=size)
+    controls.switch(red)
+    with pytest.raises(CameraError):
+        run(camera, make_pipeline(), [sink], controls=controls, patience=QUICK)
+    said = lay_notice(red.alone(size), LOST_WORDS)
+    assert any((frame == said).all() for frame in sink.frames)
+
+
+def test_ready_is_told_once_all_sinks_have_their_first_picture() -> None:
+    sinks, counts = [Keeper(), Keeper()], list[int]()
+    run(
+        FakeCamera(5),
+        make_pipeline(),
+        sinks,
+        patience=QUICK,
+        ready=lambda: counts.extend(len(sink.frames) for sink in sinks),
+    )
+    assert counts == [1, 1]
 
 
 def test_a_camera_that_stays_lost_ends_the_run_with_its_error() -> None:

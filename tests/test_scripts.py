@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.machinery import SourceFileLoader
@@ -18,7 +19,7 @@ from livecam.pictures import read_picture, write_picture
 from livecam.timing import ManualClock
 
 TOP = Path(__file__).parent.parent
-SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file()]
+SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file() and not path.suffix]
 BASH = [path for path in [*SCRIPTS, TOP / ".ci" / "run"] if b"bash" in path.read_bytes().splitlines()[0]]
 
 
@@ -62,8 +63,41 @@ def test_check_does_not_take_what_it_does_not_know() -> None:
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
-def test_ci_runs_the_one_command_for_all_checks() -> None:
-    assert (TOP / ".ci" / "run").read_text().rstrip().endswith("scripts/check </dev/null")
+def test_ci_runs_the_one_command_for_all_checks_and_the_device_tests() -> None:
+    lines = (TOP / ".ci" / "run").read_text().splitlines()
+    assert lines[-2:] == ["scripts/check </dev/null", "scripts/device-test </dev/null"]
+
+
+def run_device_test(folder: Path, path: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [TOP / "scripts" / "device-test"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": path, "HOME": str(folder)},
+    )
+
+
+def test_without_an_emulator_the_device_tests_are_skipped_and_the_remedy_is_said(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("bash", "dirname", "uname", "env"):
+        found = shutil.which(tool)
+        assert found
+        (tools / tool).symlink_to(found)
+    done = run_device_test(tmp_path, str(tools))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.count("\n") == 1
+    assert "SKIPPED" in done.stderr
+    assert "apt install" in done.stderr or "needs Linux" in done.stderr
+
+
+def test_the_device_tests_tell_what_they_are() -> None:
+    told = subprocess.run(
+        [TOP / "scripts" / "device-test", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "vivid" in told.stdout
 
 
 def test_the_benchmark_tells_its_options(tmp_path: Path) -> None:

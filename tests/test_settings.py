@@ -30,6 +30,7 @@ CHANGED = Settings(
     light_wrap=0.25,
     device="livecam",
     virtual_camera=False,
+    on_demand=True,
     preview=True,
     mirror=False,
 )

@@ -8,6 +8,7 @@ from livecam import virtual_camera
 from livecam.devices import FoundCamera
 from livecam.errors import FrameError, SinkError
 from livecam.frames import Size
+from livecam.kept_format import Kept
 from livecam.virtual_camera import VirtualCamera, explain, find_loopback
 
 RED = np.full((90, 160, 3), (255, 0, 0), np.uint8)
@@ -67,6 +68,40 @@ def test_odd_sizes_become_even():
         camera.send(np.zeros((91, 161, 3), np.uint8))
     assert opener.asked[0] == camera.size == Size(160, 90)
     assert opener.door.sent[0].shape == (90, 160, 3)
+
+
+def kept(width, height, letters="YU12"):
+    return lambda path: Kept(Size(width, height), letters)
+
+
+@pytest.fixture
+def on_linux(monkeypatch):
+    monkeypatch.setattr(virtual_camera.sys, "platform", "linux")
+
+
+@pytest.mark.usefixtures("on_linux")
+class TestKeptFormat:
+    def test_a_device_that_keeps_its_size_is_opened_with_that_and_gets_frames_with_bars(self):
+        opener = Opener()
+        with VirtualCamera(Size(160, 90), 30, opener=opener, ask=kept(160, 120)) as camera:
+            camera.send(RED)
+        assert (opener.asked, opener.door.closed) == ((Size(160, 120), 30, "/dev/video10"), 2)
+        sent = opener.door.sent[0]
+        assert sent.shape == (120, 160, 3)
+        assert (sent[[0, -1]] == 0).all()
+
+    @pytest.mark.parametrize("ask", [kept(160, 90), lambda path: None])
+    def test_a_device_that_took_what_was_asked_is_opened_once(self, ask):
+        opener = Opener()
+        with VirtualCamera(Size(160, 90), 30, opener=opener, ask=ask) as camera:
+            assert camera.size == Size(160, 90)
+        assert opener.door.closed == 1
+
+    def test_a_device_that_keeps_other_pixels_names_the_remedy_and_is_given_back(self):
+        opener = Opener()
+        with pytest.raises(SinkError, match="keep_format=0"):
+            VirtualCamera(Size(160, 90), 30, opener=opener, ask=kept(160, 90, "YUYV")).__enter__()
+        assert opener.door.closed == 1
 
 
 def test_a_cutout_is_refused():
@@ -160,6 +195,12 @@ def test_each_of_pyvirtualcams_refusals_is_told_apart(said, remedy):
     text = explain(said, "/dev/video9", "linux")
     assert remedy in text
     assert "/dev/video9" in text
+
+
+def test_a_kept_format_that_shuts_everybody_out_is_answered_with_the_control(monkeypatch):
+    monkeypatch.setattr(virtual_camera, "keeps_format", lambda path: path == "/dev/video9")
+    text = explain("Device /dev/video9 is not a video output device.", "/dev/video9", "linux")
+    assert "v4l2-ctl -d /dev/video9 -c keep_format=0" in text
 
 
 @pytest.mark.usefixtures("one_loopback")

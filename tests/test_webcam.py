@@ -119,6 +119,99 @@ def test_five_failed_reads_are_a_lost_camera():
         assert capture.released == 1
 
 
+class Stamped(FakeCapture):
+    """Gives pictures with these time stamps, each 0.1 s after the other, all of them well."""
+
+    def __init__(self, stamps, clock):
+        super().__init__([])
+        self.stamps, self.clock, self.stamp = iter(stamps), clock, 0.0
+
+    def read(self):
+        self.clock.sleep(0.1)
+        self.stamp = next(self.stamps)
+        return True, np.full_like(BLUE, int(self.stamp) % 200)
+
+    def get(self, prop):
+        return self.stamp if prop == cv2.CAP_PROP_POS_MSEC else super().get(prop)
+
+
+def test_a_picture_that_the_driver_repeats_is_left_out():
+    clock = ManualClock()
+    with webcam(Stamped([1, 2, 2, 2, 3], clock), clock=clock) as camera:
+        assert [int(frame[0, 0, 0]) for frame in itertools.islice(camera, 3)] == [1, 2, 3]
+
+
+def test_a_driver_that_only_repeats_itself_has_lost_its_camera():
+    clock = ManualClock()
+    with webcam(Stamped(itertools.chain([1, 2], itertools.repeat(2)), clock), clock=clock) as camera:
+        frames = itertools.islice(camera, 2)
+        assert len(list(frames)) == 2
+        start = clock.now()
+        with pytest.raises(CameraError, match="lost"):
+            next(iter(camera))
+    assert 1.9 < clock.now() - start < 2.3
+
+
+def test_a_camera_that_comes_back_does_not_begin_with_what_it_showed_last():
+    clock = ManualClock()
+    old = Stamped([1, 2, *[2] * 99], clock)
+    with webcam(old, Stamped([2, 2, 2, 3, 4], clock), clock=clock) as camera:
+        with pytest.raises(CameraError):
+            list(camera)
+        assert int(next(iter(camera))[0, 0, 0]) == 3
+
+
+class Place:
+    """Where a camera is, as the test says."""
+
+    def __init__(self, device):
+        self.device, self.there, self.found = device, True, device
+
+    def note(self):
+        pass
+
+    def look(self):
+        return self.found
+
+    def __str__(self):
+        return "C920"
+
+
+def test_a_camera_that_is_not_there_any_more_is_lost_whatever_its_driver_gives():
+    places = []
+
+    def look(device):
+        places.append(Place(device))
+        return places[0]
+
+    with Webcam(0, opener=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), look=look) as camera:
+        frames = iter(camera)
+        next(frames)
+        next(frames)
+        places[0].there = False
+        with pytest.raises(CameraError, match="camera C920 lost"):
+            next(frames)
+
+
+def test_a_camera_is_opened_where_it_was_found_again_and_not_elsewhere():
+    opened = []
+    place = Place(0)
+
+    def opener(device):
+        opened.append(device)
+        return FakeCapture([BLUE, BLUE])
+
+    with Webcam(0, opener=opener, clock=ManualClock(), look=lambda device: place) as camera:
+        with pytest.raises(CameraError):
+            list(camera)
+        place.found = None
+        with pytest.raises(CameraError, match="C920 lost"):
+            list(camera)
+        place.found = "/dev/video4"
+        next(iter(camera))
+    assert opened == [0, "/dev/video4"]
+
+
 def test_two_silent_seconds_are_a_lost_camera():
     clock = ManualClock()
 

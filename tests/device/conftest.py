@@ -1,0 +1,143 @@
+"""What the device tests stand on: the kernel's modules, a quick model, and livecam as a program.
+
+Webcams are vivid's colour bars. The model keeps what is green (yellow, green and cyan bars): that is the
+person; the other bars are the room that nobody may see.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+# Elsewhere there is nothing to ask a kernel with (fcntl), and no module.
+collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]
+
+_RIG = "scripts/device-test runs them on a kernel of its own"
+
+
+def _why_not() -> str | None:
+    """Why the device tests can't run here."""
+    if not sys.platform.startswith("linux"):
+        return f"device tests need Linux; {_RIG}"
+    if os.geteuid() != 0:
+        return f"device tests load kernel modules and need root; {_RIG}"
+    for module in ("vivid", "v4l2loopback"):
+        try:
+            known = subprocess.run(["modprobe", "-n", "-q", module], check=False).returncode == 0
+        except OSError:
+            known = False
+        if not known:
+            return f"the kernel module {module} is missing here; {_RIG}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def _kernel() -> Iterator[None]:
+    reason = _why_not()
+    if reason:
+        pytest.skip(reason)
+    import kernel
+
+    for module in ("vivid", "v4l2loopback"):
+        if kernel.is_loaded(module) and subprocess.run(["modprobe", "-r", module], check=False).returncode:
+            pytest.skip(f"{module} is in use: close the programs that use its cameras; {_RIG}")
+    yield
+    for module in ("vivid", "v4l2loopback"):
+        if kernel.is_loaded(module):
+            kernel.unload(module)
+
+
+@pytest.fixture(autouse=True)
+def _in_time(_kernel: None) -> Iterator[None]:
+    """A test that waits for a device that will never answer fails, and the others go on."""
+
+    def give_up(number: int, frame: Any) -> None:
+        raise AssertionError("this took more than 90 s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(90)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def webcam(_kernel: None) -> str:
+    """The device file of a webcam (vivid) that is there and well."""
+    import kernel
+
+    well = kernel.is_loaded("vivid") and Path(kernel.CAMERA).exists() and Path(kernel.OTHER_CAMERA).exists()
+    if not well:
+        if kernel.is_loaded("vivid"):
+            kernel.unload("vivid")
+        kernel.load_webcams()
+    return kernel.CAMERA
+
+
+@pytest.fixture
+def loopback(_kernel: None) -> str:
+    """The device file of a virtual camera nobody feeds (v4l2loopback, the newer one)."""
+    import kernel
+
+    if not kernel.is_loaded("v4l2loopback"):
+        kernel.load_loopbacks()
+    return kernel.CALL
+
+
+@pytest.fixture
+def old_loopback(_kernel: None) -> Iterator[str]:
+    """A virtual camera of a module that is older than its event for viewers."""
+    import kernel
+
+    module = os.environ.get("LIVECAM_OLD_LOOPBACK", "")
+    if not Path(module).is_file():
+        pytest.skip("LIVECAM_OLD_LOOPBACK names no v4l2loopback.ko before 0.13")
+    if kernel.is_loaded("v4l2loopback"):
+        kernel.unload("v4l2loopback")
+    kernel.load_loopbacks(module)
+    yield kernel.CALL
+    kernel.unload("v4l2loopback")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from small_model import write_model
+
+    return str(write_model(tmp_path_factory.mktemp("model")))
+
+
+@pytest.fixture(scope="session")
+def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from programs import Nursery
+
+    nursery = Nursery(tmp_path_factory.mktemp("livecam"))
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def livecam(_nursery: Any, model: str) -> Iterator[Any]:
+    """Starts livecam, from `webcam` to `loopback`, small and quick unless its words say otherwise."""
+    from programs import Starter
+
+    starter = Starter(_nursery, model)
+    yield starter
+    starter.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
+    """What livecam said goes into the report of a test that failed."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    starter = getattr(item, "funcargs", {}).get("livecam")
+    if report.failed and starter:
+        for program in starter.started:
+            report.sections.append((f"livecam {program.pid}, code {program.code}", program.said))

@@ -1,0 +1,144 @@
+"""The kernel's side of the device tests: modules, the webcam's controls, plugging and unplugging."""
+
+import fcntl
+import os
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_QUERYCTRL, _S_CTRL, _G_CTRL = 0xC0445624, 0xC008561C, 0xC008561B
+_QUERY = struct.Struct("=II32s4iI8x")
+_NEXT = 0x80000000
+VIVID = Path("/sys/bus/platform/drivers/vivid")
+
+CAMERA, OTHER_CAMERA = "/dev/video0", "/dev/video1"
+CAMERA_NAME = "vivid-000-vid-cap"
+CALL, ALL_CAPS, SECOND, FEED = "/dev/video10", "/dev/video11", "/dev/video12", "/dev/video13"
+"""Virtual cameras: as call apps want it, with exclusive_caps=0, a second one, and one that plays a webcam."""
+LABELS = {CALL: "livecam", ALL_CAPS: "all caps", SECOND: "second one", FEED: "played webcam"}
+
+
+def run(*words: str) -> str:
+    """What a program said; AssertionError with all of it if it failed."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def load_webcams(first: int = 0) -> None:
+    """Two webcams by vivid, as /dev/video`first` and the next number, each showing colour bars."""
+    words = "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0"
+    run("modprobe", "vivid", *words.split(), f"vid_cap_nr={first},{first + 1}")
+    wait_for(lambda: Path(f"/dev/video{first + 1}").exists(), 5)
+    for number in (first, first + 1):
+        # Words in the picture would stand where the tests look.
+        set_control(f"/dev/video{number}", "OSD Text Mode", 2)
+
+
+def load_stranger() -> None:
+    """Another webcam alone, vivid-001-vid-cap, in the place of the first one."""
+    words = "n_devs=2 node_types=0x100,0x1 num_inputs=1,1 input_types=0,0 vid_out_nr=7,-1 vid_cap_nr=-1,0"
+    run("modprobe", "vivid", *words.split())
+    wait_for(lambda: Path(CAMERA).exists(), 5)
+
+
+def load_loopbacks(module: str = "v4l2loopback") -> None:
+    """The four virtual cameras, by the module of this name or file."""
+    numbers = ",".join(path.removeprefix("/dev/video") for path in LABELS)
+    labels = ",".join(LABELS.values())
+    words = [f"video_nr={numbers}", "exclusive_caps=1,0,1,1", f"card_label={labels}"]
+    if module.endswith(".ko"):
+        run("modprobe", "videodev")
+        run("insmod", module, *words, "devices=4")
+    else:
+        run("modprobe", module, *words)
+    wait_for(lambda: all(Path(path).exists() for path in LABELS), 5)
+
+
+def unload(module: str) -> None:
+    """Take a module out, waiting for programs that have just ended to let go of it."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            run("modprobe", "-r", module)
+            return
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+def is_loaded(module: str) -> bool:
+    return Path("/sys/module", module).exists()
+
+
+def unplug() -> None:
+    """Pull the plug of the webcams: their device files vanish while they are read."""
+    (VIVID / "unbind").write_text("vivid.0")
+
+
+@contextmanager
+def disconnected(path: str = CAMERA) -> Iterator[None]:
+    """Break the connection to a webcam: each call fails until all who have it open have closed it."""
+    number = controls(path)["Disconnect"]
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.ioctl(handle, _S_CTRL, struct.pack("=Ii", number, 1))
+        yield
+    finally:
+        os.close(handle)
+
+
+def controls(path: str) -> dict[str, int]:
+    """The controls of a device by name, with their numbers."""
+    found, number = {}, 0
+    handle = os.open(path, os.O_RDWR)
+    try:
+        while True:
+            question = _QUERY.pack(number | _NEXT, 0, b"", 0, 0, 0, 0, 0)
+            answer = _QUERY.unpack(fcntl.ioctl(handle, _QUERYCTRL, question))
+            number = answer[0]
+            found[answer[2].rstrip(b"\0").decode()] = number
+    except OSError:
+        return found
+    finally:
+        os.close(handle)
+
+
+def set_control(path: str, name: str, value: int) -> None:
+    number = controls(path)[name]
+    handle = os.open(path, os.O_RDWR)
+    try:
+        fcntl.ioctl(handle, _S_CTRL, struct.pack("=Ii", number, value))
+    finally:
+        os.close(handle)
+
+
+def is_fed(path: str) -> bool:
+    """Whether a virtual camera has a producer."""
+    return Path("/sys/class/video4linux", Path(path).name, "state").read_text().strip() == "capture"
+
+
+def holders(path: str) -> list[int]:
+    """The processes that have a device open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(link.readlink()) == path for link in (process / "fd").iterdir()):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(happens: Callable[[], object], seconds: float) -> float:
+    """Wait until it happens; the seconds it took."""
+    start = time.monotonic()
+    while not happens():
+        taken = time.monotonic() - start
+        assert taken < seconds, f"it did not happen within {seconds} s"
+        time.sleep(0.02)
+    return time.monotonic() - start

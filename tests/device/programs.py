@@ -1,0 +1,265 @@
+"""The programs of the device tests: livecam in processes of its own, readers and producers beside it."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cv2
+import numpy as np
+from kernel import CALL, CAMERA, is_fed, wait_for
+
+import livecam.live  # so that a fork of this process has all that livecam needs
+from livecam.__main__ import main
+from livecam.capture import quiet_opencv
+from livecam.frames import Frame, Size
+from livecam.virtual_camera import VirtualCamera
+
+
+class Nursery:
+    """Starts livecam many times quickly: a process that has imported everything, and forks.
+
+    It is forked off pytest before that has any threads; nothing of pytest's is used in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count = folder, 0
+        orders, self._orders = os.pipe()
+        self._answers, answers = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.setsid()
+            _nurse(orders, answers)
+        os.close(orders)
+        os.close(answers)
+
+    def start(self, *words: str) -> "Livecam":
+        """livecam with these words; it runs on by itself."""
+        self._count += 1
+        log = self._folder / f"livecam-{self._count}.log"
+        log.touch()
+        os.write(self._orders, (json.dumps({"words": words, "log": str(log)}) + "\n").encode())
+        return Livecam(int(os.read(self._answers, 64)), log)
+
+    def close(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._orders)
+        os.close(self._answers)
+
+
+class Livecam:
+    """A running livecam."""
+
+    def __init__(self, pid: int, log: Path) -> None:
+        self.pid, self._log = pid, log
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        file = self._log.with_suffix(".code")
+        return int(file.read_text()) if file.exists() else None
+
+    def wait_for(self, words: str, seconds: float = 20) -> float:
+        """Wait until it says this; the seconds it took."""
+
+        def says() -> bool:
+            assert words in self.said or self.code is None, f"ended: {self.said}"
+            return words in self.said
+
+        try:
+            return wait_for(says, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"no {words!r} within {seconds} s in: {self.said}") from error
+
+    def send(self, number: int) -> None:
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    def end(self, number: int = signal.SIGINT, seconds: float = 10) -> int:
+        """End it with a signal; the exit code."""
+        self.send(number)
+        wait_for(lambda: self.code is not None, seconds)
+        assert self.code is not None
+        return self.code
+
+
+assert livecam.live  # used by its being there
+
+
+class Starter:
+    """Starts livecam as the tests want it, and ends what still runs."""
+
+    def __init__(self, nursery: Nursery, model: str) -> None:
+        self.started: list[Livecam] = []
+        self._nursery, self._model = nursery, model
+
+    def __call__(
+        self,
+        *words: str,
+        camera: str = CAMERA,
+        device: str = CALL,
+        background: str = "teal",
+        size: str = "320x180",
+        fps: str = "10",
+    ) -> Livecam:
+        usual = ["--camera", camera, "--device", device, "--background", background]
+        usual += ["--size", size, "--fps", fps]
+        program = self._nursery.start(*usual, "--model", self._model, "--threads", "1", *words)
+        self.started.append(program)
+        return program
+
+    def close(self) -> None:
+        for program in self.started:
+            if program.code is None:
+                program.end(signal.SIGKILL)
+
+
+class Reader:
+    """A call app that reads with OpenCV."""
+
+    def __init__(self, path: str) -> None:
+        self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
+        assert self._capture.isOpened(), f"{path} can't be read"
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
+
+    def read(self) -> Frame:
+        good, picture = self._capture.read()
+        assert good, "no frame arrived"
+        return np.ascontiguousarray(picture[..., ::-1])
+
+    def read_until(self, fits: Any, seconds: float = 10) -> Frame:
+        """The first frame that fits."""
+        kept: list[Frame] = []
+
+        def try_next() -> bool:
+            kept[:] = [self.read()]
+            return bool(fits(kept[0]))
+
+        wait_for(try_next, seconds)
+        return kept[0]
+
+
+def open_when_ready(path: str, seconds: float = 20) -> Reader:
+    """A call app that was there first: it tries until the virtual camera can be read."""
+    opened: list[Reader] = []
+
+    def try_to_open() -> bool:
+        with suppress(AssertionError), quiet_opencv():
+            opened.append(Reader(path))
+        return bool(opened)
+
+    wait_for(try_to_open, seconds)
+    return opened[0]
+
+
+class Feed:
+    """Plays a webcam: feeds a virtual camera with painted frames, a thread of its own, until it is left."""
+
+    def __init__(self, path: str, size: Size, fps: float, paint: Callable[[int], Frame]) -> None:
+        self._path, self._size, self._fps, self._paint = path, size, fps, paint
+        self._stopping, self._running = threading.Event(), threading.Event()
+        self.paused = threading.Event()
+        self.number = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> "Feed":
+        self._thread.start()
+        assert self._running.wait(20), "the feed did not begin"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        with VirtualCamera(self._size, self._fps, device=self._path) as camera:
+            due = time.monotonic()
+            while not self._stopping.is_set():
+                if not self.paused.is_set():
+                    self.number += 1
+                    camera.send(self._paint(self.number))
+                    self._running.set()
+                due = max(due + 1 / self._fps, time.monotonic())
+                time.sleep(max(0.0, due - time.monotonic()))
+
+
+@contextmanager
+def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
+    """ffmpeg feeding colour bars as `kind` (mjpeg, yuyv422) to a virtual camera, which can be read."""
+    words = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", f"smptebars=size={size}:rate=10"]
+    code = ["-c:v", "mjpeg", "-q:v", "2"] if kind == "mjpeg" else ["-pix_fmt", kind]
+    with subprocess.Popen([*words, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
+        try:
+            # Not before: who opens it first, be it to read, decides on its format.
+            wait_for(lambda: is_fed(path), 20)
+            yield
+        finally:
+            feed.kill()
+
+
+def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
+    """Frames as ffmpeg reads them."""
+    words = ["ffmpeg", "-v", "error", "-f", "v4l2", "-i", path, "-frames:v", str(count)]
+    words += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    shape = (count, size.height, size.width, 3)
+    return list(np.frombuffer(done.stdout, np.uint8).reshape(shape))
+
+
+def _nurse(orders: int, answers: int) -> NoReturn:
+    """Fork a livecam for each order; note how each ended."""
+    files: dict[int, Path] = {}
+    while True:
+        ready, _, _ = select.select([orders], [], [], 0.05)
+        while files:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                break
+            # Written under another name first: who sees the file sees all of it.
+            file = files.pop(pid)
+            file.with_suffix(".part").write_text(str(os.waitstatus_to_exitcode(status)))
+            file.with_suffix(".part").rename(file)
+        if ready:
+            order = json.loads(os.read(orders, 65536) or os._exit(0))
+            pid = os.fork()
+            if not pid:
+                _become_livecam(order["words"], order["log"])
+            files[pid] = Path(order["log"]).with_suffix(".code")
+            os.write(answers, f"{pid}\n".encode())
+
+
+def _become_livecam(words: list[str], log: str) -> NoReturn:
+    code: Any = 70
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_APPEND)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.closerange(3, 100)
+        # pytest has put its own in their place.
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        sys.argv[1:] = words
+        main()
+    except SystemExit as ended:
+        code = ended.code or 0
+    finally:
+        os._exit(code)

@@ -1,0 +1,62 @@
+"""The webcam's light is on only while somebody watches."""
+
+import os
+import time
+
+import pytest
+from kernel import CALL, CAMERA, holders, wait_for
+from pictures import hides_room, shows_person
+from programs import Livecam, Reader, Starter
+
+from livecam.devices import query_capability
+from livecam.viewers import TOO_OLD
+
+pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam")]
+
+
+def is_on(program: Livecam) -> bool:
+    return program.pid in holders(CAMERA)
+
+
+def watch_and_leave(program: Livecam) -> float:
+    """The person is shown to who watches; the seconds until the camera is off again."""
+    with Reader(CALL) as reader:
+        assert hides_room(reader.read_until(shows_person, 15))
+        assert is_on(program)
+    return wait_for(lambda: not is_on(program), 8)
+
+
+def test_the_camera_is_on_only_while_somebody_watches(loopback: str, livecam: Starter) -> None:
+    program = livecam("--on-demand")
+    program.wait_for("(on demand) to virtual camera")
+    assert not is_on(program)
+    for _ in range(2):
+        assert watch_and_leave(program) < 3
+    # Apps that list cameras open each for a moment, again and again.
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        assert query_capability(CALL)
+        assert not is_on(program)
+        time.sleep(0.1)
+    assert program.said.count("somebody watches: camera on (320x180 at 10 fps") == 2
+    assert program.said.count("nobody watches: camera off") == 2
+    assert TOO_OLD not in program.said
+    assert program.end() == 130
+
+
+def test_an_older_module_is_asked_the_slower_way(old_loopback: str, livecam: Starter) -> None:
+    program = livecam("--on-demand")
+    program.wait_for("(on demand) to virtual camera")
+    time.sleep(1)
+    assert not is_on(program)
+    for _ in range(2):
+        assert watch_and_leave(program) < 3.5
+    assert program.said.count(TOO_OLD) == 1
+    program.end()
+
+
+def test_who_holds_a_device_is_seen_in_proc(webcam: str) -> None:
+    handle = os.open(CAMERA, os.O_RDWR)
+    assert holders(CAMERA) == [os.getpid()]
+    os.close(handle)
+    assert holders(CAMERA) == []

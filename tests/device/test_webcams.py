@@ -1,0 +1,54 @@
+"""What a driver grants is believed and shown: sizes, rates, pixel formats."""
+
+from itertools import islice
+
+import pytest
+from kernel import CAMERA, FEED
+from pictures import shows_person
+from programs import feed_with_ffmpeg
+
+from livecam.frames import Size
+from livecam.webcam import Webcam
+
+pytestmark = pytest.mark.device
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        (Size(640, 480), Size(640, 480)),
+        (Size(1280, 720), Size(1280, 720)),
+        (Size(1920, 1080), Size(1920, 1080)),
+        (Size(321, 181), Size(320, 180)),
+        (Size(640, 40), Size(640, 360)),
+    ],
+    ids=str,
+)
+def test_the_size_and_rate_that_a_webcam_grants_are_believed(webcam: str, asked: Size, granted: Size) -> None:
+    with Webcam(webcam, asked, 5.0) as camera:
+        frame = next(iter(camera))
+        assert Size.of(frame) == camera.size == granted
+        assert camera.granted.startswith(f"{granted} at 5 fps, ")
+        assert shows_person(frame)
+
+
+def test_a_webcam_is_known_by_number_as_by_path(webcam: str) -> None:
+    with Webcam(0, Size(320, 180)) as by_number:
+        assert by_number.size == Size(320, 180)
+    with Webcam(CAMERA, Size(320, 180)) as by_path:
+        assert by_path.granted == by_number.granted
+
+
+@pytest.mark.parametrize(("kind", "letters"), [("mjpeg", "MJPG"), ("yuyv422", "YUYV")])
+def test_what_a_camera_calls_its_pixels_is_shown_and_its_colours_are_right(
+    loopback: str, kind: str, letters: str
+) -> None:
+    with feed_with_ffmpeg(FEED, kind, Size(640, 480)), Webcam(FEED, Size(1280, 720)) as camera:
+        frame = list(islice(camera, 3))[-1]
+    assert camera.granted.startswith("640x480 at ")
+    assert camera.granted.endswith(letters)
+    row = frame[160].astype(int)
+    red, green, blue = row[320]  # the fourth of SMPTE's seven bars
+    assert green > max(red, blue) + 80
+    red, green, blue = row[411]  # the fifth
+    assert min(red, blue) > green + 80
