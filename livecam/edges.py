@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Frame, Matte, Size
-from livecam.images import grey, resize_matte, shrink
+from livecam.images import average, grey, resize_matte, shrink
 
 _STRIP = 48
 
@@ -38,7 +38,7 @@ class Edges:
     def sharpen(self, calm: Matte, frame: Frame) -> Matte:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
         # A sensor's noise in the guide would be noise in the matte: three pixels' mean halves its flicker.
-        guide = cv2.blur(grey(frame), (3, 3))
+        guide = average(grey(frame))
         slope, level = self._fit(calm, guide)
         full = _follow(guide, slope, level)
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full

@@ -40,6 +40,11 @@ def grey(frame: Frame) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
 
 
+def average(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Each value the mean of its 3x3 neighbourhood."""
+    return cast(NDArray[np.uint8], cv2.blur(levels, (3, 3)))
+
+
 def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB from OpenCV's BGR and back, shape (height, width, 3)."""
     return cast(NDArray[np.uint8], cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -56,14 +56,14 @@ class Smoother:
         """Which share of what is lacking passes at each pixel, a new array."""
         s = self.smoothing
         # The neighbours are asked too: real movement is coherent, flicker is not.
-        rise = np.asarray(cv2.blur(drift, (3, 3)), np.float32)
+        rise: Matte = np.asarray(cv2.blur(drift, (3, 3)), np.float32)
         np.abs(rise, out=rise)
         np.maximum(rise, np.abs(drift) * np.float32(0.5), out=rise)
         # In place from here on: at this size a new array costs more than the sum in it.
         rise -= np.float32(s.quiet)
         rise *= np.float32(1 / (s.moving - s.quiet))
         np.clip(rise, 0.0, 1.0, out=rise)
-        share = rise * np.float32(-2 * (1 - s.settle))
+        share: Matte = rise * np.float32(-2 * (1 - s.settle))
         share += np.float32(3 * (1 - s.settle))
         share *= rise
         share *= rise

@@ -35,7 +35,7 @@ def _has_bfloat16() -> bool:
 
 
 def _quick_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Layer:
-    kinds = {
+    kinds: dict[Any, Any] = {
         layers.Conv2D: QuickConvolution,
         layers.Conv2DTranspose: QuickTransposed,
         layers.BatchNormalization: QuickNormalisation,
@@ -44,7 +44,8 @@ def _quick_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Laye
     settings = layer.get_config()
     if not isinstance(layer, layers.InputLayer):
         settings["dtype"] = precision
-    return kinds.get(type(layer), type(layer)).from_config(settings)
+    kind = kinds.get(type(layer), type(layer))
+    return kind.from_config(settings)
 
 
 def _first(x: Tensor) -> Tensor:
