@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
 
-EPOCHS, STEPS = 3, 20
+EPOCHS, STEPS = 3, 30
 FIRST_MODEL = recipe._first_model
 
 
