@@ -55,6 +55,8 @@ class Ahead(Generic[T]):
                 self._made.put(self._attempt())
         finally:
             self._finish()
+            # Whoever they belong to holds us, too: a ring that only the garbage collector could undo.
+            del self._work, self._finish
             self._ended.set()
 
     def _attempt(self) -> T | _Failure:

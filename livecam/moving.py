@@ -75,7 +75,7 @@ class Moving:
         self._shown_seconds = self._round_seconds = footage.seconds
         self._size: Size | None = None  # that was last asked for
         self._next: _Coming | None = None
-        self._ahead = Ahead(self._following, footage.close)
+        self._ahead = Ahead(self._following, self._let_go)
         self._ahead.begin()
 
     def behind(self, frame: Frame, matte: Matte) -> Frame:
@@ -96,6 +96,11 @@ class Moving:
         with self._lock:
             self._next = _Coming(None)
             self._ahead.stop(_WAIT_SECONDS)
+
+    def _let_go(self) -> None:
+        """Close the file and forget its decoder, whose threads would wait for the garbage collector."""
+        self._footage.close()
+        self._frames = iter(())
 
     def _advance(self, now: float) -> None:
         if self._zero is None:
