@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -218,3 +220,22 @@ def test_a_real_gif_keeps_its_own_times(tmp_path: Path) -> None:
     found = [round(at(moving, clock, step / 10 + (0.05 if step else 0)) / 100) for step in range(21)]
     moving.close()
     assert found == [0, 1, 1, 1, 1, 2, 2, 2, 2, 2] * 2 + [0]
+
+
+def test_what_is_closed_is_gone_at_once_not_when_the_garbage_is_collected() -> None:
+    footage = FakeFootage([0.0, 0.1, 0.2])
+    moving = Moving(footage, fit=Fit.COVER, clock=ManualClock())
+    shade(moving)
+    decoder, whole = weakref.ref(moving._frames), weakref.ref(moving)
+    gc.disable()
+    try:
+        moving.close()
+        assert decoder() is None
+        del moving
+        deadline = time.monotonic() + 5
+        while whole() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert whole() is None
+    finally:
+        gc.enable()
+    assert footage.closed == 1
