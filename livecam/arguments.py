@@ -94,6 +94,13 @@ def _add_source(parser: Parser) -> None:
     source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
 
 
+def _add_network(words: argparse._ActionsContainer) -> None:
+    words.add_argument(
+        "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
+    )
+    words.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+
+
 def _add_look(parser: Parser) -> None:
     look = parser.add_argument_group("the picture")
     look.add_argument(
@@ -113,10 +120,7 @@ def _add_look(parser: Parser) -> None:
     look.add_argument(
         "--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)"
     )
-    look.add_argument(
-        "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
-    )
-    look.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+    _add_network(look)
 
 
 def _add_config(parser: Parser) -> None:
@@ -209,8 +213,7 @@ def doctor_parser() -> Parser:
         action=argparse.BooleanOptionalAction,
         help="look whether the virtual camera can say that somebody watches",
     )
-    parser.add_argument("--model", metavar="NAME", help="person (default), or the path of a .tflite file")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
+    _add_network(parser)
     _add_json(parser)
     _add_config(parser)
     _add_debug(parser)

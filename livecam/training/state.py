@@ -123,6 +123,23 @@ def _words(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
+def restore(model: Any, state: State, run: Path) -> None:
+    """Give a compiled Keras model the weights, and its optimizer the memory, of the state of `run`.
+
+    Raises:
+        TrainingError: the state is of another network.
+    """
+    model.optimizer.build(model.trainable_variables)
+    try:
+        model.set_weights(state.weights)
+        for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+            variable.assign(value)
+    except ValueError as error:
+        raise TrainingError(
+            f"{run / 'backup'} belongs to another network; begin another run with --out"
+        ) from error
+
+
 def begin(settings: TrainSettings, state: State | None) -> None:
     """Make the run's folder ready: its settings, and no row of the history that the state knows nothing of.
 

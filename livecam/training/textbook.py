@@ -29,7 +29,7 @@ from livecam.training.memory import keep_freed_memory
 from livecam.training.samples import Sample, read_picture, read_samples
 from livecam.training.settings import TrainSettings, check_settings
 from livecam.training.sheets import draw_curves, draw_trimaps
-from livecam.training.state import State, add_to_history, begin, find_state
+from livecam.training.state import State, add_to_history, begin, find_state, restore
 from livecam.trimaps import FOREGROUND, Trimap, read_trimap, resize_trimap
 
 NAME = "textbook"
@@ -72,7 +72,7 @@ def train_textbook(settings: TextbookSettings) -> Path:
     model = build()
     compile_textbook(model, settings.learning_rate)
     if state:
-        _restore(model, state, settings.out)
+        restore(model, state, settings.out)
     begin(settings, state)
     learned, tested = (Labelled(*read(samples), settings.batch, settings.seed) for samples in listed)
     best = settings.out / "best.keras"
@@ -234,15 +234,3 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         predicted = classes.argmax(-1).astype(np.uint8)
         draw_trimaps(pictures, labels + FOREGROUND, predicted + FOREGROUND, self._run / "predictions.png")
         tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in row.items()), file=sys.stderr)
-
-
-def _restore(model: keras.Model, state: State, run: Path) -> None:
-    model.optimizer.build(model.trainable_variables)
-    try:
-        model.set_weights(state.weights)
-        for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
-    except ValueError as error:
-        raise TrainingError(
-            f"{run / 'backup'} belongs to another network; begin another run with --out"
-        ) from error

@@ -25,7 +25,7 @@ from livecam.training.quick import quicken
 from livecam.training.samples import Sample, list_rooms, read_picture, read_samples, read_subject
 from livecam.training.settings import TrainSettings, check_settings
 from livecam.training.sheets import draw_scenes
-from livecam.training.state import State, begin, find_state
+from livecam.training.state import State, begin, find_state, restore
 
 __all__ = ["Averager", "TrainSettings", "judge", "read_stock", "train"]
 
@@ -135,7 +135,7 @@ def _first_model(settings: TrainSettings, network: Network, state: State | None)
     model = quicken(learner(model))
     _compile(model, settings)
     if state:
-        _restore(model, state, settings.out)
+        restore(model, state, settings.out)
     return model
 
 
@@ -145,18 +145,6 @@ def _begin_with(model: keras.Model, start: Path) -> None:
     except Exception as error:  # Keras, zipfile, h5py and json each have their own
         raise TrainingError(
             f"{start} doesn't hold weights for this network; name a run's best.keras with --start"
-        ) from error
-
-
-def _restore(model: keras.Model, state: State, run: Path) -> None:
-    model.optimizer.build(model.trainable_variables)
-    try:
-        model.set_weights(state.weights)
-        for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
-            variable.assign(value)
-    except ValueError as error:
-        raise TrainingError(
-            f"{run / 'backup'} belongs to another network; begin another run with --out"
         ) from error
 
 

@@ -65,7 +65,7 @@ def one_graph() -> Iterator[None]:
             steps = [v.numpy() for v in model.optimizer.variables]
             made.append((model, [w.copy() for w in model.get_weights()], steps))
         model, weights, steps = made[0]
-        recipe._restore(model, state or State(0, -1.0, weights, steps, []), settings.out)
+        recipe.restore(model, state or State(0, -1.0, weights, steps, []), settings.out)
         return model
 
     with pytest.MonkeyPatch.context() as patch:
