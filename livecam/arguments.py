@@ -64,6 +64,13 @@ def _size(words: str) -> Size:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _often(words: str) -> tuple[str, int]:
+    name, _, times = words.partition("=")
+    if not name or not times.isdecimal():
+        raise argparse.ArgumentTypeError(f"{words!r} is not NAME=N, as in kitchen=3")
+    return name, int(times)
+
+
 def _fit(words: str) -> Fit:
     try:
         return parse_fit(words)
@@ -261,6 +268,16 @@ def train_parser() -> Parser:
     )
     parser.add_argument("--size", type=_size, metavar="WxH", help="train at another size, divisible by 16")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
+    parser.add_argument(
+        "--real", type=float, metavar="SHARE", help="of scenes that are pictures as they are, not pasted (0.35)"
+    )
+    parser.add_argument(
+        "--often",
+        type=_often,
+        nargs="+",
+        metavar="NAME=N",
+        help="show pictures whose names begin with NAME, as they are, N times as often",
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="(60)")
     parser.add_argument("--steps", type=int, metavar="N", help="batches an epoch (250)")
     parser.add_argument("--batch", type=int, metavar="N", help="scenes a batch (16)")

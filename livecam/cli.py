@@ -240,6 +240,7 @@ def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
     said = arguments.train_parser().parse_args(words)
     _need_keras()
+    from livecam.training.scenes import Mix
     from livecam.training.settings import TrainSettings
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
     from livecam.training.train import train
@@ -250,6 +251,8 @@ def train(words: Sequence[str]) -> int:
         if values.get("network") == NAME:
             best = train_textbook(TextbookSettings(**values))
         else:
+            if "real" in values:
+                values["mix"] = Mix(real=values.pop("real"))
             best = train(TrainSettings(**values))
     print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
     return 0

@@ -11,7 +11,8 @@
     ├── WeightsError   (ValueError)    weights or their card are missing, damaged or of another kind
     ├── FrameError     (ValueError)    what should be a frame is none
     ├── MatteError     (ValueError)    what should be a matte is none
-    └── TrainingError  (RuntimeError)  data or a run's folder can't be trained with
+    ├── TrainingError  (RuntimeError)  data or a run's folder can't be trained with
+    └── LabellingError (RuntimeError)  a SAM preset, pictures or a data set can't be labelled with
 
 The text of each is one line and names the remedy.
 """
@@ -55,3 +56,7 @@ class MatteError(LivecamError, ValueError):
 
 class TrainingError(LivecamError, RuntimeError):
     """Data or a run's folder can't be trained with."""
+
+
+class LabellingError(LivecamError, RuntimeError):
+    """A SAM preset, pictures or a data set can't be labelled with."""

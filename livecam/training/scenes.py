@@ -4,6 +4,7 @@ A scene is one of: a real picture cropped and stretched, one or two subjects pas
 clothes alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,15 +33,23 @@ class Mix:
 
 @dataclass
 class Stock:
-    """All that scenes are made of, decoded."""
+    """All that scenes are made of, decoded.
+
+    `often` tells how many times as often as others the subjects are shown whose names begin with a word.
+    """
 
     subjects: list[Subject]
     rooms: list[Frame]
     empties: list[Frame]
+    often: Mapping[str, int] = field(default_factory=dict)
     pasteable: list[Subject] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.subjects = [subject for subject in self.subjects for _ in range(self._times(subject))]
         self.pasteable = [subject for subject in self.subjects if subject.pasteable and _stands(subject)]
+
+    def _times(self, subject: Subject) -> int:
+        return max([times for name, times in self.often.items() if subject.name.startswith(name)], default=1)
 
 
 def _stands(subject: Subject) -> bool:

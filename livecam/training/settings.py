@@ -21,7 +21,8 @@ class TrainSettings:
 
     `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of
     pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
-    cheap first phase. `start` is a ``.keras`` file whose weights are the first ones.
+    cheap first phase. `start` is a ``.keras`` file whose weights are the first ones; its network may be
+    narrower. Pictures whose names begin with a word of `often` are shown so many times as often as others.
     """
 
     data: tuple[Path, ...]
@@ -39,6 +40,7 @@ class TrainSettings:
     workers: int = 2
     longest: int = 416
     resume: bool = False
+    often: tuple[tuple[str, int], ...] = ()
     mix: Mix = field(default_factory=Mix)
 
     @property
@@ -87,6 +89,9 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
     if settings.size and (min(settings.size) < STRIDE or any(side % STRIDE for side in settings.size)):
         near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in settings.size))
         raise UsageError(f"--size {settings.size} is not divisible by {STRIDE}; try {near}")
+    for name, times in settings.often:
+        if times < 1:
+            raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
     _check_mix(settings.mix)
 
 

@@ -26,6 +26,7 @@ from livecam.training.samples import Sample, list_rooms, read_picture, read_samp
 from livecam.training.settings import TrainSettings, check_settings
 from livecam.training.sheets import draw_scenes
 from livecam.training.state import State, begin, find_state, restore
+from livecam.training.widen import widen
 
 __all__ = ["Averager", "TrainSettings", "judge", "read_stock", "train"]
 
@@ -80,11 +81,14 @@ def read_stock(settings: TrainSettings, split: str) -> Stock:
     """
     samples, rooms, empties = _list(settings, split)
     bar = tqdm(samples, desc=f"decoding {split}", unit="picture", disable=None)
+    # What is judged stays what it is.
+    often = dict(settings.often) if split == "trainval" else {}
     subjects = [read_subject(sample, settings.longest) for sample in bar]
     return Stock(
         subjects,
         [read_picture(path, settings.longest) for path in rooms],
         [read_picture(path, settings.longest) for path in empties],
+        often,
     )
 
 
@@ -141,7 +145,7 @@ def _first_model(settings: TrainSettings, network: Network, state: State | None)
 
 def _begin_with(model: keras.Model, start: Path) -> None:
     try:
-        model.set_weights(keras.models.load_model(start, compile=False).get_weights())
+        widen(keras.models.load_model(start, compile=False), model)
     except Exception as error:  # Keras, zipfile, h5py and json each have their own
         raise TrainingError(
             f"{start} doesn't hold weights for this network; name a run's best.keras with --start"
