@@ -53,6 +53,7 @@ def _run(words: list[str]) -> int:
         "train": train,
         "export": export,
         "evaluate": evaluate,
+        "segment": _labelling("segment"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -281,6 +282,19 @@ def evaluate(words: Sequence[str]) -> int:
         report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
+
+
+def _labelling(name: str) -> Callable[[list[str]], int]:
+    """A command of `livecam.labelling.words`, which is imported when it is run."""
+
+    def run(words: list[str]) -> int:
+        from livecam.labelling import words as labelling
+
+        command: Callable[[list[str]], int] = getattr(labelling, name)
+        with _handling(_interrupt):
+            return command(words)
+
+    return run
 
 
 def _need_keras() -> None:
