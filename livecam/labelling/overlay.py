@@ -100,7 +100,7 @@ def _tinted(frame: Frame, matte: Matte, unit: float) -> Frame:
     share = (0.5 * matte)[..., None]
     # What isn't kept is darker, so that the tint is seen on blue pictures too.
     tinted = frame * (0.6 + 0.4 * matte)[..., None] * (1 - share) + TINT * share
-    painted = np.rint(tinted).astype(np.uint8)
+    painted: Frame = np.rint(tinted).astype(np.uint8)
     found, _ = cv2.findContours((matte > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(painted, found, -1, OUTLINE, max(1, round(0.7 * unit)), cv2.LINE_AA)
     return painted
@@ -123,7 +123,7 @@ def _label(pen: ImageDraw.ImageDraw, view: View, words: str) -> None:
     letter *= min(1.0, 0.94 * view.shown.width / (width + letter))
     font = _font(letter)
     edge = 0.4 * letter
-    left, top, right, bottom = pen.textbbox((edge, edge), words, font=font)
+    _, _, right, bottom = pen.textbbox((edge, edge), words, font=font)
     pen.rectangle((0, 0, right + edge, bottom + edge), fill=(0, 0, 0))
     pen.text((edge, edge), words, font=font, fill=(255, 255, 255))
 

@@ -118,7 +118,7 @@ def _read_rough(path: Path) -> Matte:
     picture = read_picture(path, longest=_LONGEST)
     if picture.matte is not None:
         return picture.matte
-    return grey(picture.frame).astype(np.float32) / np.float32(255)
+    return np.asarray(grey(picture.frame) / np.float32(255), np.float32)
 
 
 def _check_names(settings: SegmentSettings) -> None:
