@@ -130,6 +130,11 @@ def test_earlier_results_stay_unless_they_may_be_replaced(picture: Path) -> None
     run(picture, keep=(Point(60, 50),), every=True)
     with pytest.raises(UsageError, match="exists; choose another --out, or give --overwrite"):
         run(picture, never, keep=(Point(60, 50),))
+    # They stay as long as SAM hasn't said anything new.
+    before = names(picture.parent / "out")
+    with pytest.raises(AssertionError):
+        run(picture, never, keep=(Point(60, 50),), overwrite=True)
+    assert names(picture.parent / "out") == before
     (done,) = run(picture, keep=(Point(60, 50),), overwrite=True)
     # Nothing of the earlier run is left that this one didn't write.
     assert names(done.files[0].parent) == {path.name for path in done.files}

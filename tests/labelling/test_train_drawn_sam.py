@@ -1,4 +1,4 @@
-"""scripts/train_drawn_sam asks about the shape that lies under the prompt; the training itself takes minutes."""
+"""scripts/train_drawn_sam asks about the shape that lies under the prompt; training itself takes minutes."""
 
 from types import ModuleType
 
