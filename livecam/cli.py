@@ -54,6 +54,7 @@ def _run(words: list[str]) -> int:
         "train": _in("training.words", "train"),
         "export": _in("training.words", "export"),
         "evaluate": _in("training.words", "evaluate"),
+        "segment": _in("labelling.words", "segment"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
