@@ -25,6 +25,7 @@ other commands (livecam COMMAND --help):
   train     train a segmenter on folders in the Oxford-IIIT Pet layout
   export    make a trained network a model that livecam runs
   evaluate  score a model on labelled pictures or clips
+  label     make a data set of clips and pictures, drawn by Segment Anything
 
 A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.

@@ -53,6 +53,7 @@ def _run(words: list[str]) -> int:
         "train": train,
         "export": export,
         "evaluate": evaluate,
+        "label": label,
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -281,6 +282,14 @@ def evaluate(words: Sequence[str]) -> int:
         report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
+
+
+def label(words: Sequence[str]) -> int:
+    """`livecam label`: clips and pictures to a data set."""
+    from livecam.labelling.label_words import label
+
+    with _handling(_interrupt):
+        return label(words, _say)
 
 
 def _need_keras() -> None:
