@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,8 @@ def _run(words: list[str]) -> int:
         "train": train,
         "export": export,
         "evaluate": evaluate,
-        "label": label,
+        "segment": _labelling("segment"),
+        "label": _labelling("label", "label_words"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -267,7 +269,7 @@ def export(words: Sequence[str]) -> int:
 
     with _handling(_interrupt):
         notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
-        card = export(said.run, said.out, notes, scores)
+        card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
@@ -284,12 +286,15 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
-def label(words: Sequence[str]) -> int:
-    """`livecam label`: clips and pictures to a data set."""
-    from livecam.labelling.label_words import label
+def _labelling(name: str, module: str = "words") -> Callable[[list[str]], int]:
+    """A command of a module of `livecam.labelling`, which is imported when it is run."""
 
-    with _handling(_interrupt):
-        return label(words, _say)
+    def run(words: list[str]) -> int:
+        command: Callable[[list[str]], int] = getattr(import_module(f"livecam.labelling.{module}"), name)
+        with _handling(_interrupt):
+            return command(words)
+
+    return run
 
 
 def _need_keras() -> None:

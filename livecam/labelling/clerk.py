@@ -9,7 +9,7 @@ import numpy as np
 from livecam.frames import Frame, Matte
 from livecam.labelling.labelled import Label, Labelled
 from livecam.labelling.materials import Moment
-from livecam.labelling.outline import draw_overlay, trimap_by_doubt
+from livecam.labelling.outline import draw_label, trimap_by_doubt
 from livecam.labelling.person import Drawn, draw_person, judge_scores, unite
 from livecam.labelling.plan import Plan
 from livecam.labelling.prompts import Point, Prompt
@@ -82,7 +82,7 @@ class Clerk:
         trimap = trimap_by_doubt(matte)
         asked = [*(drawn.prompts if drawn else ()), *(s.prompt for s in sightings if s.prompt)]
         label = _label(plan, moment, self._preset, reasons, drawn, sightings)
-        self._made.add(label, frame, trimap, matte, draw_overlay(frame, trimap, asked))
+        self._made.add(label, frame, trimap, matte, draw_label(frame, trimap, asked))
 
 
 def copy_truth(made: Labelled, plan: Plan, truth: Truth) -> Iterator[Label]:
@@ -100,7 +100,7 @@ def copy_truth(made: Labelled, plan: Plan, truth: Truth) -> Iterator[Label]:
         name = material.name(moment.number)
         if not made.is_done(name, str(material.path)):
             trimap = trimap_of(matte)
-            overlay = draw_overlay(moment.frame, trimap)
+            overlay = draw_label(moment.frame, trimap)
             made.add(_label(plan, moment, "mattes", [], None, []), moment.frame, trimap, matte, overlay)
         yield made.labels[name]
 

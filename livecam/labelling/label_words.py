@@ -1,14 +1,15 @@
 """The words of `livecam label`: to settings, to a data set, to a line. Like cli, it prints."""
 
-import argparse
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from livecam.arguments import Parser
 from livecam.errors import UsageError
-from livecam.labelling.prompts import Box, Point, parse_box, parse_point
+from livecam.labelling.prompts import parse_box, parse_point
+from livecam.labelling.words import parser, reading
 
 DESCRIPTION = """\
 Makes a data set that `livecam train` reads, from clips and pictures without labels: Segment Anything (SAM)
@@ -36,21 +37,14 @@ The same command goes on where it was interrupted. A prompts file says for each 
 
 def label_parser() -> Parser:
     """`livecam label`."""
-    parser = Parser(
-        prog="livecam label",
-        description=DESCRIPTION,
-        epilog=MORE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
-    parser.add_argument("--out", type=Path, metavar="DATASET", help="the data set's folder")
-    parser.add_argument("-c", "--camera", metavar="WHICH", help="record the camera first: 0, a name, demo")
-    parser.add_argument("--seconds", type=float, metavar="S", help="of the camera (20)")
-    parser.add_argument("--frames", type=int, metavar="N", help="labelled of each clip, at most (24)")
-    _add_prompts(parser)
-    drawing = parser.add_argument_group("who draws")
+    words = parser("livecam label", DESCRIPTION, MORE)
+    words.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
+    words.add_argument("--out", type=Path, metavar="DATASET", help="the data set's folder")
+    words.add_argument("-c", "--camera", metavar="WHICH", help="record the camera first: 0, a name, demo")
+    words.add_argument("--seconds", type=float, metavar="S", help="of the camera (20)")
+    words.add_argument("--frames", type=int, metavar="N", help="labelled of each clip, at most (24)")
+    _add_prompts(words)
+    drawing = words.add_argument_group("who draws")
     drawing.add_argument(
         "--preset", metavar="NAME",
         help="sam_base_sa1b (default), sam_large_sa1b, sam_huge_sa1b, or a folder that holds one",
@@ -60,7 +54,7 @@ def label_parser() -> Parser:
         "--mattes", type=Path, metavar="FILE",
         help="true mattes instead of SAM: a video or a folder of pictures, frame for frame, white = keep",
     )  # fmt: skip
-    after = parser.add_argument_group("afterwards")
+    after = words.add_argument_group("afterwards")
     after.add_argument(
         "--review", type=Path, metavar="DATASET", help="show what was set aside, on a page in the browser"
     )
@@ -71,9 +65,9 @@ def label_parser() -> Parser:
     after.add_argument(
         "--again", action="store_true", help="label anew what you neither accepted nor rejected"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
-    return parser
+    words.add_argument("--quiet", action="store_true", help="no progress bar")
+    words.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
+    return words
 
 
 def _add_prompts(parser: Parser) -> None:
@@ -81,14 +75,18 @@ def _add_prompts(parser: Parser) -> None:
         "what is kept beside the person (the first of these that says something)"
     )
     group.add_argument(
-        "--keep", type=_point, action="append", metavar="X,Y",
+        "--keep", type=reading(parse_point), action="append", metavar="X,Y",
         help="a thing to keep, by a point on it in the first frame; any number of times",
     )  # fmt: skip
     group.add_argument(
-        "--drop", type=_point, action="append", metavar="X,Y", help="what is not to be kept, likewise"
+        "--drop",
+        type=reading(parse_point),
+        action="append",
+        metavar="X,Y",
+        help="what is not to be kept, likewise",
     )
     group.add_argument(
-        "--box", type=_box, action="append", dest="boxes", metavar="X0,Y0,X1,Y1",
+        "--box", type=reading(parse_box), action="append", dest="boxes", metavar="X0,Y0,X1,Y1",
         help="a thing to keep, by a box around it",
     )  # fmt: skip
     group.add_argument("--prompts", type=Path, metavar="FILE", help="points and boxes for each, as below")
@@ -96,27 +94,13 @@ def _add_prompts(parser: Parser) -> None:
     group.add_argument("--no-person", action="store_false", dest="person", help="keep these things only")
 
 
-def _point(words: str) -> Point:
-    try:
-        return parse_point(words)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _box(words: str) -> Box:
-    try:
-        return parse_box(words)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def label(words: Sequence[str], say: Callable[[str], None]) -> int:
-    """`livecam label`: sources to a data set; `say` tells what comes between."""
+def label(words: Sequence[str]) -> int:
+    """`livecam label`: sources to a data set."""
     said = vars(label_parser().parse_args(words))
     quiet = said.pop("quiet", None)
     said.pop("debug", None)
     if "review" in said:
-        return _review(said, say)
+        return _review(said)
     if "accept" in said or "reject" in said:
         return _decide(said)
     from livecam.labelling.bootstrap import LabelSettings
@@ -127,19 +111,19 @@ def label(words: Sequence[str], say: Callable[[str], None]) -> int:
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
     settings = LabelSettings(**{"sources": (), **values})
     with _Bar(quiet) as bar:
-        report = label_all(settings, tell=bar.say(say), progress=bar.show)
+        report = label_all(settings, tell=bar.say, progress=bar.show)
     print(report)
     if report.train and not report.aside:
         print(f"learn from it: livecam train {report.folder} --rooms ROOMS --out runs/mine")
     return 0
 
 
-def _review(said: dict[str, Any], say: Callable[[str], None]) -> int:
+def _review(said: dict[str, Any]) -> int:
     from livecam.labelling.review import review
 
     folder = said.pop("review")
     _alone("--review DATASET", said)
-    _tell_decided(review(folder, say))
+    _tell_decided(review(folder, _say))
     return 0
 
 
@@ -210,13 +194,14 @@ class _Bar:
         self._bar.total = progress.total or None
         self._bar.update(progress.done - self._bar.n)
 
-    def say(self, say: Callable[[str], None]) -> Callable[[str], None]:
+    def say(self, words: str) -> None:
         """Words above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        _say(words)
 
-        def told(words: str) -> None:
-            if self._bar is not None:
-                with suppress(OSError):
-                    self._bar.clear()
-            say(words)
 
-        return told
+def _say(words: str) -> None:
+    # Whoever read our messages may have gone; the work goes on.
+    with suppress(OSError):
+        print(f"livecam: {words}", file=sys.stderr, flush=True)

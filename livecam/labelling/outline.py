@@ -26,7 +26,7 @@ def trimap_by_doubt(matte: Matte) -> Trimap:
     return trimap
 
 
-def draw_overlay(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()) -> Frame:
+def draw_label(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()) -> Frame:
     """What is kept as it is, with a green rim; the contour yellow, the rest dim; and what SAM was asked.
 
     At most 960 pixels long. A dot is a point to keep, a cross one to drop.
