@@ -1,4 +1,4 @@
-"""Labels a clip: follows what is wanted through it, asks SAM in the chosen frames, writes down the answers."""
+"""Labels a clip: follows what is wanted, asks SAM in the chosen frames, writes down what came out."""
 
 import math
 from collections.abc import Iterator, Sequence

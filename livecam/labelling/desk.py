@@ -7,8 +7,8 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
-from email.message import Message
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any

@@ -1,8 +1,9 @@
 """Places in a picture, followed from frame to frame: a chair stays the chair while it is pushed about.
 
 Corners around the place are followed by pyramidal Lucas-Kanade, forth and back (Kalal et al.,
-"Forward-Backward Error", ICPR 2010), and their median shift is the place's. Where nothing has corners, or they
-are lost, what the place looked like at first is searched for nearby; once it is gone, everywhere, with more care.
+"Forward-Backward Error", ICPR 2010), and their median shift is the place's. Where nothing has corners, or
+they are lost, what the place looked like at first is searched for nearby; once it is gone, everywhere, and
+with more care.
 """
 
 from collections.abc import Sequence

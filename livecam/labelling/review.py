@@ -1,4 +1,4 @@
-"""What is set aside, on a page: each frame with the reason, to be accepted or rejected; and all the others."""
+"""What is set aside, on a page: each frame with its reasons, to accept or reject; and all the others."""
 
 import re
 import shlex

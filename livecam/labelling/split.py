@@ -1,4 +1,4 @@
-"""Train and test by clip, never by frame: neighbours of a training frame would praise what was learnt by heart."""
+"""Train and test by clip, not by frame: neighbours of training frames praise what was learnt by heart."""
 
 import hashlib
 import math
@@ -27,7 +27,7 @@ class Split(NamedTuple):
 
 
 def split_by_clip(places: Sequence[Place]) -> Split:
-    """Each clip, and each picture, goes to one side as a whole, decided by its stem alone: about a fifth to test.
+    """Each clip, and each picture, goes to one side as a whole, by its stem alone: about a fifth to test.
 
     Were one side empty, the clip nearest to it goes there. Of a single clip the last fifth is test, and what
     lies within a second before it, one frame at least, is used for neither.

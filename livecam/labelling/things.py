@@ -1,7 +1,7 @@
-"""The things that somebody wants kept beside the person, through a clip: each is followed, then SAM is asked."""
+"""The things that are kept beside the person: each is followed through a clip, then SAM is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
