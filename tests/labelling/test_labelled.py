@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
 
     with monkeypatch.context() as patched:
         patched.setattr(labelled, "put", full)
-        with pytest.raises(LabellingError, match="No space left on device.*goes on where it stopped"):
+        with pytest.raises(LabellingError, match=r"No space left on device.*goes on where it stopped"):
             add(made, 1)
     later = Labelled.begin(tmp_path, SETTINGS)
     assert list(later.labels) == ["a-000000"]

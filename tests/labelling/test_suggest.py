@@ -2,7 +2,6 @@ import numpy as np
 from fakes import PERSON
 from kept_things import GreenModel, draw_scene, is_near
 
-
 from livecam.frames import Matte
 from livecam.labelling.suggest import bounds, deepest, find_person, suggest
 
