@@ -142,14 +142,16 @@ def label(
         find_materials(())
     _check_prompts(settings, materials)
     made = Labelled.begin(settings.out, _plain(settings), again=settings.again)
-    if not settings.mattes:
-        sam = sam or _load_sam(settings.preset)
-        segmenter = (segmenter or Segmenter.load(settings.model)) if settings.person else None
     if settings.camera is not None:
         materials = _with_camera(settings, materials, progress)
     run = _Run(settings, made, materials, tell, progress)
+    if settings.mattes:
+        run.choose()
+        return run.finish(run.copy())
+    sam = sam or _load_sam(settings.preset)
+    model = (segmenter or Segmenter.load(settings.model)) if settings.person else None
     run.choose()
-    return run.finish(run.copy() if settings.mattes else run.draw(sam, segmenter, ask))
+    return run.finish(run.draw(sam, model, ask))
 
 
 class _Run:
@@ -192,12 +194,11 @@ class _Run:
         if not self._plans:
             raise LabellingError(f"none of {len(self._materials)} sources can be read; name others")
 
-    def draw(self, sam: Looks | None, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
+    def draw(self, sam: Looks, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
         """Label with SAM."""
         wishes = self._wishes(segmenter, ask)
         for plan in self._plans:
             _check_wishes(plan, wishes[plan.material.stem], self._settings)
-        assert sam is not None  # label() saw to it
         clerk = Clerk(self._made, sam, segmenter, self._settings.preset)
         for plan in self._plans:
             yield from self._guarded(plan, clerk.work(plan, wishes[plan.material.stem]))

@@ -121,7 +121,8 @@ class Labelled:
             UsageError: the label is another source's.
         """
         label = self.labels.get(name)
-        if label and label.source != source:
+        # By the file's name, as folders may be moved between two runs.
+        if label and Path(label.source).name != Path(source).name:
             raise UsageError(
                 f"{source} and {label.source} would both be called {name} in {self.folder}; rename one"
             )

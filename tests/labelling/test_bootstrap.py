@@ -88,6 +88,17 @@ def test_only_the_chair_is_kept_where_nobody_is_asked_for(clip: Path, tmp_path: 
     assert min(foregrounds(out, CHAIR)) > 0.9
 
 
+def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(clip, out=out, drop=(Point(130, 85),))
+    first = min(Labelled(out).labels.values(), key=lambda one: one.number)
+    assert first.reasons == ("130,85 was to be dropped, but is kept",)
+
+
+def test_points_to_drop_beside_the_person_change_nothing(clip: Path, tmp_path: Path) -> None:
+    assert run(clip, out=tmp_path / "set", drop=(Point(170, 10),)).kept == 8
+
+
 def test_the_labels_say_how_each_frame_was_made(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, keep=(chair_place(0),), preset="small")
