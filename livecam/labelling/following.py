@@ -175,7 +175,7 @@ def _find(
     if part.shape[0] < high or part.shape[1] < wide:
         return None
     scores = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
-    scores[~np.isfinite(scores)] = -1.0
+    scores = np.nan_to_num(np.asarray(scores, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
     _, best, _, at = cv2.minMaxLoc(scores)
     if reach is None and _second(scores, at) > best - _UNLIKE:
         return None

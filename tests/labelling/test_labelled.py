@@ -9,7 +9,8 @@ from kept_things import draw_scene
 
 from livecam.errors import LabellingError, UsageError
 from livecam.labelling import labelled
-from livecam.labelling.labelled import Label, Labelled, encode, put
+from livecam.labelling.files import encode, put
+from livecam.labelling.labelled import Label, Labelled
 from livecam.training.samples import read_samples, read_subject
 from livecam.trimaps import trimap_of
 
