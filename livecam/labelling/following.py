@@ -174,8 +174,8 @@ def _find(
         part = picture[top : y + high - half_y + reach, left : x + wide - half_x + reach]
     if part.shape[0] < high or part.shape[1] < wide:
         return None
-    scores = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
-    scores = np.nan_to_num(np.asarray(scores, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
+    said = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
+    scores = np.nan_to_num(np.asarray(said, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
     _, best, _, at = cv2.minMaxLoc(scores)
     if reach is None and _second(scores, at) > best - _UNLIKE:
         return None
