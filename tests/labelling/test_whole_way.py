@@ -57,8 +57,11 @@ def test_a_kept_disc_is_followed_and_drawn_by_sam(drawn_sam_folder: Path, tmp_pa
     )
     report = label(settings)
     made = Labelled(tmp_path / "set")
-    assert report.kept >= 3, [one.reasons for one in made.labels.values()]
+    assert report.kept + report.aside == 4
     for one in made.labels.values():
+        x, y = one.things[0]["point"]
+        assert np.hypot(x - disc_place(one.number).x, y - disc_place(one.number).y) < 12
+        # What a SAM this small draws badly it must be known to draw badly.
         if not made.is_kept(one):
             continue
         true = draw(one.number)[1]
