@@ -26,6 +26,7 @@ other commands (livecam COMMAND --help):
   export    make a trained network a model that livecam runs
   evaluate  score a model on labelled pictures or clips
   segment   select things in pictures with Segment Anything
+  label     make a data set of clips and pictures, drawn by Segment Anything
 
 A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.

@@ -55,6 +55,7 @@ def _run(words: list[str]) -> int:
         "export": _in("training.words", "export"),
         "evaluate": _in("training.words", "evaluate"),
         "segment": _in("labelling.words", "segment"),
+        "label": _in("labelling.label_words", "label"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -72,7 +73,12 @@ def _run(words: list[str]) -> int:
 
 def _in(module: str, name: str) -> Callable[[Sequence[str]], int]:
     """A command of a module that is only loaded when it is asked for."""
-    return lambda words: int(getattr(import_module(f"livecam.{module}"), name)(words))
+
+    def run(words: Sequence[str]) -> int:
+        with stopping():
+            return int(getattr(import_module(f"livecam.{module}"), name)(words))
+
+    return run
 
 
 def _fail(error: Exception) -> int:

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from livecam.arguments import Parser, add_debug, new_parser
 from livecam.errors import UsageError
-from livecam.stopping import stopping
 
 Value = TypeVar("Value")
 
@@ -91,10 +90,7 @@ def segment(words: Sequence[str]) -> int:
     settings = SegmentSettings(**settings_of(said))
     # None: no bar where nobody watches; none for a single picture.
     quiet = True if getattr(said, "quiet", False) or len(settings.pictures) == 1 else None
-    with (
-        stopping(),
-        tqdm(total=len(settings.pictures), unit="picture", disable=quiet, dynamic_ncols=True) as bar,
-    ):
+    with tqdm(total=len(settings.pictures), unit="picture", disable=quiet, dynamic_ncols=True) as bar:
         done = segment(settings, progress=lambda count: bar.update(count - bar.n))
     for each in done:
         best = ", ".join(f"{candidates[0].score:.3f}" for candidates in each.things)
