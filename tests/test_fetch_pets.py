@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
-from programs import SCRIPTS, load_script
+from script_modules import SCRIPTS, load_script
 
 from livecam.training.samples import read_samples
 from livecam.trimaps import read_trimap

@@ -6,7 +6,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from fakes import FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother
-from programs import load_script
+from script_modules import load_script
 
 from livecam.frames import Frame, Matte, Size
 from livecam.pipeline import Pipeline

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 from fakes import secret_frame
-from programs import load_script
+from script_modules import load_script
 from small_model import write_model
 
 from livecam.backdrop import choose

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fakes import secret_frame
 from faults import FaultyCamera, HurriedClock
-from programs import load_script
+from script_modules import load_script
 from watching import Heartbeat, Watcher, beside_the_person, shows_stripes
 
 from livecam.errors import CameraError

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from programs import load_script
+from script_modules import load_script
 
 pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
 

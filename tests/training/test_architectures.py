@@ -4,7 +4,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from programs import load_script
+from script_modules import load_script
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
