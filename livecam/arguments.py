@@ -269,14 +269,17 @@ def train_parser() -> Parser:
     parser.add_argument("--size", type=_size, metavar="WxH", help="train at another size, divisible by 16")
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument(
-        "--real", type=float, metavar="SHARE", help="of scenes that are pictures as they are, not pasted (0.35)"
+        "--real",
+        type=float,
+        metavar="SHARE",
+        help="of scenes that are pictures as they are, not pasted (0.35)",
     )
     parser.add_argument(
         "--often",
         type=_often,
         nargs="+",
         metavar="NAME=N",
-        help="show pictures whose names begin with NAME, as they are, N times as often",
+        help="show pictures whose names begin with NAME N times as often as others",
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="(60)")
     parser.add_argument("--steps", type=int, metavar="N", help="batches an epoch (250)")
@@ -293,7 +296,7 @@ def export_parser() -> Parser:
     parser = _parser(
         "livecam export",
         "Makes a trained network a model for livecam: FILE.tflite and its card FILE.json, after\n"
-        "checking that LiteRT says what Keras says.",
+        "checking that LiteRT says what Keras says, and FILE.keras to train further from.",
         "example: livecam export runs/first mine.tflite; livecam --model mine.tflite",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a .keras file")
@@ -307,6 +310,9 @@ def export_parser() -> Parser:
         nargs="+",
         metavar="FILE",
         help="scores.json of livecam evaluate on an earlier export of this run: figures for the card",
+    )
+    parser.add_argument(
+        "--precision", metavar="NAME", help="of the weights: int8 (default: small and fast) or float32"
     )
     _add_debug(parser)
     return parser

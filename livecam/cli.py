@@ -266,7 +266,7 @@ def export(words: Sequence[str]) -> int:
 
     with _handling(_interrupt):
         notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
-        card = export(said.run, said.out, notes, scores)
+        card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 

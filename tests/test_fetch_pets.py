@@ -9,19 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
+from programs import SCRIPTS, load_script
 
 from livecam.training.samples import read_samples
 from livecam.trimaps import read_trimap
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "fetch_pets"
+SCRIPT = SCRIPTS / "fetch_pets"
 NAMES = ("Abyssinian_1", "beagle_2", "pug_3")
 
 
@@ -118,12 +117,7 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture
 def fetching(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The program, expecting the shop's archives; it doesn't wait between tries."""
-    loader = SourceFileLoader("fetch_pets", str(SCRIPT))
-    spec = spec_from_loader("fetch_pets", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    loader.exec_module(module)
+    module = load_script("fetch_pets")
     sums = {n: hashlib.sha256(shop.files[f"{n}.tar.gz"]).hexdigest() for n in module.SHA256}
     monkeypatch.setattr(module, "SHA256", sums)
     monkeypatch.setattr(module, "PAUSE_SECONDS", 0)

@@ -1,30 +1,22 @@
 """How late frames are, measured by the script that reports it, with stages that take as long as told."""
 
 import time
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from fakes import FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother
+from programs import load_script
 
 from livecam.frames import Frame, Matte, Size
 from livecam.pipeline import Pipeline
 
-TOP = Path(__file__).parent.parent
 SIZE = Size(96, 64)
 
 
 @pytest.fixture(scope="module")
 def latency() -> ModuleType:
-    loader = SourceFileLoader("latency", str(TOP / "scripts" / "latency"))
-    spec = spec_from_loader("latency", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_script("latency")
 
 
 class Takes(FakeSegmenter):

@@ -3,13 +3,12 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from fakes import secret_frame
+from programs import load_script
 from small_model import write_model
 
 from livecam.backdrop import choose
@@ -21,15 +20,6 @@ from livecam.timing import ManualClock
 TOP = Path(__file__).parent.parent
 SCRIPTS = [path for path in sorted((TOP / "scripts").iterdir()) if path.is_file() and not path.suffix]
 BASH = [path for path in [*SCRIPTS, TOP / ".ci" / "run"] if b"bash" in path.read_bytes().splitlines()[0]]
-
-
-def load_script(name: str) -> ModuleType:
-    loader = SourceFileLoader(name, str(TOP / "scripts" / name))
-    spec = spec_from_loader(name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

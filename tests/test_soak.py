@@ -5,9 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,13 +12,13 @@ import numpy as np
 import pytest
 from fakes import secret_frame
 from faults import FaultyCamera, HurriedClock
+from programs import load_script
 from watching import Heartbeat, Watcher, beside_the_person, shows_stripes
 
 from livecam.errors import CameraError
 from livecam.frames import Frame, Size
 from livecam.timing import ManualClock
 
-TOP = Path(__file__).parent.parent
 SMALL = (Size(192, 128), Size(160, 120), Size(256, 144))
 OFTEN = {"drop": 20, "repeat": 20, "size": 100, "stall": 200, "disconnect": 500}
 
@@ -30,16 +27,7 @@ OFTEN = {"drop": 20, "repeat": 20, "size": 100, "stall": 200, "disconnect": 500}
 def soak() -> Iterator[ModuleType]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("faults.SIZES", SMALL)
-        yield load("soak")
-
-
-def load(name: str) -> ModuleType:
-    spec = spec_from_loader(name, SourceFileLoader(name, str(TOP / "scripts" / name)))
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        yield load_script("soak")
 
 
 @pytest.fixture(scope="module")

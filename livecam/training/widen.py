@@ -25,9 +25,7 @@ def widen(narrow: keras.Model, wide: keras.Model) -> None:
     if any(o.ndim != n.ndim or np.any(np.array(o.shape) > n.shape) for o, n in zip(old, new, strict=True)):
         raise TrainingError("the network to begin with is wider somewhere")
     kinds = [layer for layer in wide.layers for _ in layer.weights]
-    wide.set_weights(
-        [_place(o, n, _inputs(kind)) for o, n, kind in zip(old, new, kinds, strict=True)]
-    )
+    wide.set_weights([_place(o, n, _inputs(kind)) for o, n, kind in zip(old, new, kinds, strict=True)])
 
 
 def _inputs(layer: keras.layers.Layer) -> int | None:
@@ -38,7 +36,7 @@ def _inputs(layer: keras.layers.Layer) -> int | None:
 
 
 def _place(old: NDArray[np.float32], new: NDArray[np.float32], inputs: int | None) -> NDArray[np.float32]:
-    placed = new.copy()
+    placed: NDArray[np.float32] = new.copy()
     if old.ndim == 4 and inputs is not None:
         # Old channels don't listen to new ones.
         outputs = 5 - inputs

@@ -1,11 +1,10 @@
 """scripts/architectures counts what a network costs; converting and timing all of them takes a minute."""
 
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from programs import load_script
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
@@ -13,17 +12,11 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 from livecam.training.network import NETWORKS, build  # noqa: E402
 
 pytestmark = pytest.mark.training
-SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "architectures"
 
 
 @pytest.fixture(scope="module")
 def architectures() -> ModuleType:
-    loader = SourceFileLoader("architectures", str(SCRIPT))
-    spec = spec_from_loader("architectures", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_script("architectures")
 
 
 def test_operations_are_those_counted_by_hand(architectures: ModuleType) -> None:
@@ -36,7 +29,7 @@ def test_operations_are_those_counted_by_hand(architectures: ModuleType) -> None
     assert counted == 2 * (8 * 12 * 3 * 3 * 3 * 8 + 8 * 12 * 2 * 2 * 8 * 4)
 
 
-@pytest.mark.parametrize("kind", ["float32", "float16", "int8"])
+@pytest.mark.parametrize("kind", ["float32", "float16", "int8", "all int8"])
 def test_every_kind_of_numbers_can_be_timed(architectures: ModuleType, kind: str, tmp_path: Path) -> None:
     path = architectures.write(tmp_path, build(NETWORKS["tiny"]), kind)
 

@@ -17,7 +17,9 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.training import export as exporting  # noqa: E402
-from livecam.training.export import TOLERANCE, export  # noqa: E402
+from livecam.training import litert  # noqa: E402
+from livecam.training.export import export  # noqa: E402
+from livecam.training.litert import PRECISIONS, ROUNDED, TOLERANCE  # noqa: E402
 from livecam.training.network import NETWORKS, build  # noqa: E402
 
 pytestmark = [
@@ -47,14 +49,22 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Exported once, as converting takes seconds."""
     out = tmp_path_factory.mktemp("weights") / "deeper" / "disc.tflite"
-    export(run, out, notes=("drawn by a test",))
+    export(run, out, notes=("drawn by a test",), precision="float32")
+    return out
+
+
+@pytest.fixture(scope="module")
+def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with int8 weights, as is the default."""
+    out = tmp_path_factory.mktemp("rounded") / "disc.tflite"
+    export(run, out)
     return out
 
 
 @pytest.fixture
 def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every conversion gives the bytes of the exported network."""
-    monkeypatch.setattr(exporting, "convert", lambda model: exported.read_bytes())
+    monkeypatch.setattr(exporting, "convert", lambda model, precision="": exported.read_bytes())
     return exported
 
 
@@ -90,8 +100,43 @@ def test_the_card_s_parity_is_measured(exported: Path) -> None:
     assert parity["pictures"] >= 8
 
 
-def test_nothing_but_file_and_card_is_left_in_the_folder(exported: Path) -> None:
-    assert {p.name for p in exported.parent.iterdir()} == {"disc.tflite", "disc.json"}
+def test_nothing_but_file_card_and_network_is_left_in_the_folder(exported: Path) -> None:
+    assert {p.name for p in exported.parent.iterdir()} == {"disc.tflite", "disc.json", "disc.keras"}
+
+
+def test_the_network_beside_it_is_the_one_that_was_trained(exported: Path) -> None:
+    beside = keras.models.load_model(exported.with_suffix(".keras"), compile=False)
+
+    for weight, trained in zip(beside.get_weights(), a_network().get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, trained)
+
+
+def test_int8_weights_are_smaller_and_say_nearly_the_same(exported: Path, rounded: Path) -> None:
+    frame = data.astronaut()
+    exact, near = (Segmenter.load(str(path)).segment(frame) for path in (exported, rounded))
+    card = read_card(rounded.with_suffix(".json"))
+
+    assert rounded.stat().st_size < exported.stat().st_size
+    assert 0 < np.abs(exact - near).mean() < ROUNDED
+    assert card.about["parity_with_keras"]["mean"] <= ROUNDED
+    assert (card.about["precision"], near.dtype) == ("int8", np.float32)
+
+
+def test_rounding_that_changes_what_is_said_is_refused_with_the_remedy(
+    run: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = litert.convert(a_network(seed=2))
+    monkeypatch.setattr(
+        exporting, "convert", lambda model, precision="": other if precision else exported.read_bytes()
+    )
+
+    refused(run, tmp_path / "x.tflite", "differs from Keras by .*--precision float32")
+
+
+def test_another_precision_is_refused_with_those_that_there_are(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"'int4'; there are {', '.join(PRECISIONS)}"):
+        export(run, tmp_path / "x.tflite", precision="int4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(exported: Path) -> None:
@@ -132,7 +177,7 @@ def test_a_file_of_another_size_is_never_written(converted: Path, tmp_path: Path
 def test_a_conversion_that_litert_can_t_run_is_never_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "convert", lambda model: b"TFL3 nonsense")
+    monkeypatch.setattr(exporting, "convert", lambda model, precision="": b"TFL3 nonsense")
 
     refused(run, tmp_path / "bad.tflite", "LiteRT can't run")
 

@@ -103,3 +103,13 @@ def test_a_real_picture_fills_the_canvas(stock: Stock) -> None:
         assert 0 <= middle[1] <= height
         # Turned a little, a corner may look a few pixels beyond the picture.
         assert np.linalg.det(at) >= (CANVAS.width / width) * (CANVAS.height / height) * 0.99
+
+
+def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Subjects) -> None:
+    rare, common = (replace(subject(), name=name) for name in ("cat_1", "dog_1"))
+    stock = Stock([rare, common], [a_room(1)], [], often={"cat": 4})
+
+    drawn = [draw_scene(stock, Mix(real=1.0), CANVAS, np.random.default_rng(i)) for i in range(300)]
+
+    share = np.mean([scene.actors[0].subject is rare for scene in drawn])
+    assert share == pytest.approx(0.8, abs=0.08)

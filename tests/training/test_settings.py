@@ -38,6 +38,7 @@ def test_the_defaults_are_fine() -> None:
         ({"size": Size(16, 0)}, "try 16x16"),
         ({"mix": Mix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
         ({"mix": Mix(real=-0.1)}, "between 0 and 1"),
+        ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
     ],
 )
 def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(changes: dict[str, Any], words: str) -> None:

@@ -1,0 +1,132 @@
+"""Keras to LiteRT, and whether both say the same."""
+
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from numpy.typing import NDArray
+
+from livecam.errors import TrainingError, UsageError
+from livecam.training.network import CLASSES
+
+OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
+"""What a livecam network says of each pixel, and in how many numbers."""
+PRECISIONS = ("int8", "float32")
+TOLERANCE = 1e-3
+"""How far a conversion that rounds nothing may be off anywhere."""
+ROUNDED = 1e-2
+"""How far one that rounds its weights may be off in the mean."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far LiteRT's outputs lie from Keras' on the same pictures, at most and in the mean."""
+
+    largest: float
+    mean: float
+    pictures: int
+
+
+def convert(model: keras.Model, precision: str = "float32") -> bytes:
+    """The network as the bytes of a ``.tflite`` file, one picture at a time; in and out go float32.
+
+    With ``int8`` the weights are stored as whole numbers, by a scale for each channel, and what flows between
+    layers is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and Training of
+    Neural Networks", 2018): a quarter of the size and two thirds of the time.
+
+    Raises:
+        UsageError: another precision.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint("serve", lambda x: model(x, training=False), input_signature=signature)
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"])
+        if precision == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        return bytes(converter.convert())
+
+
+def places(weights: bytes) -> dict[str, int]:
+    """Which of the file's outputs is which: by their last axis, 1 for the matte, 3 for the classes.
+
+    Raises:
+        TrainingError: it has others, or LiteRT can't run it.
+    """
+    channels = [int(detail["shape"][-1]) for detail in _open(weights).get_output_details()]
+    if sorted(channels) != sorted(OUTPUTS.values()):
+        raise TrainingError(
+            f"LiteRT has outputs of {channels} channels, not a matte and classes; nothing was exported"
+        )
+    return {name: channels.index(count) for name, count in OUTPUTS.items()}
+
+
+def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
+    """Run both on the same pictures.
+
+    Raises:
+        TrainingError: they take or give other shapes, or differ by more than `TOLERANCE` somewhere, of int8
+        by more than `ROUNDED` in the mean.
+    """
+    interpreter, outputs = _open(weights), places(weights)
+    differences = []
+    for picture in _pictures(model.input_shape[1:], pictures):
+        said, found = model(picture[None], training=False), _run(interpreter, picture[None])
+        for name, place in outputs.items():
+            differences.append(_difference(keras.ops.convert_to_numpy(said[name]), found[place]))
+    largest = float(np.max([d.max() for d in differences]))
+    mean = float(np.mean([d.mean() for d in differences]))
+    off, allowed = (largest, TOLERANCE) if precision == "float32" else (mean, ROUNDED)
+    # A NaN fails every comparison: so asked, it is refused.
+    if not off <= allowed:
+        hint = "" if precision == "float32" else "; try --precision float32"
+        raise TrainingError(
+            f"LiteRT differs from Keras by {off:.2g} (allowed {allowed:g}); nothing was exported{hint}"
+        )
+    return Parity(largest, mean, pictures)
+
+
+def _open(weights: bytes) -> Any:
+    try:
+        interpreter = Interpreter(model_content=weights)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError("LiteRT can't run what was converted; nothing was exported") from error
+    return interpreter
+
+
+def _run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[Any]]:
+    given = interpreter.get_input_details()[0]
+    shape = tuple(int(side) for side in given["shape"])
+    if shape != picture.shape:
+        raise TrainingError(f"LiteRT takes {shape}, Keras {picture.shape}; nothing was exported")
+    interpreter.set_tensor(given["index"], picture)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def _difference(keras_said: NDArray[Any], litert_said: NDArray[Any]) -> NDArray[Any]:
+    if keras_said.shape != litert_said.shape:
+        raise TrainingError(
+            f"LiteRT gives {litert_said.shape}, Keras {keras_said.shape}; nothing was exported"
+        )
+    return np.asarray(np.abs(keras_said - litert_said))
+
+
+def _pictures(shape: tuple[int, ...], count: int) -> list[NDArray[np.float32]]:
+    """Smooth blots of colour with some noise: nearer to pictures than noise alone."""
+    rng = np.random.default_rng(7)
+    coarse = rng.random((count, 6, 8, 3), dtype=np.float32)
+    smooth = keras.ops.convert_to_numpy(
+        keras.ops.image.resize(coarse, shape[:2], interpolation="bicubic", data_format="channels_last")
+    )
+    noisy = smooth + rng.normal(0, 0.03, smooth.shape)
+    return list(np.clip(noisy, 0, 1).astype(np.float32))
