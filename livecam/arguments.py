@@ -25,6 +25,8 @@ other commands (livecam COMMAND --help):
   train     train a segmenter on folders in the Oxford-IIIT Pet layout
   export    make a trained network a model that livecam runs
   evaluate  score a model on labelled pictures or clips
+  learn     make a model of your own, from your own frames
+  models    your own models: list, remove, export, import
 
 A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.

@@ -53,6 +53,8 @@ def _run(words: list[str]) -> int:
         "train": train,
         "export": export,
         "evaluate": evaluate,
+        "learn": learn,
+        "models": models,
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -281,6 +283,25 @@ def evaluate(words: Sequence[str]) -> int:
         report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
+
+
+def learn(words: Sequence[str]) -> int:
+    """`livecam learn`: your own frames to a model of your own."""
+    from livecam.labelling import learn_words
+
+    said = learn_words.learn_parser().parse_args(words)
+    with _handling(_interrupt):
+        if said.forget:
+            return learn_words.forget_all(said)
+        _need_keras()
+        return learn_words.run(said)
+
+
+def models(words: Sequence[str]) -> int:
+    """`livecam models`: your own models."""
+    from livecam.models_words import models
+
+    return models(words)
 
 
 def _need_keras() -> None:

@@ -135,5 +135,7 @@ def remove(name: str) -> Sequence[Path]:
         for path in gone:
             path.unlink()
     except OSError as error:
-        raise WeightsError(f"can't delete {card.parent / name}.* ({reason(error)}); allow writing there") from error
+        raise WeightsError(
+            f"can't delete {card.parent / name}.* ({reason(error)}); allow writing there"
+        ) from error
     return gone

@@ -37,7 +37,9 @@ def models(words: Sequence[str]) -> int:
     said = models_parser().parse_args(words)
     least, most = _TAKES.get(said.action, (0, -1))
     if not least <= len(said.words) <= most:
-        raise UsageError(f"`livecam models {said.action}` is not asked like this; see `livecam models --help`")
+        raise UsageError(
+            f"`livecam models {said.action}` is not asked like this; see `livecam models --help`"
+        )
     {"list": _list, "remove": _remove, "export": _export, "import": _import}[said.action](*said.words)
     return 0
 

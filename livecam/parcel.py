@@ -45,7 +45,9 @@ def export_model(name: str, file: Path) -> Path:
                     parcel.write(card.with_suffix(suffix), f"{_STEM}{suffix}")
         partial.replace(file)
     except OSError as error:
-        raise WeightsError(f"can't write {file} ({reason(error)}); choose another folder or free space") from error
+        raise WeightsError(
+            f"can't write {file} ({reason(error)}); choose another folder or free space"
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
     return file

@@ -36,7 +36,9 @@ def recorded(folder: Path) -> dict[Path, float]:
     return parts
 
 
-def record(source: Callable[[], Source], folder: Path, seconds: float, tell: Tell, clock: Clock) -> list[Path]:
+def record(
+    source: Callable[[], Source], folder: Path, seconds: float, tell: Tell, clock: Clock
+) -> list[Path]:
     """Record until `folder` holds `seconds` of the camera, telling the user what to do; the parts.
 
     Raises:
