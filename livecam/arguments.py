@@ -59,18 +59,12 @@ class Parser(argparse.ArgumentParser):
         return said
 
 
-def _size(words: str) -> Size:
+def size_word(words: str) -> Size:
+    """``1280x720`` to a size, as argparse wants it."""
     try:
         return Size.parse(words)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _often(words: str) -> tuple[str, int]:
-    name, _, times = words.partition("=")
-    if not name or not times.isdecimal():
-        raise argparse.ArgumentTypeError(f"{words!r} is not NAME=N, as in kitchen=3")
-    return name, int(times)
 
 
 def _fit(words: str) -> Fit:
@@ -80,7 +74,8 @@ def _fit(words: str) -> Fit:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _parser(program: str, description: str, epilog: str = "") -> Parser:
+def new_parser(program: str, description: str, epilog: str = "") -> Parser:
+    """A parser that tells only what was said: no defaults."""
     return Parser(
         prog=program,
         description=description,
@@ -99,11 +94,12 @@ def _add_source(parser: Parser) -> None:
         metavar="WHICH",
         help="number (0), device, part of a name, a video, a picture, or demo",
     )
-    source.add_argument("--size", type=_size, metavar="WxH", help="size to ask the camera for (1280x720)")
+    source.add_argument("--size", type=size_word, metavar="WxH", help="size to ask the camera for (1280x720)")
     source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
 
 
-def _add_network(words: argparse._ActionsContainer) -> None:
+def add_network(words: argparse._ActionsContainer) -> None:
+    """Add which network runs, and on how many threads."""
     words.add_argument(
         "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
     )
@@ -129,7 +125,7 @@ def _add_look(parser: Parser) -> None:
     look.add_argument(
         "--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)"
     )
-    _add_network(look)
+    add_network(look)
 
 
 def _add_config(parser: Parser) -> None:
@@ -140,7 +136,8 @@ def _add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def _add_debug(parser: Parser) -> None:
+def add_debug(parser: Parser) -> None:
+    """Add the word that shows tracebacks."""
     parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
 
 
@@ -150,7 +147,7 @@ def live_parser() -> Parser:
     from livecam.scenes import SCENES
 
     more = MORE.format(scenes=", ".join(sorted(SCENES)), config=config_path())
-    parser = _parser("livecam", LIVE, more)
+    parser = new_parser("livecam", LIVE, more)
     parser.add_argument("--version", action="version", version=f"livecam {__version__}")
     _add_source(parser)
     _add_look(parser)
@@ -181,13 +178,13 @@ def live_parser() -> Parser:
         "--save-config", action="store_true", help="keep these choices for next time, and stop"
     )
     _add_config(parser)
-    _add_debug(parser)
+    add_debug(parser)
     return parser
 
 
 def clip_parser() -> Parser:
     """`livecam clip`."""
-    parser = _parser(
+    parser = new_parser(
         "livecam clip",
         "Replaces the background of every frame of a video; sound, timing and order stay as they are.",
         "example: livecam clip talk.mov talk-beach.mp4 --background beach.jpg",
@@ -200,13 +197,13 @@ def clip_parser() -> Parser:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     _add_look(parser)
     _add_config(parser)
-    _add_debug(parser)
+    add_debug(parser)
     return parser
 
 
 def doctor_parser() -> Parser:
     """`livecam doctor`."""
-    parser = _parser(
+    parser = new_parser(
         "livecam doctor",
         "Walks the whole chain, camera, network, virtual camera, and says what is fine, what is not and the\n"
         "command that mends it. It opens the camera for two seconds. Exit code 1 if something is broken.",
@@ -222,133 +219,20 @@ def doctor_parser() -> Parser:
         action=argparse.BooleanOptionalAction,
         help="look whether the virtual camera can say that somebody watches",
     )
-    _add_network(parser)
+    add_network(parser)
     _add_json(parser)
     _add_config(parser)
-    _add_debug(parser)
+    add_debug(parser)
     return parser
 
 
 def devices_parser() -> Parser:
     """`livecam devices`."""
-    parser = _parser(
+    parser = new_parser(
         "livecam devices",
         "Lists cameras and virtual cameras with their formats, sizes and rates.",
         "A name from the list, or a part of it, is what --camera and --device take.",
     )
     _add_json(parser)
-    _add_debug(parser)
-    return parser
-
-
-def train_parser() -> Parser:
-    """`livecam train`."""
-    parser = _parser(
-        "livecam train",
-        "Trains a segmenter on folders in the layout of the Oxford-IIIT Pet set: images/,\n"
-        "annotations/trimaps/ (1, 2, 3), annotations/trainval.txt and test.txt, and, where known,\n"
-        "soft mattes in annotations/mattes/.",
-        "example: livecam train people pets --rooms rooms --empty clothes --out runs/first --epochs 60",
-    )
-    parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
-    parser.add_argument(
-        "--rooms",
-        type=Path,
-        nargs="+",
-        metavar="FOLDER",
-        help="pictures without people, to paste subjects on",
-    )
-    parser.add_argument(
-        "--empty", type=Path, nargs="+", metavar="FOLDER", help="pictures with nothing to keep"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument(
-        "--network",
-        metavar="NAME",
-        help="which network (person), or textbook: as courses teach it, with its own defaults",
-    )
-    parser.add_argument("--size", type=_size, metavar="WxH", help="train at another size, divisible by 16")
-    parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
-    parser.add_argument(
-        "--real",
-        type=float,
-        metavar="SHARE",
-        help="of scenes that are pictures as they are, not pasted (0.35)",
-    )
-    parser.add_argument(
-        "--often",
-        type=_often,
-        nargs="+",
-        metavar="NAME=N",
-        help="show pictures whose names begin with NAME N times as often as others",
-    )
-    parser.add_argument("--epochs", type=int, metavar="N", help="(60)")
-    parser.add_argument("--steps", type=int, metavar="N", help="batches an epoch (250)")
-    parser.add_argument("--batch", type=int, metavar="N", help="scenes a batch (16)")
-    parser.add_argument("--learning-rate", type=float, metavar="R", help="at its highest (0.002)")
-    parser.add_argument("--seed", type=int, metavar="N", help="of everything drawn by chance (1)")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that draw scenes (2)")
-    _add_debug(parser)
-    return parser
-
-
-def export_parser() -> Parser:
-    """`livecam export`."""
-    parser = _parser(
-        "livecam export",
-        "Makes a trained network a model for livecam: FILE.tflite and its card FILE.json, after\n"
-        "checking that LiteRT says what Keras says, and FILE.keras to train further from.",
-        "example: livecam export runs/first mine.tflite; livecam --model mine.tflite",
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a .keras file")
-    parser.add_argument("out", type=Path, metavar="OUT", help="a .tflite file")
-    parser.add_argument(
-        "--note", action="append", metavar="TEXT", help="a line for the card: sources, licence, limits"
-    )
-    parser.add_argument(
-        "--scores",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="scores.json of livecam evaluate on an earlier export of this run: figures for the card",
-    )
-    parser.add_argument(
-        "--precision", metavar="NAME", help="of the weights: int8 (default: small and fast) or float32"
-    )
-    _add_debug(parser)
-    return parser
-
-
-def evaluate_parser() -> Parser:
-    """`livecam evaluate`."""
-    parser = _parser(
-        "livecam evaluate",
-        "Scores a model on a folder in Pets layout (images/, annotations/trimaps/, annotations/test.txt,\n"
-        "and soft mattes in annotations/mattes/ where known), or on a folder of clips: a folder a clip,\n"
-        "each with the videos frames.* and matte.* (grey, white = keep). Prints a table; writes\n"
-        "scores.json, scores.csv, scores.md and worst.html (the worst cases as pictures).",
-        "example: livecam evaluate mine.tflite people --out evaluation",
-    )
-    parser.add_argument("model", metavar="MODEL", help="person, or the path of a .tflite file")
-    parser.add_argument("data", type=Path, metavar="DATA", help="a folder in Pets layout, or of clips")
-    parser.add_argument(
-        "--out", type=Path, metavar="FOLDER", help="where figures and pictures go (evaluation)"
-    )
-    parser.add_argument("--frames", type=int, metavar="N", help="of each clip, or pictures, at most (all)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
-    parser.add_argument(
-        "--split", metavar="NAME", help="of a folder in Pets layout: test (default) or trainval"
-    )
-    parser.add_argument(
-        "--crop-tall",
-        action="store_true",
-        help="of pictures taller than 5:4 judge only the upper part of that shape, as a webcam sees it",
-    )
-    parser.add_argument(
-        "--skip-contour",
-        action="store_true",
-        help="don't judge the contour of pictures, even where a soft matte is known",
-    )
-    _add_debug(parser)
+    add_debug(parser)
     return parser

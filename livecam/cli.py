@@ -1,4 +1,4 @@
-"""Words to settings to a run: the only place that prints or exits.
+"""Words to settings to a run. Only here, and in the modules `words` of other commands, is anything printed.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
@@ -7,12 +7,12 @@ import argparse
 import difflib
 import json
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from livecam import arguments
 from livecam.errors import LivecamError, UsageError
 from livecam.settings import Settings, apply, config_path, read_config, write_config
+from livecam.stopping import stopping
 
 if TYPE_CHECKING:
     from livecam.convert import Converted
@@ -50,11 +51,11 @@ def _run(words: list[str]) -> int:
         "clip": clip,
         "doctor": doctor,
         "devices": devices,
-        "train": train,
-        "export": export,
-        "evaluate": evaluate,
-        "learn": learn,
-        "models": models,
+        "train": _in("training.words", "train"),
+        "export": _in("training.words", "export"),
+        "evaluate": _in("training.words", "evaluate"),
+        "learn": _in("labelling.learn_words", "learn"),
+        "models": _in("models_words", "models"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:
@@ -68,6 +69,11 @@ def _run(words: list[str]) -> int:
     # Here, where a reader that has gone is still an error of ours.
     sys.stdout.flush()
     return code
+
+
+def _in(module: str, name: str) -> Callable[[Sequence[str]], int]:
+    """A command of a module that is only loaded when it is asked for."""
+    return lambda words: int(getattr(import_module(f"livecam.{module}"), name)(words))
 
 
 def _fail(error: Exception) -> int:
@@ -89,25 +95,6 @@ def _say(words: str) -> None:
     # A call goes on when whoever read our messages has gone.
     with suppress(OSError):
         print(f"livecam: {words}", file=sys.stderr, flush=True)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM both end livecam in order, so that recordings are finished."""
-    try:
-        before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are somebody else's
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _settle(parser: arguments.Parser, words: Sequence[str]) -> tuple[argparse.Namespace, Settings, Path]:
@@ -160,7 +147,7 @@ def live(words: Sequence[str]) -> int:
         if len(interrupted) > 1 or not controls.running:
             raise KeyboardInterrupt
 
-    with _handling(stop):
+    with stopping(stop):
         report = go_live(settings, controls, _say)
     rate = report.shown / max(report.seconds, 1e-6)
     hidden = f", {report.failed} hidden as a stage failed" if report.failed else ""
@@ -181,7 +168,7 @@ def clip(words: Sequence[str]) -> int:
     # None: no bar where nobody watches.
     quiet = getattr(said, "quiet", None)
     with (
-        _handling(_interrupt),
+        stopping(),
         closing(load_pipeline(settings, clock)) as pipeline,
         tqdm(unit="frame", disable=quiet, desc=Path(said.out).name, dynamic_ncols=True) as bar,
     ):
@@ -213,7 +200,7 @@ def doctor(words: Sequence[str]) -> int:
     from livecam.doctor import Level, examine
 
     as_json, found = getattr(said, "json", False), []
-    with _handling(_interrupt):
+    with stopping():
         for finding in examine(settings):
             found.append(finding)
             if not as_json:
@@ -236,79 +223,3 @@ def devices(words: Sequence[str]) -> int:
     else:
         _say("there is no camera and no virtual camera; `livecam doctor` says what to do")
     return 0
-
-
-def train(words: Sequence[str]) -> int:
-    """`livecam train`: data to a run's folder."""
-    said = arguments.train_parser().parse_args(words)
-    _need_keras()
-    from livecam.training.scenes import Mix
-    from livecam.training.settings import TrainSettings
-    from livecam.training.textbook import NAME, TextbookSettings, train_textbook
-    from livecam.training.train import train
-
-    values: dict[str, Any] = {name: value for name, value in vars(said).items() if name != "debug"}
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    with _handling(_interrupt):
-        if values.get("network") == NAME:
-            best = train_textbook(TextbookSettings(**values))
-        else:
-            if "real" in values:
-                values["mix"] = Mix(real=values.pop("real"))
-            best = train(TrainSettings(**values))
-    print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
-    return 0
-
-
-def export(words: Sequence[str]) -> int:
-    """`livecam export`: a run to a model."""
-    said = arguments.export_parser().parse_args(words)
-    _need_keras()
-    from livecam.training.export import export
-
-    with _handling(_interrupt):
-        notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
-        card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
-    print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
-    return 0
-
-
-def evaluate(words: Sequence[str]) -> int:
-    """`livecam evaluate`: a model and labelled data to figures."""
-    said = arguments.evaluate_parser().parse_args(words)
-    from livecam.training.evaluate import EvaluateSettings, evaluate
-
-    settings = EvaluateSettings(**{name: value for name, value in vars(said).items() if name != "debug"})
-    with _handling(_interrupt):
-        report = evaluate(settings)
-    print(f"{report}\n\nscores and worst.html are in {settings.out}")
-    return 0
-
-
-def learn(words: Sequence[str]) -> int:
-    """`livecam learn`: your own frames to a model of your own."""
-    from livecam.labelling import learn_words
-
-    said = learn_words.learn_parser().parse_args(words)
-    with _handling(_interrupt):
-        if said.forget:
-            return learn_words.forget_all(said)
-        _need_keras()
-        return learn_words.run(said)
-
-
-def models(words: Sequence[str]) -> int:
-    """`livecam models`: your own models."""
-    from livecam.models_words import models
-
-    return models(words)
-
-
-def _need_keras() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras  # noqa: F401
-    except ImportError as error:
-        raise LivecamError(
-            f"training needs more packages ({error.name}): pip install 'livecam[train]'"
-        ) from error

@@ -15,6 +15,7 @@ import pytest
 from fakes import PERSON, is_person, secret_frame, shows_secret
 from small_model import write_model
 
+from livecam import arguments
 from livecam.cli import main
 from livecam.clip import Clip
 from livecam.doctor import Finding, Level
@@ -23,6 +24,7 @@ from livecam.frames import Size
 from livecam.pictures import write_picture
 from livecam.recorder import Recorder
 from livecam.settings import Settings
+from livecam.training import words as training
 
 TOP = Path(__file__).parent.parent
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
@@ -267,16 +269,22 @@ def test_a_clip_becomes_a_folder_of_pngs_where_a_slash_says_so(film: Path) -> No
     assert len(list(Path("take.1").glob("*.png"))) == 30
 
 
-COMMANDS = ["", "clip", "train", "export", "evaluate"]
+COMMANDS = {
+    "": arguments.live_parser,
+    "clip": arguments.clip_parser,
+    "doctor": arguments.doctor_parser,
+    "devices": arguments.devices_parser,
+    "train": training.train_parser,
+    "export": training.export_parser,
+    "evaluate": training.evaluate_parser,
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_tells_of_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from livecam import arguments
-
     assert main([*command.split(), "--help"]) == 0
     told = capsys.readouterr().out
-    parser = getattr(arguments, f"{command or 'live'}_parser")()
+    parser = COMMANDS[command]()
     for action in parser._actions:
         assert all(option in told for option in action.option_strings)
         assert action.help
