@@ -25,6 +25,8 @@ other commands (livecam COMMAND --help):
   train     train a segmenter on folders in the Oxford-IIIT Pet layout
   export    make a trained network a model that livecam runs
   evaluate  score a model on labelled pictures or clips
+  segment   select things in pictures with Segment Anything
+  label     make a data set of clips and pictures, drawn by Segment Anything
   learn     make a model of your own, from your own frames
   models    your own models: list, remove, export, import
 

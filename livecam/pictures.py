@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from livecam.errors import FrameError, PictureError, SinkError
@@ -97,6 +98,22 @@ def write_picture(path: Path | str, frame: Frame | Cutout) -> None:
     written = io.BytesIO()
     try:
         Image.fromarray(frame).save(written, kind, quality=95, subsampling=0)
+        _put(path, written.getvalue())
+    except (OSError, ValueError) as error:
+        raise SinkError(
+            f"can't write {path} ({reason(error)}); choose another folder or free space"
+        ) from error
+
+
+def write_levels(path: Path | str, levels: NDArray[np.uint8]) -> None:
+    """Write uint8 (height, width), a matte's 255 levels or a trimap, as a grey PNG; whole or not at all.
+
+    Raises:
+        SinkError: the file can't be written.
+    """
+    path, written = Path(path), io.BytesIO()
+    try:
+        Image.fromarray(levels).save(written, "PNG")
         _put(path, written.getvalue())
     except (OSError, ValueError) as error:
         raise SinkError(

@@ -1,8 +1,8 @@
-"""The square that SAM looks at: the picture in its top left corner, the rest padding; and the way there and back.
+"""The square that SAM looks at: the picture at its top left, the rest padding; and the way there and back.
 
-SAM wants 1024x1024 pixels and answers with 256x256 logits. The longer side of the picture becomes 1024, the shape is
-kept, and what is missing at the right or at the bottom is filled with what the network sees as zero: ImageNet's mean
-colour. Source: Kirillov et al., "Segment Anything", ICCV 2023, and its ResizeLongestSide.
+SAM wants 1024x1024 pixels and answers with 256x256 logits. The longer side of the picture becomes 1024, the
+shape is kept, and what is missing at the right or at the bottom is filled with what the network sees as zero:
+ImageNet's mean colour. Source: Kirillov et al., "Segment Anything", ICCV 2023, and its ResizeLongestSide.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from livecam.images import resize, resize_light, shrink_matte
 from livecam.labelling.prompts import Point
 
 SIDE = 1024
-LOGITS = 256
 # What KerasHub's ViTDetBackbone subtracts: padded with this, the padding is zero inside, as SAM was trained.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+# Of the logits, and of rough mattes.
+_COARSER = 4
 # A rough matte's 0 and 1 as logits. SAM was trained with its own logits as masks, which are about that large.
 _SURE = 6.0
 
@@ -59,12 +60,15 @@ class Canvas:
             (point.y + 0.5) * self.inner.height / self.size.height - 0.5,
         )
 
-    def rough(self, matte: Matte) -> NDArray[np.float32]:
-        """A matte of the picture's size as logits, all sure that the padding is none of it: (256, 256)."""
+    def small(self, matte: Matte) -> Matte:
+        """A matte of the picture's size at the size of the logits; the padding is none of it."""
         square = np.zeros((self.side, self.side), np.float32)
         square[: self.inner.height, : self.inner.width] = resize_light(matte, self.inner)
-        small = shrink_matte(square, Size(self.side // 4, self.side // 4))
-        return ((2 * small - 1) * np.float32(_SURE)).astype(np.float32)
+        return shrink_matte(square, Size(self.side // _COARSER, self.side // _COARSER))
+
+    def rough(self, matte: Matte) -> NDArray[np.float32]:
+        """A matte of the picture's size as the logits that SAM takes as a hint."""
+        return np.asarray((2 * self.small(matte) - 1) * np.float32(_SURE), np.float32)
 
     def matte(self, logits: NDArray[np.float32]) -> Matte:
         """Logits (256, 256) of the square as a matte of the picture's size, without the padding.

@@ -3,7 +3,7 @@
 All of it lies in one folder (see `stages`), which holds, when everything is done::
 
     journal.json            the words it was begun with, and what came of each stage
-    recording/part-*.mp4    what the camera saw
+    recording/*.mp4         what the camera saw
     labels/                 frames and trimaps in Pets layout, as `livecam label` writes them
     run/                    the fine-tune: its state, and tuned.keras
     model/NAME.*            the model, whether or not it was installed
@@ -162,8 +162,7 @@ class Learner:
         def camera() -> Any:
             return open_source(s.camera, size=s.size, fps=s.fps, clock=self.clock)
 
-        parts = record(camera, self.folder / "recording", s.seconds, self.tell, self.clock)
-        return {"sources": [str(part) for part in parts]}
+        return {"sources": [str(record(camera, self.folder / "recording", s.seconds, self.tell, self.clock))]}
 
     def _label(self, sources: tuple[str, ...]) -> dict[str, Any]:
         labels = self.folder / "labels"
@@ -215,23 +214,13 @@ def label_frames(settings: LearnSettings, sources: tuple[str, ...], out: Path, t
     Raises:
         LivecamError: whatever labelling meets.
     """
-    from livecam.labelling.bootstrap import LabelSettings, label
-    from livecam.labelling.sam import Sam
+    from livecam.labelling.bootstrap import LabelSettings, Progress, label
 
-    sam = None if settings.mattes else Sam.load(settings.preset)
-    label(
-        LabelSettings(
-            sources=sources,
-            out=out,
-            preset=settings.preset,
-            keep=settings.keep,
-            drop=settings.drop,
-            boxes=settings.boxes,
-            prompts=settings.prompts,
-            mattes=settings.mattes,
-            frames=settings.frames,
-            model=settings.base,
-        ),
-        sam,
-        tell,
-    )
+    def show(progress: Progress) -> None:
+        if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
+            tell(f"labelling {progress.done}/{progress.total}")
+
+    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames")
+    wanted = {name: getattr(settings, name) for name in names}
+    report = label(LabelSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show)
+    tell(str(report))

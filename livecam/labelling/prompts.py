@@ -1,7 +1,7 @@
 """What a person points at: points to keep and to drop, boxes, a rough matte; in the picture's own pixels.
 
-x runs to the right, y down; whole numbers are the centres of pixels, so that a picture of 640x480 spans -0.5 to
-639.5 and -0.5 to 479.5.
+x runs to the right, y down; whole numbers are the centres of pixels, so that a picture of 640x480 spans
+-0.5 to 639.5 and -0.5 to 479.5.
 """
 
 import math
@@ -77,7 +77,7 @@ def parse_box(words: str) -> Box:
     numbers = _numbers(words)
     if len(numbers) != 4:
         raise UsageError(
-            f"box {words!r} is not x0,y0,x1,y1 (left, top, right, bottom) in pixels, for example 40,30,300,240"
+            f"box {words!r} is not x0,y0,x1,y1 (left, top, right, bottom) in pixels, as in 40,30,300,240"
         )
     box = Box(*numbers)
     _check_sides(box)
@@ -87,9 +87,9 @@ def parse_box(words: str) -> Box:
 def gather(keep: Sequence[Point], drop: Sequence[Point], boxes: Sequence[Box]) -> tuple[Prompt, ...]:
     """Sort what was said into prompts, one for each thing; their mattes are meant to be united.
 
-    Each box is a thing, and the points in it are its. Points to keep outside every box are one thing more. Points
-    to drop outside every box go with those; without any such they have nothing to drop from, unless nothing else
-    was said (which `check_prompt` refuses).
+    Each box is a thing, and the points in it are its. Points to keep outside every box are one thing more.
+    Points to drop outside every box go with those; without any such they have nothing to drop from, unless
+    nothing else was said (which `check_prompt` refuses).
     """
     prompts = [Prompt(tuple(filter(box.holds, keep)), tuple(filter(box.holds, drop)), box) for box in boxes]
     loose = tuple(point for point in keep if not any(box.holds(point) for box in boxes))
@@ -103,8 +103,8 @@ def check_prompt(prompt: Prompt, size: Size) -> None:
     """See that a prompt can be used on a picture of `size`.
 
     Raises:
-        UsageError: nothing in it, only points to drop, a box without area, something outside the picture, or a
-            rough matte of another size.
+        UsageError: nothing in it, only points to drop, a box without area, something outside the picture, or
+            a rough matte of another size.
     """
     if not (prompt.keep or prompt.drop or prompt.box or prompt.rough is not None):
         raise UsageError("nothing says what to keep; give --point x,y or --box x0,y0,x1,y1")
@@ -137,9 +137,9 @@ def _check_point(point: Point, size: Size) -> None:
 
 def _check_box(box: Box, size: Size) -> None:
     # As far as the size itself, as people write 0,0,640,480 for all of the picture.
-    if not (-0.5 <= box.left and -0.5 <= box.top and box.right <= size.width and box.bottom <= size.height):
+    if min(box.left, box.top) < -0.5 or box.right > size.width or box.bottom > size.height:
         raise UsageError(
-            f"box {box} is outside the picture of {size}; x is 0 to {size.width - 1}, y 0 to {size.height - 1}"
+            f"box {box} is outside the picture of {size}; x is 0 to {size.width}, y 0 to {size.height}"
         )
 
 

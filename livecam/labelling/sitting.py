@@ -36,10 +36,8 @@ def recorded(folder: Path) -> dict[Path, float]:
     return parts
 
 
-def record(
-    source: Callable[[], Source], folder: Path, seconds: float, tell: Tell, clock: Clock
-) -> list[Path]:
-    """Record until `folder` holds `seconds` of the camera, telling the user what to do; the parts.
+def record(source: Callable[[], Source], folder: Path, seconds: float, tell: Tell, clock: Clock) -> Path:
+    """Record until `folder` holds `seconds` of the camera, telling the user what to do; one clip of it all.
 
     Raises:
         CameraError: the camera can't be opened, or fell silent. SinkError: nothing can be written.
@@ -53,7 +51,21 @@ def record(
     parts = list(recorded(folder))
     if not parts:
         raise CameraError("the camera gave no picture; `livecam doctor` says why, --from takes a clip")
-    return parts
+    return parts[0] if len(parts) == 1 else _join(parts, folder / "all.mp4")
+
+
+def _join(parts: list[Path], out: Path) -> Path:
+    """One clip of several, as points are said in the first frame of one."""
+    with Clip(parts[0]) as first:
+        recorder = Recorder(out, first.size, first.fps, overwrite=True)
+    begin = 0.0
+    with recorder:
+        for part in parts:
+            with Clip(part) as clip:
+                for frame in clip:
+                    recorder.send(frame, begin + clip.seconds)
+            begin = recorder.seconds
+    return out
 
 
 def _record_part(source: Source, path: Path, have: float, seconds: float, tell: Tell, clock: Clock) -> None:

@@ -136,7 +136,7 @@ def evaluate_parser() -> Parser:
 def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
     said = train_parser().parse_args(words)
-    _need_keras()
+    need_keras()
     from livecam.training.scenes import Mix
     from livecam.training.settings import TrainSettings
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
@@ -158,7 +158,7 @@ def train(words: Sequence[str]) -> int:
 def export(words: Sequence[str]) -> int:
     """`livecam export`: a run to a model."""
     said = export_parser().parse_args(words)
-    _need_keras()
+    need_keras()
     from livecam.training.export import export
 
     with stopping():
@@ -180,7 +180,7 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
-def _need_keras() -> None:
+def need_keras() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401

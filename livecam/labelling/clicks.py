@@ -1,0 +1,120 @@
+"""Points and boxes by hand, on a page in the browser: left keeps, right drops, a drag draws a box."""
+
+import json
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from livecam.errors import UsageError
+from livecam.frames import Frame, Size
+from livecam.images import resize
+from livecam.labelling.desk import Content, Desk, invite, open_browser, page
+from livecam.labelling.labelled import encode, json_bytes, put, read_json, writing
+from livecam.labelling.outline import draw_rim
+from livecam.labelling.plan import Plan
+from livecam.labelling.suggest import find_person
+from livecam.labelling.wishes import check_wish, parse_wish
+from livecam.pipeline import Segments
+
+CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
+_LONGEST = 1280
+
+Ask = Callable[[Sequence[Plan], Path, Segments | None, Callable[[str], None]], None]
+"""Plans whose frames are shown, the file that is written (a prompts file), the compact model, who is told."""
+
+
+def ask_clicks(
+    plans: Sequence[Plan],
+    path: Path,
+    segmenter: Segments | None,
+    tell: Callable[[str], None],
+    browse: Callable[[str], object] = open_browser,
+) -> None:
+    """Show the chosen frames on a page until a person has finished; what was clicked is in `path` then.
+
+    Every click is kept at once beside it: whoever is interrupted goes on where they were.
+
+    Raises:
+        ClipError, PictureError: a clip can't be read any more.
+        LabellingError: no page can be opened, or nothing written.
+    """
+    shown = path.parent / "clicks"
+    sizes = _show_frames(plans, shown, segmenter)
+    draft = path.with_name(UNFINISHED)
+    with Desk(*_page(sizes, shown, draft)) as desk:
+        tell(invite(desk, "click on what to keep"))
+        browse(desk.url)
+        desk.wait()
+    with writing(path.parent):
+        if not draft.exists():
+            put(draft, json_bytes({}))
+        draft.replace(path)
+
+
+def _show_frames(plans: Sequence[Plan], folder: Path, segmenter: Segments | None) -> dict[str, Size]:
+    """Write the frames as they are shown; by name, in the order of the page, the frames' own sizes."""
+    sizes: dict[str, Size] = {}
+    with writing(folder.parent):
+        folder.mkdir(exist_ok=True)
+        for plan in plans:
+            names = {number: plan.material.name(number) for number in plan.chosen}
+            sizes |= dict.fromkeys(names.values(), plan.size)
+            if all((folder / f"{name}.jpg").is_file() for name in names.values()):
+                continue
+            for moment in plan.moments():
+                if moment.number in names:
+                    content = encode(_small(moment.frame, segmenter), ".jpg")
+                    put(folder / f"{names[moment.number]}.jpg", content)
+    return sizes
+
+
+def _small(frame: Frame, segmenter: Segments | None) -> Frame:
+    """As it is shown: with a rim around the person that is kept in any case."""
+    size = Size.of(frame)
+    scale = min(1.0, _LONGEST / max(size))
+    small = resize(frame, Size(max(1, round(size.width * scale)), max(1, round(size.height * scale))))
+    return draw_rim(small, find_person(segmenter, small).matte) if segmenter else small
+
+
+def _page(
+    sizes: dict[str, Size], shown: Path, draft: Path
+) -> tuple[Callable[[str], Content | None], Callable[[str, Any], Any]]:
+    names = list(sizes)
+
+    def show(path: str) -> Content | None:
+        if path == "":
+            wishes: dict[str, Any] = read_json(draft, missing={})
+            frames = [
+                {"name": name, "width": size.width, "height": size.height, "wish": wishes.get(name, {})}
+                for name, size in sizes.items()
+            ]
+            return page(fill("click.html", frames))
+        number, dot, suffix = path.partition(".")
+        if not (number.isdecimal() and int(number) < len(names) and dot + suffix == ".jpg"):
+            return None
+        return Content("image/jpeg", (shown / f"{names[int(number)]}.jpg").read_bytes())
+
+    def hear(verb: str, said: Any) -> Any:
+        if verb not in ("keep", "done"):
+            raise UsageError(f"there is no {verb}")
+        wishes = {}
+        for name, plain in said.items():
+            wish = parse_wish(plain, name)
+            check_wish(wish, sizes[name])
+            if wish:
+                wishes[name] = wish.as_plain()
+        with writing(draft.parent):
+            put(draft, json_bytes(wishes))
+        return {"frames": len(wishes)}
+
+    return show, hear
+
+
+def fill(template: str, data: Any) -> str:
+    """A page of ours with data in it, safe whatever names hold: it is JSON that can't end its script."""
+    text = (resources.files("livecam.labelling") / template).read_text(encoding="utf-8")
+    told = json.dumps(data, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        told = told.replace(sign, f"\\u{ord(sign):04x}")
+    return text.replace("/*DATA*/null", told)

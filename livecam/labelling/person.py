@@ -1,0 +1,102 @@
+"""The person in a frame: the compact model points, SAM draws, and the two are compared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from livecam.frames import Matte
+from livecam.labelling.prompts import Point, Prompt
+from livecam.labelling.suggest import Person
+from livecam.labelling.things import Answer, Looked
+
+LEAST_SCORE = 0.75
+"""What SAM expects of its own mask (IoU); below it somebody should look."""
+_LEAST_AGREEMENT = 0.75
+_JUMP = 1.6
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The person as SAM draws it.
+
+    `agreement` is the IoU with the compact model, `areas` are the shares of the picture that SAM and the
+    compact model give to the person; `reasons` says why it should be looked at.
+    """
+
+    prompts: tuple[Prompt, ...]
+    answers: tuple[Answer, ...]
+    matte: Matte
+    agreement: float | None
+    areas: tuple[float, float]
+    reasons: tuple[str, ...]
+
+
+def draw_person(
+    person: Person, seen: Looked, drops: tuple[Point, ...], before: tuple[float, float] | None
+) -> Drawn:
+    """Ask SAM for each person that the compact model found.
+
+    Args:
+        person: what the compact model says.
+        seen: the same frame, as SAM has looked at it.
+        drops: further points that are not part of anybody.
+        before: the `areas` of the chosen frame before.
+    """
+    prompts = tuple(replace(prompt, drop=prompt.drop + drops) for prompt in person.prompts)
+    answers = tuple(_nearest(seen.segment(prompt), prompt, person.matte) for prompt in prompts)
+    matte = unite([answer.matte for answer in answers], person.matte.shape)
+    agreement = iou(matte, person.matte) if prompts else None
+    areas = (float((matte > 0.5).mean()), float((person.matte > 0.5).mean()))
+    reasons = _odd(agreement, areas, before)
+    if not person.sure:
+        reasons.append("the compact model isn't sure whether somebody is there")
+    return Drawn(prompts, answers, matte, agreement, areas, tuple(reasons))
+
+
+def unite(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
+    """The largest of all mattes at each pixel; zeros of `shape` where there is none."""
+    united = np.zeros(shape, np.float32)
+    for matte in mattes:
+        np.maximum(united, matte, out=united)
+    return united
+
+
+def iou(first: Matte, second: Matte) -> float:
+    """Intersection over union of two mattes, cut at one half; 1 where both are empty."""
+    a, b = first > 0.5, second > 0.5
+    whole = int((a | b).sum())
+    return float((a & b).sum()) / whole if whole else 1.0
+
+
+def judge_scores(answers: Sequence[Answer]) -> list[str]:
+    """A line for each answer that SAM itself thinks little of."""
+    # Said this way round, a score that is no number is low too.
+    low = [answer.score for answer in answers if not answer.score >= LEAST_SCORE]
+    return [f"SAM gives its own mask {score:.2f}" for score in low]
+
+
+def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
+    """Of SAM's answers (all of a person, the shirt, the face) the one the compact model means too."""
+    theirs = matte
+    if prompt.box:
+        # Another person is another answer's business.
+        theirs = np.zeros_like(matte)
+        left, top, right, bottom = (round(side) for side in prompt.box)
+        theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
+    return max(answers, key=lambda answer: answer.score + 2 * iou(answer.matte, theirs))
+
+
+def _odd(
+    agreement: float | None, areas: tuple[float, float], before: tuple[float, float] | None
+) -> list[str]:
+    reasons = []
+    if agreement is not None and agreement < _LEAST_AGREEMENT:
+        reasons.append(f"SAM and the compact model agree on {agreement:.0%} of the person only")
+    if before and min(*areas, *before) > 0:
+        # Whoever leans forward grows for both; a mask that takes in the wall grows for SAM alone.
+        grown = (areas[0] / before[0]) / (areas[1] / before[1])
+        if not 1 / _JUMP < grown < _JUMP:
+            word = "grew" if grown > 1 else "shrank"
+            reasons.append(f"the person {word} {max(grown, 1 / grown):.1f} times since the frame before")
+    return reasons

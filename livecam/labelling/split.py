@@ -1,0 +1,64 @@
+"""Train and test by clip, not by frame: neighbours of training frames praise what was learnt by heart."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_TEST_SHARE = 0.2
+_GAP_SECONDS = 1.0
+
+
+class Place(NamedTuple):
+    """Where a labelled frame comes from: the stem of its clip or picture, its number and time there."""
+
+    name: str
+    stem: str
+    number: int
+    seconds: float
+
+
+class Split(NamedTuple):
+    """Names for ``trainval.txt`` and ``test.txt``; `note` says what was special, or nothing."""
+
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    note: str = ""
+
+
+def split_by_clip(places: Sequence[Place]) -> Split:
+    """Each clip, and each picture, goes to one side as a whole, by its stem alone: about a fifth to test.
+
+    Were one side empty, the clip nearest to it goes there. Of a single clip the last fifth is test, and what
+    lies within a second before it, one frame at least, is used for neither.
+    """
+    stems = sorted({place.stem for place in places}, key=_draw)
+    if len(stems) < 2:
+        return _split_one(sorted(places, key=lambda place: place.number))
+    count = min(max(1, sum(_draw(stem) < _TEST_SHARE for stem in stems)), len(stems) - 1)
+    testing = set(stems[:count])
+    return Split(
+        tuple(place.name for place in places if place.stem not in testing),
+        tuple(place.name for place in places if place.stem in testing),
+    )
+
+
+def _draw(stem: str) -> float:
+    """A number in [0, 1) that is a stem's own for ever."""
+    return int.from_bytes(hashlib.sha256(stem.encode()).digest()[:6], "big") / 2**48
+
+
+def _split_one(places: Sequence[Place]) -> Split:
+    names = tuple(place.name for place in places)
+    if len(names) < 2:
+        note = "there is one frame only: it is both for training and for testing" if names else ""
+        return Split(names, names, note)
+    cut = len(names) - math.ceil(len(names) * _TEST_SHARE)
+    begin = places[cut].seconds
+    train = [place.name for place in places[:cut] if begin - place.seconds > _GAP_SECONDS]
+    train = train[: cut - 1] if cut >= 3 else list(names[:cut])
+    # A clip so short that all of it lies within the gap still has a beginning.
+    train = train or list(names[: max(1, cut - 1)])
+    unused = cut - len(train)
+    note = f"one clip only: its last {len(names) - cut} frames are for testing"
+    return Split(tuple(train), names[cut:], note + (f", {unused} before them for neither" if unused else ""))
