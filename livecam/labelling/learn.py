@@ -24,7 +24,7 @@ from livecam.labelling.parting import LEAST_FRAMES, part_samples
 from livecam.labelling.prompts import Box, Point
 from livecam.labelling.sitting import record
 from livecam.labelling.stages import open_journal
-from livecam.models import check_name, install
+from livecam.models import check_name, install, personal_names
 from livecam.paths import missing, reason
 from livecam.segmenter import Segmenter, find_model
 from livecam.timing import Clock, SystemClock
@@ -128,6 +128,8 @@ class Learner:
             self._stage("tune", self._tune)
             told = self._stage("compare", self._compare)
             if not told["reason"]:
+                if s.name not in personal_names():  # removed since: who asks again wants it back
+                    self.journal.facts.pop("install", None)
                 self._stage("install", self._install)
         except LivecamError:
             raise

@@ -41,7 +41,7 @@ class Verdict:
         """Why it is not better; nothing if it is."""
         if not self.held_out[1] > self.held_out[0]:
             return "your held-out frames are not cut out better than before"
-        if self.regression[1] < self.regression[0] - ALLOWED_LOSS:
+        if not self.regression[1] >= self.regression[0] - ALLOWED_LOSS:
             return f"other scenes became worse by more than {ALLOWED_LOSS} points of mIoU"
         return ""
 

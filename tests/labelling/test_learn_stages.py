@@ -21,7 +21,7 @@ from livecam.labelling.learn import Learner, LearnSettings
 from livecam.labelling.sitting import record, recorded
 from livecam.labelling.stages import STAGES, forget, learn_folder, open_journal
 from livecam.labelling.verdict import Verdict
-from livecam.models import find_personal, install, personal_names
+from livecam.models import find_personal, install, personal_names, remove
 from livecam.timing import ManualClock
 from tests.labelling.by_hand import write_labels
 
@@ -148,6 +148,14 @@ def test_a_finished_one_tells_its_figures_again_and_does_nothing(
     school.calls.clear()
     assert learn(settings, school) == first
     assert not school.calls
+
+
+def test_a_model_that_was_removed_is_installed_again(settings: LearnSettings, school: School) -> None:
+    learn(settings, school)
+    remove("me")
+    assert learn(settings, school).installed
+    assert personal_names() == ["me"]
+    assert school.calls.count("tune") == 1
 
 
 def test_other_words_for_the_same_name_are_refused(
