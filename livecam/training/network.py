@@ -32,7 +32,7 @@ NETWORKS = {
     network.name: network
     for network in (
         Network("person", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
-        Network("person-lite", (160, 96), (16, 32, 80, 160), (1, 2, 4)),
+        Network("person-lite", (176, 96), (16, 32, 80, 160), (1, 2, 4)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
