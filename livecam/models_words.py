@@ -1,7 +1,7 @@
 """The words of `livecam models`, and what it prints."""
 
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,13 @@ def models(words: Sequence[str]) -> int:
         raise UsageError(
             f"`livecam models {said.action}` is not asked like this; see `livecam models --help`"
         )
-    {"list": _list, "remove": _remove, "export": _export, "import": _import}[said.action](*said.words)
+    actions: dict[str, Callable[..., None]] = {
+        "list": _list,
+        "remove": _remove,
+        "export": _export,
+        "import": _import,
+    }
+    actions[said.action](*said.words)
     return 0
 
 

@@ -43,7 +43,7 @@ def tune_on(
     )  # fmt: skip
     new = tune(model, lessons, loss, EFFORT, folder / "run", tell)
     own = _shots(folder / "labels", {sample.name for sample in choose}, "trainval")
-    choice = choose_share(model, old, new, own, regression_set(others, walls, data))
+    choice = choose_share(model, old, new, own, regression_set(others, rooms_of(()), data))
     tell(f"of the way from the old weights to the new ones {choice.share:.0%} is best")
     save_network(model, folder / "run" / "tuned.keras")
     _export(folder / "run" / "tuned.keras", out, _notes(card))

@@ -71,8 +71,12 @@ def compare(
     other = [_marks(look(model, regression), regression, "miou") for model in models]
     worst = sorted(range(len(held_out)), key=lambda at: own[1][at])[:SHOWN]
     draw_before_after([(held_out[at], mattes[0][at], mattes[1][at]) for at in worst], picture)
-    (old, new), (kept, now) = (tuple(float(np.mean(m)) for m in marks) for marks in (own, other))
-    return Verdict((old, new), (kept, now), len(held_out))
+    return Verdict(_means(own), _means(other), len(held_out))
+
+
+def _means(marks: list[list[float]]) -> tuple[float, float]:
+    before, after = marks
+    return float(np.mean(before)), float(np.mean(after))
 
 
 def look(model: str, shots: Sequence[Shot]) -> list[Matte]:
