@@ -28,7 +28,8 @@ def draw_room(seed: int, size: Size = SIZE) -> Frame:
     wall = dice.uniform(60, 235) + dice.normal(0, 12, 3)
     across = np.linspace(-1, 1, size.width, dtype=np.float32)[None, :, None]
     light = 1 + dice.uniform(-0.3, 0.3) * across
-    room: Light = np.broadcast_to(wall * light, (size.height, size.width, 3)).astype(np.float32)
+    room: Light = np.empty((size.height, size.width, 3), np.float32)
+    room[:] = wall * light
     floor = int(size.height * dice.uniform(0.72, 0.95))
     room[floor:] *= (dice.uniform(0.4, 0.8) + dice.normal(0, 0.06, 3)).astype(np.float32)
     for _ in range(int(dice.integers(2, 7))):
