@@ -54,9 +54,9 @@ def _run(words: list[str]) -> int:
         "train": _in("training.words", "train"),
         "export": _in("training.words", "export"),
         "evaluate": _in("training.words", "evaluate"),
-        "segment": _labelling("segment"),
-        "label": _labelling("label", "label_words"),
-        "learn": _labelling("learn", "learn_words"),
+        "segment": _in("labelling.words", "segment"),
+        "label": _in("labelling.label_words", "label"),
+        "learn": _in("labelling.learn_words", "learn"),
         "models": _in("models_words", "models"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
@@ -75,15 +75,10 @@ def _run(words: list[str]) -> int:
 
 def _in(module: str, name: str) -> Callable[[Sequence[str]], int]:
     """A command of a module that is only loaded when it is asked for."""
-    return lambda words: int(getattr(import_module(f"livecam.{module}"), name)(words))
-
-
-def _labelling(name: str, module: str = "words") -> Callable[[Sequence[str]], int]:
-    """A command of a module of `livecam.labelling`, which stops in order."""
 
     def run(words: Sequence[str]) -> int:
         with stopping():
-            return _in(f"labelling.{module}", name)(words)
+            return int(getattr(import_module(f"livecam.{module}"), name)(words))
 
     return run
 

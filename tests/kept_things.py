@@ -84,7 +84,7 @@ Tamper = Callable[[int, Prompt, list[FakeAnswer]], Sequence[FakeAnswer]]
 
 
 class FakeSam:
-    """Knows what is meant by the colour under the point, or in the middle of the box, as far as it reaches."""
+    """Knows what is meant by the colour under the point, or in the middle of the box."""
 
     def __init__(self, tamper: Tamper | None = None) -> None:
         self.looked = 0

@@ -4,19 +4,15 @@ The way of a clip: look through it and choose frames; learn what is wanted; go t
 what is kept, and label the chosen frames. One full frame is in memory at a time.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
 
 from livecam.errors import ClipError, LabellingError, PictureError, UsageError
 from livecam.labelling.clerk import Clerk, Looks, copy_truth
 from livecam.labelling.clicks import CLICKS, Ask, ask_clicks
+from livecam.labelling.label_settings import LabelReport, LabelSettings, Progress, as_plain
 from livecam.labelling.labelled import Label, Labelled
 from livecam.labelling.materials import Material, find_materials
 from livecam.labelling.plan import Plan, make_plan
-from livecam.labelling.prompts import Box, Point
 from livecam.labelling.recording import record
 from livecam.labelling.review import write_review
 from livecam.labelling.truth import Truth
@@ -24,92 +20,9 @@ from livecam.labelling.wishes import Wish, Wishes, check_wish, read_wishes
 from livecam.pipeline import Segments
 from livecam.segmenter import Segmenter
 
+__all__ = ["LabelReport", "LabelSettings", "Progress", "label"]
+
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class LabelSettings:
-    """What `livecam label` is told.
-
-    Attributes:
-        sources: clips, pictures, folders of either.
-        out: the data set's folder.
-        preset: SAM: a KerasHub preset or a folder.
-        keep: points on things to keep beside the person, in the first chosen frame of the only clip.
-        drop: points on what is to go, likewise.
-        boxes: around things to keep, likewise.
-        prompts: a prompts file (see `livecam.labelling.wishes`).
-        click: ask for points on a page in the browser.
-        mattes: true mattes instead of SAM's.
-        frames: labelled of each clip at most.
-        model: the compact model that finds the person.
-        person: whether it is asked at all.
-        camera: recorded for `seconds` as one source more.
-        seconds: how long.
-        again: throw away what no person decided, and label it anew.
-    """
-
-    sources: tuple[str, ...]
-    out: Path
-    preset: str = "sam_base_sa1b"
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    prompts: Path | None = None
-    click: bool = False
-    mattes: Path | None = None
-    frames: int = 24
-    model: str = "person"
-    person: bool = True
-    camera: str | None = None
-    seconds: float = 20.0
-    again: bool = False
-
-    def __post_init__(self) -> None:
-        """Check what needs no file.
-
-        Raises:
-            UsageError: numbers that can't be, or choices that exclude each other.
-        """
-        if not 1 <= self.frames <= 10_000:
-            raise UsageError(f"--frames {self.frames} can't be; choose 1 to 10000, for example 24")
-        if not 0.5 <= self.seconds <= 3600:
-            raise UsageError(f"--seconds {self.seconds:g} can't be; choose 0.5 to 3600, for example 20")
-        pointed = self.keep or self.drop or self.boxes or self.prompts or self.click
-        if self.mattes and pointed:
-            raise UsageError("--mattes says all that is kept; leave out --keep, --drop, --box and the like")
-        if not (self.person or self.mattes or self.keep or self.boxes or self.prompts or self.click):
-            raise UsageError("--no-person keeps nothing at all; say what to keep: --keep x,y or --box")
-
-
-class Progress(NamedTuple):
-    """How far a stage (``record``, ``choose`` or ``label``) is; `total` 0: nobody knows."""
-
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class LabelReport:
-    """What came out: the data set, how many frames are kept and set aside, what could not be read."""
-
-    folder: Path
-    kept: int
-    aside: int
-    train: int
-    test: int
-    skipped: tuple[str, ...]
-    note: str
-
-    def __str__(self) -> str:
-        aside = f", {self.aside} set aside to look at: livecam label --review {self.folder}" * bool(
-            self.aside
-        )
-        skipped = f"; {len(self.skipped)} could not be read" * bool(self.skipped)
-        note = f" ({self.note})" * bool(self.note)
-        lists = f"{self.train} to train with, {self.test} to test with"
-        return f"{self.folder}: {self.kept} frames, {lists}{note}{aside}{skipped}"
 
 
 def label(
@@ -141,15 +54,17 @@ def label(
     if not materials and settings.camera is None:
         find_materials(())
     _check_prompts(settings, materials)
-    made = Labelled.begin(settings.out, _plain(settings), again=settings.again)
-    if not settings.mattes:
-        sam = sam or _load_sam(settings.preset)
-        segmenter = (segmenter or Segmenter.load(settings.model)) if settings.person else None
+    made = Labelled.begin(settings.out, as_plain(settings), again=settings.again)
     if settings.camera is not None:
         materials = _with_camera(settings, materials, progress)
     run = _Run(settings, made, materials, tell, progress)
+    if settings.mattes:
+        run.choose()
+        return run.finish(run.copy())
+    sam = sam or _load_sam(settings.preset)
+    model = (segmenter or Segmenter.load(settings.model)) if settings.person else None
     run.choose()
-    return run.finish(run.copy() if settings.mattes else run.draw(sam, segmenter, ask))
+    return run.finish(run.draw(sam, model, ask))
 
 
 class _Run:
@@ -192,12 +107,11 @@ class _Run:
         if not self._plans:
             raise LabellingError(f"none of {len(self._materials)} sources can be read; name others")
 
-    def draw(self, sam: Looks | None, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
+    def draw(self, sam: Looks, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
         """Label with SAM."""
         wishes = self._wishes(segmenter, ask)
         for plan in self._plans:
             _check_wishes(plan, wishes[plan.material.stem], self._settings)
-        assert sam is not None  # label() saw to it
         clerk = Clerk(self._made, sam, segmenter, self._settings.preset)
         for plan in self._plans:
             yield from self._guarded(plan, clerk.work(plan, wishes[plan.material.stem]))
@@ -299,26 +213,3 @@ def _load_sam(preset: str) -> Looks:
     from livecam.labelling.sam import Sam
 
     return Sam.load(preset)
-
-
-def _plain(settings: LabelSettings) -> dict[str, Any]:
-    """All that labels depend on, as plain JSON."""
-
-    def whole(path: Path | str | None) -> str | None:
-        return None if path is None else str(Path(path).expanduser().absolute())
-
-    prompts = settings.prompts
-    return {
-        "sources": [whole(source) for source in settings.sources],
-        "camera": settings.camera,
-        "seconds": settings.seconds if settings.camera is not None else None,
-        "preset": None if settings.mattes else settings.preset,
-        "keep": [list(point) for point in settings.keep],
-        "drop": [list(point) for point in settings.drop],
-        "boxes": [list(box) for box in settings.boxes],
-        "prompts": hashlib.sha256(prompts.read_bytes()).hexdigest() if prompts else None,
-        "click": settings.click,
-        "mattes": whole(settings.mattes),
-        "frames": settings.frames,
-        "model": settings.model if settings.person and not settings.mattes else None,
-    }

@@ -21,6 +21,8 @@ MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _COARSER = 4
 # A rough matte's 0 and 1 as logits. SAM was trained with its own logits as masks, which are about that large.
 _SURE = 6.0
+# Beyond this a logit's matte is 0 or 1 in float32; also SAM's own limit.
+_FIRM = 32.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Canvas:
 
         The logits are resized, not the finished matte: so the outline runs smoothly between their pixels.
         """
-        square = resize_light(np.nan_to_num(logits), Size(self.side, self.side))
+        sane = np.clip(np.nan_to_num(logits), -_FIRM, _FIRM)
+        square = resize_light(sane, Size(self.side, self.side))
         inner = np.ascontiguousarray(square[: self.inner.height, : self.inner.width])
-        full = np.clip(resize_light(inner, self.size), -40.0, 40.0)
+        full = resize_light(inner, self.size)
         return np.asarray(1.0 / (1.0 + np.exp(-full)), np.float32)

@@ -1,6 +1,5 @@
 """Labels a clip: follows what is wanted, asks SAM in the chosen frames, writes down what came out."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -14,7 +13,7 @@ from livecam.labelling.person import Drawn, draw_person, judge_scores, unite
 from livecam.labelling.plan import Plan
 from livecam.labelling.prompts import Point, Prompt
 from livecam.labelling.suggest import find_person
-from livecam.labelling.things import Looked, Sighting, Things, read_last
+from livecam.labelling.things import Looked, Sighting, Things, plain_score, read_last
 from livecam.labelling.truth import Truth, check_size
 from livecam.labelling.wishes import Wish
 from livecam.pipeline import Segments
@@ -50,7 +49,7 @@ class Clerk:
         for moment in plan.moments():
             if moment.number in wishes:
                 things = Things(wishes[moment.number], moment.frame)
-            elif things:
+            elif things is not None:
                 things.follow(moment.frame)
             if moment.number not in plan.chosen:
                 continue
@@ -58,7 +57,7 @@ class Clerk:
             if not self._made.is_done(name, str(material.path)):
                 self._label(plan, moment, things, areas)
             label = self._made.labels[name]
-            if things:
+            if things is not None:
                 things.remember([read_last(plain) for plain in label.things])
             areas = _areas(label)
             yield label
@@ -67,11 +66,11 @@ class Clerk:
         self, plan: Plan, moment: Moment, things: Things | None, areas: tuple[float, float] | None
     ) -> None:
         frame, seen = moment.frame, self._sam.look(moment.frame)
-        drops = things.drops() if things else ()
+        drops = things.drops() if things is not None else ()
         drawn = (
             draw_person(find_person(self._segmenter, frame), seen, drops, areas) if self._segmenter else None
         )
-        sightings = things.find(seen) if things else []
+        sightings = things.find(seen) if things is not None else []
         found = [sighting.answer for sighting in sightings if sighting.answer]
         mattes = [answer.matte for answer in found] + ([drawn.matte] if drawn else [])
         matte = unite(mattes, frame.shape[:2])
@@ -134,7 +133,7 @@ def _areas(label: Label) -> tuple[float, float] | None:
 
 def _plain(drawn: Drawn) -> dict[str, Any]:
     return {
-        "scores": [round(a.score, 4) if math.isfinite(a.score) else None for a in drawn.answers],
+        "scores": [plain_score(answer.score) for answer in drawn.answers],
         "candidates": [answer.number for answer in drawn.answers],
         "agreement": None if drawn.agreement is None else round(drawn.agreement, 4),
         "areas": [round(area, 6) for area in drawn.areas],

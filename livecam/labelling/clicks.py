@@ -10,7 +10,7 @@ from livecam.errors import UsageError
 from livecam.frames import Frame, Size
 from livecam.images import resize
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
-from livecam.labelling.labelled import encode, json_bytes, put, read_json, writing
+from livecam.labelling.files import encode, json_bytes, put, read_json, writing
 from livecam.labelling.outline import draw_rim
 from livecam.labelling.plan import Plan
 from livecam.labelling.suggest import find_person

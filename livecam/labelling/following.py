@@ -23,6 +23,10 @@ _ALIKE, _SURELY_ALIKE = 0.6, 0.75
 """Normalised correlation with the first look: to be found again nearby, and anywhere."""
 _STRANGE = 0.25
 """Below it something else stands at the place, whatever the corners say."""
+_UNLIKE, _APART = 0.1, 8
+"""What is found anywhere must be this much liker than every other place, so many pixels away or more."""
+_PLAIN = 3.0
+"""A look with less contrast (standard deviation, levels of 255) can't be told from another."""
 _BACK_ERROR = 0.7
 _SPREAD = 2.5
 _FEW = 3
@@ -154,9 +158,12 @@ def _patch(picture: Grey, place: tuple[float, float], half: int) -> Grey:
 def _find(
     picture: Grey, look: Grey, place: tuple[float, float], reach: int | None
 ) -> tuple[float, tuple[float, float]] | None:
-    """The likest place and how alike it is, -1 to 1; None where the look doesn't fit in, or is flat."""
+    """The likest place and how alike it is, -1 to 1; None where the look doesn't fit in, or is plain.
+
+    `reach` None looks anywhere, with more care: a look that several places share is nowhere.
+    """
     high, wide = look.shape
-    if look.std() < 2.0:
+    if look.std() < (_PLAIN if reach is not None else 2 * _PLAIN):
         return None
     half_x, half_y = wide // 2, high // 2
     left = top = 0
@@ -167,7 +174,16 @@ def _find(
         part = picture[top : y + high - half_y + reach, left : x + wide - half_x + reach]
     if part.shape[0] < high or part.shape[1] < wide:
         return None
-    scores = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
-    scores[~np.isfinite(scores)] = -1.0
+    said = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
+    scores = np.nan_to_num(np.asarray(said, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
     _, best, _, at = cv2.minMaxLoc(scores)
+    if reach is None and _second(scores, at) > best - _UNLIKE:
+        return None
     return float(best), (float(at[0] + left + half_x), float(at[1] + top + half_y))
+
+
+def _second(scores: NDArray[np.float32], at: Sequence[int]) -> float:
+    """How alike the likest place is that isn't beside `at` (x, y)."""
+    others = scores.copy()
+    others[max(0, at[1] - _APART) : at[1] + _APART + 1, max(0, at[0] - _APART) : at[0] + _APART + 1] = -1.0
+    return float(others.max())

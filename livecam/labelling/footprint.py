@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from livecam.errors import LabellingError
 
@@ -18,6 +18,29 @@ _RUNTIME = 700 * _MB
 _MAPS = 3
 # While the file of weights is read, beside the weights themselves.
 _READING = 1.25
+# Weights beside the image encoder's: its neck, the prompt encoder, the mask decoder.
+_REST = 5e6
+_SAID = ("hidden_size", "num_layers", "num_heads", "intermediate_dim", "patch_size", "window_size")
+
+
+class Encoder(NamedTuple):
+    """What of SAM's image encoder takes memory; the rest of SAM is small beside it.
+
+    Attributes:
+        hidden: width of a token.
+        layers: how many.
+        heads: of attention.
+        middle: width of the inner dense layers.
+        window: tokens a side that a layer attends to; as many as `cells` where one layer attends to all.
+        cells: tokens a side.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    middle: int
+    window: int = 64
+    cells: int = 64
 
 
 @dataclass(frozen=True)
@@ -33,25 +56,12 @@ class Footprint:
     look: float
 
     @classmethod
-    def of_encoder(
-        cls, hidden: int, layers: int, heads: int, middle: int, globally: bool, window: int, cells: int = 64
-    ) -> "Footprint":
-        """Of a SAM with this image encoder; the rest of a SAM is small beside it.
-
-        Args:
-            hidden: width of a token.
-            layers: how many.
-            heads: of attention.
-            middle: width of the inner dense layers.
-            globally: whether any layer attends to all of the picture.
-            window: tokens a side that the other layers attend to.
-            cells: tokens a side.
-        """
-        weights = layers * (4 * hidden**2 + 2 * hidden * middle) + hidden * (3 * 16**2 + cells**2) + 6e6
+    def of(cls, encoder: Encoder) -> "Footprint":
+        """Of a SAM with this image encoder."""
+        hidden, layers, heads, middle, window, cells = encoder
         tokens = cells**2
-        # Each token meets all others, or those of its window.
-        met = tokens if globally else window**2
-        look = _MAPS * heads * tokens * met + tokens * (4 * hidden + 2 * middle)
+        weights = layers * (4 * hidden**2 + 2 * hidden * middle) + hidden * (3 * 16**2 + tokens) + _REST
+        look = _MAPS * heads * tokens * window**2 + tokens * (4 * hidden + 2 * middle)
         return cls(_FLOAT * weights, _FLOAT * look)
 
     @classmethod
@@ -63,14 +73,11 @@ class Footprint:
     def of_config(cls, config: dict[str, Any]) -> "Footprint | None":
         """Of a preset's config.json; None if it says too little."""
         try:
-            encoder = config["config"]["image_encoder"]["config"]
-            return cls.of_encoder(
-                *(int(encoder[f"{name}"]) for name in ("hidden_size", "num_layers", "num_heads")),
-                int(encoder["intermediate_dim"]),
-                bool(encoder["global_attention_layer_indices"]),
-                int(encoder["window_size"]),
-                int(encoder["image_shape"][0]) // int(encoder["patch_size"]),
-            )
+            said = config["config"]["image_encoder"]["config"]
+            hidden, layers, heads, middle, patch, window = (int(said[name]) for name in _SAID)
+            cells = int(said["image_shape"][0]) // patch
+            window = cells if said["global_attention_layer_indices"] else window
+            return cls.of(Encoder(hidden, layers, heads, middle, window, cells))
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
             return None
 
@@ -86,9 +93,9 @@ class Footprint:
 
 
 _PRESETS = {
-    "sam_base_sa1b": Footprint.of_encoder(768, 12, 12, 3072, True, 14),
-    "sam_large_sa1b": Footprint.of_encoder(1024, 24, 16, 4096, True, 14),
-    "sam_huge_sa1b": Footprint.of_encoder(1280, 32, 16, 5120, True, 14),
+    "sam_base_sa1b": Footprint.of(Encoder(768, 12, 12, 3072)),
+    "sam_large_sa1b": Footprint.of(Encoder(1024, 24, 16, 4096)),
+    "sam_huge_sa1b": Footprint.of(Encoder(1280, 32, 16, 5120)),
 }
 
 

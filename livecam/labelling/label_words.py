@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser
+from livecam.arguments import Parser, new_parser
 from livecam.errors import UsageError
 from livecam.labelling.prompts import parse_box, parse_point
-from livecam.labelling.words import parser, reading
+from livecam.labelling.words import reading
 
 DESCRIPTION = """\
 Makes a data set that `livecam train` reads, from clips and pictures without labels: Segment Anything (SAM)
@@ -37,7 +37,7 @@ The same command goes on where it was interrupted. A prompts file says for each 
 
 def label_parser() -> Parser:
     """`livecam label`."""
-    words = parser("livecam label", DESCRIPTION, MORE)
+    words = new_parser("livecam label", DESCRIPTION, MORE)
     words.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
     words.add_argument("--out", type=Path, metavar="DATASET", help="the data set's folder")
     words.add_argument("-c", "--camera", metavar="WHICH", help="record the camera first: 0, a name, demo")

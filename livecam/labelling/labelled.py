@@ -13,21 +13,18 @@
 A frame's line in labels.jsonl is written last, so that a frame without one is simply done again.
 """
 
-import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from livecam.errors import LabellingError, UsageError
 from livecam.frames import Frame, Matte
+from livecam.labelling.files import encode, json_bytes, put, read_json, writing
 from livecam.labelling.split import Place, Split, split_by_clip
 from livecam.paths import reason
 from livecam.trimaps import Trimap
@@ -121,7 +118,8 @@ class Labelled:
             UsageError: the label is another source's.
         """
         label = self.labels.get(name)
-        if label and label.source != source:
+        # By the file's name, as folders may be moved between two runs.
+        if label and Path(label.source).name != Path(source).name:
             raise UsageError(
                 f"{source} and {label.source} would both be called {name} in {self.folder}; rename one"
             )
@@ -241,67 +239,6 @@ class Labelled:
         self.settings = dict(settings)
         self._make_folders()
         self.settle()
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """What can't be written, in our words.
-
-    Raises:
-        LabellingError: instead of OSError.
-    """
-    try:
-        yield
-    except LabellingError:
-        raise
-    except OSError as error:
-        raise LabellingError(
-            f"can't write into {folder} ({reason(error)}); mend that and run the same command again, "
-            "it goes on where it stopped"
-        ) from error
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. May raise OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def encode(picture: NDArray[np.uint8], suffix: str) -> bytes:
-    """A picture, RGB or of one channel, as the bytes of a ``.png`` or ``.jpg``."""
-    written = io.BytesIO()
-    image = Image.fromarray(picture)
-    if suffix == ".png":
-        image.save(written, "PNG")
-    else:
-        image.save(written, "JPEG", quality=95, subsampling=0)
-    return written.getvalue()
-
-
-def json_bytes(plain: Any) -> bytes:
-    """As people can read it, for `put`."""
-    return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def read_json(path: Path, missing: Any = None) -> Any:
-    """What is in a file; `missing`, if given, where there is none.
-
-    Raises:
-        LabellingError: it can't be read.
-    """
-    if missing is not None and not path.exists():
-        return missing
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LabellingError(
-            f"{path} can't be read ({reason(error)}); mend it, or label into another folder"
-        ) from error
 
 
 def _differences(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

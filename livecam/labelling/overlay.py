@@ -44,11 +44,13 @@ class View:
     @property
     def unit(self) -> float:
         """The thickness of a line in pixels, for this size."""
-        return max(2.0, max(self.shown) / 400)
+        return max(2.0, min(max(self.shown) / 400, min(self.shown) / 80))
 
 
 def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], words: str) -> Frame:
     """A picture with the matte over it, the prompts that were given, and `words` in its corner.
+
+    Of pictures that are only a strip the words would hide much: they stand above those.
 
     Args:
         frame: the picture.
@@ -69,9 +71,7 @@ def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], words: s
             _dot(pen, view, point, KEEP)
         for point in prompt.drop:
             _dot(pen, view, point, DROP)
-    if words:
-        _label(pen, view, words)
-    return np.array(canvas)
+    return _labelled(canvas, words) if words else np.array(canvas)
 
 
 def draw_sheet(overlays: Sequence[Frame], cell: int = 640) -> Frame:
@@ -100,7 +100,7 @@ def _tinted(frame: Frame, matte: Matte, unit: float) -> Frame:
     share = (0.5 * matte)[..., None]
     # What isn't kept is darker, so that the tint is seen on blue pictures too.
     tinted = frame * (0.6 + 0.4 * matte)[..., None] * (1 - share) + TINT * share
-    painted = np.rint(tinted).astype(np.uint8)
+    painted: Frame = np.rint(tinted).astype(np.uint8)
     found, _ = cv2.findContours((matte > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(painted, found, -1, OUTLINE, max(1, round(0.7 * unit)), cv2.LINE_AA)
     return painted
@@ -116,16 +116,21 @@ def _dot(pen: ImageDraw.ImageDraw, view: View, point: Point, colour: tuple[int, 
         pen.ellipse((x - reach, y - reach, x + reach, y + reach), fill=fill)
 
 
-def _label(pen: ImageDraw.ImageDraw, view: View, words: str) -> None:
-    letter = max(18.0, max(view.shown) / 36)
-    width = pen.textlength(words, font=_font(letter))
+def _labelled(picture: Image.Image, words: str) -> Frame:
+    letter = max(18.0, min(max(picture.size) / 36, min(picture.size) / 5))
     # Narrow pictures get smaller letters rather than half a line.
-    letter *= min(1.0, 0.94 * view.shown.width / (width + letter))
-    font = _font(letter)
-    edge = 0.4 * letter
-    left, top, right, bottom = pen.textbbox((edge, edge), words, font=font)
-    pen.rectangle((0, 0, right + edge, bottom + edge), fill=(0, 0, 0))
+    letter *= min(1.0, 0.94 * picture.width / (_font(letter).getlength(words) + letter))
+    font, edge = _font(letter), 0.4 * letter
+    _, _, right, bottom = font.getbbox(words)
+    width, height = math.ceil(right + 2 * edge), math.ceil(bottom + 2 * edge)
+    if picture.height < 4 * height:
+        above = Image.new("RGB", (picture.width, picture.height + height))
+        above.paste(picture, (0, height))
+        picture = above
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 0, width, height - 1), fill=(0, 0, 0))
     pen.text((edge, edge), words, font=font, fill=(255, 255, 255))
+    return np.array(picture)
 
 
 def _font(letter: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

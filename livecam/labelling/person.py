@@ -8,7 +8,7 @@ import numpy as np
 from livecam.frames import Matte
 from livecam.labelling.prompts import Point, Prompt
 from livecam.labelling.suggest import Person
-from livecam.labelling.things import Answer, Looked
+from livecam.labelling.things import Answer, Looked, trust
 
 LEAST_SCORE = 0.75
 """What SAM expects of its own mask (IoU); below it somebody should look."""
@@ -84,7 +84,7 @@ def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
         theirs = np.zeros_like(matte)
         left, top, right, bottom = (round(side) for side in prompt.box)
         theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
-    return max(answers, key=lambda answer: answer.score + 2 * iou(answer.matte, theirs))
+    return max(answers, key=lambda answer: trust(answer.score) + 2 * iou(answer.matte, theirs))
 
 
 def _odd(

@@ -4,6 +4,7 @@ import json
 import os
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from livecam.errors import LabellingError
@@ -86,7 +87,7 @@ def _import_segmenter() -> Any:
 
 
 def _why(preset: str, folder: Path | None, error: Exception) -> str:
-    said = " ".join(reason(error).split())[:200]
+    said = shorten(reason(error), 140, placeholder=" ...")
     if folder is not None:
         return f"{folder} can't be loaded as SAM ({said}); download or copy the preset again"
     if preset not in PRESETS:

@@ -131,8 +131,11 @@ def _numbers(words: str) -> list[float]:
 def _check_point(point: Point, size: Size) -> None:
     if not (-0.5 <= point.x <= size.width - 0.5 and -0.5 <= point.y <= size.height - 0.5):
         swapped = 0 <= point.y < size.width and 0 <= point.x < size.height
-        hint = "are x and y swapped?" if swapped else f"x is 0 to {size.width - 1}, y 0 to {size.height - 1}"
-        raise UsageError(f"point {point} is outside the picture of {size}; {hint}")
+        hint = ", are they swapped?" if swapped else ""
+        raise UsageError(
+            f"point {point} is outside the picture of {size}; "
+            f"x is 0 to {size.width - 1}, y 0 to {size.height - 1}{hint}"
+        )
 
 
 def _check_box(box: Box, size: Size) -> None:

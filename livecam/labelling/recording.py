@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.camera import Source, open_source
 from livecam.errors import CameraError
-from livecam.labelling.labelled import writing
+from livecam.labelling.files import writing
 from livecam.recorder import Recorder
 from livecam.timing import Clock, SystemClock
 

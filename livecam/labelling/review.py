@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote
 from livecam.errors import UsageError
 from livecam.labelling.clicks import fill
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
-from livecam.labelling.labelled import Label, Labelled, put, writing
+from livecam.labelling.files import put, writing
+from livecam.labelling.labelled import Label, Labelled
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
 

@@ -85,7 +85,7 @@ class Sam:
         """Take a SAMImageSegmenter of KerasHub; `footprint` where known, for the size of batches."""
         self._backbone, self._footprint = task.backbone, footprint
         self._side = int(task.backbone.image_encoder.image_shape[0])
-        self._scale, self._offset = _colours(task)
+        self._colours = _colours(task)
 
     @classmethod
     def load(cls, preset: str = PRESETS[0]) -> "Sam":
@@ -136,8 +136,7 @@ class Sam:
         canvases = [Canvas.of(Size.of(check_frame(frame)), self._side) for frame in frames]
         with told_of_memory(f"looking at {len(frames)} picture(s)"):
             squares = [
-                canvas.place(frame, self._scale, self._offset)
-                for canvas, frame in zip(canvases, frames, strict=True)
+                canvas.place(frame, *self._colours) for canvas, frame in zip(canvases, frames, strict=True)
             ]
             embeddings = _array(self._backbone.image_encoder(np.stack(squares), training=False))
         return [Seen(self, canvas, each) for canvas, each in zip(canvases, embeddings, strict=True)]

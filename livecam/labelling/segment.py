@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def _read_rough(path: Path) -> Matte:
     picture = read_picture(path, longest=_LONGEST)
     if picture.matte is not None:
         return picture.matte
-    return grey(picture.frame).astype(np.float32) / np.float32(255)
+    return np.asarray(grey(picture.frame) / np.float32(255), np.float32)
 
 
 def _check_names(settings: SegmentSettings) -> None:
@@ -128,13 +129,11 @@ def _check_names(settings: SegmentSettings) -> None:
         raise UsageError(f"two pictures are called {twice}; segment them into two folders")
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
-        there = [path for stem in stems for path in settings.out.glob(f"{_escaped(stem)}.*.png")]
+        there = [path for stem in stems for path in _earlier(settings.out, stem)]
     except OSError as error:
         raise SinkError(f"can't write {settings.out} ({reason(error)}); choose another folder") from error
     if there and not settings.overwrite:
         raise UsageError(f"{there[0]} exists; choose another --out, or give --overwrite")
-    for path in there:
-        path.unlink()
 
 
 def _write(
@@ -145,6 +144,8 @@ def _write(
 ) -> Segmented:
     """Write overlays, their sheet, the matte and its trimap."""
     frame, matte = _frame(picture), unite([candidates[0] for candidates in things])
+    for path in _earlier(settings.out, picture.stem):
+        path.unlink(missing_ok=True)
     start, files, shown = settings.out / picture.stem, [], []
     for name, overlay in _overlays(settings, frame, matte, prompts, things):
         files.append(start.with_name(f"{start.name}.{name}.png"))
@@ -176,5 +177,6 @@ def _overlays(
         yield "kept", draw_overlay(frame, matte, prompts, f"kept: the best of {len(things)} things")
 
 
-def _escaped(stem: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem)
+def _earlier(folder: Path, stem: str) -> list[Path]:
+    """What an earlier run has written for a picture of this name."""
+    return list(folder.glob(f"{escape(stem)}.*.png"))

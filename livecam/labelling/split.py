@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _TEST_SHARE = 0.2
-_GAP_SECONDS = 1.0
+_MOST_TEST = 1 / 3
+_GAP_SECONDS, _GAP_SHARE = 1.0, 0.1
+"""Between the training and the testing part of one clip, in seconds, but no more of it than this share."""
 
 
 class Place(NamedTuple):
@@ -30,7 +32,7 @@ def split_by_clip(places: Sequence[Place]) -> Split:
     """Each clip, and each picture, goes to one side as a whole, by its stem alone: about a fifth to test.
 
     Were one side empty, the clip nearest to it goes there. Of a single clip the last fifth is test, and what
-    lies within a second before it, one frame at least, is used for neither.
+    lies within a second before it (in a short clip less) is used for neither.
     """
     stems = sorted({place.stem for place in places}, key=_draw)
     if len(stems) < 2:
@@ -53,12 +55,12 @@ def _split_one(places: Sequence[Place]) -> Split:
     if len(names) < 2:
         note = "there is one frame only: it is both for training and for testing" if names else ""
         return Split(names, names, note)
-    cut = len(names) - math.ceil(len(names) * _TEST_SHARE)
-    begin = places[cut].seconds
-    train = [place.name for place in places[:cut] if begin - place.seconds > _GAP_SECONDS]
-    train = train[: cut - 1] if cut >= 3 else list(names[:cut])
-    # A clip so short that all of it lies within the gap still has a beginning.
-    train = train or list(names[: max(1, cut - 1)])
-    unused = cut - len(train)
-    note = f"one clip only: its last {len(names) - cut} frames are for testing"
-    return Split(tuple(train), names[cut:], note + (f", {unused} before them for neither" if unused else ""))
+    first, span = places[0].seconds, places[-1].seconds - places[0].seconds
+    late = sum(place.seconds - first >= (1 - _TEST_SHARE) * span for place in places)
+    # The last fifth of the time and of the frames: where most happens at the end, not all of it.
+    count = max(math.ceil(len(names) * _TEST_SHARE), min(late, int(len(names) * _MOST_TEST)))
+    begin = places[-count].seconds - min(_GAP_SECONDS, _GAP_SHARE * span)
+    train = tuple(place.name for place in places[:-count] if place.seconds < begin) or names[:1]
+    unused = len(names) - count - len(train)
+    note = f"one clip only: its last {count} frames are for testing"
+    return Split(train, names[-count:], note + (f", {unused} before them for neither" if unused else ""))

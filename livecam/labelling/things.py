@@ -1,5 +1,6 @@
 """The things that are kept beside the person: each is followed through a clip, then SAM is asked."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +17,8 @@ _SLACK = 0.05
 """The box of the last mask is wider by this share of its sides: a thing turns, or comes nearer."""
 _RADIUS = 24.0
 _LEAST_SIDE = 4.0
+_JUMP_AREA, _JUMP_OVERLAP = 2.0, 0.45
+"""From one chosen frame to the next: so many times the pixels, or so little (IoU) of the box, is a jump."""
 
 
 class Answer(Protocol):
@@ -60,10 +63,15 @@ class Sighting:
         return {
             "point": list(self.prompt.keep[0]) if self.prompt and self.prompt.keep else None,
             "box": list(self.prompt.box) if self.prompt and self.prompt.box else None,
-            "score": round(float(self.answer.score), 4) if self.answer else None,
+            "score": plain_score(self.answer.score) if self.answer else None,
             "candidate": self.answer.number if self.answer else None,
             "last": [list(self.last.place), list(self.last.box), self.last.area] if self.last else None,
         }
+
+
+def plain_score(score: float) -> float | None:
+    """A score for JSON, which knows no NaN."""
+    return round(float(score), 4) if math.isfinite(score) else None
 
 
 def read_last(plain: Mapping[str, Any]) -> Last | None:
@@ -102,9 +110,6 @@ class Things:
         self._follower = Follower(frame, anchors + [Anchor(point) for point in wish.drop])
         self._lasts: list[Last | None] = [None] * len(self._things)
         self._lost = [False] * len(self._things)
-
-    def __len__(self) -> int:
-        return len(self._things)
 
     def follow(self, frame: Frame) -> None:
         """Look at the next frame."""
@@ -183,13 +188,9 @@ def _best(answers: Sequence[Answer], expected: Box | None) -> Answer:
 
     def worth(answer: Answer) -> float:
         body = np.asarray(answer.matte > 0.5)
-        return answer.score + (overlap(bounds(body), expected) if body.any() else 0.0)
+        return trust(answer.score) + (overlap(bounds(body), expected) if body.any() else 0.0)
 
     return max(answers, key=worth)
-
-
-_JUMP_AREA = 2.0
-_JUMP_OVERLAP = 0.45
 
 
 def _odd(prompt: Prompt, answer: Answer, last: Last | None, expected: Box | None, now: Last) -> list[str]:
@@ -205,6 +206,11 @@ def _odd(prompt: Prompt, answer: Answer, last: Last | None, expected: Box | None
         elif overlap(now.box, expected) < _JUMP_OVERLAP:
             reasons.append(f"what is kept at {now.place} is not where it should have moved to")
     return reasons
+
+
+def trust(score: float) -> float:
+    """A score that can be compared: of damaged weights it may be no number."""
+    return score if math.isfinite(score) else -1.0
 
 
 def overlap(first: Box, second: Box) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from livecam.arguments import Parser
+from livecam.arguments import Parser, add_debug, new_parser
 from livecam.errors import UsageError
 
 Value = TypeVar("Value")
@@ -18,18 +18,6 @@ NAME.trimap.png: 1 = keep, 2 = rest, 3 = contour). Coordinates are pixels of the
 right, y down.
 
 The first use downloads SAM (base: 0.4 GB) to ~/.cache/kagglehub, or where KAGGLEHUB_CACHE says."""
-
-
-def parser(program: str, description: str, epilog: str = "") -> Parser:
-    """A parser as all commands have it: what isn't said is left out."""
-    return Parser(
-        prog=program,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
 
 
 def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
@@ -68,7 +56,7 @@ def add_prompts(words: argparse._ActionsContainer) -> None:
 
 def segment_parser() -> Parser:
     """`livecam segment`."""
-    words = parser(
+    words = new_parser(
         "livecam segment", SEGMENT, "example: livecam segment chair.jpg --point 320,410 --all --out chair"
     )
     words.add_argument("pictures", type=Path, nargs="+", metavar="PICTURE", help="JPEG, PNG, WebP and others")
@@ -82,7 +70,7 @@ def segment_parser() -> Parser:
     words.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
     words.add_argument("--overwrite", action="store_true", help="replace results of an earlier run")
     words.add_argument("--quiet", action="store_true", help="no progress bar")
-    words.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
+    add_debug(words)
     return words
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from livecam.arguments import Parser, add_debug, new_parser, size_word
 from livecam.errors import LivecamError
-from livecam.stopping import stopping
 
 
 def _often(words: str) -> tuple[str, int]:
@@ -144,13 +143,12 @@ def train(words: Sequence[str]) -> int:
 
     values: dict[str, Any] = {name: value for name, value in vars(said).items() if name != "debug"}
     values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    with stopping():
-        if values.get("network") == NAME:
-            best = train_textbook(TextbookSettings(**values))
-        else:
-            if "real" in values:
-                values["mix"] = Mix(real=values.pop("real"))
-            best = train(TrainSettings(**values))
+    if values.get("network") == NAME:
+        best = train_textbook(TextbookSettings(**values))
+    else:
+        if "real" in values:
+            values["mix"] = Mix(real=values.pop("real"))
+        best = train(TrainSettings(**values))
     print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
     return 0
 
@@ -161,9 +159,8 @@ def export(words: Sequence[str]) -> int:
     need_keras()
     from livecam.training.export import export
 
-    with stopping():
-        notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
-        card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
+    notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
+    card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
@@ -174,8 +171,7 @@ def evaluate(words: Sequence[str]) -> int:
     from livecam.training.evaluate import EvaluateSettings, evaluate
 
     settings = EvaluateSettings(**{name: value for name, value in vars(said).items() if name != "debug"})
-    with stopping():
-        report = evaluate(settings)
+    report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
 

@@ -55,6 +55,18 @@ def test_what_is_gone_is_not_followed_by_something_else() -> None:
     assert follow(frames, chair_place(0))[2:] == [None] * 4
 
 
+def test_what_is_gone_is_not_found_in_its_twin() -> None:
+    def draw(number: int, gone: bool) -> Frame:
+        frame = draw_scene(0, person=False, chair=False)
+        tile = draw_scene(0)[40:80, 14:46]
+        for left in (20, 70, 120) if not gone else (70, 120):
+            frame[40:80, left : left + 32] = tile
+        return frame
+
+    frames = [draw(n, n >= 3) for n in range(8)]
+    assert follow(frames, Point(36, 60))[4:] == [None] * 4
+
+
 def test_a_flat_place_stays_where_it_is_or_is_lost_but_never_wanders() -> None:
     frames = [np.full((108, 192, 3), 90, np.uint8) for _ in range(4)]
     for place in follow(frames, Point(50, 50))[1:]:

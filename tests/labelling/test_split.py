@@ -35,20 +35,32 @@ def test_a_clip_stays_on_its_side_whatever_comes_later() -> None:
 
 
 def test_of_one_clip_the_end_is_test_after_a_gap() -> None:
-    split = split_by_clip(clip("a", 24))
-    assert split.test == tuple(place.name for place in clip("a", 24)[-5:])
-    assert len(split.train) == 18
-    assert split.train[-1] == "a-000425"
-    assert "one clip only" in split.note
-    assert "1 before them for neither" in split.note
+    places = clip("a", 50, step=10)
+    split = split_by_clip(places)
+    assert split.test == tuple(place.name for place in places[-10:])
+    assert split.train == tuple(place.name for place in places[:38])
+    assert split.note == "one clip only: its last 10 frames are for testing, 2 before them for neither"
 
 
 def test_frames_within_a_second_before_the_test_are_for_neither() -> None:
-    places = clip("a", 100, step=2)
+    places = clip("a", 300, step=2)
     split = split_by_clip(places)
     last = max(place.seconds for place in places if place.name in split.train)
     first = min(place.seconds for place in places if place.name in split.test)
     assert first - last > 1.0
+
+
+def test_a_short_clip_keeps_most_of_its_frames_for_training() -> None:
+    split = split_by_clip(clip("a", 24, step=4))
+    assert len(split.train) >= 15
+    assert len(split.test) == 5
+
+
+def test_where_all_happens_at_the_end_not_all_of_it_is_test() -> None:
+    places = [*clip("a", 4, step=25), *(Place(f"a-{n}", "a", n, n / 25) for n in range(92, 100))]
+    split = split_by_clip(places)
+    assert len(split.test) == 4
+    assert len(split.train) >= 4
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])

@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 from kept_things import CHAIR, FakeAnswer, FakeSam, chair_place, draw_scene, is_near
 
+from livecam.frames import Size
 from livecam.labelling.person import iou
-from livecam.labelling.prompts import Box, Point, Prompt
+from livecam.labelling.prompts import Box, Point, Prompt, check_prompt
 from livecam.labelling.things import Sighting, Things, overlap, read_last
 from livecam.labelling.wishes import Wish
 
@@ -38,7 +39,6 @@ def test_a_box_is_a_thing_and_each_point_outside_is_another() -> None:
     wish = Wish((Point(30, 60), Point(100, 20), Point(150, 90)), (), (Box(14, 40, 45, 79),))
     things = Things(wish, draw_scene(0))
     sam = FakeSam()
-    assert len(things) == 3
     things.find(sam.look(draw_scene(0)))
     assert [len(prompt.keep) for prompt in sam.prompts] == [1, 1, 1]
     assert [prompt.box is not None for prompt in sam.prompts] == [True, False, False]
@@ -85,6 +85,18 @@ def test_once_found_the_likest_answer_is_taken_not_the_proudest() -> None:
     assert answer.number == 0
 
 
+def test_a_score_that_is_no_number_never_wins() -> None:
+    def damaged(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+        return [replace(answers[0], score=float("nan")), replace(answers[0], number=3)] if number else answers
+
+    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    (sighting,) = watch(things, FakeSam(damaged), range(4), {0, 3})[3]
+    assert sighting.answer is not None
+    assert sighting.answer.number == 3
+    nan = replace(sighting, answer=FakeAnswer(0, float("nan"), sighting.answer.matte))
+    assert nan.as_plain()["score"] is None
+
+
 def test_nothing_under_the_point_is_a_reason() -> None:
     def nothing(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[0], matte=np.zeros_like(answers[0].matte))]
@@ -116,8 +128,5 @@ def test_every_prompt_stays_in_the_picture_while_a_thing_leaves_it() -> None:
         frame = np.roll(draw_scene(0, person=False), -4 * number, axis=1)
         things.follow(frame)
         things.find(sam.look(frame))
-    from livecam.frames import Size
-    from livecam.labelling.prompts import check_prompt
-
     for prompt in sam.prompts:
         check_prompt(prompt, Size(192, 108))

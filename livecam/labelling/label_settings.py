@@ -1,0 +1,117 @@
+"""What `livecam label` is told, how far it is, and what came out."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from livecam.errors import UsageError
+from livecam.labelling.prompts import Box, Point
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What `livecam label` is told.
+
+    Attributes:
+        sources: clips, pictures, folders of either.
+        out: the data set's folder.
+        preset: SAM: a KerasHub preset or a folder.
+        keep: points on things to keep beside the person, in the first chosen frame of the only clip.
+        drop: points on what is to go, likewise.
+        boxes: around things to keep, likewise.
+        prompts: a prompts file (see `livecam.labelling.wishes`).
+        click: ask for points on a page in the browser.
+        mattes: true mattes instead of SAM's.
+        frames: labelled of each clip at most.
+        model: the compact model that finds the person.
+        person: whether it is asked at all.
+        camera: recorded for `seconds` as one source more.
+        seconds: how long.
+        again: throw away what no person decided, and label it anew.
+    """
+
+    sources: tuple[str, ...]
+    out: Path
+    preset: str = "sam_base_sa1b"
+    keep: tuple[Point, ...] = ()
+    drop: tuple[Point, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    prompts: Path | None = None
+    click: bool = False
+    mattes: Path | None = None
+    frames: int = 24
+    model: str = "person"
+    person: bool = True
+    camera: str | None = None
+    seconds: float = 20.0
+    again: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what needs no file.
+
+        Raises:
+            UsageError: numbers that can't be, or choices that exclude each other.
+        """
+        if not 1 <= self.frames <= 10_000:
+            raise UsageError(f"--frames {self.frames} can't be; choose 1 to 10000, for example 24")
+        if not 0.5 <= self.seconds <= 3600:
+            raise UsageError(f"--seconds {self.seconds:g} can't be; choose 0.5 to 3600, for example 20")
+        pointed = self.keep or self.drop or self.boxes or self.prompts or self.click
+        if self.mattes and pointed:
+            raise UsageError("--mattes says all that is kept; leave out --keep, --drop, --box and the like")
+        if not (self.person or self.mattes or self.keep or self.boxes or self.prompts or self.click):
+            raise UsageError("--no-person keeps nothing at all; say what to keep: --keep x,y or --box")
+
+
+class Progress(NamedTuple):
+    """How far a stage (``record``, ``choose`` or ``label``) is; `total` 0: nobody knows."""
+
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What came out: the data set, how many frames are kept and set aside, what could not be read."""
+
+    folder: Path
+    kept: int
+    aside: int
+    train: int
+    test: int
+    skipped: tuple[str, ...]
+    note: str
+
+    def __str__(self) -> str:
+        aside = f", {self.aside} set aside to look at: livecam label --review {self.folder}" * bool(
+            self.aside
+        )
+        skipped = f"; {len(self.skipped)} could not be read" * bool(self.skipped)
+        note = f" ({self.note})" * bool(self.note)
+        lists = f"{self.train} to train with, {self.test} to test with"
+        return f"{self.folder}: {self.kept} frames, {lists}{note}{aside}{skipped}"
+
+
+def as_plain(settings: LabelSettings) -> dict[str, Any]:
+    """All that labels depend on, as plain JSON."""
+
+    def whole(path: Path | str | None) -> str | None:
+        return None if path is None else str(Path(path).expanduser().absolute())
+
+    prompts = settings.prompts
+    return {
+        "sources": [whole(source) for source in settings.sources],
+        "camera": settings.camera,
+        "seconds": settings.seconds if settings.camera is not None else None,
+        "preset": None if settings.mattes else settings.preset,
+        "keep": [list(point) for point in settings.keep],
+        "drop": [list(point) for point in settings.drop],
+        "boxes": [list(box) for box in settings.boxes],
+        "prompts": hashlib.sha256(prompts.read_bytes()).hexdigest() if prompts else None,
+        "click": settings.click,
+        "mattes": whole(settings.mattes),
+        "frames": settings.frames,
+        "model": settings.model if settings.person and not settings.mattes else None,
+    }
