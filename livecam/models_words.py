@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser
+from livecam.arguments import Parser, add_debug
 from livecam.card import Card, read_card
 from livecam.errors import LivecamError, UsageError
 from livecam.models import find_personal, models_folder, personal_names, remove, shipped_names
@@ -28,7 +28,7 @@ def models_parser() -> Parser:
     )
     parser.add_argument("action", nargs="?", default="list", metavar="list|remove|export|import")
     parser.add_argument("words", nargs="*", metavar="NAME|FILE")
-    parser.add_argument("--debug", action="store_true", help="show where an unexpected error came from")
+    add_debug(parser)
     return parser
 
 

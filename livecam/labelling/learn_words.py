@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser
+from livecam.arguments import Parser, add_debug, new_parser
 from livecam.frames import Size
 from livecam.labelling.prompts import parse_box, parse_point
-from livecam.labelling.words import parser, reading, settings_of
+from livecam.labelling.words import reading, settings_of
 from livecam.settings import config_path, read_config
 
 WORDS = """\
@@ -24,7 +24,7 @@ is better: livecam --model me. Interrupted, the same command goes on. Frames sta
 
 def learn_parser() -> Parser:
     """`livecam learn`."""
-    words = parser("livecam learn", WORDS, "see what there is with `livecam models`")
+    words = new_parser("livecam learn", WORDS, "see what there is with `livecam models`")
     add = words.add_argument
     add("--name", metavar="NAME", help="of the model (me)")
     add("--from", dest="sources", nargs="+", metavar="CLIP", help="clips or folders instead of the camera")
@@ -50,7 +50,7 @@ def learn_parser() -> Parser:
         action="store_true",
         help="delete what was recorded and labelled under this name, and stop",
     )
-    add("--debug", action="store_true", help="show where an unexpected error came from")
+    add_debug(words)
     return words
 
 

@@ -175,7 +175,12 @@ def between(old: Arrays, new: Arrays, share: float) -> Arrays:
 
 
 def choose_share(
-    model: keras.Model, old: Arrays, new: Arrays, own: Sequence[Shot], regression: Sequence[Shot]
+    model: keras.Model,
+    old: Arrays,
+    new: Arrays,
+    own: Sequence[Shot],
+    regression: Sequence[Shot],
+    shares: Sequence[float] = SHARES,
 ) -> Choice:
     """Give `model` the weights between old and new that see best: `own` frames, kept back, decide.
 
@@ -184,10 +189,10 @@ def choose_share(
     """
     before = _marks(model, old, own)[0], _marks(model, old, regression)[1]
     tried: dict[float, tuple[float, float]] = {}
-    for share in SHARES:
+    for share in shares:
         weights = between(old, new, share)
         tried[share] = _marks(model, weights, own)[0], _marks(model, weights, regression)[1]
-    allowed = [share for share in SHARES if tried[share][1] >= before[1] - LEEWAY] or [min(SHARES)]
+    allowed = [share for share in shares if tried[share][1] >= before[1] - LEEWAY] or [min(shares)]
     best = max(allowed, key=lambda share: tried[share][0])
     model.set_weights(between(old, new, best))
     return Choice(best, (before[0], tried[best][0]), (before[1], tried[best][1]))

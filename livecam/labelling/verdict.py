@@ -94,6 +94,15 @@ def look(model: str, shots: Sequence[Shot]) -> list[Matte]:
     return mattes
 
 
+def live_miou(model: str, shots: Sequence[Shot]) -> float:
+    """The mean mIoU in % of what a model says through the whole pipeline.
+
+    Raises:
+        WeightsError: it can't be run.
+    """
+    return float(np.mean(_marks(look(model, shots), shots, "miou")))
+
+
 def _marks(mattes: Sequence[Matte], shots: Sequence[Shot], mark: str) -> list[float]:
     return [measure(m, s.matte, s.known, soft=False)[mark] for m, s in zip(mattes, shots, strict=True)]
 

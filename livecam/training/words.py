@@ -177,6 +177,11 @@ def evaluate(words: Sequence[str]) -> int:
 
 
 def need_keras() -> None:
+    """See that Keras is there, before anything else is looked at.
+
+    Raises:
+        LivecamError: it is not.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401
