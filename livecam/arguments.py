@@ -27,6 +27,8 @@ other commands (livecam COMMAND --help):
   evaluate  score a model on labelled pictures or clips
   segment   select things in pictures with Segment Anything
   label     make a data set of clips and pictures, drawn by Segment Anything
+  learn     make a model of your own, from your own frames
+  models    your own models: list, remove, export, import
 
 A background is a picture, a video or GIF, a folder of pictures (slides), a colour (#00b140, green), blur or
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.

@@ -56,6 +56,8 @@ def _run(words: list[str]) -> int:
         "evaluate": _in("training.words", "evaluate"),
         "segment": _in("labelling.words", "segment"),
         "label": _in("labelling.label_words", "label"),
+        "learn": _in("labelling.learn_words", "learn"),
+        "models": _in("models_words", "models"),
     }
     name = words[0] if words and not words[0].startswith("-") else ""
     if name and name not in commands:

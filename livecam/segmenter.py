@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +14,16 @@ from livecam.card import Card, read_card
 from livecam.errors import UsageError, WeightsError
 from livecam.frames import Frame, Matte
 from livecam.images import shrink
+from livecam.models import find_personal, personal_names, shipped_names, shipped_weights
 
 ROUNDING = 1e-4
 """What a sum of three rounded shares may be off by."""
 
 
-def shipped_weights() -> Path:
-    """The folder of the weights that come with livecam: in the wheel, or beside the package in a checkout."""
-    package = Path(str(resources.files("livecam")))
-    inside = package / "weights"
-    return inside if inside.is_dir() else package.parent / "weights"
-
-
 def find_model(words: str) -> Path:
-    """The card of a model named by a shipped name, or by the path of its ``.tflite`` or ``.json`` file.
+    """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
+
+    Shipped names go before those of personal models.
 
     Raises:
         UsageError: no such model.
@@ -38,7 +33,9 @@ def find_model(words: str) -> Path:
     card = shipped_weights() / f"{words}.json"
     if card.is_file():
         return card
-    names = ", ".join(sorted(p.stem for p in shipped_weights().glob("*.json"))) or "none; reinstall livecam"
+    if words in personal_names():
+        return find_personal(words)
+    names = ", ".join([*shipped_names(), *personal_names()]) or "none; reinstall livecam"
     raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")
 
 

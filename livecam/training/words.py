@@ -135,7 +135,7 @@ def evaluate_parser() -> Parser:
 def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
     said = train_parser().parse_args(words)
-    _need_keras()
+    need_keras()
     from livecam.training.scenes import Mix
     from livecam.training.settings import TrainSettings
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
@@ -156,7 +156,7 @@ def train(words: Sequence[str]) -> int:
 def export(words: Sequence[str]) -> int:
     """`livecam export`: a run to a model."""
     said = export_parser().parse_args(words)
-    _need_keras()
+    need_keras()
     from livecam.training.export import export
 
     notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
@@ -176,7 +176,12 @@ def evaluate(words: Sequence[str]) -> int:
     return 0
 
 
-def _need_keras() -> None:
+def need_keras() -> None:
+    """See that Keras is there, before anything else is looked at.
+
+    Raises:
+        LivecamError: it is not.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras  # noqa: F401
