@@ -53,7 +53,8 @@ def tune_on(
     new = tune(model, lessons, loss, EFFORT, folder / "run", tell)
     own = _shots(folder / "labels", {sample.name for sample in choose}, "trainval")
     regression = regression_set(others, rooms_of(()), data)
-    before, shares = live_miou(base, regression), SHARES
+    before = live_miou(base, regression)
+    shares: tuple[float, ...] = SHARES
     while True:
         choice = choose_share(model, old, new, own, regression, shares)
         save_network(model, folder / "run" / "tuned.keras")
