@@ -31,7 +31,7 @@ from livecam.training.scores import iou
 from livecam.training.state import Arrays, State, read_state, restore
 
 Tell = Callable[[str], None]
-SHARES = (1.0, 0.8, 0.6, 0.4, 0.25)
+SHARES: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.25)
 """How far the weights may go from the old ones to the tuned ones."""
 LEEWAY = 0.3
 """Points of mIoU that the regression set may lose where the share is chosen: less than what is allowed in
