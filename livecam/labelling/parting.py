@@ -15,14 +15,22 @@ def part_samples(labels: Path) -> tuple[list[Sample], list[Sample], list[Sample]
     Raises:
         LabellingError: too few frames. TrainingError: not in Pets layout.
     """
-    test = read_samples(labels, "test")
+    test, rest = (_listed(labels, split) for split in ("test", "trainval"))
     held_out = {sample.name for sample in test}
-    rest = [sample for sample in read_samples(labels, "trainval") if sample.name not in held_out]
+    rest = [sample for sample in rest if sample.name not in held_out]
     choose = rest[CHOOSING // 2 :: CHOOSING]
     learn = [sample for sample in rest if sample not in choose]
-    if len(learn) < LEAST_FRAMES or not choose:
+    if len(learn) < LEAST_FRAMES or not choose or not test:
         raise LabellingError(
-            f"only {len(rest)} frames are labelled to learn from; record more with --seconds, or accept "
-            f"frames on the page in {labels / 'review'}"
+            f"only {len(rest)} frames are labelled to learn from and {len(test)} to judge by; look at those that "
+            f"were set aside (livecam label --review {labels}) and give the same command again, or record more "
+            "with --seconds under another --name"
         )
     return learn, choose, test
+
+
+def _listed(labels: Path, split: str) -> list[Sample]:
+    listing = labels / "annotations" / f"{split}.txt"
+    # While everything is set aside, lists are there and empty.
+    empty = listing.is_file() and not listing.read_text(encoding="utf-8").strip()
+    return [] if empty else read_samples(labels, split)

@@ -214,6 +214,17 @@ def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
     assert learn(settings, school).installed
 
 
+def test_when_every_frame_was_set_aside_the_way_to_look_at_them_is_told(
+    settings: LearnSettings, school: School
+) -> None:
+    def label_none(settings: LearnSettings, sources: Any, out: Path, tell: Any) -> None:
+        write_labels(out, [], 0)
+
+    with pytest.raises(LabellingError, match=r"only 0 frames .*livecam label --review .*same command again"):
+        Learner(settings, lambda words: None, label_none, ManualClock()).learn()
+    assert learn(settings, school).installed
+
+
 def test_a_damaged_journal_is_one_line(settings: LearnSettings, school: School) -> None:
     learn(settings, school)
     (learn_folder("me") / "journal.json").write_text("{")
