@@ -22,9 +22,9 @@ def part_samples(labels: Path) -> tuple[list[Sample], list[Sample], list[Sample]
     learn = [sample for sample in rest if sample not in choose]
     if len(learn) < LEAST_FRAMES or not choose or not test:
         raise LabellingError(
-            f"only {len(rest)} frames are labelled to learn from and {len(test)} to judge by; look at those that "
-            f"were set aside (livecam label --review {labels}) and give the same command again, or record more "
-            "with --seconds under another --name"
+            f"only {len(rest)} frames are labelled to learn from and {len(test)} to judge by; look at those "
+            f"that were set aside (livecam label --review {labels}) and give the same command again, or "
+            "record more with --seconds under another --name"
         )
     return learn, choose, test
 
