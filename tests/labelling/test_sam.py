@@ -61,7 +61,7 @@ def found(drawn_sam: Sam) -> dict[str, list[float]]:
 def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[float]], kind: str) -> None:
     ious = np.array(found[kind])
     assert len(ious) >= 40
-    # A SAM this small and trained for minutes selects the shape, and sometimes a piece of another one with it.
+    # A SAM so small, trained for minutes, selects the shape, and at times a piece of another one with it.
     assert ious.mean() >= 0.8
     assert np.median(ious) >= 0.85
 
