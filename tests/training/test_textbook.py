@@ -20,7 +20,8 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.training import textbook  # noqa: E402
-from livecam.training.export import TOLERANCE, export  # noqa: E402
+from livecam.training.export import export  # noqa: E402
+from livecam.training.litert import TOLERANCE  # noqa: E402
 from livecam.training.samples import read_samples  # noqa: E402
 from livecam.training.state import State, read_history, read_state  # noqa: E402
 from livecam.training.textbook import (  # noqa: E402
