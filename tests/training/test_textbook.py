@@ -84,7 +84,7 @@ def broken(settings: TextbookSettings) -> Path:
 @pytest.fixture(scope="module")
 def exported(unbroken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("weights") / "textbook.tflite"
-    export(unbroken, out)
+    export(unbroken, out, precision="float32")
     return out
 
 
