@@ -295,8 +295,8 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         self.refused(settings, TrainingError, r"start\.keras doesn't hold weights .*--start", start=start)
         assert not settings.out.exists()
 
-    def test_first_weights_of_another_network(self, settings: TrainSettings, tmp_path: Path) -> None:
-        build(dataclasses.replace(NETWORKS["tiny"], widths=(8, 8, 8, 8))).save(tmp_path / "start.keras")
+    def test_first_weights_of_a_wider_network(self, settings: TrainSettings, tmp_path: Path) -> None:
+        build(dataclasses.replace(NETWORKS["tiny"], widths=(8, 8, 16, 24))).save(tmp_path / "start.keras")
         self.refused(settings, TrainingError, "doesn't hold weights", start=tmp_path / "start.keras")
 
 
