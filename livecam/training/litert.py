@@ -41,7 +41,7 @@ def convert(model: keras.Model, precision: str = "float32") -> bytes:
 
     With ``int8`` the weights are stored as whole numbers, by a scale for each channel, and what flows between
     layers is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and Training of
-    Neural Networks", 2018): a quarter of the size and two thirds of the time.
+    Neural Networks", 2018): a quarter of the size, and half to two thirds of the time.
 
     Raises:
         UsageError: another precision.
