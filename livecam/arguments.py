@@ -2,12 +2,15 @@
 
 import argparse
 import difflib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from livecam.errors import UsageError
-from livecam.frames import Fit, Size
+from livecam.frames import Size
 from livecam.settings import config_path, parse_fit
+
+Value = TypeVar("Value")
 
 LIVE = """\
 Shows you before another background in every video call, and never your room.
@@ -61,19 +64,16 @@ class Parser(argparse.ArgumentParser):
         return said
 
 
-def size_word(words: str) -> Size:
-    """``1280x720`` to a size, as argparse wants it."""
-    try:
-        return Size.parse(words)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """`parse` for argparse, which else hides what our errors say."""
 
+    def read(words: str) -> Value:
+        try:
+            return parse(words)
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def _fit(words: str) -> Fit:
-    try:
-        return parse_fit(words)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    return read
 
 
 def new_parser(program: str, description: str, epilog: str = "") -> Parser:
@@ -88,6 +88,12 @@ def new_parser(program: str, description: str, epilog: str = "") -> Parser:
     )
 
 
+def settings_of(said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")) -> dict[str, Any]:
+    """What was said as keywords of a frozen dataclass."""
+    values = {name: value for name, value in vars(said).items() if name not in apart}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+
+
 def _add_source(parser: Parser) -> None:
     source = parser.add_argument_group("where you come from")
     source.add_argument(
@@ -96,7 +102,9 @@ def _add_source(parser: Parser) -> None:
         metavar="WHICH",
         help="number (0), device, part of a name, a video, a picture, or demo",
     )
-    source.add_argument("--size", type=size_word, metavar="WxH", help="size to ask the camera for (1280x720)")
+    source.add_argument(
+        "--size", type=reading(Size.parse), metavar="WxH", help="size to ask the camera for (1280x720)"
+    )
     source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
 
 
@@ -114,7 +122,9 @@ def _add_look(parser: Parser) -> None:
         "-b", "--background", action="append", metavar="WHAT",
         help="what stands behind you (default: blur); several: the keys n and b go through them",
     )  # fmt: skip
-    look.add_argument("--fit", type=_fit, metavar="HOW", help="cover (default), contain or stretch")
+    look.add_argument(
+        "--fit", type=reading(parse_fit), metavar="HOW", help="cover (default), contain or stretch"
+    )
     look.add_argument(
         "--edge",
         type=float,

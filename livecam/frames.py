@@ -48,6 +48,12 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+def limit(size: Size, longest: int) -> Size:
+    """`size` scaled down, if need be, so that no side is longer than `longest`."""
+    scale = min(1.0, longest / max(size))
+    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
+
+
 class Fit(Enum):
     """What happens to a picture whose shape is not the frame's."""
 

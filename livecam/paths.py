@@ -1,5 +1,6 @@
-"""Files as people name them: why one can't be opened, and which was meant."""
+"""Files as people name them: why one can't be opened, which was meant; and written whole or not at all."""
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -53,3 +54,14 @@ def nearest_name(path: Path) -> str | None:
 def reason(error: BaseException) -> str:
     """What went wrong in a foreign error's own words, without its path."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all. May raise OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

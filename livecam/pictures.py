@@ -1,7 +1,6 @@
 """Picture files: read one as a frame with its matte, write one."""
 
 import io
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from livecam.errors import FrameError, PictureError, SinkError
 from livecam.frames import Cutout, Frame, Matte, Size
 from livecam.images import decode_deep
-from livecam.paths import first_bytes, reason
+from livecam.paths import first_bytes, put, reason
 from livecam.rgb import eight_bits, rgb_and_alpha, smoothable
 
 # A list, as some of Pillow's other readers start programs (EPS) or fetch files.
@@ -98,7 +97,7 @@ def write_picture(path: Path | str, frame: Frame | Cutout) -> None:
     written = io.BytesIO()
     try:
         Image.fromarray(frame).save(written, kind, quality=95, subsampling=0)
-        _put(path, written.getvalue())
+        put(path, written.getvalue())
     except (OSError, ValueError) as error:
         raise SinkError(
             f"can't write {path} ({reason(error)}); choose another folder or free space"
@@ -114,7 +113,7 @@ def write_levels(path: Path | str, levels: NDArray[np.uint8]) -> None:
     path, written = Path(path), io.BytesIO()
     try:
         Image.fromarray(levels).save(written, "PNG")
-        _put(path, written.getvalue())
+        put(path, written.getvalue())
     except (OSError, ValueError) as error:
         raise SinkError(
             f"can't write {path} ({reason(error)}); choose another folder or free space"
@@ -198,13 +197,3 @@ def _read_deep_tiff(file: io.BufferedReader) -> Image.Image:
 def _check_pixels(width: int, height: int) -> None:
     if width * height > _MOST_MEGAPIXELS * 1_000_000:
         raise _TooLargeError(f"{width}x{height} pixels, more than {_MOST_MEGAPIXELS} megapixels")
-
-
-def _put(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

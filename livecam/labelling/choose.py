@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.frames import Size
+from livecam.frames import Size, limit
 from livecam.images import grey, shrink
 from livecam.labelling.materials import Moment
 
@@ -35,9 +35,7 @@ class Glance(NamedTuple):
 
 def glance(moment: Moment) -> Glance:
     """Look at a frame."""
-    size = Size.of(moment.frame)
-    scale = min(1.0, _LOOK / max(size))
-    small = shrink(moment.frame, Size(max(1, round(size.width * scale)), max(1, round(size.height * scale))))
+    small = shrink(moment.frame, limit(Size.of(moment.frame), _LOOK))
     edges = cv2.Laplacian(grey(small), cv2.CV_32F)
     return Glance(moment.number, shrink(small, _SIGNATURE), float(edges.var()))
 

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from livecam.errors import UsageError
-from livecam.frames import Frame, Size
+from livecam.frames import Frame, Size, limit
 from livecam.images import resize
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
-from livecam.labelling.files import encode, json_bytes, put, read_json, writing
+from livecam.labelling.files import encode, json_bytes, read_json, writing
 from livecam.labelling.outline import draw_rim
 from livecam.labelling.plan import Plan
 from livecam.labelling.suggest import find_person
 from livecam.labelling.wishes import check_wish, parse_wish
+from livecam.paths import put
 from livecam.pipeline import Segments
 
 CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
@@ -71,9 +72,7 @@ def _show_frames(plans: Sequence[Plan], folder: Path, segmenter: Segments | None
 
 def _small(frame: Frame, segmenter: Segments | None) -> Frame:
     """As it is shown: with a rim around the person that is kept in any case."""
-    size = Size.of(frame)
-    scale = min(1.0, _LONGEST / max(size))
-    small = resize(frame, Size(max(1, round(size.width * scale)), max(1, round(size.height * scale))))
+    small = resize(frame, limit(Size.of(frame), _LONGEST))
     return draw_rim(small, find_person(segmenter, small).matte) if segmenter else small
 
 

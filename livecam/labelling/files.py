@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,17 +31,6 @@ def writing(folder: Path) -> Iterator[None]:
             f"can't write into {folder} ({reason(error)}); mend that and run the same command again, "
             "it goes on where it stopped"
         ) from error
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. May raise OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def encode(picture: NDArray[np.uint8], suffix: str) -> bytes:

@@ -6,10 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, new_parser
+from livecam.arguments import Parser, add_debug, new_parser, reading
 from livecam.errors import UsageError
 from livecam.labelling.prompts import parse_box, parse_point
-from livecam.labelling.words import reading
 
 DESCRIPTION = """\
 Makes a data set that `livecam train` reads, from clips and pictures without labels: Segment Anything (SAM)
@@ -66,7 +65,7 @@ def label_parser() -> Parser:
         "--again", action="store_true", help="label anew what you neither accepted nor rejected"
     )
     words.add_argument("--quiet", action="store_true", help="no progress bar")
-    words.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
+    add_debug(words)
     return words
 
 

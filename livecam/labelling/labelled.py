@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from livecam.errors import LabellingError, UsageError
 from livecam.frames import Frame, Matte
-from livecam.labelling.files import encode, json_bytes, put, read_json, writing
+from livecam.labelling.files import encode, json_bytes, read_json, writing
 from livecam.labelling.split import Place, Split, split_by_clip
-from livecam.paths import reason
+from livecam.paths import put, reason
 from livecam.trimaps import Trimap
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser
+from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
 from livecam.frames import Size
 from livecam.labelling.prompts import parse_box, parse_point
-from livecam.labelling.words import reading, settings_of
 from livecam.settings import config_path, read_config
 
 WORDS = """\

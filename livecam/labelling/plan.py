@@ -7,9 +7,10 @@ from typing import Any
 
 from livecam.frames import Size
 from livecam.labelling.choose import Glances
-from livecam.labelling.files import json_bytes, put, read_json, writing
+from livecam.labelling.files import json_bytes, read_json, writing
 from livecam.labelling.labelled import CHOSEN
 from livecam.labelling.materials import Material, Moment
+from livecam.paths import put
 
 Watch = Callable[[int], None]
 

@@ -11,8 +11,9 @@ from urllib.parse import quote, unquote
 from livecam.errors import UsageError
 from livecam.labelling.clicks import fill
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
-from livecam.labelling.files import put, writing
+from livecam.labelling.files import writing
 from livecam.labelling.labelled import Label, Labelled
+from livecam.paths import put
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
 

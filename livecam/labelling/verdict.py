@@ -11,12 +11,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from livecam.frames import Frame, Matte, Size
+from livecam.frames import Frame, Matte, Size, limit
 from livecam.images import letterbox
 from livecam.pipeline import Pipeline
 from livecam.timing import ManualClock
 from livecam.training.cases import Shot
-from livecam.training.samples import limit
 from livecam.training.scores import measure
 from livecam.training.sheets import draw_cells
 

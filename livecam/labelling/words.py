@@ -1,14 +1,10 @@
 """The words of the labelling commands, and what they print; as with all commands, nothing below prints."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
-from livecam.arguments import Parser, add_debug, new_parser
-from livecam.errors import UsageError
-
-Value = TypeVar("Value")
+from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
 
 SEGMENT = """\
 Selects things in pictures with Segment Anything (SAM). A point or a box says what is meant; SAM gives four
@@ -18,18 +14,6 @@ NAME.trimap.png: 1 = keep, 2 = rest, 3 = contour). Coordinates are pixels of the
 right, y down.
 
 The first use downloads SAM (base: 0.4 GB) to ~/.cache/kagglehub, or where KAGGLEHUB_CACHE says."""
-
-
-def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """`parse` for argparse, which else hides what our errors say."""
-
-    def read(words: str) -> Value:
-        try:
-            return parse(words)
-        except UsageError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return read
 
 
 def add_prompts(words: argparse._ActionsContainer) -> None:
@@ -72,12 +56,6 @@ def segment_parser() -> Parser:
     words.add_argument("--quiet", action="store_true", help="no progress bar")
     add_debug(words)
     return words
-
-
-def settings_of(said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")) -> dict[str, Any]:
-    """What was said as keywords of a frozen dataclass."""
-    values = {name: value for name, value in vars(said).items() if name not in apart}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def segment(words: Sequence[str]) -> int:

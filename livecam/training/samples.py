@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livecam.composite import unmix
 from livecam.errors import PictureError, TrainingError
-from livecam.frames import Frame, Size
+from livecam.frames import Frame, Size, limit
 from livecam.images import grey, resize
 from livecam.paths import reason
 from livecam.pictures import read_picture as read_any_picture
@@ -215,9 +215,3 @@ def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
     # Outside too, as drawing it larger or smaller mixes neighbours.
     near = (share < 0.98) & (weight > 1e-2)
     return cast(Frame, np.where(near, np.rint(subject), picture).astype(np.uint8))
-
-
-def limit(size: Size, longest: int) -> Size:
-    """`size` scaled down, if need be, so that no side is longer than `longest`."""
-    scale = min(1.0, longest / max(size))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))

@@ -4,10 +4,10 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser, size_word
+from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
 from livecam.errors import LivecamError
+from livecam.frames import Size
 
 
 def _often(words: str) -> tuple[str, int]:
@@ -45,7 +45,7 @@ def train_parser() -> Parser:
         help="which network (person), or textbook: as courses teach it, with its own defaults",
     )
     parser.add_argument(
-        "--size", type=size_word, metavar="WxH", help="train at another size, divisible by 16"
+        "--size", type=reading(Size.parse), metavar="WxH", help="train at another size, divisible by 16"
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument(
@@ -134,15 +134,13 @@ def evaluate_parser() -> Parser:
 
 def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
-    said = train_parser().parse_args(words)
+    values = settings_of(train_parser().parse_args(words))
     need_keras()
     from livecam.training.scenes import Mix
     from livecam.training.settings import TrainSettings
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
     from livecam.training.train import train
 
-    values: dict[str, Any] = {name: value for name, value in vars(said).items() if name != "debug"}
-    values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     if values.get("network") == NAME:
         best = train_textbook(TextbookSettings(**values))
     else:
@@ -170,7 +168,7 @@ def evaluate(words: Sequence[str]) -> int:
     said = evaluate_parser().parse_args(words)
     from livecam.training.evaluate import EvaluateSettings, evaluate
 
-    settings = EvaluateSettings(**{name: value for name, value in vars(said).items() if name != "debug"})
+    settings = EvaluateSettings(**settings_of(said))
     report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0

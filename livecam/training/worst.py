@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.errors import SinkError, TrainingError
-from livecam.frames import Frame, Matte, Size
+from livecam.frames import Frame, Matte, Size, limit
 from livecam.images import resize
 from livecam.paths import reason
 from livecam.pictures import write_picture
 from livecam.training.cases import Shot
-from livecam.training.samples import limit
 
 BY = {"miou": "mean IoU", "bf": "boundary F"}
 KEPT = 12

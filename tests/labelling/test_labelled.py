@@ -9,8 +9,9 @@ from kept_things import draw_scene
 
 from livecam.errors import LabellingError, UsageError
 from livecam.labelling import labelled
-from livecam.labelling.files import encode, put
+from livecam.labelling.files import encode
 from livecam.labelling.labelled import Label, Labelled
+from livecam.paths import put
 from livecam.training.samples import read_samples, read_subject
 from livecam.trimaps import trimap_of
 
