@@ -12,6 +12,8 @@ import keras
 from keras import layers
 
 CLASSES = ("foreground", "background", "contour")
+DILATIONS = (1, 2, 4, 4)
+"""Of the steps at 1/16, one after the other and over again."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Network:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
-        Network("person-lite", (176, 96), (16, 32, 80, 160), (1, 2, 4)),
+        Network("person", (256, 144), (16, 32, 96, 192), (1, 3, 6)),
+        Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
@@ -79,8 +81,9 @@ def build(network: Network) -> keras.Model:
         skips.append(x)
         x = _convolve(x, channels, f"down{2**level}", stride=2)
         for i in range(depth):
-            # At the bottom the dilations 1, 2, 4, ... make each place see the whole picture.
-            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=min(2**i, 4) if level == 4 else 1)
+            # At the bottom the dilations make each place see the whole picture.
+            dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
+            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=dilation)
             x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
     x = _context(x)
     for level in (3, 2, 1):

@@ -15,6 +15,9 @@ from livecam.training.augment import Faults, Light, Rng, Transform, place
 from livecam.training.samples import Subject
 from livecam.trimaps import BACKGROUND
 
+WHOLE = 0.4
+"""The share of pictures that are shown whole, whatever their shape."""
+
 CLOTHES = 0.1
 """The share of pasted subjects that stand before what looks like people and is none."""
 
@@ -102,8 +105,22 @@ def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
     return Scene(room, _crop(Size.of(room), canvas, rng), actors, light, faults, mirrored)
 
 
+def _whole(size: Size, canvas: Size, rng: Rng) -> Transform:
+    # What a call shows of a tall picture ends below the chest; a little is lost at each side, or shown twice.
+    height = min(size.height, size.width * 1.25)
+    grown = float(np.exp(rng.normal(0, 0.06)))
+    scale = (canvas.width / size.width * grown, canvas.height / height * grown)
+    middle = (size.width * (0.5 + float(rng.normal(0, 0.02))), height * (0.5 + float(rng.normal(0, 0.02))))
+    return place(scale, 0.0, middle, (canvas.width / 2, canvas.height / 2))
+
+
 def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
-    """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether."""
+    """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether.
+
+    One in `WHOLE` is all of it, stretched: so livecam shows pictures of any shape to its network.
+    """
+    if rng.random() < WHOLE:
+        return _whole(size, canvas, rng)
     shape = canvas.width / canvas.height
     stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.95)))
     share = rng.uniform(0.6, 1.0) if rng.random() < 0.7 else 1.0

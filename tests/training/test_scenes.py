@@ -6,7 +6,7 @@ import pytest
 
 from livecam.frames import Size
 from livecam.training.samples import Subject
-from livecam.training.scenes import Mix, Stock, draw_scene
+from livecam.training.scenes import WHOLE, Mix, Stock, _crop, draw_scene
 
 CANVAS = Size(128, 96)
 Subjects = Callable[..., Subject]
@@ -101,8 +101,30 @@ def test_a_real_picture_fills_the_canvas(stock: Stock) -> None:
         middle = np.linalg.inv(at) @ [CANVAS.width / 2, CANVAS.height / 2, 1]
         assert 0 <= middle[0] <= width
         assert 0 <= middle[1] <= height
-        # Turned a little, a corner may look a few pixels beyond the picture.
-        assert np.linalg.det(at) >= (CANVAS.width / width) * (CANVAS.height / height) * 0.99
+        # Shown whole or turned a little, a corner may look somewhat beyond the picture.
+        assert np.linalg.det(at) >= (CANVAS.width / width) * (CANVAS.height / height) * 0.7
+
+
+def seen(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """The part of a picture of that shape that a scene shows: left, top, right and bottom as shares of it."""
+    height, width = shape
+    at = np.vstack([_crop(Size(width, height), CANVAS, np.random.default_rng(seed)), [0, 0, 1]])
+    corners = np.linalg.inv(at) @ np.array([[0, CANVAS.width], [0, CANVAS.height], [1, 1]])
+    return (corners[:2].T / (width, height)).ravel()
+
+
+@pytest.mark.parametrize(
+    ("shape", "bottom"), [((400, 300), 375 / 400), ((900, 300), 375 / 900), ((90, 160), 1.0)]
+)
+def test_pictures_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
+    whole = (0.0, 0.0, 1.0, bottom)
+    near = [np.abs(seen(shape, seed) - whole).max() < 0.15 for seed in range(400)]
+    assert np.mean(near) >= WHOLE * 0.8
+
+
+def test_pictures_are_as_often_shown_in_part() -> None:
+    parts = [seen((400, 300), seed) for seed in range(400)]
+    assert np.mean([part[3] - part[1] < 0.7 for part in parts]) > 0.3
 
 
 def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Subjects) -> None:

@@ -29,6 +29,13 @@ def says(model: keras.Model) -> np.ndarray:
     return keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])
 
 
+def passes_up(model: keras.Model) -> np.ndarray:
+    """What the bottom of the network hands on: no softmax has made it all or nothing."""
+    pictures = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
+    bottom = keras.Model(model.input, model.get_layer("context").output)
+    return keras.ops.convert_to_numpy(bottom(pictures, training=False))
+
+
 def test_the_wider_network_begins_with_what_the_narrower_one_says() -> None:
     narrow, wide = a_network(1), a_network(2, widths=WIDE.widths)
     assert np.abs(says(wide) - says(narrow)).max() > 0.01
@@ -48,6 +55,26 @@ def test_new_channels_see_the_picture_in_ways_of_their_own() -> None:
     assert not kernel[:, :, 8:, :8].any()
 
 
+def test_the_deeper_network_begins_near_what_the_less_deep_one_says() -> None:
+    flat, deep = a_network(1), build(replace(TINY, depths=(0, 0, 3)))
+    before = np.abs(passes_up(deep) - passes_up(flat)).mean()
+
+    widen(flat, deep)
+
+    assert 0 < np.abs(passes_up(deep) - passes_up(flat)).mean() < 0.2 * before
+
+
+def test_further_steps_can_learn() -> None:
+    deep = a_network(2, depths=(0, 0, 2))
+    widen(a_network(1), deep)
+    heard = passes_up(deep)
+
+    norm = deep.get_layer("stay16_1_norm")
+    norm.set_weights([2 * norm.get_weights()[0], *norm.get_weights()[1:]])
+
+    assert np.abs(passes_up(deep) - heard).max() > 0
+
+
 def test_of_two_alike_it_is_a_copy() -> None:
     one, two = a_network(1), a_network(2)
 
@@ -61,4 +88,4 @@ def test_a_wider_one_and_one_of_other_layers_are_refused() -> None:
     with pytest.raises(TrainingError, match="wider somewhere"):
         widen(a_network(1, widths=WIDE.widths), a_network(2))
     with pytest.raises(TrainingError, match="other layers"):
-        widen(a_network(1), a_network(2, depths=(1, 0, 1)))
+        widen(a_network(1, depths=(0, 0, 2)), a_network(2))
