@@ -11,13 +11,17 @@ from livecam.frames import Frame, Matte, Size
 
 
 def shrink(frame: Frame, size: Size) -> Frame:
-    """Resize by averaging areas; right for making pictures smaller."""
+    """Resize by averaging: halved as long as it can be, what is left by area or, if less than half, bilinear.
+
+    For making pictures smaller, several times quicker than by area alone.
+    """
     height, width = frame.shape[:2]
-    # OpenCV halves several times faster than it shrinks otherwise; of much too large pictures nobody sees it.
-    while not (height % 2 or width % 2) and width >= 6 * size.width and height >= 6 * size.height:
+    while not (height % 2 or width % 2) and width >= 2 * size.width and height >= 2 * size.height:
         height, width = height // 2, width // 2
         frame = cast(Frame, cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
-    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=cv2.INTER_AREA))
+    near = width < 2 * size.width and height < 2 * size.height
+    way = cv2.INTER_LINEAR if near else cv2.INTER_AREA
+    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=way))
 
 
 def resize(frame: Frame, size: Size) -> Frame:

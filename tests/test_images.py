@@ -9,18 +9,49 @@ from livecam.frames import Size
 PHOTO = astronaut()
 
 
-@pytest.mark.parametrize("size", [Size(256, 144), Size(128, 128), Size(100, 37), Size(511, 300), Size(1, 1)])
-def test_shrinking_averages_areas(size: Size) -> None:
-    small = images.shrink(PHOTO, size)
-    exact = cv2.resize(PHOTO.astype(np.float32), tuple(size), interpolation=cv2.INTER_AREA)
+SIZES = [Size(256, 144), Size(128, 128), Size(100, 37), Size(511, 300), Size(176, 96), Size(1, 1)]
+
+
+def exact(picture: np.ndarray, size: Size) -> np.ndarray:
+    return cv2.resize(picture.astype(np.float32), tuple(size), interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("odd", [False, True])
+def test_shrinking_averages_areas(size: Size, odd: bool) -> None:
+    picture = np.ascontiguousarray(PHOTO[:-1, :-1] if odd else PHOTO)
+    small = images.shrink(picture, size)
     assert Size.of(small) == size
-    assert np.abs(small - exact).max() < 2.1
+    assert np.abs(small - exact(picture, size)).mean() < 3.0
+
+
+@pytest.mark.parametrize("size", SIZES[:-1])
+def test_shrinking_moves_nothing(size: Size) -> None:
+    shifts, _ = cv2.phaseCorrelate(
+        *(
+            images.grey(p).astype(np.float32)
+            for p in (images.shrink(PHOTO, size), exact(PHOTO, size).astype(np.uint8))
+        )
+    )
+    assert np.abs(shifts).max() < 0.1
+
+
+def test_halves_and_quarters_are_exact() -> None:
+    for size in (Size(256, 256), Size(128, 128)):
+        assert np.abs(images.shrink(PHOTO, size) - exact(PHOTO, size)).max() < 1.1
+
+
+def test_no_pixel_of_a_fine_pattern_is_left_out() -> None:
+    lines = np.zeros((720, 1280, 3), np.uint8)
+    lines[::2] = 255
+    small = images.shrink(lines, Size(176, 96)).astype(float)
+    assert np.abs(small - 127.5).max() < 2
 
 
 def test_shrinking_by_far_is_as_good_as_exact() -> None:
     large = cv2.resize(PHOTO, (1920, 1080), interpolation=cv2.INTER_CUBIC)
-    exact = cv2.resize(large.astype(np.float32), (256, 144), interpolation=cv2.INTER_AREA)
-    assert np.abs(images.shrink(large, Size(256, 144)) - exact).mean() < 1.0
+    size = Size(256, 144)
+    assert np.abs(images.shrink(large, size) - exact(large, size)).mean() < 1.5
 
 
 @pytest.mark.parametrize("size", [Size(512, 512), Size(64, 64), Size(700, 600)])
