@@ -44,11 +44,6 @@ def grey(frame: Frame) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
 
 
-def sample(levels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resize by what lies at each place, bilinear: quick, and right where nothing fine is left to lose."""
-    return cast(NDArray[np.uint8], cv2.resize(levels, tuple(size), interpolation=cv2.INTER_LINEAR))
-
-
 def average(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Each value the mean of its 3x3 neighbourhood."""
     return cast(NDArray[np.uint8], cv2.blur(levels, (3, 3)))
