@@ -34,6 +34,9 @@ class Content:
     body: bytes
 
 
+_NOTHING = Content("text/plain", b"nothing here")
+
+
 def page(text: str) -> Content:
     """A page of HTML."""
     return Content("text/html; charset=utf-8", text.encode())
@@ -52,7 +55,8 @@ class Desk:
         """Prepare; `with` opens it.
 
         Args:
-            show: gives what is at a path, ``""`` for the page itself; None if nothing is.
+            show: gives what is at a path, ``""`` for the page itself; None if nothing is. Its LivecamErrors
+                are shown instead.
             hear: gets a verb and plain JSON, and gives plain JSON back; its LivecamErrors are told to the
                 page. It is called by one thread at a time. After the verb ``done`` the desk is closed.
         """
@@ -94,16 +98,13 @@ class Desk:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 path = desk._path(self.path, self.headers)
-                content = None if path is None else desk._show(path)
-                _answer(
-                    self, 404 if content is None else 200, content or Content("text/plain", b"nothing here")
-                )
+                _answer(self, *((404, _NOTHING) if path is None else desk._find(path)))
 
             def do_POST(self) -> None:
                 verb = desk._path(self.path, self.headers)
                 length = self.headers.get("Content-Length", "")
                 if verb is None or not length.isdecimal() or int(length) > _MOST_BYTES:
-                    _answer(self, 404, Content("text/plain", b"nothing here"))
+                    _answer(self, 404, _NOTHING)
                     return
                 code, said = desk._take(verb, self.rfile.read(int(length)))
                 _answer(self, code, Content("application/json", json.dumps(said).encode()))
@@ -122,6 +123,13 @@ class Desk:
         _, token, *rest = path.partition("?")[0].split("/") if path.startswith("/") else ("", "")
         known = secrets.compare_digest(token.encode(), self._token.encode())
         return "/".join(rest) if known and rest and host in _HOSTS else None
+
+    def _find(self, path: str) -> tuple[int, Content]:
+        try:
+            content = self._show(path)
+        except (LivecamError, OSError) as error:
+            return 500, Content("text/plain; charset=utf-8", f"livecam: {error}\n".encode())
+        return (404, _NOTHING) if content is None else (200, content)
 
     def _take(self, verb: str, body: bytes) -> tuple[int, Any]:
         try:

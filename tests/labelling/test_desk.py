@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from livecam.errors import UsageError
+from livecam.errors import LabellingError, UsageError
 from livecam.labelling import desk as desks
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
 
@@ -71,6 +71,22 @@ def test_what_is_said_is_heard_and_what_is_refused_is_told() -> None:
         assert (code, json.loads(body)) == (200, {"verb": "keep", "said": 7})
         code, body, _ = fetch(desk.url + "refuse", {"key": 7})
         assert (code, json.loads(body)) == (409, {"error": "not like that"})
+
+
+def refuse_to_show(path: str) -> Content | None:
+    if path:
+        raise FileNotFoundError(2, "gone", path)
+    raise LabellingError("grün.json can't be read; mend it")
+
+
+def test_what_can_t_be_shown_is_one_line_that_says_why() -> None:
+    with Desk(refuse_to_show, hear) as desk:
+        code, body, headers = fetch(desk.url)
+        assert (code, body.decode()) == (500, "livecam: grün.json can't be read; mend it\n")
+        assert headers["Content-Type"] == "text/plain; charset=utf-8"
+        code, body, _ = fetch(desk.url + "a.jpg")
+        assert (code, body.count(b"\n")) == (500, 1)
+        assert b"a.jpg" in body
 
 
 @pytest.mark.parametrize("raw", [b"{", b'{"other": 1}', b"[1]", b"\xff\xff"])
