@@ -2,9 +2,15 @@
 
 import json
 import re
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def fetch(url: str, said: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
@@ -19,7 +25,33 @@ def fetch(url: str, said: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
 
 
 def read_page(url: str) -> Any:
-    """The data in the page for clicks."""
-    found = re.search(r"const frames = (.*);", fetch(url)[1].decode())
+    """The frames in the page for clicks."""
+    return read_data(fetch(url)[1].decode())["frames"]
+
+
+def read_data(text: str) -> Any:
+    """The data in the text of the page for clicks."""
+    found = re.search(r"const {frames, heard} = (.*);", text)
     assert found
     return json.loads(found[1])
+
+
+def run_page(text: str, steps: str, cards: Sequence[str] = ()) -> Any:
+    """What the steps return after a page's own script has run.
+
+    Args:
+        text: of the page.
+        steps: in JavaScript; what they may use is in page_run.js.
+        cards: names of the frames that the page for review has.
+    """
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("the pages' scripts are run by Node, which is not installed")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    said = json.dumps({"script": script, "steps": steps, "cards": list(cards)})
+    run = subprocess.run(
+        [node, str(Path(__file__).with_name("page_run.js"))],
+        input=said, capture_output=True, text=True, encoding="utf-8", timeout=60,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)

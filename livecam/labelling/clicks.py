@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from livecam.errors import UsageError
+from livecam.errors import LabellingError, UsageError
 from livecam.frames import Frame, Size, limit
 from livecam.images import resize
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
@@ -43,6 +43,7 @@ def ask_clicks(
     shown = path.parent / "clicks"
     sizes = _show_frames(plans, shown, segmenter)
     draft = path.with_name(UNFINISHED)
+    _drafted(draft)
     with Desk(*_page(sizes, shown, draft)) as desk:
         tell(invite(desk, "click on what to keep"))
         browse(desk.url)
@@ -76,27 +77,40 @@ def _small(frame: Frame, segmenter: Segments | None) -> Frame:
     return draw_rim(small, find_person(segmenter, small).matte) if segmenter else small
 
 
+def _drafted(draft: Path) -> dict[str, Any]:
+    """What was clicked so far, by the name of the frame."""
+    wishes = read_json(draft, missing={})
+    try:
+        return {name: parse_wish(plain, name).as_plain() for name, plain in wishes.items()}
+    except (UsageError, AttributeError) as error:
+        raise LabellingError(f"{draft} holds no clicks; delete it and click again") from error
+
+
 def _page(
     sizes: dict[str, Size], shown: Path, draft: Path
 ) -> tuple[Callable[[str], Content | None], Callable[[str, Any], Any]]:
-    names = list(sizes)
+    names, heard = list(sizes), 0
 
     def show(path: str) -> Content | None:
         if path == "":
-            wishes: dict[str, Any] = read_json(draft, missing={})
+            wishes = _drafted(draft)
             frames = [
                 {"name": name, "width": size.width, "height": size.height, "wish": wishes.get(name, {})}
                 for name, size in sizes.items()
             ]
-            return page(fill("click.html", frames))
+            return page(fill("click.html", {"frames": frames, "heard": heard}))
         number, dot, suffix = path.partition(".")
         if not (number.isdecimal() and int(number) < len(names) and dot + suffix == ".jpg"):
             return None
         return Content("image/jpeg", (shown / f"{names[int(number)]}.jpg").read_bytes())
 
-    def hear(verb: str, said: Any) -> Any:
+    def hear(path: str, said: Any) -> Any:
+        nonlocal heard
+        known, _, verb = path.rpartition("/")
         if verb not in ("keep", "done"):
             raise UsageError(f"there is no {verb}")
+        if known not in ("", str(heard)):
+            raise UsageError("there were clicks in another tab, this one is not kept; load this page again")
         wishes = {}
         for name, plain in said.items():
             wish = parse_wish(plain, name)
@@ -105,7 +119,8 @@ def _page(
                 wishes[name] = wish.as_plain()
         with writing(draft.parent):
             put(draft, json_bytes(wishes))
-        return {"frames": len(wishes)}
+        heard += 1
+        return {"frames": len(wishes), "heard": heard}
 
     return show, hear
 

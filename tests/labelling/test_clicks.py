@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from kept_things import GreenModel, draw_scene, write_scenes
-from labelling_pages import fetch, read_page
+from labelling_pages import fetch, read_data, read_page, run_page
 
+from livecam.errors import LabellingError
 from livecam.frames import Size
 from livecam.labelling.clicks import UNFINISHED, ask_clicks, fill
 from livecam.labelling.materials import Material
@@ -104,7 +105,7 @@ def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path: Path) -> None:
-    text = fill("click.html", [])
+    text = fill("click.html", {})
     assert not re.search(r"https?://|src=[\"']//|@import|<link", text)
     assert 'lang="en"' in text
     for key in ("ArrowLeft", '"k"', '"d"', '"b"', '"n"', '"p"', '"u"', '"f"', "Enter"):
@@ -112,9 +113,127 @@ def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path:
 
 
 def test_names_can_neither_end_the_script_nor_begin_markup() -> None:
-    text = fill("click.html", [{"name": "</script><script>alert(1)</script>&\u2028"}])
+    text = fill("click.html", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0})
     assert "<script>alert" not in text
     assert "\u2028" not in text
-    told = re.search(r"const frames = (.*);", text)
-    assert told
-    assert json.loads(told[1])[0]["name"].startswith("</script>")
+    assert read_data(text)["frames"][0]["name"].startswith("</script>")
+
+
+FRAMES = [
+    {"name": "tall", "width": 200, "height": 1000, "wish": {}},
+    {"name": "small", "width": 90, "height": 50, "wish": {}},
+]
+MOUSE = """
+const mouse = {button: 0, isPrimary: true, pointerId: 1, pointerType: "mouse"};
+const at = (x, y, more) => ({clientX: x, clientY: y, ...mouse, ...more});
+const press = (...places) => {
+  canvas.fire("pointerdown", at(...places[0]));
+  for (const place of places.slice(1)) canvas.fire("pointermove", at(...place));
+  canvas.fire("pointerup", at(...places[places.length - 1]));
+};
+const type = (key, more) => document.fire("keydown", {key, ...more});
+"""
+
+
+def run(steps: str) -> Any:
+    """The page with a tall and a small frame in a stage of 900x500, at 20, 30.5 on the page."""
+    return run_page(fill("click.html", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
+
+
+def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels() -> None:
+    tall, small = run(
+        "const look = () => [canvas.style.width, canvas.style.height, canvas.width, canvas.height];"
+        "const tall = look(); open(1); return [tall, look()];"
+    )
+    assert tall == ["100px", "500px", 200, 1000]
+    assert small == ["900px", "500px", 1800, 1000]
+
+
+def test_the_page_itself_is_as_high_as_the_window() -> None:
+    text = fill("click.html", {})
+    assert "height: 100dvh" in text
+    assert "minmax(12rem, 1fr)" in text
+
+
+def test_clicks_are_the_pixels_under_the_pointer_whatever_the_size_on_the_page() -> None:
+    sent = run(
+        "press([20, 30.5]); press([119.9, 530.4]); canvas.fire('contextmenu', at(70.2, 280.6, {button: 2}));"
+        "open(1); press([29.9, 40.4]); press([30, 40.5]); await calm(); return sent;"
+    )
+    assert sent[-1][1] == {
+        "tall": {"keep": [[0, 0], [199, 999]], "drop": [[100, 500]], "boxes": []},
+        "small": {"keep": [[0, 0], [1, 1]], "drop": [], "boxes": []},
+    }
+
+
+def test_a_drag_is_a_box_in_any_direction_and_ends_at_the_border() -> None:
+    sent = run(
+        "open(1); press([520, 280.5], [300, 200], [120, 80.5]); press([520, 280.5], [3000, 2000]);"
+        "press([520, 280.5], [700, 280.5]); await calm(); return sent;"
+    )
+    assert sent[-1][1]["small"] == {"keep": [], "drop": [], "boxes": [[10, 5, 50, 25], [50, 25, 89, 49]]}
+    assert len(sent) == 2
+
+
+def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> None:
+    sent, place = run(
+        "canvas.fire('pointerdown', at(50, 60, {isPrimary: false})); canvas.fire('pointerup', at(50, 60));"
+        "canvas.fire('contextmenu', at(50, 60, {pointerType: ''}));"
+        "type('ArrowRight'); type('ArrowRight', {repeat: true}); type('k', {repeat: true});"
+        "type('n', {repeat: true}); await calm(); return [sent, [now, ...cross]];"
+    )
+    assert sent == []
+    assert place == [0, 102, 500]
+
+
+def test_finishing_without_a_click_wants_to_be_said_twice() -> None:
+    once, told, twice, thanks = run(
+        "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
+        "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent];"
+    )
+    assert once == 0
+    assert "nothing is clicked" in told
+    assert twice == [["0/done", {}]]
+    assert thanks.startswith("Thank you")
+
+
+def test_the_page_says_how_much_it_knows_and_what_was_refused_or_not_heard() -> None:
+    verbs, told = run(
+        "answers.push({ok: true, told: {heard: 7}}, {ok: false, told: {error: 'not so'}}, new Error());"
+        "const told = []; for (const x of [30, 40, 50]) {"
+        "press([x, 90]); await calm(); told.push(parts.error.textContent); }"
+        "return [sent.map(([verb]) => verb), told];"
+    )
+    assert verbs == ["0/keep", "7/keep", "7/keep"]
+    assert told[:2] == ["", "not so"]
+    assert "did not hear this" in told[2]
+
+
+def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
+    first, second = {"talk-000001": {"keep": [[30, 60]]}}, {"talk-000004": {"keep": [[9, 9]]}}
+    with asking(tmp_path) as (url, path, _):
+        assert json.loads(fetch(url + "0/keep", first)[1])["heard"] == 1
+        for verb in ("0/keep", "0/done"):
+            code, body, _ = fetch(url + verb, second)
+            assert code == 409
+            assert "another tab" in json.loads(body)["error"]
+        assert read_data(fetch(url)[1].decode())["heard"] == 1
+        assert json.loads((tmp_path / UNFINISHED).read_text()) == first
+        assert fetch(url + "1/done", first | second)[0] == 200
+    assert json.loads(path.read_text()) == first | second
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"talk-000001": 3}', '{"talk-000001": {"kep": []}}'])
+def test_a_broken_draft_is_told_before_a_page_is_shown(content: str, tmp_path: Path) -> None:
+    (tmp_path / UNFINISHED).write_text(content)
+    with pytest.raises(LabellingError, match=UNFINISHED):
+        ask_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
+
+
+def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:
+    with asking(tmp_path) as (url, _, _plan):
+        (tmp_path / "clicks/talk-000004.jpg").unlink()
+        code, body, _ = fetch(url + "1.jpg")
+        assert code == 500
+        assert b"talk-000004.jpg" in body
+        fetch(url + "done", {})
