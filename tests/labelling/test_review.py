@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from pathlib import Path
 from queue import Queue
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from kept_things import draw_scene
-from labelling_pages import fetch
+from labelling_pages import fetch, run_page
 
 from livecam.errors import UsageError
+from livecam.labelling.clicks import fill
 from livecam.labelling.labelled import Label, Labelled
 from livecam.labelling.review import draw_page, review, write_review
 from livecam.training.samples import read_samples
@@ -142,3 +144,50 @@ def test_frames_without_anything_odd_are_told(tmp_path: Path) -> None:
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no data set made by `livecam label`"):
         review(tmp_path, lambda words: None)
+
+
+LOOK = """
+const look = () => [parts.told.textContent, get("error").textContent, [...cards[0].classes]];
+const type = (key, more) => document.fire("keydown", {key, target: cards[0], ...more});
+"""
+
+
+def run(steps: str) -> Any:
+    """The page with two cards, as livecam shows it; the keys are pressed on the first."""
+    return run_page(fill("review.html", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
+
+
+def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:
+    sent, accepted, taken = run(
+        "type('a'); await calm(); const accepted = look();"
+        "type('a'); await calm(); return [sent, accepted, look()];"
+    )
+    assert sent == [["decide", {"accept": ["a"]}], ["decide", {"forget": ["a"]}]]
+    assert accepted == ["1 accepted, 0 rejected; kept at once", "", ["accept"]]
+    assert taken == ["0 accepted, 0 rejected; kept at once", "", []]
+
+
+def test_a_decision_that_was_not_heard_is_not_shown_as_kept() -> None:
+    refused, deaf = run(
+        "answers.push({ok: false, told: {error: 'no room'}}, new Error()); type('r'); await calm();"
+        "const refused = look(); type('a'); await calm(); return [refused, look()];"
+    )
+    assert refused == ["0 accepted, 0 rejected; kept at once", "no room", []]
+    assert deaf[0] == refused[0]
+    assert "did not hear this" in deaf[1]
+    assert deaf[2] == []
+
+
+def test_a_held_key_decides_nothing_and_what_is_finished_hears_nothing_more() -> None:
+    sent, thanks = run(
+        "type('a', {repeat: true}); await parts.finish.onclick(); type('r'); await calm();"
+        "return [sent, document.body.textContent];"
+    )
+    assert sent == [["done", None]]
+    assert thanks.startswith("Thank you")
+
+
+def test_a_picture_can_be_seen_large_and_its_decision_stays() -> None:
+    large, small = run("type('a'); type('l'); const large = look()[2]; type('l'); return [large, look()[2]];")
+    assert large == ["accept", "large"]
+    assert small == ["accept"]
