@@ -1,7 +1,7 @@
 """Points and boxes by hand, on a page in the browser: left keeps, right drops, a drag draws a box."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from livecam.labelling.files import encode, json_bytes, read_json, writing
 from livecam.labelling.outline import draw_rim
 from livecam.labelling.plan import Plan
 from livecam.labelling.suggest import find_person
-from livecam.labelling.wishes import check_wish, parse_wish
+from livecam.labelling.wishes import Wish, check_wish, parse_wish
 from livecam.paths import put
 from livecam.pipeline import Segments
 
@@ -22,7 +22,8 @@ CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
 _LONGEST = 1280
 
 Ask = Callable[[Sequence[Plan], Path, Segments | None, Callable[[str], None]], None]
-"""Plans whose frames are shown, the file that is written (a prompts file), the compact model, who is told."""
+"""Plans whose frames are shown, the file that is written (a prompts file), the compact model (None where
+the person is not kept), who is told."""
 
 
 def ask_clicks(
@@ -38,13 +39,14 @@ def ask_clicks(
 
     Raises:
         ClipError, PictureError: a clip can't be read any more.
-        LabellingError: no page can be opened, or nothing written.
+        LabellingError: no page can be opened, nothing written, or what was clicked before can't be read.
     """
-    shown = path.parent / "clicks"
-    sizes = _show_frames(plans, shown, segmenter)
-    draft = path.with_name(UNFINISHED)
+    shown, draft = path.parent / "clicks", path.with_name(UNFINISHED)
+    # Before anything takes long.
     _drafted(draft)
-    with Desk(*_page(sizes, shown, draft)) as desk:
+    sizes = _show_frames(plans, shown, segmenter)
+    clicks = _Clicks(sizes, shown, draft, person=segmenter is not None)
+    with Desk(clicks.show, clicks.hear) as desk:
         tell(invite(desk, "click on what to keep"))
         browse(desk.url)
         desk.wait()
@@ -78,7 +80,11 @@ def _small(frame: Frame, segmenter: Segments | None) -> Frame:
 
 
 def _drafted(draft: Path) -> dict[str, Any]:
-    """What was clicked so far, by the name of the frame."""
+    """What was clicked so far, by the name of the frame.
+
+    Raises:
+        LabellingError: it can't be read, or is something else.
+    """
     wishes = read_json(draft, missing={})
     try:
         return {name: parse_wish(plain, name).as_plain() for name, plain in wishes.items()}
@@ -86,43 +92,48 @@ def _drafted(draft: Path) -> dict[str, Any]:
         raise LabellingError(f"{draft} holds no clicks; delete it and click again") from error
 
 
-def _page(
-    sizes: dict[str, Size], shown: Path, draft: Path
-) -> tuple[Callable[[str], Content | None], Callable[[str, Any], Any]]:
-    names, heard = list(sizes), 0
+class _Clicks:
+    """What the desk shows and hears: the frames, and what is clicked on them."""
 
-    def show(path: str) -> Content | None:
+    def __init__(self, sizes: dict[str, Size], shown: Path, draft: Path, person: bool) -> None:
+        self._names, self._sizes = list(sizes), sizes
+        self._shown, self._draft, self._person = shown, draft, person
+        self._heard = 0
+
+    def show(self, path: str) -> Content | None:
+        """The page, or a frame by its place on it."""
         if path == "":
-            wishes = _drafted(draft)
+            wishes = _drafted(self._draft)
             frames = [
                 {"name": name, "width": size.width, "height": size.height, "wish": wishes.get(name, {})}
-                for name, size in sizes.items()
+                for name, size in self._sizes.items()
             ]
-            return page(fill("click.html", {"frames": frames, "heard": heard}))
+            return page(fill("click.html", {"frames": frames, "heard": self._heard}))
         number, dot, suffix = path.partition(".")
-        if not (number.isdecimal() and int(number) < len(names) and dot + suffix == ".jpg"):
+        if not (number.isdecimal() and int(number) < len(self._names) and dot + suffix == ".jpg"):
             return None
-        return Content("image/jpeg", (shown / f"{names[int(number)]}.jpg").read_bytes())
+        return Content("image/jpeg", (self._shown / f"{self._names[int(number)]}.jpg").read_bytes())
 
-    def hear(path: str, said: Any) -> Any:
-        nonlocal heard
+    def hear(self, path: str, said: Any) -> Any:
+        """Keep all that was clicked; before the verb stands how much was heard of when that was said."""
         known, _, verb = path.rpartition("/")
         if verb not in ("keep", "done"):
             raise UsageError(f"there is no {verb}")
-        if known not in ("", str(heard)):
+        if known not in ("", str(self._heard)):
             raise UsageError("there were clicks in another tab, this one is not kept; load this page again")
-        wishes = {}
+        wishes = {name: wish.as_plain() for name, wish in self._understand(said) if wish}
+        if verb == "done" and not (wishes or self._person):
+            raise UsageError("without the person and without a click nothing is kept; click on a thing")
+        with writing(self._draft.parent):
+            put(self._draft, json_bytes(wishes))
+        self._heard += 1
+        return {"frames": len(wishes), "heard": self._heard}
+
+    def _understand(self, said: Any) -> Iterator[tuple[str, Wish]]:
         for name, plain in said.items():
             wish = parse_wish(plain, name)
-            check_wish(wish, sizes[name])
-            if wish:
-                wishes[name] = wish.as_plain()
-        with writing(draft.parent):
-            put(draft, json_bytes(wishes))
-        heard += 1
-        return {"frames": len(wishes), "heard": heard}
-
-    return show, hear
+            check_wish(wish, self._sizes[name])
+            yield name, wish
 
 
 def fill(template: str, data: Any) -> str:

@@ -20,8 +20,9 @@ from livecam.labelling.wishes import read_wishes
 
 
 @contextmanager
-def asking(folder: Path, segmenter: GreenModel | None = None) -> Iterator[tuple[str, Path, Plan]]:
+def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, Plan]]:
     """A page with two frames of a clip; finished when the block ends."""
+    segmenter = GreenModel() if person else None
     clip = folder / "talk.mkv"
     if not clip.exists():
         write_scenes(clip, 6)
@@ -72,7 +73,7 @@ def test_the_frames_are_shown_with_a_rim_around_the_person(tmp_path: Path) -> No
     import numpy as np
     from PIL import Image
 
-    with asking(tmp_path, GreenModel()) as (url, _, _plan):
+    with asking(tmp_path) as (url, _, _plan):
         code, body, headers = fetch(url + "1.jpg")
         assert (code, headers["Content-Type"]) == (200, "image/jpeg")
         with Image.open(io.BytesIO(body)) as image:
@@ -187,14 +188,15 @@ def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> Non
 
 
 def test_finishing_without_a_click_wants_to_be_said_twice() -> None:
-    once, told, twice, thanks = run(
+    once, told, twice, thanks, place = run(
         "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
-        "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent];"
+        "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent, now];"
     )
     assert once == 0
     assert "nothing is clicked" in told
     assert twice == [["0/done", {}]]
     assert thanks.startswith("Thank you")
+    assert place == 0
 
 
 def test_the_page_says_how_much_it_knows_and_what_was_refused_or_not_heard() -> None:
@@ -237,3 +239,17 @@ def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:
         assert code == 500
         assert b"talk-000004.jpg" in body
         fetch(url + "done", {})
+
+
+def test_nothing_at_all_to_keep_is_no_end(tmp_path: Path) -> None:
+    said = {"talk-000001": {"keep": [[30, 60]]}}
+    with asking(tmp_path, person=False) as (url, path, _):
+        code, body, _headers = fetch(url + "0/done", {})
+        assert code == 409
+        assert "click on a thing" in json.loads(body)["error"]
+        assert not path.exists()
+        assert fetch(url + "0/keep", said)[0] == 200
+        # Undone again, which is no end yet.
+        assert fetch(url + "1/keep", {})[0] == 200
+        assert fetch(url + "2/done", said)[0] == 200
+    assert json.loads(path.read_text()) == said
