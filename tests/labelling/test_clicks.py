@@ -176,6 +176,21 @@ def test_a_drag_is_a_box_in_any_direction_and_ends_at_the_border() -> None:
     assert len(sent) == 2
 
 
+def test_a_long_press_drops_and_a_tap_keeps_also_of_a_finger_that_shakes() -> None:
+    sent = run(
+        "const finger = (x, y) => at(x, y, {pointerType: 'touch'});"
+        "canvas.fire('pointerdown', finger(30, 40)); canvas.fire('pointermove', finger(38, 44));"
+        "await calm(); canvas.fire('contextmenu', finger(38, 44)); canvas.fire('pointerup', finger(38, 44));"
+        "canvas.fire('pointerdown', finger(60, 90)); canvas.fire('pointermove', finger(66, 94));"
+        "canvas.fire('pointerup', finger(66, 94)); await calm();"
+        "canvas.fire('pointerdown', finger(30, 40)); canvas.fire('pointermove', finger(90, 140));"
+        "await calm(); canvas.fire('pointerdown', {...finger(50, 60), isPrimary: false});"
+        "canvas.fire('pointerup', finger(90, 140)); await calm(); return sent;"
+    )
+    assert sent[-1][1] == {"tall": {"keep": [[80, 119]], "drop": [[20, 19]], "boxes": []}}
+    assert len(sent) == 2
+
+
 def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> None:
     sent, place = run(
         "canvas.fire('pointerdown', at(50, 60, {isPrimary: false})); canvas.fire('pointerup', at(50, 60));"
