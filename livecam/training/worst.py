@@ -22,8 +22,10 @@ LONGEST = 320
 UNKNOWN = (70, 70, 110)
 PAGE = """\
 <!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 15px sans-serif; background: #222; color: #ddd; margin: 2em }}
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><style>
+:root {{ color-scheme: dark }}
+body {{ font: 15px sans-serif; background: #222; color: #ddd; margin: 1.5em; overflow-wrap: anywhere }}
 img {{ display: block; max-width: 100% }} figure {{ margin: 0 0 1.5em }}
 </style></head><body>
 <h1>{title}</h1>

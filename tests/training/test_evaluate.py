@@ -72,6 +72,7 @@ def test_everything_promised_is_written(model: str, tmp_path: Path) -> None:
         "worst",
     }
     page = (out / "worst.html").read_text()
+    assert '<meta name="viewport" content="width=device-width">' in page
     assert page.index("blue_1") < page.index("green_1")
     assert json.loads((out / "scores.json").read_text())["model"] == "green.tflite"
 
