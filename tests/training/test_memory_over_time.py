@@ -1,0 +1,148 @@
+"""scripts/memory_over_time: with the smallest network on drawn discs, which shows nothing but that it works."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from fakes import secret_frame
+from script_modules import load_script
+
+from livecam.frames import Frame, Matte, Size
+from livecam.images import shrink
+from livecam.pictures import write_picture
+from livecam.training.steadiness import SIZE, Unsmoothed, draw_room
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.training.network import NETWORKS, build  # noqa: E402
+
+pytestmark = pytest.mark.training
+
+Run = Callable[[str], int]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load_script("memory_over_time")
+
+
+@pytest.fixture
+def run(script: ModuleType, tmp_path: Path, pets: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command on drawn data, its own words last."""
+    for number in range(2):
+        room = shrink(draw_room(SIZE)[:, :: 1 - 2 * number].copy(), Size(160, 90))
+        (tmp_path / "rooms").mkdir(exist_ok=True)
+        write_picture(tmp_path / "rooms" / f"{number}.png", room)
+    keras.utils.set_random_seed(5)
+    build(NETWORKS["tiny"]).save(tmp_path / "tiny.keras")
+
+    def call(words: str) -> int:
+        command, *rest = words.split()
+        data = ["--data", str(pets), "--rooms", str(tmp_path / "rooms")]
+        monkeypatch.setattr(sys, "argv", ["memory_over_time", command, str(tmp_path / "run"), *data, *rest])
+        return int(script.main())
+
+    return call
+
+
+class Listener:
+    """A network that keeps what it is told to remember and says a matte of its own each time."""
+
+    def __init__(self) -> None:
+        self.told: list[Matte | None] = []
+
+    def segment(self, frame: Frame, memory: Matte | None) -> Matte:
+        self.told.append(memory)
+        return np.full((24, 32), 0.9 + 0.01 * len(self.told), np.float32)
+
+
+def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) -> None:
+    network = Listener()
+    recall = script.Recall(network, Unsmoothed())
+    way = script.Way(recall, recall)
+    frame = secret_frame(size=Size(64, 48))
+    for shown in (frame, frame, 255 - frame, 255 - frame):
+        way.matte(shown)
+    way.reset()
+    way.matte(frame)
+
+    assert [memory is None for memory in network.told] == [True, False, True, False, True]
+    for number in (1, 3):
+        assert network.told[number] == pytest.approx(0.9 + 0.01 * number)
+
+
+def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
+    network = Listener()
+    recall = script.Recall(network, Unsmoothed())
+    rough = recall.segment(secret_frame(size=Size(64, 48)))
+    calm = recall.smooth(rough)
+    rough[:], calm[:] = 0, 0
+
+    recall.segment(secret_frame(size=Size(64, 48)))
+
+    assert network.told[1] is not None
+    assert network.told[1].min() > 0.9
+
+
+def test_both_are_trained_then_measured_four_ways(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"--start {tmp_path / 'tiny.keras'} --epochs 1 --steps 2 --batch 8"
+    assert run(f"train {words}") == 0
+    channels = []
+    for folder in ("without", "with"):
+        model = keras.models.load_model(tmp_path / "run" / folder / "averaged.keras", compile=False)
+        channels.append(model.input_shape[3])
+    assert channels == [3, 4]
+    capsys.readouterr()
+
+    assert run("measure --takes 1 --frames 3 --steps-of 1") == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + 4
+    assert len({line.count("|") for line in lines}) == 1
+    rows = json.loads((tmp_path / "run" / "figures.json").read_text())["rows"]
+    assert list(rows) == [
+        "without memory",
+        "without memory, smoothed",
+        "with memory",
+        "with memory, smoothed",
+    ]
+    assert all(row["ms"] > 0 and 0 <= row["miou"] <= 100 and row["dtssd"] >= 0 for row in rows.values())
+
+
+def test_a_finished_run_is_not_trained_again_nor_with_other_settings(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = f"train --start {tmp_path / 'tiny.keras'} --epochs 1 --steps 1 --batch 4"
+    assert run(words) == 0
+    kept = (tmp_path / "run" / "with" / "averaged.keras").read_bytes()
+
+    assert run(words) == 0
+    assert (tmp_path / "run" / "with" / "averaged.keras").read_bytes() == kept
+    capsys.readouterr()
+    assert run(f"{words} --seed 2") == 2
+    assert "begun with seed 1 (now 2)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("train --start no.keras", 1, "no.keras"),
+        ("train --steps 0", 2, "--steps 0 is too small"),
+        ("measure", 1, "averaged.keras"),
+        ("measure --frames 1", 2, "--frames 2 or more"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(
+    words: str, code: int, told: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == code
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert told in error
