@@ -33,7 +33,7 @@ def add_memory(model: keras.Model) -> keras.Model:
     seen = keras.Input((height, width, 4), name="picture_and_memory")
     given = seen if isinstance(model.input, keras.KerasTensor) else [seen]
     grown = keras.models.clone_model(model, input_tensors=given, clone_function=_with_memory)
-    old = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    old = dict(zip((weight.path for weight in model.weights), model.get_weights(), strict=True))
     for weight in grown.weights:
         values = old[weight.path]
         if values.shape != tuple(weight.shape):

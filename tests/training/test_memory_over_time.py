@@ -1,4 +1,4 @@
-"""scripts/memory_over_time: with the smallest network on drawn discs, which shows nothing but that it works."""
+"""scripts/memory_over_time: with the smallest network on drawn discs, which shows only that it works."""
 
 import json
 import sys
@@ -21,7 +21,11 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 
 from livecam.training.network import NETWORKS, build  # noqa: E402
 
-pytestmark = pytest.mark.training
+pytestmark = [
+    pytest.mark.training,
+    # Keras saving a model, with TensorFlow's tensors under NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 Run = Callable[[str], int]
 

@@ -25,7 +25,11 @@ from livecam.training.recall import (  # noqa: E402
 from livecam.training.samples import Subject  # noqa: E402
 from livecam.training.shots import View  # noqa: E402
 
-pytestmark = pytest.mark.training
+pytestmark = [
+    pytest.mark.training,
+    # Keras saving a model, with TensorFlow's tensors under NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
 
 SIZE = Size(64, 48)
 
@@ -69,7 +73,7 @@ def test_the_memory_is_listened_to_as_soon_as_it_has_weights(
     picture, memory = seen
     grown = add_memory(network)
     kernel = grown.get_layer("down2_conv").kernel
-    kernel.assign(numbers(kernel) + np.array([0, 0, 0, 1], np.float32)[:, None])
+    kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
 
     one, other = (grown(np.concatenate([picture, m], axis=3))["matte"] for m in (memory, 0 * memory))
 
@@ -99,7 +103,7 @@ def test_litert_takes_the_memory_as_a_second_input(
 
     grown = add_memory(network)
     kernel = grown.get_layer("down2_conv").kernel
-    kernel.assign(numbers(kernel) + np.array([0, 0, 0, 1], np.float32)[:, None])
+    kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
     weights = convert(split_inputs(grown))
     interpreter = Interpreter(model_content=weights)
     interpreter.allocate_tensors()
