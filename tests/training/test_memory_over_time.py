@@ -93,6 +93,27 @@ def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
     assert network.told[1].min() > 0.9
 
 
+def test_what_memory_changes_is_counted_clip_by_clip(script: ModuleType) -> None:
+    marks = dict.fromkeys(script.MARKS, 1.0)
+    old = [marks, {**marks, "dtssd": 3.0}, {"flicker": 1.0}]
+    new = [{**marks, "dtssd": 2.0}, {**marks, "dtssd": 2.0}, {"flicker": 2.0}]
+    found = {"without memory": old, "with memory": new}
+    found |= {f"{name}, smoothed": old for name in script.FOLDERS}
+
+    plain, smoothed = script.differences(found).splitlines()[2:]
+
+    assert plain == "| not smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 1.00 |"
+    assert smoothed == "| smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 0.00 |"
+
+
+def test_a_column_without_numbers_is_a_dash(script: ModuleType) -> None:
+    row = script.mean_of([{"miou": 90.0, "goes": None}, {"miou": 95.0, "appears": 2}])
+    assert (row["miou"], row["goes"], row["appears"]) == (92.5, None, 2)
+    cells = script.table({"mine": row}).splitlines()[2].split("|")
+    assert [cell.strip() for cell in cells[1:3]] == ["mine", "92.50"]
+    assert cells.count(" - ") == len(script.COLUMNS) - 2
+
+
 def test_both_are_trained_once_then_measured_four_ways(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,8 +134,10 @@ def test_both_are_trained_once_then_measured_four_ways(
     assert run("measure --takes 1 --frames 3 --steps-of 1") == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 + 4
-    assert len({line.count("|") for line in lines}) == 1
+    four, changes = lines[:6], lines[7:]
+    assert len({line.count("|") for line in four}) == 1
+    assert len(changes) == 2 + 2
+    assert len({line.count("|") for line in changes}) == 1
     rows = json.loads((tmp_path / "run" / "figures.json").read_text())["rows"]
     assert list(rows) == [
         "without memory",
