@@ -37,7 +37,7 @@ class Parity:
 
 
 def convert(model: keras.Model, precision: str = "float32") -> bytes:
-    """The network as the bytes of a ``.tflite`` file, one picture at a time; in and out go float32.
+    """The network as the bytes of a ``.tflite`` file, one of each input at a time; in and out go float32.
 
     With ``int8`` the weights are stored as whole numbers, by a scale for each channel, and what flows between
     layers is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and Training of
@@ -48,11 +48,15 @@ def convert(model: keras.Model, precision: str = "float32") -> bytes:
     """
     if precision not in PRECISIONS:
         raise UsageError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
-    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")]
+    signature = [tf.TensorSpec((1, *given.shape[1:]), tf.float32, name=given.name) for given in model.inputs]
+
+    def serve(*given: Any) -> Any:
+        return model(given[0] if len(given) == 1 else [*given], training=False)
+
     with tempfile.TemporaryDirectory() as folder:
         archive = keras.export.ExportArchive()
         archive.track(model)
-        archive.add_endpoint("serve", lambda x: model(x, training=False), input_signature=signature)
+        archive.add_endpoint("serve", serve, input_signature=signature)
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"])
         if precision == "int8":
