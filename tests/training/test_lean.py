@@ -1,0 +1,84 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+
+from ai_edge_litert.interpreter import Interpreter  # noqa: E402
+
+from livecam.training.lean import lighten  # noqa: E402
+from livecam.training.litert import convert  # noqa: E402
+from livecam.training.network import NETWORKS, build  # noqa: E402
+
+pytestmark = pytest.mark.training
+TINY = NETWORKS["tiny"]
+
+
+def a_network(seed: int = 3) -> keras.Model:
+    """With running averages and offsets that are not those of an untrained one."""
+    keras.utils.set_random_seed(seed)
+    model = build(replace(TINY, widths=(8, 12, 16, 24)))
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            layer.set_weights(
+                [
+                    rng.uniform(0.5, 1.5, gamma.shape),
+                    rng.normal(0, 0.3, beta.shape),
+                    rng.normal(0, 0.3, mean.shape),
+                    rng.uniform(0.3, 2.0, variance.shape),
+                ]
+            )
+    head = model.get_layer("head")
+    head.set_weights([3 * head.get_weights()[0], rng.normal(0, 1, 4)])
+    return model
+
+
+def pictures(count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).random((count, 48, 64, 3), dtype=np.float32)
+
+
+def test_the_light_network_says_the_same() -> None:
+    model = a_network()
+    said, light = model(pictures(), training=False), lighten(model)(pictures(), training=False)
+    assert light.keys() == said.keys()
+    for name in said:
+        exact = keras.ops.convert_to_numpy(said[name])
+        assert exact.std() > 0.05
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(light[name]), exact, atol=2e-6)
+
+
+def test_sure_answers_stay_numbers() -> None:
+    model = a_network()
+    head = model.get_layer("head")
+    head.set_weights([300 * head.get_weights()[0], head.get_weights()[1]])
+    for part in lighten(model)(pictures(), training=False).values():
+        numbers = keras.ops.convert_to_numpy(part)
+        assert np.isfinite(numbers).all()
+        assert numbers.min() >= 0
+        assert numbers.max() <= 1 + 1e-6
+
+
+def test_the_network_itself_stays_as_it_is() -> None:
+    model = a_network()
+    before = [weight.copy() for weight in model.get_weights()]
+    lighten(model)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "up2_up" in {layer.name for layer in model.layers}
+
+
+def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
+    interpreter = Interpreter(model_content=convert(a_network()))
+    steps = Counter(step["op_name"] for step in interpreter._get_ops_details())
+    assert steps["TRANSPOSE_CONV"] == steps["SOFTMAX"] == 0
+    assert steps["DEPTH_TO_SPACE"] == 5
+
+
+def test_another_network_is_given_back_as_it_is() -> None:
+    picture = keras.Input((16, 16, 3))
+    other = keras.Model(picture, keras.layers.Conv2DTranspose(4, 2, strides=2)(picture))
+    assert lighten(other) is other
