@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from livecam.errors import ClipError, LabellingError, PictureError, UsageError
 from livecam.labelling.clerk import Clerk, Looks, copy_truth
 from livecam.labelling.clicks import CLICKS, Ask, ask_clicks
-from livecam.labelling.label_settings import LabelReport, LabelSettings, Progress, as_plain
+from livecam.labelling.label_settings import LabelReport, LabelSettings, PersonBy, Progress, as_plain
 from livecam.labelling.labelled import Label, Labelled
 from livecam.labelling.materials import Material, find_materials
 from livecam.labelling.plan import Plan, make_plan
@@ -20,7 +20,7 @@ from livecam.labelling.wishes import Wish, Wishes, check_wish, read_wishes
 from livecam.pipeline import Segments
 from livecam.segmenter import Segmenter
 
-__all__ = ["LabelReport", "LabelSettings", "Progress", "label"]
+__all__ = ["LabelReport", "LabelSettings", "PersonBy", "Progress", "label"]
 
 Tell = Callable[[str], None]
 
@@ -61,8 +61,9 @@ def label(
     if settings.mattes:
         run.choose()
         return run.finish(run.copy())
-    sam = sam or _load_sam(settings.preset)
-    model = (segmenter or Segmenter.load(settings.model)) if settings.person else None
+    sam = (sam or _load_sam(settings.preset)) if settings.sam else None
+    asked = settings.person is not PersonBy.NONE
+    model = (segmenter or Segmenter.load(settings.model)) if asked else None
     run.choose()
     return run.finish(run.draw(sam, model, ask))
 
@@ -107,12 +108,12 @@ class _Run:
         if not self._plans:
             raise LabellingError(f"none of {len(self._materials)} sources can be read; name others")
 
-    def draw(self, sam: Looks, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
-        """Label with SAM."""
+    def draw(self, sam: Looks | None, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
+        """Label with SAM, or where it isn't needed with the compact model alone."""
         wishes = self._wishes(segmenter, ask)
         for plan in self._plans:
             _check_wishes(plan, wishes[plan.material.stem], self._settings)
-        clerk = Clerk(self._made, sam, segmenter, self._settings.preset)
+        clerk = Clerk(self._made, sam, segmenter, self._settings)
         for plan in self._plans:
             yield from self._guarded(plan, clerk.work(plan, wishes[plan.material.stem]))
 
@@ -178,7 +179,7 @@ def _check_wishes(plan: Plan, wishes: dict[int, Wish], settings: LabelSettings) 
         if number >= plan.frames:
             raise UsageError(f"{plan.material.path} has no frame {number}; its last is {plan.frames - 1}")
         check_wish(wish, plan.size)
-        if not settings.person and wish.drop and not (wish.keep or wish.boxes):
+        if settings.person is PersonBy.NONE and wish.drop and not (wish.keep or wish.boxes):
             raise UsageError("points to drop alone keep nothing; add --keep x,y or --box, or the person")
 
 

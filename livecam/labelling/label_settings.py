@@ -2,11 +2,34 @@
 
 import hashlib
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from livecam.errors import UsageError
 from livecam.labelling.prompts import Box, Point
+
+
+class PersonBy(Enum):
+    """Who draws the person: SAM, pointed at them by the compact model; that model itself; nobody."""
+
+    SAM = "sam"
+    MODEL = "model"
+    NONE = "none"
+
+
+def parse_person(words: str) -> PersonBy:
+    """Who draws the person, by name.
+
+    Raises:
+        UsageError: nobody is called so.
+    """
+    try:
+        return PersonBy(words.lower())
+    except ValueError as error:
+        raise UsageError(
+            f"--person must be {', '.join(each.value for each in PersonBy)}, not {words!r}"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -25,7 +48,7 @@ class LabelSettings:
         mattes: true mattes instead of SAM's.
         frames: labelled of each clip at most.
         model: the compact model that finds the person.
-        person: whether it is asked at all.
+        person: who draws the person.
         camera: recorded for `seconds` as one source more.
         seconds: how long.
         again: throw away what no person decided, and label it anew.
@@ -42,7 +65,7 @@ class LabelSettings:
     mattes: Path | None = None
     frames: int = 24
     model: str = "person"
-    person: bool = True
+    person: PersonBy = PersonBy.SAM
     camera: str | None = None
     seconds: float = 20.0
     again: bool = False
@@ -57,11 +80,20 @@ class LabelSettings:
             raise UsageError(f"--frames {self.frames} can't be; choose 1 to 10000, for example 24")
         if not 0.5 <= self.seconds <= 3600:
             raise UsageError(f"--seconds {self.seconds:g} can't be; choose 0.5 to 3600, for example 20")
-        pointed = self.keep or self.drop or self.boxes or self.prompts or self.click
-        if self.mattes and pointed:
-            raise UsageError("--mattes says all that is kept; leave out --keep, --drop, --box and the like")
-        if not (self.person or self.mattes or self.keep or self.boxes or self.prompts or self.click):
-            raise UsageError("--no-person keeps nothing at all; say what to keep: --keep x,y or --box")
+        if self.mattes and (self.things or self.drop or self.person is not PersonBy.SAM):
+            raise UsageError("--mattes says all that is kept; leave out --keep, --person and the like")
+        if self.person is PersonBy.NONE and not (self.mattes or self.things):
+            raise UsageError("--person none keeps nothing at all; say what to keep: --keep x,y or --box")
+
+    @property
+    def things(self) -> bool:
+        """Whether anything is kept beside the person, as far as is known before clicks."""
+        return bool(self.keep or self.boxes or self.prompts or self.click)
+
+    @property
+    def sam(self) -> bool:
+        """Whether SAM is asked for anything."""
+        return not self.mattes and (self.person is PersonBy.SAM or self.things)
 
 
 class Progress(NamedTuple):
@@ -101,7 +133,9 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
         return None if path is None else str(Path(path).expanduser().absolute())
 
     prompts = settings.prompts
-    return {
+    # Said only where it is not as it always was: older data sets are gone on with.
+    drawn = {"person": settings.person.value} if settings.person is PersonBy.MODEL else {}
+    return drawn | {
         "sources": [whole(source) for source in settings.sources],
         "camera": settings.camera,
         "seconds": settings.seconds if settings.camera is not None else None,
@@ -113,5 +147,5 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
         "click": settings.click,
         "mattes": whole(settings.mattes),
         "frames": settings.frames,
-        "model": settings.model if settings.person and not settings.mattes else None,
+        "model": None if settings.mattes or settings.person is PersonBy.NONE else settings.model,
     }

@@ -1,5 +1,6 @@
 """The words of `livecam label`: to settings, to a data set, to a line. Like cli, it prints."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import Any
 
 from livecam.arguments import Parser, add_debug, new_parser, reading
 from livecam.errors import UsageError
+from livecam.labelling.label_settings import PersonBy, parse_person
 from livecam.labelling.prompts import parse_box, parse_point
 
 DESCRIPTION = """\
@@ -16,6 +18,7 @@ draws what is kept, the compact model points it at the person, and you at whatev
 
   livecam label talk.mp4 --out mine                       the person in a clip
   livecam label talk.mp4 --out mine --keep 412,300        and the chair at x 412, y 300 of its first frame
+  livecam label talk.mp4 --out mine --keep 412,300 --person model     the same, SAM draws the chair alone
   livecam label clips/ pictures/ --out mine --click       point with the mouse, on a page in the browser
   livecam label --camera 0 --seconds 20 --out mine        from the camera
   livecam label --review mine                             look at what was set aside, accept or reject it
@@ -48,6 +51,7 @@ def label_parser() -> Parser:
         "--preset", metavar="NAME",
         help="sam_base_sa1b (default), sam_large_sa1b, sam_huge_sa1b, or a folder that holds one",
     )  # fmt: skip
+    add_person(drawing)
     drawing.add_argument("--model", metavar="NAME", help="the compact model that finds the person (person)")
     drawing.add_argument(
         "--mattes", type=Path, metavar="FILE",
@@ -90,7 +94,19 @@ def _add_prompts(parser: Parser) -> None:
     )  # fmt: skip
     group.add_argument("--prompts", type=Path, metavar="FILE", help="points and boxes for each, as below")
     group.add_argument("--click", action="store_true", help="point at them on a page in the browser")
-    group.add_argument("--no-person", action="store_false", dest="person", help="keep these things only")
+    group.add_argument(
+        "--no-person", action="store_const", const=PersonBy.NONE, dest="person", help="as --person none"
+    )
+
+
+def add_person(words: argparse._ActionsContainer) -> None:
+    """Add who draws the person."""
+    words.add_argument(
+        "--person", type=reading(parse_person), metavar="WHO",
+        help="sam (default): SAM draws the person where the compact model points; model: the compact model "
+        "draws, SAM only the things that you name: quicker, and right if it sees you well already; none: "
+        "only the things are kept",
+    )  # fmt: skip
 
 
 def label(words: Sequence[str]) -> int:

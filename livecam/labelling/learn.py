@@ -20,6 +20,7 @@ from livecam.camera import open_source
 from livecam.card import read_card
 from livecam.errors import LabellingError, LivecamError, UsageError
 from livecam.frames import Size
+from livecam.labelling.label_settings import PersonBy
 from livecam.labelling.parting import LEAST_FRAMES, part_samples
 from livecam.labelling.prompts import Box, Point
 from livecam.labelling.sitting import record
@@ -36,9 +37,9 @@ Tell = Callable[[str], None]
 class LearnSettings:
     """What a personal model is made of. Without `sources` the camera is recorded for `seconds`.
 
-    `keep`, `drop`, `boxes`, `prompts`, `mattes`, `preset`, `click` and `frames` (of each clip) are handed to
-    labelling. `data` are folders in Pets layout that are learnt too, `rooms` folders of pictures that you are
-    pasted on. `base` is the model that is learnt further.
+    `keep`, `drop`, `boxes`, `prompts`, `mattes`, `preset`, `person`, `click` and `frames` (of each clip) are
+    handed to labelling. `data` are folders in Pets layout that are learnt too, `rooms` folders of pictures
+    that you are pasted on. `base` is the model that is learnt further.
     """
 
     name: str = "me"
@@ -49,6 +50,7 @@ class LearnSettings:
     prompts: Path | None = None
     mattes: Path | None = None
     preset: str = "sam_base_sa1b"
+    person: PersonBy = PersonBy.SAM
     click: bool = False
     frames: int = 48
     data: tuple[Path, ...] = ()
@@ -65,6 +67,11 @@ class LearnSettings:
             raise UsageError(f"--seconds must lie between 4 and 600, not {self.seconds:g}")
         if self.frames < 2 * LEAST_FRAMES:
             raise UsageError(f"--frames {self.frames} is too small; give {2 * LEAST_FRAMES} or more")
+        if self.person is PersonBy.MODEL and not (self.keep or self.boxes or self.prompts or self.click):
+            raise UsageError(
+                "with --person model it would learn what it says already; say what to keep: "
+                "--keep x,y, --box or --click"
+            )
         for path in (*map(Path, self.sources), *self.data, *self.rooms, self.prompts, self.mattes):
             if path is not None and not path.expanduser().exists():
                 raise UsageError(missing(path))
@@ -80,6 +87,7 @@ class LearnSettings:
             name: path and _whole(path) for name in ("prompts", "mattes") for path in [getattr(self, name)]
         }
         told |= {name: getattr(self, name) for name in ("preset", "click", "frames", "base")}
+        told["person"] = self.person.value
         return told if self.sources else told | {"camera": self.camera, "seconds": self.seconds}
 
 
@@ -222,7 +230,7 @@ def label_frames(settings: LearnSettings, sources: tuple[str, ...], out: Path, t
         if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
             tell(f"labelling {progress.done}/{progress.total}")
 
-    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames")
+    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames", "person")
     wanted = {name: getattr(settings, name) for name in names}
     report = label(LabelSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show)
     tell(str(report))

@@ -91,7 +91,8 @@ def open_journal(name: str, words: dict[str, Any]) -> Journal:
 
 
 def _check_same(name: str, then: dict[str, Any], now: dict[str, Any]) -> None:
-    changed = [word for word in now if then.get(word) != now[word]]
+    # What an earlier version didn't know stood at its default.
+    changed = [word for word in now if word in then and then[word] != now[word]]
     if changed:
         told = ", ".join(f"{word} {_plain(then.get(word))} (now {_plain(now[word])})" for word in changed)
         raise UsageError(

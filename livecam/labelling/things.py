@@ -111,6 +111,11 @@ class Things:
         self._lasts: list[Last | None] = [None] * len(self._things)
         self._lost = [False] * len(self._things)
 
+    @property
+    def count(self) -> int:
+        """How many things there are to ask for."""
+        return len(self._things)
+
     def follow(self, frame: Frame) -> None:
         """Look at the next frame."""
         self._follower.follow(frame)
