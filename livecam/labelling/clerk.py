@@ -13,8 +13,9 @@ from livecam.labelling.outline import draw_label, trimap_by_doubt
 from livecam.labelling.person import Drawn, draw_person, judge_scores, take_person, unite
 from livecam.labelling.plan import Plan
 from livecam.labelling.prompts import Point, Prompt
+from livecam.labelling.sightings import Looked, Sighting, plain_score, read_last
 from livecam.labelling.suggest import find_person
-from livecam.labelling.things import Looked, Sighting, Things, plain_score, read_last
+from livecam.labelling.things import Things
 from livecam.labelling.truth import Truth, check_size
 from livecam.labelling.wishes import Wish
 from livecam.pipeline import Segments
@@ -72,7 +73,7 @@ class Clerk:
         frame, seen = moment.frame, self._look(moment.frame, things)
         drops = things.drops() if things is not None else ()
         drawn = self._draw_person(frame, seen, drops, areas)
-        sightings = things.find(seen) if things is not None and seen is not None else []
+        sightings = things.find(seen, frame) if things is not None and seen is not None else []
         found = [sighting.answer for sighting in sightings if sighting.answer]
         mattes = [answer.matte for answer in found] + ([drawn.matte] if drawn else [])
         matte = unite(mattes, frame.shape[:2])

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser, reading
+from livecam.arguments import Parser, add_debug, add_size, new_parser, reading
 from livecam.errors import UsageError
 from livecam.labelling.label_settings import PersonBy, parse_person
 from livecam.labelling.prompts import parse_box, parse_point
@@ -43,6 +43,7 @@ def label_parser() -> Parser:
     words.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
     words.add_argument("--out", type=Path, metavar="DATASET", help="the data set's folder")
     words.add_argument("-c", "--camera", metavar="WHICH", help="record the camera first: 0, a name, demo")
+    add_size(words)
     words.add_argument("--seconds", type=float, metavar="S", help="of the camera (20)")
     words.add_argument("--frames", type=int, metavar="N", help="labelled of each clip, at most (24)")
     _add_prompts(words)
@@ -143,6 +144,7 @@ def _review(said: dict[str, Any]) -> int:
 
 
 def _decide(said: dict[str, Any]) -> int:
+    from livecam.labelling.alone import alone_in
     from livecam.labelling.labelled import Labelled
     from livecam.labelling.review import write_review
 
@@ -151,10 +153,12 @@ def _decide(said: dict[str, Any]) -> int:
     if len(folders) != 1:
         raise UsageError("name the data set: livecam label DATASET --accept NAME")
     _alone("--accept and --reject", said)
-    made = Labelled(Path(folders[0]))
-    made.decide(accept, reject)
-    made.settle()
-    write_review(made)
+    Labelled(Path(folders[0]))
+    with alone_in(Path(folders[0])):
+        made = Labelled(Path(folders[0]))
+        made.decide(accept, reject)
+        made.settle()
+        write_review(made)
     _tell_decided(made)
     return 0
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from livecam.errors import LabellingError, UsageError
 from livecam.frames import Frame, Matte
+from livecam.labelling.alone import IN_USE
 from livecam.labelling.files import encode, json_bytes, read_json, writing
 from livecam.labelling.split import Place, Split, split_by_clip
 from livecam.paths import put, reason
@@ -91,14 +92,9 @@ class Labelled:
             UsageError: the folder is somebody else's, or was made with other settings.
             LabellingError: it can't be read or written.
         """
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"--out {folder} is a file; name a new folder")
-        marked = (folder / SETTINGS).is_file()
-        if not marked:
+        claim(folder)
+        if not (folder / SETTINGS).is_file():
             with writing(folder):
-                if folder.is_dir() and any(folder.iterdir()):
-                    raise UsageError(f"--out {folder} holds other things already; name a new folder")
-                folder.mkdir(parents=True, exist_ok=True)
                 put(folder / SETTINGS, json_bytes(settings))
         made = cls(folder)
         if again:
@@ -239,6 +235,21 @@ class Labelled:
         self.settings = dict(settings)
         self._make_folders()
         self.settle()
+
+
+def claim(folder: Path) -> None:
+    """Make a data set's folder, or see that it is one or empty.
+
+    Raises:
+        UsageError: it is somebody else's.
+        LabellingError: it can't be made or read.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file; name a new folder")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / SETTINGS).is_file() and any(each.name != IN_USE for each in folder.iterdir()):
+            raise UsageError(f"--out {folder} holds other things already; name a new folder")
 
 
 def _differences(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

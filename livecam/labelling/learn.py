@@ -20,11 +20,12 @@ from livecam.camera import open_source
 from livecam.card import read_card
 from livecam.errors import LabellingError, LivecamError, UsageError
 from livecam.frames import Size
+from livecam.labelling.alone import alone_in
 from livecam.labelling.label_settings import PersonBy
 from livecam.labelling.parting import LEAST_FRAMES, part_samples
 from livecam.labelling.prompts import Box, Point
 from livecam.labelling.sitting import record
-from livecam.labelling.stages import open_journal
+from livecam.labelling.stages import make_folder, open_journal
 from livecam.models import check_name, install, personal_names
 from livecam.paths import missing, reason
 from livecam.segmenter import Segmenter, find_model
@@ -125,26 +126,32 @@ class Learner:
 
         Raises:
             UsageError: the words can't be used, or are not those that it was begun with.
+            LabellingError: another livecam learns under this name.
             LivecamError: whatever a stage meets.
         """
-        s = self.settings
+        name = self.settings.name
         try:
-            self.journal = open_journal(s.name, s.words())
-            self.folder = self.journal.folder
-            sources = self._stage("record", self._record)["sources"]
-            self._stage("label", lambda: self._label(tuple(sources)))
-            self._stage("tune", self._tune)
-            told = self._stage("compare", self._compare)
-            if not told["reason"]:
-                if s.name not in personal_names():  # removed since: who asks again wants it back
-                    self.journal.facts.pop("install", None)
-                self._stage("install", self._install)
+            with alone_in(make_folder(name), "wait until that has finished, or take another --name"):
+                return self._learn()
         except LivecamError:
             raise
         except OSError as error:
             raise LabellingError(
                 f"can't write what is learnt ({reason(error)}); free space, then give the same command again"
             ) from error
+
+    def _learn(self) -> Learnt:
+        s = self.settings
+        self.journal = open_journal(s.name, s.words())
+        self.folder = self.journal.folder
+        sources = self._stage("record", self._record)["sources"]
+        self._stage("label", lambda: self._label(tuple(sources)))
+        self._stage("tune", self._tune)
+        told = self._stage("compare", self._compare)
+        if not told["reason"]:
+            if s.name not in personal_names():  # removed since: who asks again wants it back
+                self.journal.facts.pop("install", None)
+            self._stage("install", self._install)
         seconds = sum(float((self.journal.done(n) or {}).get("took_seconds", 0)) for n in ("tune", "compare"))
         return Learnt(s.name, not told["reason"], told["reason"], told["figures"], self._picture, seconds)
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
-from livecam.frames import Size
+from livecam.arguments import Parser, add_debug, add_size, new_parser, reading, settings_of
 from livecam.labelling.label_words import add_person
 from livecam.labelling.prompts import parse_box, parse_point
 from livecam.settings import config_path, read_config
@@ -45,7 +44,7 @@ def learn_parser() -> Parser:
     add("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures of rooms to paste you on")
     add("--base", metavar="MODEL", help="the model that is learnt further (person)")
     add("--camera", metavar="CAMERA", help="which camera (that of your configuration)")
-    add("--size", type=reading(Size.parse), metavar="WxH", help="of the camera's picture")
+    add_size(words)
     add("--seconds", type=float, metavar="S", help="to record (20)")
     add(
         "--forget",

@@ -8,8 +8,8 @@ import numpy as np
 from livecam.frames import Matte
 from livecam.labelling.outline import SURELY_IN, SURELY_OUT
 from livecam.labelling.prompts import Point, Prompt
+from livecam.labelling.sightings import Answer, Looked, trust
 from livecam.labelling.suggest import Person
-from livecam.labelling.things import Answer, Looked, trust
 
 LEAST_SCORE = 0.75
 """What SAM expects of its own mask (IoU); below it somebody should look."""
