@@ -145,7 +145,7 @@ def _review(said: dict[str, Any]) -> int:
 
 def _decide(said: dict[str, Any]) -> int:
     from livecam.labelling.alone import alone_in
-    from livecam.labelling.labelled import Labelled
+    from livecam.labelling.labelled import Labelled, check_made
     from livecam.labelling.review import write_review
 
     accept, reject = said.pop("accept", []), said.pop("reject", [])
@@ -153,7 +153,7 @@ def _decide(said: dict[str, Any]) -> int:
     if len(folders) != 1:
         raise UsageError("name the data set: livecam label DATASET --accept NAME")
     _alone("--accept and --reject", said)
-    Labelled(Path(folders[0]))
+    check_made(Path(folders[0]))
     with alone_in(Path(folders[0])):
         made = Labelled(Path(folders[0]))
         made.decide(accept, reject)

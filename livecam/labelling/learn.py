@@ -8,92 +8,31 @@ All of it lies in one folder (see `stages`), which holds, when everything is don
     run/                    the fine-tune: its state, and tuned.keras
     model/NAME.*            the model, whether or not it was installed
     before-after.png        held-out frames, before, after and in truth
+    .in-use                 locked while a livecam learns here
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from livecam.camera import open_source
 from livecam.card import read_card
-from livecam.errors import LabellingError, LivecamError, UsageError
-from livecam.frames import Size
+from livecam.errors import LabellingError, LivecamError
 from livecam.labelling.alone import alone_in
-from livecam.labelling.label_settings import PersonBy
-from livecam.labelling.parting import LEAST_FRAMES, part_samples
-from livecam.labelling.prompts import Box, Point
+from livecam.labelling.learn_settings import LearnSettings, whole
+from livecam.labelling.parting import part_samples
 from livecam.labelling.sitting import record
 from livecam.labelling.stages import make_folder, open_journal
-from livecam.models import check_name, install, personal_names
-from livecam.paths import missing, reason
+from livecam.models import install, personal_names
+from livecam.paths import reason
 from livecam.segmenter import Segmenter, find_model
 from livecam.timing import Clock, SystemClock
 
+__all__ = ["Labeller", "LearnSettings", "Learner", "Learnt", "label_frames"]
+
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class LearnSettings:
-    """What a personal model is made of. Without `sources` the camera is recorded for `seconds`.
-
-    `keep`, `drop`, `boxes`, `prompts`, `mattes`, `preset`, `person`, `click` and `frames` (of each clip) are
-    handed to labelling. `data` are folders in Pets layout that are learnt too, `rooms` folders of pictures
-    that you are pasted on. `base` is the model that is learnt further.
-    """
-
-    name: str = "me"
-    sources: tuple[str, ...] = ()
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    prompts: Path | None = None
-    mattes: Path | None = None
-    preset: str = "sam_base_sa1b"
-    person: PersonBy = PersonBy.SAM
-    click: bool = False
-    frames: int = 48
-    data: tuple[Path, ...] = ()
-    rooms: tuple[Path, ...] = ()
-    base: str = "person"
-    camera: str = "0"
-    size: Size = field(default_factory=lambda: Size(1280, 720))
-    fps: float = 30.0
-    seconds: float = 20.0
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if not 4 <= self.seconds <= 600:
-            raise UsageError(f"--seconds must lie between 4 and 600, not {self.seconds:g}")
-        if self.frames < 2 * LEAST_FRAMES:
-            raise UsageError(f"--frames {self.frames} is too small; give {2 * LEAST_FRAMES} or more")
-        if self.person is PersonBy.MODEL and not (self.keep or self.boxes or self.prompts or self.click):
-            raise UsageError(
-                "with --person model it would learn what it says already; say what to keep: "
-                "--keep x,y, --box or --click"
-            )
-        for path in (*map(Path, self.sources), *self.data, *self.rooms, self.prompts, self.mattes):
-            if path is not None and not path.expanduser().exists():
-                raise UsageError(missing(path))
-        find_model(self.base)
-
-    def words(self) -> dict[str, Any]:
-        """What must be the same when it is gone on with."""
-        told: dict[str, Any] = {
-            name: [_whole(path) for path in getattr(self, name)] for name in ("sources", "data", "rooms")
-        }
-        told |= {name: [str(part) for part in getattr(self, name)] for name in ("keep", "drop", "boxes")}
-        told |= {
-            name: path and _whole(path) for name in ("prompts", "mattes") for path in [getattr(self, name)]
-        }
-        told |= {name: getattr(self, name) for name in ("preset", "click", "frames", "base")}
-        told["person"] = self.person.value
-        return told if self.sources else told | {"camera": self.camera, "seconds": self.seconds}
-
-
-def _whole(path: str | Path) -> str:
-    return str(Path(path).expanduser().absolute())
 
 
 @dataclass(frozen=True)
@@ -174,7 +113,7 @@ class Learner:
     def _record(self) -> dict[str, Any]:
         s = self.settings
         if s.sources:
-            return {"sources": [_whole(source) for source in s.sources]}
+            return {"sources": [whole(source) for source in s.sources]}
 
         def camera() -> Any:
             return open_source(s.camera, size=s.size, fps=s.fps, clock=self.clock)

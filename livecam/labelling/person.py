@@ -16,7 +16,7 @@ LEAST_SCORE = 0.75
 _LEAST_AGREEMENT = 0.75
 _JUMP = 1.6
 _MOST_DOUBT = 0.3
-"""Of the person, where the compact model draws it: more is no outline any more."""
+"""Of the person, where the compact model draws it: more is no outline. Before webcams it is 0.06 to 0.09."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from livecam.labelling.alone import alone_in
 from livecam.labelling.clicks import fill
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
 from livecam.labelling.files import writing
-from livecam.labelling.labelled import Label, Labelled
+from livecam.labelling.labelled import Label, Labelled, check_made
 from livecam.paths import put
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
@@ -30,7 +30,7 @@ def review(
         UsageError: `folder` is no data set of ours.
         LabellingError: no page can be opened, nothing written, or another livecam is at work in the folder.
     """
-    Labelled(folder)
+    check_made(folder)
     with alone_in(folder):
         made = Labelled(folder)
         made.settle()
