@@ -96,13 +96,13 @@ class Things:
         return found
 
     def _find(self, view: _View, number: int, place: Point | None) -> Sighting:
-        last = self._lasts[number]
+        thing, last = self._things[number], self._lasts[number]
         if last is None:
-            return self._find_first(view, self._things[number], place)
+            return self._find_first(view, thing, place)
         if place is None:
             return self._find_lost(view, number, last)
-        prompt, answer, now = self._find_again(view, number, last, place)
         expected = last.carried_to(place)
+        prompt, answer, now = self._ask(view, thing, expected, self._firsts[number])
         if now is None:
             return Sighting(prompt, answer, expected, (_nothing_at(place),))
         reasons = (*missed(prompt, answer), *jumps(expected, now, answer.matte))
@@ -117,31 +117,35 @@ class Things:
         prompt = self._prompt(thing, place, box, view.drops)
         answer = min(ask(view.seen, prompt), key=lambda answer: len(missed(prompt, answer)))
         now = last_of(place, view.frame, answer.matte)
+        if now is not None and box is None:
+            # Once more with its own box, which draws it better (Zhang et al., "PerSAM", ICLR 2024).
+            prompt, answer, now = self._ask(view, thing, now, None)
         reasons = missed(prompt, answer) if now else [_nothing_at(place)]
         return Sighting(prompt, answer, now, tuple(reasons))
 
     def _find_lost(self, view: _View, number: int, last: Last) -> Sighting:
         """Ask where it was last: things that stand still come back where they were."""
-        prompt, answer, now = self._find_again(view, number, last, last.place)
+        prompt, answer, now = self._ask(view, self._things[number], last, self._firsts[number])
         if now is None or not is_same(last, now, answer.matte):
             return Sighting(None, None, None, (_lost(self._things[number]),))
         return Sighting(prompt, answer, now)
 
-    def _find_again(
-        self, view: _View, number: int, last: Last, place: Point
+    def _ask(
+        self, view: _View, thing: _Thing, expected: Last, first: Last | None
     ) -> tuple[Prompt, Told, Last | None]:
-        """Ask by its points within the box where it should be, and by the points alone.
+        """Ask within the box where it should be, and within one as large as at first.
 
         A box that is a little too large makes an answer that is, and that the next box: it would creep.
         """
-        thing, expected = self._things[number], last.carried_to(place)
-        first = (self._firsts[number] or last).carried_to(place)
-        prompt = self._prompt(thing, place, self._wider(expected.box), view.drops)
-        answers = ask(view.seen, prompt)
-        if prompt.keep and prompt.box:
-            answers += ask(view.seen, replace(prompt, box=None))
-        answer = likest(answers, prompt, (expected, first))
-        return prompt, answer, last_of(place, view.frame, answer.matte)
+        place, likely = expected.place, [expected]
+        prompts = [self._prompt(thing, place, self._wider(expected.box), view.drops)]
+        if first is not None:
+            likely.append(first.carried_to(place))
+            box = self._wider(likely[1].box)
+            prompts += [replace(prompts[0], box=box)] if box not in (None, prompts[0].box) else []
+        answers = [answer for prompt in prompts for answer in ask(view.seen, prompt)]
+        answer = likest(answers, prompts[0], likely)
+        return prompts[0], answer, last_of(place, view.frame, answer.matte)
 
     def _prompt(self, thing: _Thing, place: Point, box: Box | None, drops: tuple[Point, ...]) -> Prompt:
         away = Point(place.x - thing.anchor.x, place.y - thing.anchor.y)
