@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from livecam.frames import Matte
-from livecam.labelling.outline import SURELY_IN, SURELY_OUT
+from livecam.labelling.outline import SURELY_IN
 from livecam.labelling.prompts import Point, Prompt
 from livecam.labelling.sightings import Answer, Looked, trust
 from livecam.labelling.suggest import Person
@@ -15,8 +15,8 @@ LEAST_SCORE = 0.75
 """What SAM expects of its own mask (IoU); below it somebody should look."""
 _LEAST_AGREEMENT = 0.75
 _JUMP = 1.6
-_MOST_DOUBT = 0.3
-"""Of the person, where the compact model draws it: more is no outline. Before webcams it is 0.06 to 0.09."""
+_MOST_DOUBT = 0.4
+"""Of the person, where the compact model draws it: more is no outline. Before webcams it is below 0.1."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,9 @@ def _unsure(person: Person) -> list[str]:
 
 
 def _doubt(matte: Matte) -> float:
-    """The share of a person that is neither surely in nor surely out; 0 where nobody is."""
-    touched = int((matte > SURELY_OUT).sum())
-    return int(((matte > SURELY_OUT) & (matte < SURELY_IN)).sum()) / touched if touched else 0.0
+    """The share of a person that isn't surely in; 0 where nobody is."""
+    body = int((matte > 0.5).sum())
+    return 1 - int((matte >= SURELY_IN).sum()) / body if body else 0.0
 
 
 def _odd(

@@ -32,12 +32,12 @@ def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
     return np.clip(frame, 0, 255).astype(np.uint8), kept
 
 
-def teach(folder: Path) -> Path:
+def teach(folder: Path, steps: int = 90) -> Path:
     """Train the network and export it into `folder`, its .keras beside it; gives the path of the .tflite."""
     keras.utils.set_random_seed(3)
     subjects = [subject_of(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
     batches = Batches(
-        Stock(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=90, seed=2
+        Stock(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=steps, seed=2
     )
     model = build(NETWORKS["tiny"])
     student = learner(model)

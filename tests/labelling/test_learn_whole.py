@@ -41,7 +41,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_point_on_a_thing_becomes_a_model_that_keeps_it(
     drawn_sam_folder: Path, little: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, clip = teach(tmp_path), tmp_path / "clip.mkv"
+    base, clip = teach(tmp_path, steps=300), tmp_path / "clip.mkv"
     write_video(clip, [scene(number, thing=True)[0] for number in range(FRAMES)])
     words = ["learn", "--from", clip, "--keep", SQUARE, "--person", "model", "--preset", drawn_sam_folder]
     code = main([*map(str, words), "--base", str(base), "--frames", "10"])
