@@ -87,7 +87,11 @@ class Clerk:
         self._made.add(label, frame, trimap, matte, draw_label(frame, trimap, asked))
 
     def _look(self, frame: Frame, things: Things | None) -> Looked | None:
-        """Have SAM look at a frame, the slow part, if there is anything to ask it."""
+        """Have SAM look at a frame, the slow part, if there is anything to ask it.
+
+        One at a time: to look at several together, every frame of the clip between them would have to be
+        kept, and 0.04 s of each saved.
+        """
         asked = self._person_by is PersonBy.SAM or (things is not None and things.count)
         return self._sam.look(frame) if asked and self._sam is not None else None
 

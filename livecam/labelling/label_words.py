@@ -26,9 +26,9 @@ draws what is kept, the compact model points it at the person, and you at whatev
 """
 MORE = """\
 Frames that differ are chosen, sharp ones first. What you keep is followed through the clip. What is doubtful
-(SAM thinks little of its mask, it and the compact model disagree, a mask jumps, something is lost) goes to
-DATASET/review/ and is not learnt from before you accept it. Whole clips go to training or to testing; of one
-clip alone the last fifth is for testing.
+(SAM thinks little of its mask, it and the compact model disagree, a mask jumps, something is lost, the
+compact model is in doubt) goes to DATASET/review/ and is not learnt from before you accept it. Whole clips
+go to training or to testing; of one clip alone the last fifth is for testing.
 
 The same command goes on where it was interrupted. A prompts file says for each clip, picture, or frame:
 
