@@ -102,10 +102,15 @@ def _add_source(parser: Parser) -> None:
         metavar="WHICH",
         help="number (0), device, part of a name, a video, a picture, or demo",
     )
-    source.add_argument(
+    add_size(source)
+    source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
+
+
+def add_size(words: argparse._ActionsContainer) -> None:
+    """Add the size that a camera is asked for."""
+    words.add_argument(
         "--size", type=reading(Size.parse), metavar="WxH", help="size to ask the camera for (1280x720)"
     )
-    source.add_argument("--fps", type=float, help="frames a second to ask for (30)")
 
 
 def add_network(words: argparse._ActionsContainer) -> None:

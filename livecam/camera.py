@@ -18,7 +18,7 @@ from livecam.webcam import Webcam
 
 __all__ = ["FoundCamera", "Source", "Webcam", "list_cameras", "open_source"]
 
-_DEFAULT_SIZE = Size(1280, 720)
+DEFAULT_SIZE = Size(1280, 720)
 
 
 class Source(Protocol):
@@ -39,7 +39,7 @@ class Source(Protocol):
         """Frames until the end. CameraError: lost for now; iterating again tries again."""
 
 
-def open_source(words: str, *, size: Size | None = _DEFAULT_SIZE, fps: float = 30.0, clock: Clock) -> Source:
+def open_source(words: str, *, size: Size | None = DEFAULT_SIZE, fps: float = 30.0, clock: Clock) -> Source:
     """The source that `words` mean, not yet entered.
 
     Args:

@@ -7,10 +7,18 @@ what is kept, and label the chosen frames. One full frame is in memory at a time
 from collections.abc import Callable, Iterator
 
 from livecam.errors import ClipError, LabellingError, PictureError, UsageError
+from livecam.labelling.alone import alone_in
 from livecam.labelling.clerk import Clerk, Looks, copy_truth
 from livecam.labelling.clicks import CLICKS, Ask, ask_clicks
-from livecam.labelling.label_settings import LabelReport, LabelSettings, Progress, as_plain
-from livecam.labelling.labelled import Label, Labelled
+from livecam.labelling.label_settings import (
+    LabelReport,
+    LabelSettings,
+    PersonBy,
+    Progress,
+    as_plain,
+    commonest,
+)
+from livecam.labelling.labelled import Label, Labelled, claim
 from livecam.labelling.materials import Material, find_materials
 from livecam.labelling.plan import Plan, make_plan
 from livecam.labelling.recording import record
@@ -20,7 +28,7 @@ from livecam.labelling.wishes import Wish, Wishes, check_wish, read_wishes
 from livecam.pipeline import Segments
 from livecam.segmenter import Segmenter
 
-__all__ = ["LabelReport", "LabelSettings", "Progress", "label"]
+__all__ = ["LabelReport", "LabelSettings", "PersonBy", "Progress", "label"]
 
 Tell = Callable[[str], None]
 
@@ -46,7 +54,8 @@ def label(
 
     Raises:
         UsageError: sources, points, prompts or mattes that can't be used, or a folder that is not ours.
-        LabellingError: SAM can't be loaded, mattes don't fit, nothing can be read, or nothing written.
+        LabellingError: SAM can't be loaded, mattes don't fit, nothing can be read, or nothing written, or
+            another livecam is at work in the folder.
         LivecamError: whatever camera, model and clips raise.
     """
     # What can be wrong is found before anything takes long, and before the folder is there.
@@ -54,17 +63,20 @@ def label(
     if not materials and settings.camera is None:
         find_materials(())
     _check_prompts(settings, materials)
-    made = Labelled.begin(settings.out, as_plain(settings), again=settings.again)
-    if settings.camera is not None:
-        materials = _with_camera(settings, materials, progress)
-    run = _Run(settings, made, materials, tell, progress)
-    if settings.mattes:
+    claim(settings.out)
+    with alone_in(settings.out):
+        made = Labelled.begin(settings.out, as_plain(settings), again=settings.again)
+        if settings.camera is not None:
+            materials = _with_camera(settings, materials, progress)
+        run = _Run(settings, made, materials, tell, progress)
+        if settings.mattes:
+            run.choose()
+            return run.finish(run.copy())
+        sam = (sam or _load_sam(settings.preset)) if settings.sam else None
+        asked = settings.person is not PersonBy.NONE
+        model = (segmenter or Segmenter.load(settings.model)) if asked else None
         run.choose()
-        return run.finish(run.copy())
-    sam = sam or _load_sam(settings.preset)
-    model = (segmenter or Segmenter.load(settings.model)) if settings.person else None
-    run.choose()
-    return run.finish(run.draw(sam, model, ask))
+        return run.finish(run.draw(sam, model, ask))
 
 
 class _Run:
@@ -107,12 +119,12 @@ class _Run:
         if not self._plans:
             raise LabellingError(f"none of {len(self._materials)} sources can be read; name others")
 
-    def draw(self, sam: Looks, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
-        """Label with SAM."""
+    def draw(self, sam: Looks | None, segmenter: Segments | None, ask: Ask) -> Iterator[Label]:
+        """Label with SAM, or where it isn't needed with the compact model alone."""
         wishes = self._wishes(segmenter, ask)
         for plan in self._plans:
             _check_wishes(plan, wishes[plan.material.stem], self._settings)
-        clerk = Clerk(self._made, sam, segmenter, self._settings.preset)
+        clerk = Clerk(self._made, sam, segmenter, self._settings)
         for plan in self._plans:
             yield from self._guarded(plan, clerk.work(plan, wishes[plan.material.stem]))
 
@@ -130,16 +142,17 @@ class _Run:
         split = self._made.settle()
         write_review(self._made)
         kept = sum(map(self._made.is_kept, self._made.labels.values()))
-        undecided = [name for name in self._made.labels if name not in self._made.decisions]
-        aside = sum(not self._made.is_kept(self._made.labels[name]) for name in undecided)
+        undecided = [label for name, label in self._made.labels.items() if name not in self._made.decisions]
+        aside = [label.reasons for label in undecided if label.reasons]
         return LabelReport(
             self._settings.out,
             kept,
-            aside,
+            len(aside),
             len(split.train),
             len(split.test),
             tuple(self._skipped),
             split.note,
+            commonest(aside),
         )
 
     def _guarded(self, plan: Plan, labels: Iterator[Label]) -> Iterator[Label]:
@@ -178,7 +191,7 @@ def _check_wishes(plan: Plan, wishes: dict[int, Wish], settings: LabelSettings) 
         if number >= plan.frames:
             raise UsageError(f"{plan.material.path} has no frame {number}; its last is {plan.frames - 1}")
         check_wish(wish, plan.size)
-        if not settings.person and wish.drop and not (wish.keep or wish.boxes):
+        if settings.person is PersonBy.NONE and wish.drop and not (wish.keep or wish.boxes):
             raise UsageError("points to drop alone keep nothing; add --keep x,y or --box, or the person")
 
 
@@ -205,7 +218,7 @@ def _with_camera(
         progress(Progress("record", int(seconds), round(settings.seconds)))
 
     path = settings.out / "recordings" / "camera.mp4"
-    record(settings.camera or "", settings.seconds, path, progress=show)
+    record(settings.camera or "", settings.seconds, path, progress=show, size=settings.size)
     return find_materials([*settings.sources, str(path)])
 
 

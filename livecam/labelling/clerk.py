@@ -6,14 +6,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from livecam.frames import Frame, Matte
+from livecam.labelling.label_settings import LabelSettings, PersonBy
 from livecam.labelling.labelled import Label, Labelled
 from livecam.labelling.materials import Moment
 from livecam.labelling.outline import draw_label, trimap_by_doubt
-from livecam.labelling.person import Drawn, draw_person, judge_scores, unite
+from livecam.labelling.person import Drawn, draw_person, judge_scores, take_person, unite
 from livecam.labelling.plan import Plan
 from livecam.labelling.prompts import Point, Prompt
+from livecam.labelling.sightings import Looked, Sighting, plain_score, read_last
 from livecam.labelling.suggest import find_person
-from livecam.labelling.things import Looked, Sighting, Things, plain_score, read_last
+from livecam.labelling.things import Things
 from livecam.labelling.truth import Truth, check_size
 from livecam.labelling.wishes import Wish
 from livecam.pipeline import Segments
@@ -27,11 +29,14 @@ class Looks(Protocol):
 
 
 class Clerk:
-    """Labels with SAM."""
+    """Labels with SAM and the compact model, as the settings say."""
 
-    def __init__(self, made: Labelled, sam: Looks, segmenter: Segments | None, preset: str) -> None:
-        """`segmenter` is the compact model that finds the person; None where only things are kept."""
-        self._made, self._sam, self._segmenter, self._preset = made, sam, segmenter, preset
+    def __init__(
+        self, made: Labelled, sam: Looks | None, segmenter: Segments | None, settings: LabelSettings
+    ) -> None:
+        """`segmenter` is the compact model: None where only things are kept. `sam`: None without things."""
+        self._made, self._sam, self._segmenter = made, sam, segmenter
+        self._preset, self._person_by = settings.preset, settings.person
 
     def work(self, plan: Plan, wishes: dict[int, Wish]) -> Iterator[Label]:
         """Label the chosen frames, each once; those that are done already come as they are.
@@ -65,12 +70,10 @@ class Clerk:
     def _label(
         self, plan: Plan, moment: Moment, things: Things | None, areas: tuple[float, float] | None
     ) -> None:
-        frame, seen = moment.frame, self._sam.look(moment.frame)
+        frame, seen = moment.frame, self._look(moment.frame, things)
         drops = things.drops() if things is not None else ()
-        drawn = (
-            draw_person(find_person(self._segmenter, frame), seen, drops, areas) if self._segmenter else None
-        )
-        sightings = things.find(seen) if things is not None else []
+        drawn = self._draw_person(frame, seen, drops, areas)
+        sightings = things.find(seen, frame) if things is not None and seen is not None else []
         found = [sighting.answer for sighting in sightings if sighting.answer]
         mattes = [answer.matte for answer in found] + ([drawn.matte] if drawn else [])
         matte = unite(mattes, frame.shape[:2])
@@ -82,6 +85,29 @@ class Clerk:
         asked = [*(drawn.prompts if drawn else ()), *(s.prompt for s in sightings if s.prompt)]
         label = _label(plan, moment, self._preset, reasons, drawn, sightings)
         self._made.add(label, frame, trimap, matte, draw_label(frame, trimap, asked))
+
+    def _look(self, frame: Frame, things: Things | None) -> Looked | None:
+        """Have SAM look at a frame, the slow part, if there is anything to ask it.
+
+        One at a time: to look at several together, every frame of the clip between them would have to be
+        kept, and 0.04 s of each saved.
+        """
+        asked = self._person_by is PersonBy.SAM or (things is not None and things.count)
+        return self._sam.look(frame) if asked and self._sam is not None else None
+
+    def _draw_person(
+        self,
+        frame: Frame,
+        seen: Looked | None,
+        drops: tuple[Point, ...],
+        areas: tuple[float, float] | None,
+    ) -> Drawn | None:
+        if self._segmenter is None:
+            return None
+        person = find_person(self._segmenter, frame)
+        if self._person_by is PersonBy.MODEL or seen is None:
+            return take_person(person)
+        return draw_person(person, seen, drops, areas)
 
 
 def copy_truth(made: Labelled, plan: Plan, truth: Truth) -> Iterator[Label]:

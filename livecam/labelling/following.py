@@ -66,9 +66,16 @@ class Follower:
         """Where each anchor is in the last frame, in the frame's own pixels; None while it is lost."""
         return [self._large(mark.place) if mark.found else None for mark in self._marks]
 
+    def put(self, number: int, place: Point) -> None:
+        """Say where an anchor is in the last frame, in the frame's own pixels: it is found again."""
+        self._marks[number].put(self._last, self._little(place))
+
     def _mark(self, anchor: Anchor) -> "_Mark":
-        x, y = ((side + 0.5) * self._scale - 0.5 for side in anchor.point)
-        return _Mark(self._last, (x, y), max(5.0, anchor.radius * self._scale))
+        return _Mark(self._last, self._little(anchor.point), max(5.0, anchor.radius * self._scale))
+
+    def _little(self, point: Point) -> tuple[float, float]:
+        x, y = ((side + 0.5) * self._scale - 0.5 for side in point)
+        return x, y
 
     def _large(self, place: tuple[float, float]) -> Point:
         x, y = ((side + 0.5) / self._scale - 0.5 for side in place)
@@ -87,6 +94,10 @@ class _Mark:
         self.place, self.found = place, True
         self._radius = radius
         self._look = _patch(picture, place, int(np.clip(radius, 6, 16)))
+        self._corners = self._corners_in(picture)
+
+    def put(self, picture: Grey, place: tuple[float, float]) -> None:
+        self.place, self.found = place, True
         self._corners = self._corners_in(picture)
 
     def move(self, before: Grey, now: Grey) -> None:

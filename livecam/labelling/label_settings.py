@@ -1,12 +1,38 @@
 """What `livecam label` is told, how far it is, and what came out."""
 
 import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from livecam.errors import UsageError
+from livecam.frames import Size
 from livecam.labelling.prompts import Box, Point
+
+
+class PersonBy(Enum):
+    """Who draws the person: SAM, pointed at them by the compact model; that model itself; nobody."""
+
+    SAM = "sam"
+    MODEL = "model"
+    NONE = "none"
+
+
+def parse_person(words: str) -> PersonBy:
+    """Who draws the person, by name.
+
+    Raises:
+        UsageError: nobody is called so.
+    """
+    try:
+        return PersonBy(words.lower())
+    except ValueError as error:
+        raise UsageError(
+            f"--person must be {', '.join(each.value for each in PersonBy)}, not {words!r}"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -25,9 +51,10 @@ class LabelSettings:
         mattes: true mattes instead of SAM's.
         frames: labelled of each clip at most.
         model: the compact model that finds the person.
-        person: whether it is asked at all.
+        person: who draws the person.
         camera: recorded for `seconds` as one source more.
         seconds: how long.
+        size: asked of the camera; 1280x720 if None.
         again: throw away what no person decided, and label it anew.
     """
 
@@ -42,9 +69,10 @@ class LabelSettings:
     mattes: Path | None = None
     frames: int = 24
     model: str = "person"
-    person: bool = True
+    person: PersonBy = PersonBy.SAM
     camera: str | None = None
     seconds: float = 20.0
+    size: Size | None = None
     again: bool = False
 
     def __post_init__(self) -> None:
@@ -57,11 +85,22 @@ class LabelSettings:
             raise UsageError(f"--frames {self.frames} can't be; choose 1 to 10000, for example 24")
         if not 0.5 <= self.seconds <= 3600:
             raise UsageError(f"--seconds {self.seconds:g} can't be; choose 0.5 to 3600, for example 20")
-        pointed = self.keep or self.drop or self.boxes or self.prompts or self.click
-        if self.mattes and pointed:
-            raise UsageError("--mattes says all that is kept; leave out --keep, --drop, --box and the like")
-        if not (self.person or self.mattes or self.keep or self.boxes or self.prompts or self.click):
-            raise UsageError("--no-person keeps nothing at all; say what to keep: --keep x,y or --box")
+        if self.size and self.camera is None:
+            raise UsageError("--size is asked of a camera, clips keep theirs; add --camera or leave it out")
+        if self.mattes and (self.things or self.drop or self.person is not PersonBy.SAM):
+            raise UsageError("--mattes says all that is kept; leave out --keep, --person and the like")
+        if self.person is PersonBy.NONE and not (self.mattes or self.things):
+            raise UsageError("--person none keeps nothing at all; say what to keep: --keep x,y or --box")
+
+    @property
+    def things(self) -> bool:
+        """Whether anything is kept beside the person, as far as is known before clicks."""
+        return bool(self.keep or self.boxes or self.prompts or self.click)
+
+    @property
+    def sam(self) -> bool:
+        """Whether SAM is asked for anything."""
+        return not self.mattes and (self.person is PersonBy.SAM or self.things)
 
 
 class Progress(NamedTuple):
@@ -74,7 +113,10 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What came out: the data set, how many frames are kept and set aside, what could not be read."""
+    """What came out: the data set, how many frames are kept and set aside, what could not be read.
+
+    `note` says what was special about the split, `why` for what reason most were set aside.
+    """
 
     folder: Path
     kept: int
@@ -83,15 +125,28 @@ class LabelReport:
     test: int
     skipped: tuple[str, ...]
     note: str
+    why: str = ""
 
     def __str__(self) -> str:
-        aside = f", {self.aside} set aside to look at: livecam label --review {self.folder}" * bool(
-            self.aside
-        )
+        why = f" ({self.why})" * bool(self.why)
+        look = f", {self.aside} set aside{why} to look at: livecam label --review {self.folder}"
+        aside = look * bool(self.aside)
         skipped = f"; {len(self.skipped)} could not be read" * bool(self.skipped)
         note = f" ({self.note})" * bool(self.note)
         lists = f"{self.train} to train with, {self.test} to test with"
         return f"{self.folder}: {self.kept} frames, {lists}{note}{aside}{skipped}"
+
+
+def commonest(reasons: Sequence[Sequence[str]]) -> str:
+    """The reason that most frames have, of the `reasons` of each, whatever numbers it holds; "" for none."""
+    kinds: dict[str, list[str]] = {}
+    for said in reasons:
+        for kind, words in {re.sub(r"[\d.,]+", "#", each): each for each in said}.items():
+            kinds.setdefault(kind, []).append(words)
+    if not kinds:
+        return ""
+    most = max(kinds.values(), key=len)
+    return most[0] if len(reasons) == 1 else f"{len(most)} of them as: {most[0]}"
 
 
 def as_plain(settings: LabelSettings) -> dict[str, Any]:
@@ -101,7 +156,10 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
         return None if path is None else str(Path(path).expanduser().absolute())
 
     prompts = settings.prompts
-    return {
+    # Said only where it is not as it always was: older data sets are gone on with.
+    more: dict[str, Any] = {"size": list(settings.size)} if settings.size else {}
+    more |= {"person": settings.person.value} if settings.person is PersonBy.MODEL else {}
+    return more | {
         "sources": [whole(source) for source in settings.sources],
         "camera": settings.camera,
         "seconds": settings.seconds if settings.camera is not None else None,
@@ -113,5 +171,5 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
         "click": settings.click,
         "mattes": whole(settings.mattes),
         "frames": settings.frames,
-        "model": settings.model if settings.person and not settings.mattes else None,
+        "model": None if settings.mattes or settings.person is PersonBy.NONE else settings.model,
     }

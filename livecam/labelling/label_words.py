@@ -1,13 +1,15 @@
 """The words of `livecam label`: to settings, to a data set, to a line. Like cli, it prints."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser, reading
+from livecam.arguments import Parser, add_debug, add_size, new_parser, reading
 from livecam.errors import UsageError
+from livecam.labelling.label_settings import PersonBy, parse_person
 from livecam.labelling.prompts import parse_box, parse_point
 
 DESCRIPTION = """\
@@ -16,6 +18,7 @@ draws what is kept, the compact model points it at the person, and you at whatev
 
   livecam label talk.mp4 --out mine                       the person in a clip
   livecam label talk.mp4 --out mine --keep 412,300        and the chair at x 412, y 300 of its first frame
+  livecam label talk.mp4 --out mine --keep 412,300 --person model     the same, SAM draws the chair alone
   livecam label clips/ pictures/ --out mine --click       point with the mouse, on a page in the browser
   livecam label --camera 0 --seconds 20 --out mine        from the camera
   livecam label --review mine                             look at what was set aside, accept or reject it
@@ -23,9 +26,9 @@ draws what is kept, the compact model points it at the person, and you at whatev
 """
 MORE = """\
 Frames that differ are chosen, sharp ones first. What you keep is followed through the clip. What is doubtful
-(SAM thinks little of its mask, it and the compact model disagree, a mask jumps, something is lost) goes to
-DATASET/review/ and is not learnt from before you accept it. Whole clips go to training or to testing; of one
-clip alone the last fifth is for testing.
+(SAM thinks little of its mask, it and the compact model disagree, a mask jumps, something is lost, the
+compact model is in doubt) goes to DATASET/review/ and is not learnt from before you accept it. Whole clips
+go to training or to testing; of one clip alone the last fifth is for testing.
 
 The same command goes on where it was interrupted. A prompts file says for each clip, picture, or frame:
 
@@ -40,6 +43,7 @@ def label_parser() -> Parser:
     words.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
     words.add_argument("--out", type=Path, metavar="DATASET", help="the data set's folder")
     words.add_argument("-c", "--camera", metavar="WHICH", help="record the camera first: 0, a name, demo")
+    add_size(words)
     words.add_argument("--seconds", type=float, metavar="S", help="of the camera (20)")
     words.add_argument("--frames", type=int, metavar="N", help="labelled of each clip, at most (24)")
     _add_prompts(words)
@@ -48,6 +52,7 @@ def label_parser() -> Parser:
         "--preset", metavar="NAME",
         help="sam_base_sa1b (default), sam_large_sa1b, sam_huge_sa1b, or a folder that holds one",
     )  # fmt: skip
+    add_person(drawing)
     drawing.add_argument("--model", metavar="NAME", help="the compact model that finds the person (person)")
     drawing.add_argument(
         "--mattes", type=Path, metavar="FILE",
@@ -90,7 +95,19 @@ def _add_prompts(parser: Parser) -> None:
     )  # fmt: skip
     group.add_argument("--prompts", type=Path, metavar="FILE", help="points and boxes for each, as below")
     group.add_argument("--click", action="store_true", help="point at them on a page in the browser")
-    group.add_argument("--no-person", action="store_false", dest="person", help="keep these things only")
+    group.add_argument(
+        "--no-person", action="store_const", const=PersonBy.NONE, dest="person", help="as --person none"
+    )
+
+
+def add_person(words: argparse._ActionsContainer) -> None:
+    """Add who draws the person."""
+    words.add_argument(
+        "--person", type=reading(parse_person), metavar="WHO",
+        help="sam (default): SAM draws the person where the compact model points; model: the compact model "
+        "draws, SAM only the things that you name: quicker, and right if it sees you well already; none: "
+        "only the things are kept",
+    )  # fmt: skip
 
 
 def label(words: Sequence[str]) -> int:
@@ -127,7 +144,8 @@ def _review(said: dict[str, Any]) -> int:
 
 
 def _decide(said: dict[str, Any]) -> int:
-    from livecam.labelling.labelled import Labelled
+    from livecam.labelling.alone import alone_in
+    from livecam.labelling.labelled import Labelled, check_made
     from livecam.labelling.review import write_review
 
     accept, reject = said.pop("accept", []), said.pop("reject", [])
@@ -135,10 +153,12 @@ def _decide(said: dict[str, Any]) -> int:
     if len(folders) != 1:
         raise UsageError("name the data set: livecam label DATASET --accept NAME")
     _alone("--accept and --reject", said)
-    made = Labelled(Path(folders[0]))
-    made.decide(accept, reject)
-    made.settle()
-    write_review(made)
+    check_made(Path(folders[0]))
+    with alone_in(Path(folders[0])):
+        made = Labelled(Path(folders[0]))
+        made.decide(accept, reject)
+        made.settle()
+        write_review(made)
     _tell_decided(made)
     return 0
 

@@ -9,25 +9,28 @@
       review/                                 the same folders for what is set aside, and index.html
       label.json   decisions.json             the settings it was made with; what a person said
       chosen.json   clicks.json   recordings/ frames chosen, points clicked, what the camera saw
+      .in-use                                 locked while a livecam is at work in it
 
 A frame's line in labels.jsonl is written last, so that a frame without one is simply done again.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.errors import LabellingError, UsageError
+from livecam.errors import UsageError
 from livecam.frames import Frame, Matte
+from livecam.labelling.alone import IN_USE
 from livecam.labelling.files import encode, json_bytes, read_json, writing
+from livecam.labelling.label_lines import Label, lines_of, read_lines
 from livecam.labelling.split import Place, Split, split_by_clip
-from livecam.paths import put, reason
+from livecam.paths import put
 from livecam.trimaps import Trimap
+
+__all__ = ["CHOSEN", "DECISIONS", "SETTINGS", "Label", "Labelled", "check_made", "claim"]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
 _FOLDERS = {
@@ -36,25 +39,6 @@ _FOLDERS = {
     "annotations/mattes": ".png",
     "overlays": ".jpg",
 }
-
-
-@dataclass(frozen=True)
-class Label:
-    """What is known of one labelled frame; `reasons` is why it is set aside, empty where it is not.
-
-    `person` is what the compact model and SAM said of the person (scores, agreement, areas), `things` what
-    was found of each thing kept beside; both as plain JSON.
-    """
-
-    name: str
-    stem: str
-    source: str
-    number: int
-    seconds: float
-    preset: str
-    reasons: tuple[str, ...] = ()
-    person: Mapping[str, Any] = field(default_factory=dict)
-    things: tuple[Mapping[str, Any], ...] = ()
 
 
 class Labelled:
@@ -68,13 +52,9 @@ class Labelled:
             LabellingError: what is in it can't be read.
         """
         self.folder = folder
-        if not (folder / SETTINGS).is_file():
-            raise UsageError(
-                f"{folder} is no data set made by `livecam label`; make one: "
-                f"livecam label SOURCES... --out {folder}"
-            )
+        check_made(folder)
         self.settings = read_json(folder / SETTINGS)
-        self.labels = {label.name: label for label in self._read_labels()}
+        self.labels = {label.name: label for label in read_lines(self._lines)}
         self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={})
         """By name: whether a person accepted (True) or rejected it."""
 
@@ -91,14 +71,9 @@ class Labelled:
             UsageError: the folder is somebody else's, or was made with other settings.
             LabellingError: it can't be read or written.
         """
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"--out {folder} is a file; name a new folder")
-        marked = (folder / SETTINGS).is_file()
-        if not marked:
+        claim(folder)
+        if not (folder / SETTINGS).is_file():
             with writing(folder):
-                if folder.is_dir() and any(folder.iterdir()):
-                    raise UsageError(f"--out {folder} holds other things already; name a new folder")
-                folder.mkdir(parents=True, exist_ok=True)
                 put(folder / SETTINGS, json_bytes(settings))
         made = cls(folder)
         if again:
@@ -138,9 +113,8 @@ class Labelled:
         with writing(self.folder):
             for (folder, suffix), picture in zip(_FOLDERS.items(), pictures, strict=True):
                 put(place / folder / f"{label.name}{suffix}", encode(picture, suffix))
-            line = json.dumps(asdict(label), ensure_ascii=False)
             with self._lines.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+                file.write(lines_of([label]))
         self.labels[label.name] = label
 
     def is_kept(self, label: Label) -> bool:
@@ -205,31 +179,14 @@ class Labelled:
                 for folder in _FOLDERS:
                     (place / folder).mkdir(parents=True, exist_ok=True)
 
-    def _read_labels(self) -> Iterator[Label]:
-        try:
-            content = self._lines.read_bytes() if self._lines.is_file() else b""
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                # Cut off in the middle of a line: that frame is done again.
-                put(self._lines, whole)
-            for line in whole.decode().splitlines():
-                plain = json.loads(line)
-                plain |= {"reasons": tuple(plain["reasons"]), "things": tuple(plain["things"])}
-                yield Label(**plain)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise LabellingError(
-                f"{self._lines} can't be read ({reason(error)}); mend it, or label into another folder"
-            ) from error
-
     def _start_again(self, settings: Mapping[str, Any]) -> None:
         dropped = [label for label in self.labels.values() if label.name not in self.decisions]
         for label in dropped:
             del self.labels[label.name]
-        lines = [json.dumps(asdict(label), ensure_ascii=False) + "\n" for label in self.labels.values()]
         with writing(self.folder):
             self._lines.parent.mkdir(exist_ok=True)
             # The lines go first: files without a line are nobody's.
-            put(self._lines, "".join(lines).encode())
+            put(self._lines, lines_of(self.labels.values()).encode())
             put(self.folder / SETTINGS, json_bytes(settings))
             (self.folder / CHOSEN).unlink(missing_ok=True)
             for label in dropped:
@@ -239,6 +196,34 @@ class Labelled:
         self.settings = dict(settings)
         self._make_folders()
         self.settle()
+
+
+def check_made(folder: Path) -> None:
+    """See that `livecam label` made a folder, without reading what somebody may be writing.
+
+    Raises:
+        UsageError: it didn't.
+    """
+    if not (folder / SETTINGS).is_file():
+        raise UsageError(
+            f"{folder} is no data set made by `livecam label`; make one: "
+            f"livecam label SOURCES... --out {folder}"
+        )
+
+
+def claim(folder: Path) -> None:
+    """Make a data set's folder, or see that it is one or empty.
+
+    Raises:
+        UsageError: it is somebody else's.
+        LabellingError: it can't be made or read.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file; name a new folder")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / SETTINGS).is_file() and any(each.name != IN_USE for each in folder.iterdir()):
+            raise UsageError(f"--out {folder} holds other things already; name a new folder")
 
 
 def _differences(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -8,83 +8,31 @@ All of it lies in one folder (see `stages`), which holds, when everything is don
     run/                    the fine-tune: its state, and tuned.keras
     model/NAME.*            the model, whether or not it was installed
     before-after.png        held-out frames, before, after and in truth
+    .in-use                 locked while a livecam learns here
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from livecam.camera import open_source
 from livecam.card import read_card
-from livecam.errors import LabellingError, LivecamError, UsageError
-from livecam.frames import Size
-from livecam.labelling.parting import LEAST_FRAMES, part_samples
-from livecam.labelling.prompts import Box, Point
+from livecam.errors import LabellingError, LivecamError
+from livecam.labelling.alone import alone_in
+from livecam.labelling.learn_settings import LearnSettings, whole
+from livecam.labelling.parting import part_samples
 from livecam.labelling.sitting import record
-from livecam.labelling.stages import open_journal
-from livecam.models import check_name, install, personal_names
-from livecam.paths import missing, reason
+from livecam.labelling.stages import make_folder, open_journal
+from livecam.models import install, personal_names
+from livecam.paths import reason
 from livecam.segmenter import Segmenter, find_model
 from livecam.timing import Clock, SystemClock
 
+__all__ = ["Labeller", "LearnSettings", "Learner", "Learnt", "label_frames"]
+
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class LearnSettings:
-    """What a personal model is made of. Without `sources` the camera is recorded for `seconds`.
-
-    `keep`, `drop`, `boxes`, `prompts`, `mattes`, `preset`, `click` and `frames` (of each clip) are handed to
-    labelling. `data` are folders in Pets layout that are learnt too, `rooms` folders of pictures that you are
-    pasted on. `base` is the model that is learnt further.
-    """
-
-    name: str = "me"
-    sources: tuple[str, ...] = ()
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    prompts: Path | None = None
-    mattes: Path | None = None
-    preset: str = "sam_base_sa1b"
-    click: bool = False
-    frames: int = 48
-    data: tuple[Path, ...] = ()
-    rooms: tuple[Path, ...] = ()
-    base: str = "person"
-    camera: str = "0"
-    size: Size = field(default_factory=lambda: Size(1280, 720))
-    fps: float = 30.0
-    seconds: float = 20.0
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if not 4 <= self.seconds <= 600:
-            raise UsageError(f"--seconds must lie between 4 and 600, not {self.seconds:g}")
-        if self.frames < 2 * LEAST_FRAMES:
-            raise UsageError(f"--frames {self.frames} is too small; give {2 * LEAST_FRAMES} or more")
-        for path in (*map(Path, self.sources), *self.data, *self.rooms, self.prompts, self.mattes):
-            if path is not None and not path.expanduser().exists():
-                raise UsageError(missing(path))
-        find_model(self.base)
-
-    def words(self) -> dict[str, Any]:
-        """What must be the same when it is gone on with."""
-        told: dict[str, Any] = {
-            name: [_whole(path) for path in getattr(self, name)] for name in ("sources", "data", "rooms")
-        }
-        told |= {name: [str(part) for part in getattr(self, name)] for name in ("keep", "drop", "boxes")}
-        told |= {
-            name: path and _whole(path) for name in ("prompts", "mattes") for path in [getattr(self, name)]
-        }
-        told |= {name: getattr(self, name) for name in ("preset", "click", "frames", "base")}
-        return told if self.sources else told | {"camera": self.camera, "seconds": self.seconds}
-
-
-def _whole(path: str | Path) -> str:
-    return str(Path(path).expanduser().absolute())
 
 
 @dataclass(frozen=True)
@@ -117,26 +65,32 @@ class Learner:
 
         Raises:
             UsageError: the words can't be used, or are not those that it was begun with.
+            LabellingError: another livecam learns under this name.
             LivecamError: whatever a stage meets.
         """
-        s = self.settings
+        name = self.settings.name
         try:
-            self.journal = open_journal(s.name, s.words())
-            self.folder = self.journal.folder
-            sources = self._stage("record", self._record)["sources"]
-            self._stage("label", lambda: self._label(tuple(sources)))
-            self._stage("tune", self._tune)
-            told = self._stage("compare", self._compare)
-            if not told["reason"]:
-                if s.name not in personal_names():  # removed since: who asks again wants it back
-                    self.journal.facts.pop("install", None)
-                self._stage("install", self._install)
+            with alone_in(make_folder(name), "wait until that has finished, or take another --name"):
+                return self._learn()
         except LivecamError:
             raise
         except OSError as error:
             raise LabellingError(
                 f"can't write what is learnt ({reason(error)}); free space, then give the same command again"
             ) from error
+
+    def _learn(self) -> Learnt:
+        s = self.settings
+        self.journal = open_journal(s.name, s.words())
+        self.folder = self.journal.folder
+        sources = self._stage("record", self._record)["sources"]
+        self._stage("label", lambda: self._label(tuple(sources)))
+        self._stage("tune", self._tune)
+        told = self._stage("compare", self._compare)
+        if not told["reason"]:
+            if s.name not in personal_names():  # removed since: who asks again wants it back
+                self.journal.facts.pop("install", None)
+            self._stage("install", self._install)
         seconds = sum(float((self.journal.done(n) or {}).get("took_seconds", 0)) for n in ("tune", "compare"))
         return Learnt(s.name, not told["reason"], told["reason"], told["figures"], self._picture, seconds)
 
@@ -159,7 +113,7 @@ class Learner:
     def _record(self) -> dict[str, Any]:
         s = self.settings
         if s.sources:
-            return {"sources": [_whole(source) for source in s.sources]}
+            return {"sources": [whole(source) for source in s.sources]}
 
         def camera() -> Any:
             return open_source(s.camera, size=s.size, fps=s.fps, clock=self.clock)
@@ -222,7 +176,7 @@ def label_frames(settings: LearnSettings, sources: tuple[str, ...], out: Path, t
         if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
             tell(f"labelling {progress.done}/{progress.total}")
 
-    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames")
+    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames", "person")
     wanted = {name: getattr(settings, name) for name in names}
     report = label(LabelSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show)
     tell(str(report))

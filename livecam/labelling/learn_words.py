@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
-from livecam.frames import Size
+from livecam.arguments import Parser, add_debug, add_size, new_parser, reading, settings_of
+from livecam.labelling.label_words import add_person
 from livecam.labelling.prompts import parse_box, parse_point
 from livecam.settings import config_path, read_config
 
@@ -17,6 +17,7 @@ is better: livecam --model me. Interrupted, the same command goes on. Frames sta
   livecam learn                                    you and your room, from the camera
   livecam learn --click                            and what you click on: your chair, your lamp, your cat
   livecam learn --from talk.mp4 --keep 1020,560    and what is at that place of the clip's first frame
+  livecam learn --click --person model             it sees you well already, and is to learn your chair alone
   livecam learn --forget                           delete all frames, labels and runs (the model stays)
 """
 
@@ -37,12 +38,13 @@ def learn_parser() -> Parser:
     add("--click", action="store_true", help="show frames to click on: left keeps, right drops")
     add("--mattes", type=Path, metavar="PATH", help="true mattes, frame for frame: SAM isn't needed then")
     add("--preset", metavar="NAME", help="SAM's weights, or a folder of them (sam_base_sa1b)")
+    add_person(words)
     add("--frames", type=int, metavar="N", help="to label of each clip, at most (48)")
     add("--data", type=Path, nargs="+", metavar="FOLDER", help="data in Pets layout to learn from as well")
     add("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures of rooms to paste you on")
     add("--base", metavar="MODEL", help="the model that is learnt further (person)")
     add("--camera", metavar="CAMERA", help="which camera (that of your configuration)")
-    add("--size", type=reading(Size.parse), metavar="WxH", help="of the camera's picture")
+    add_size(words)
     add("--seconds", type=float, metavar="S", help="to record (20)")
     add(
         "--forget",

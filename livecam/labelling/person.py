@@ -1,4 +1,4 @@
-"""The person in a frame: the compact model points, SAM draws, and the two are compared."""
+"""The person in a frame: SAM draws where the compact model points, or the compact model draws itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from livecam.frames import Matte
+from livecam.labelling.outline import SURELY_IN
 from livecam.labelling.prompts import Point, Prompt
+from livecam.labelling.sightings import Answer, Looked, trust
 from livecam.labelling.suggest import Person
-from livecam.labelling.things import Answer, Looked, trust
 
 LEAST_SCORE = 0.75
 """What SAM expects of its own mask (IoU); below it somebody should look."""
 _LEAST_AGREEMENT = 0.75
 _JUMP = 1.6
+_MOST_DOUBT = 0.4
+"""Of the person, where the compact model draws it: more is no outline. Before webcams it is below 0.1."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The person as SAM draws it.
+    """The person as SAM draws it, or as the compact model does: then there are no prompts and no answers.
 
     `agreement` is the IoU with the compact model, `areas` are the shares of the picture that SAM and the
     compact model give to the person; `reasons` says why it should be looked at.
@@ -48,10 +51,21 @@ def draw_person(
     matte = unite([answer.matte for answer in answers], person.matte.shape)
     agreement = iou(matte, person.matte) if prompts else None
     areas = (float((matte > 0.5).mean()), float((person.matte > 0.5).mean()))
-    reasons = _odd(agreement, areas, before)
-    if not person.sure:
-        reasons.append("the compact model isn't sure whether somebody is there")
+    reasons = [*_odd(agreement, areas, before), *_unsure(person)]
     return Drawn(prompts, answers, matte, agreement, areas, tuple(reasons))
+
+
+def take_person(person: Person) -> Drawn:
+    """The compact model's own matte as the person, without SAM.
+
+    Its doubt is what lies between the outside and the inside after the live path's edges: there the trimap
+    has its contour.
+    """
+    area, doubt = float((person.matte > 0.5).mean()), _doubt(person.matte)
+    reasons = _unsure(person)
+    if doubt > _MOST_DOUBT:
+        reasons.append(f"the compact model is in doubt about {doubt:.0%} of the person")
+    return Drawn((), (), person.matte, None, (area, area), tuple(reasons))
 
 
 def unite(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
@@ -85,6 +99,16 @@ def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
         left, top, right, bottom = (round(side) for side in prompt.box)
         theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
     return max(answers, key=lambda answer: trust(answer.score) + 2 * iou(answer.matte, theirs))
+
+
+def _unsure(person: Person) -> list[str]:
+    return [] if person.sure else ["the compact model isn't sure whether somebody is there"]
+
+
+def _doubt(matte: Matte) -> float:
+    """The share of a person that isn't surely in; 0 where nobody is."""
+    body = int((matte > 0.5).sum())
+    return 1 - int((matte >= SURELY_IN).sum()) / body if body else 0.0
 
 
 def _odd(

@@ -35,6 +35,10 @@ class Box(NamedTuple):
         """Whether a point lies in it, or on its border."""
         return self.left <= point.x <= self.right and self.top <= point.y <= self.bottom
 
+    def moved(self, x: float, y: float) -> "Box":
+        """The box so many pixels further right and down, be it out of the picture."""
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
     def __str__(self) -> str:
         return ",".join(f"{side:g}" for side in self)
 

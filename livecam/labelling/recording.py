@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from livecam.camera import Source, open_source
+from livecam.camera import DEFAULT_SIZE, Source, open_source
 from livecam.errors import CameraError
+from livecam.frames import Size
 from livecam.labelling.files import writing
 from livecam.recorder import Recorder
 from livecam.timing import Clock, SystemClock
@@ -20,6 +21,7 @@ def record(
     clock: Clock | None = None,
     source: Source | None = None,
     progress: Callable[[float], None] = lambda seconds: None,
+    size: Size | None = None,
 ) -> Path:
     """Record the camera to `path`, a video; a recording that is there is left alone.
 
@@ -32,6 +34,7 @@ def record(
         clock: what tells how long it is.
         source: read instead of the camera of that name.
         progress: hears the seconds so far.
+        size: asked of the camera, 1280x720 if None.
 
     Raises:
         UsageError: no such camera.
@@ -44,7 +47,7 @@ def record(
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.stem}-unfinished{path.suffix}")
-    source = source or open_source(camera, clock=clock)
+    source = source or open_source(camera, size=size or DEFAULT_SIZE, clock=clock)
     with source, Recorder(draft, source.size, source.fps, overwrite=True, clock=clock) as recorder:
         begun: float | None = None
         for frame in source:

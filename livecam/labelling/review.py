@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from livecam.errors import UsageError
+from livecam.labelling.alone import alone_in
 from livecam.labelling.clicks import fill
 from livecam.labelling.desk import Content, Desk, invite, open_browser, page
 from livecam.labelling.files import writing
-from livecam.labelling.labelled import Label, Labelled
+from livecam.labelling.labelled import Label, Labelled, check_made
 from livecam.paths import put
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
@@ -27,19 +28,21 @@ def review(
 
     Raises:
         UsageError: `folder` is no data set of ours.
-        LabellingError: no page can be opened, or nothing written.
+        LabellingError: no page can be opened, nothing written, or another livecam is at work in the folder.
     """
-    made = Labelled(folder)
-    made.settle()
-    try:
-        with Desk(*_page(made)) as desk:
-            desk.url += "review/"
-            tell(invite(desk, "accept or reject"))
-            browse(desk.url)
-            desk.wait()
-    finally:
+    check_made(folder)
+    with alone_in(folder):
+        made = Labelled(folder)
         made.settle()
-        write_review(made)
+        try:
+            with Desk(*_page(made)) as desk:
+                desk.url += "review/"
+                tell(invite(desk, "accept or reject"))
+                browse(desk.url)
+                desk.wait()
+        finally:
+            made.settle()
+            write_review(made)
     return made
 
 

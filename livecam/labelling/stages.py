@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.errors import LabellingError, UsageError
+from livecam.labelling.alone import IN_USE, alone_in
 from livecam.models import check_name, data_folder
 from livecam.paths import reason
 
@@ -62,6 +63,19 @@ class Journal:
         partial.replace(self.folder / _JOURNAL)
 
 
+def make_folder(name: str) -> Path:
+    """The folder of a name, made if need be, closed to others.
+
+    Raises:
+        UsageError: the name can't be a personal model's. OSError: the folder can't be made.
+    """
+    folder = learn_folder(name)
+    folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
+    # Also where it was there before, or where the umask is generous.
+    folder.chmod(_OWNER_ONLY)
+    return folder
+
+
 def open_journal(name: str, words: dict[str, Any]) -> Journal:
     """The journal of a name: a new one, or that of an earlier run with the same words.
 
@@ -69,10 +83,7 @@ def open_journal(name: str, words: dict[str, Any]) -> Journal:
         UsageError: an earlier run was begun with other words. LabellingError: it is damaged.
         OSError: the folder can't be made.
     """
-    folder = learn_folder(name)
-    folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-    # Also where it was there before, or where the umask is generous.
-    folder.chmod(_OWNER_ONLY)
+    folder = make_folder(name)
     path = folder / _JOURNAL
     words = json.loads(json.dumps(words))
     if not path.is_file():
@@ -91,7 +102,8 @@ def open_journal(name: str, words: dict[str, Any]) -> Journal:
 
 
 def _check_same(name: str, then: dict[str, Any], now: dict[str, Any]) -> None:
-    changed = [word for word in now if then.get(word) != now[word]]
+    # What an earlier version didn't know stood at its default.
+    changed = [word for word in now if word in then and then[word] != now[word]]
     if changed:
         told = ", ".join(f"{word} {_plain(then.get(word))} (now {_plain(now[word])})" for word in changed)
         raise UsageError(
@@ -110,14 +122,19 @@ def forget(name: str) -> str:
     """Delete all recorded frames, labels and runs of a name; what was deleted, in words.
 
     Raises:
-        UsageError: the name can't be a personal model's. LabellingError: something can't be deleted.
+        UsageError: the name can't be a personal model's.
+        LabellingError: something can't be deleted, or it is being learnt.
     """
     folder = learn_folder(name)
     if not folder.exists():
         return f"there is nothing of {name} to forget"
     try:
-        files = [path for path in folder.rglob("*") if path.is_file()]
-        mebibytes = sum(path.stat().st_size for path in files) / 2**20
+        with alone_in(folder, "stop that first"):
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            mebibytes = sum(path.stat().st_size for path in files) / 2**20
+            for path in folder.iterdir():
+                if path.name != IN_USE:  # Windows deletes no open file
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(folder)
     except OSError as error:
         raise LabellingError(f"can't delete all of {folder} ({reason(error)}); delete it by hand") from error

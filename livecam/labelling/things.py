@@ -1,83 +1,28 @@
-"""The things that are kept beside the person: each is followed through a clip, then SAM is asked."""
+"""The things that are kept beside the person: each is followed through a clip, then SAM is asked.
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+Of SAM's candidates the one is taken that is most like what was found first and last, put where the thing
+has moved to. A thing that following has lost (behind somebody, after a cut) is asked for where it was last,
+and taken if shape and colours are the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from livecam.frames import Frame, Matte, Size
+from livecam.frames import Frame, Size
 from livecam.labelling.following import Anchor, Follower
+from livecam.labelling.picking import Told, ask, is_same, jumps, last_of, likest, missed
 from livecam.labelling.prompts import Box, Point, Prompt
-from livecam.labelling.suggest import bounds, within
+from livecam.labelling.sightings import Last, Looked, Sighting
+from livecam.labelling.suggest import within
 from livecam.labelling.wishes import Wish
 
 _SLACK = 0.05
 """The box of the last mask is wider by this share of its sides: a thing turns, or comes nearer."""
 _RADIUS = 24.0
 _LEAST_SIDE = 4.0
-_JUMP_AREA, _JUMP_OVERLAP = 2.0, 0.45
-"""From one chosen frame to the next: so many times the pixels, or so little (IoU) of the box, is a jump."""
-
-
-class Answer(Protocol):
-    """What SAM says of a prompt: `Candidate` of `livecam.labelling.sam`, or a stand-in."""
-
-    @property
-    def number(self) -> int: ...  # noqa: D102
-    @property
-    def score(self) -> float: ...  # noqa: D102
-    @property
-    def matte(self) -> Matte: ...  # noqa: D102
-
-
-class Looked(Protocol):
-    """A picture that SAM has looked at."""
-
-    def segment(self, prompt: Prompt) -> Sequence[Answer]: ...  # noqa: D102
-
-
-class Last(NamedTuple):
-    """What was found of a thing in the chosen frame before: where its anchor was, its box, its pixels."""
-
-    place: Point
-    box: Box
-    area: int
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A thing in a frame: what was asked, which answer was taken (None: lost, or nothing found).
-
-    `reasons` says why it should be looked at; empty where all is well.
-    """
-
-    prompt: Prompt | None
-    answer: Answer | None
-    last: Last | None
-    reasons: tuple[str, ...] = ()
-
-    def as_plain(self) -> dict[str, Any]:
-        """For labels.jsonl."""
-        return {
-            "point": list(self.prompt.keep[0]) if self.prompt and self.prompt.keep else None,
-            "box": list(self.prompt.box) if self.prompt and self.prompt.box else None,
-            "score": plain_score(self.answer.score) if self.answer else None,
-            "candidate": self.answer.number if self.answer else None,
-            "last": [list(self.last.place), list(self.last.box), self.last.area] if self.last else None,
-        }
-
-
-def plain_score(score: float) -> float | None:
-    """A score for JSON, which knows no NaN."""
-    return round(float(score), 4) if math.isfinite(score) else None
-
-
-def read_last(plain: Mapping[str, Any]) -> Last | None:
-    """The `last` of what `as_plain` gave."""
-    last = plain.get("last")
-    return Last(Point(*last[0]), Box(*last[1]), int(last[2])) if last else None
 
 
 @dataclass(frozen=True)
@@ -96,6 +41,14 @@ class _Thing:
         return max(8.0, min(sides) / 2)
 
 
+class _View(NamedTuple):
+    """A frame, what SAM made of it, and the points to drop in it."""
+
+    seen: Looked
+    frame: Frame
+    drops: tuple[Point, ...]
+
+
 class Things:
     """What one wish means in the frames after it."""
 
@@ -109,7 +62,12 @@ class Things:
         anchors = [Anchor(thing.anchor, thing.radius) for thing in self._things]
         self._follower = Follower(frame, anchors + [Anchor(point) for point in wish.drop])
         self._lasts: list[Last | None] = [None] * len(self._things)
-        self._lost = [False] * len(self._things)
+        self._firsts: list[Last | None] = [None] * len(self._things)
+
+    @property
+    def count(self) -> int:
+        """How many things there are to ask for."""
+        return len(self._things)
 
     def follow(self, frame: Frame) -> None:
         """Look at the next frame."""
@@ -120,36 +78,76 @@ class Things:
         return tuple(place for place in self._follower.places()[len(self._things) :] if place)
 
     def remember(self, lasts: Sequence[Last | None]) -> None:
-        """Take up what an earlier run found in the frame that was just looked at."""
-        if len(lasts) == len(self._things):
-            self._lasts = [last or mine for last, mine in zip(lasts, self._lasts, strict=True)]
+        """Take up what was found, now or by an earlier run, in the frame that was just looked at."""
+        if len(lasts) != len(self._things):
+            return
+        for number, last in enumerate(lasts):
+            if last is not None:
+                self._lasts[number] = last
+                self._firsts[number] = self._firsts[number] or last
+                if self._follower.places()[number] is None:
+                    self._follower.put(number, last.place)
 
-    def find(self, seen: Looked) -> list[Sighting]:
-        """Ask SAM for each thing in the frame that was just looked at."""
-        places = self._follower.places()
-        drops = self.drops()
-        found = [
-            self._find(seen, number, place, drops) for number, place in enumerate(places[: len(self._things)])
-        ]
+    def find(self, seen: Looked, frame: Frame) -> list[Sighting]:
+        """Ask SAM for each thing in `frame`, which was just looked at."""
+        view, places = _View(seen, frame, self.drops()), self._follower.places()
+        found = [self._find(view, number, place) for number, place in enumerate(places[: self.count])]
         self.remember([sighting.last for sighting in found])
         return found
 
-    def _find(self, seen: Looked, number: int, place: Point | None, drops: tuple[Point, ...]) -> Sighting:
+    def _find(self, view: _View, number: int, place: Point | None) -> Sighting:
         thing, last = self._things[number], self._lasts[number]
+        if last is None:
+            return self._find_first(view, thing, place)
         if place is None:
-            reason = f"what was kept at {thing.anchor} is lost: hidden, or out of the picture"
-            return Sighting(None, None, None, (reason,))
-        expected = _shifted(last.box, last.place, place, self.size) if last else None
-        prompt = self._prompt(thing, place, expected, drops)
-        answer = _best(seen.segment(prompt), expected)
-        body = answer.matte > 0.5
-        area = int(body.sum())
-        if not area:
-            return Sighting(prompt, answer, None, (f"SAM finds nothing at {prompt.keep[0]}",))
-        now = Last(place, bounds(np.asarray(body)), area)
-        return Sighting(prompt, answer, now, tuple(_odd(prompt, answer, last, expected, now)))
+            return self._find_lost(view, number, last)
+        expected = last.carried_to(place)
+        prompt, answer, now = self._ask(view, thing, expected, self._firsts[number])
+        if now is None:
+            return Sighting(prompt, answer, expected, (_nothing_at(place),))
+        reasons = (*missed(prompt, answer), *jumps(expected, now, answer.matte))
+        # What is doubtful is not what the next frame is compared with.
+        return Sighting(prompt, answer, expected if reasons else now, reasons)
 
-    def _prompt(self, thing: _Thing, place: Point, expected: Box | None, drops: tuple[Point, ...]) -> Prompt:
+    def _find_first(self, view: _View, thing: _Thing, place: Point | None) -> Sighting:
+        if place is None:
+            return Sighting(None, None, None, (_lost(thing),))
+        away = (place.x - thing.anchor.x, place.y - thing.anchor.y)
+        box = self._wider(thing.box.moved(*away)) if thing.box else None
+        prompt = self._prompt(thing, place, box, view.drops)
+        answer = min(ask(view.seen, prompt), key=lambda answer: len(missed(prompt, answer)))
+        now = last_of(place, view.frame, answer.matte)
+        if now is not None and box is None:
+            # Once more with its own box, which draws it better (Zhang et al., "PerSAM", ICLR 2024).
+            prompt, answer, now = self._ask(view, thing, now, None)
+        reasons = missed(prompt, answer) if now else [_nothing_at(place)]
+        return Sighting(prompt, answer, now, tuple(reasons))
+
+    def _find_lost(self, view: _View, number: int, last: Last) -> Sighting:
+        """Ask where it was last: things that stand still come back where they were."""
+        prompt, answer, now = self._ask(view, self._things[number], last, self._firsts[number])
+        if now is None or not is_same(last, now, answer.matte):
+            return Sighting(None, None, None, (_lost(self._things[number]),))
+        return Sighting(prompt, answer, now)
+
+    def _ask(
+        self, view: _View, thing: _Thing, expected: Last, first: Last | None
+    ) -> tuple[Prompt, Told, Last | None]:
+        """Ask within the box where it should be, and within one as large as at first.
+
+        A box that is a little too large makes an answer that is, and that the next box: it would creep.
+        """
+        place, likely = expected.place, [expected]
+        prompts = [self._prompt(thing, place, self._wider(expected.box), view.drops)]
+        if first is not None:
+            likely.append(first.carried_to(place))
+            box = self._wider(likely[1].box)
+            prompts += [replace(prompts[0], box=box)] if box not in (None, prompts[0].box) else []
+        answers = [answer for prompt in prompts for answer in ask(view.seen, prompt)]
+        answer = likest(answers, prompts[0], likely)
+        return prompts[0], answer, last_of(place, view.frame, answer.matte)
+
+    def _prompt(self, thing: _Thing, place: Point, box: Box | None, drops: tuple[Point, ...]) -> Prompt:
         away = Point(place.x - thing.anchor.x, place.y - thing.anchor.y)
         points = tuple(
             Point(
@@ -158,8 +156,22 @@ class Things:
             )
             for point in thing.points
         )
-        box = expected or (_shifted(thing.box, thing.anchor, place, self.size) if thing.box else None)
-        return Prompt(keep=points, drop=drops, box=box)
+        # Of a box that has left the picture its middle remains.
+        return Prompt(keep=points or (() if box else (place,)), drop=drops, box=box)
+
+    def _wider(self, box: Box) -> Box | None:
+        """A box a little wider, within the picture; None where too little of it is there."""
+        wide, high = (box.right - box.left) * _SLACK, (box.bottom - box.top) * _SLACK
+        seen = within(Box(box.left - wide, box.top - high, box.right + wide, box.bottom + high), self.size)
+        return seen if min(seen.right - seen.left, seen.bottom - seen.top) >= _LEAST_SIDE else None
+
+
+def _nothing_at(place: Point) -> str:
+    return f"SAM finds nothing at {place}"
+
+
+def _lost(thing: _Thing) -> str:
+    return f"what was kept at {thing.anchor} is lost: hidden, or out of the picture"
 
 
 def _sort(wish: Wish) -> list[_Thing]:
@@ -170,53 +182,3 @@ def _sort(wish: Wish) -> list[_Thing]:
         things.append(_Thing(inside[0] if inside else middle, inside, box))
     loose = [point for point in wish.keep if not any(box.holds(point) for box in wish.boxes)]
     return things + [_Thing(point, (point,), None) for point in loose]
-
-
-def _shifted(box: Box, before: Point, now: Point, size: Size) -> Box | None:
-    """A box carried along, a little wider; None where too little of it is still in the picture."""
-    x, y = now.x - before.x, now.y - before.y
-    wide, high = (box.right - box.left) * _SLACK, (box.bottom - box.top) * _SLACK
-    moved = Box(box.left + x - wide, box.top + y - high, box.right + x + wide, box.bottom + y + high)
-    seen = within(moved, size)
-    return seen if min(seen.right - seen.left, seen.bottom - seen.top) >= _LEAST_SIDE else None
-
-
-def _best(answers: Sequence[Answer], expected: Box | None) -> Answer:
-    """SAM's favourite; once a thing was found before, the one that is nearest to that as well."""
-    if expected is None:
-        return answers[0]
-
-    def worth(answer: Answer) -> float:
-        body = np.asarray(answer.matte > 0.5)
-        return trust(answer.score) + (overlap(bounds(body), expected) if body.any() else 0.0)
-
-    return max(answers, key=worth)
-
-
-def _odd(prompt: Prompt, answer: Answer, last: Last | None, expected: Box | None, now: Last) -> list[str]:
-    reasons = []
-    for point in prompt.keep:
-        if answer.matte[round(point.y), round(point.x)] < 0.5:
-            reasons.append(f"the kept point {point} is not in what SAM found")
-    if last and expected:
-        times = max(now.area, last.area) / max(1, min(now.area, last.area))
-        if times > _JUMP_AREA:
-            word = "larger" if now.area > last.area else "smaller"
-            reasons.append(f"what is kept at {now.place} is {times:.1f} times {word} than before")
-        elif overlap(now.box, expected) < _JUMP_OVERLAP:
-            reasons.append(f"what is kept at {now.place} is not where it should have moved to")
-    return reasons
-
-
-def trust(score: float) -> float:
-    """A score that can be compared: of damaged weights it may be no number."""
-    return score if math.isfinite(score) else -1.0
-
-
-def overlap(first: Box, second: Box) -> float:
-    """The IoU of two boxes, 0 to 1."""
-    wide = min(first.right, second.right) - max(first.left, second.left) + 1
-    high = min(first.bottom, second.bottom) - max(first.top, second.top) + 1
-    both = max(0.0, wide) * max(0.0, high)
-    areas = [(box.right - box.left + 1) * (box.bottom - box.top + 1) for box in (first, second)]
-    return both / (sum(areas) - both)

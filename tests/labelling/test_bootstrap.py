@@ -19,9 +19,12 @@ from kept_things import (
 )
 from small_clip import write_video
 
+from livecam.clip import Clip
 from livecam.errors import LabellingError, UsageError
-from livecam.labelling import labelled
-from livecam.labelling.bootstrap import LabelReport, LabelSettings, Progress, label
+from livecam.frames import Size
+from livecam.labelling import bootstrap, labelled
+from livecam.labelling.bootstrap import LabelReport, LabelSettings, PersonBy, Progress, label
+from livecam.labelling.label_settings import commonest
 from livecam.labelling.labelled import Labelled
 from livecam.labelling.plan import Plan
 from livecam.labelling.prompts import Box, Point
@@ -83,9 +86,69 @@ def test_keep_adds_a_chair_to_the_person_in_every_frame(clip: Path, tmp_path: Pa
 
 def test_only_the_chair_is_kept_where_nobody_is_asked_for(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=False, segmenter=None)
+    run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=PersonBy.NONE, segmenter=None)
     assert max(foregrounds(out, PERSON)) < 0.2
     assert min(foregrounds(out, CHAIR)) > 0.9
+
+
+def nobody_asks(*_: object) -> FakeSam:
+    raise AssertionError("SAM was loaded though nothing is asked of it")
+
+
+def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path: Path) -> None:
+    out, sam = tmp_path / "set", FakeSam()
+    report = run(clip, out=out, sam=sam, keep=(chair_place(0),), person=PersonBy.MODEL)
+    assert report.kept == 8
+    assert min(foregrounds(out, CHAIR)) > 0.9
+    assert min(foregrounds(out, PERSON)) > 0.9
+    asked = {point for prompt in sam.prompts for point in prompt.keep}
+    assert all(abs(point.y - chair_place(0).y) < 3 for point in asked)
+    assert all(one.person["scores"] == [] and one.things for one in Labelled(out).labels.values())
+    assert json.loads((out / "label.json").read_text())["person"] == "model"
+
+
+def test_where_the_model_draws_everything_sam_is_not_loaded(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "_load_sam", nobody_asks)
+    settings = LabelSettings((str(clip),), tmp_path / "set", frames=4, person=PersonBy.MODEL)
+    assert label(settings, segmenter=GreenModel()).kept == 4
+    assert min(foregrounds(tmp_path / "set", PERSON)) > 0.9
+    assert max(foregrounds(tmp_path / "set", CHAIR)) < 0.3
+
+
+def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> None:
+    empty = write_scenes(tmp_path / "e.mkv", 8, lambda n: draw_scene(n, person=False))
+    out = tmp_path / "set"
+    report = run(empty, out=out, keep=(chair_place(0),), person=PersonBy.MODEL)
+    assert (report.kept >= 1, report.aside) == (True, 0)
+    assert min(foregrounds(out, CHAIR)) > 0.9
+
+
+def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_person(tmp_path: Path) -> None:
+    clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
+    said = {"keep": (chair_place(0),), "person": PersonBy.MODEL}
+    report = run(clip, out=tmp_path / "lost", **said)
+    aside = {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.reasons}
+    assert aside == {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.number >= 8}
+    assert "of them as: what was kept at 30,60 is lost" in str(report)
+    report = run(clip, out=tmp_path / "low", sam=FakeSam(worse(0.5)), **said)
+    assert report.kept == 0
+    assert "SAM gives its own mask 0.48" in str(report)
+
+
+def test_a_data_set_begun_before_there_was_a_choice_is_gone_on_with(clip: Path, tmp_path: Path) -> None:
+    run(clip, out=tmp_path / "set")
+    assert not {"person", "size"} & set(json.loads((tmp_path / "set/label.json").read_text()))
+    with pytest.raises(UsageError, match=r"other settings \(person\)"):
+        run(clip, out=tmp_path / "set", person=PersonBy.MODEL)
+
+
+def test_the_commonest_reason_is_told_whatever_its_numbers() -> None:
+    reasons = [("lost at 3,4",), ("score 0.5", "lost at 7,8.5"), ("score 0.41",), ("lost at 1,1",)]
+    assert commonest(reasons) == "3 of them as: lost at 3,4"
+    assert commonest(reasons[:1]) == "lost at 3,4"
+    assert commonest([]) == ""
 
 
 def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
@@ -273,11 +336,13 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
         ({"frames": 0}, "--frames 0"),
         ({"seconds": 0.0}, "--seconds 0"),
         ({"mattes": Path("m.mkv"), "keep": (Point(1, 1),)}, "--mattes says all"),
-        ({"person": False}, "keeps nothing at all"),
+        ({"person": PersonBy.NONE}, "keeps nothing at all"),
+        ({"person": PersonBy.MODEL, "mattes": Path("m.mkv")}, "--mattes says all"),
+        ({"size": Size(640, 480)}, "--size is asked of a camera"),
         ({"keep": (Point(192, 10),)}, "outside the picture of 192x108"),
         ({"drop": (Point(10, -1),)}, "outside the picture"),
         ({"boxes": (Box(100, 50, 300, 90),)}, "outside the picture"),
-        ({"person": False, "drop": (Point(3, 3),)}, "keeps nothing at all"),
+        ({"person": PersonBy.NONE, "drop": (Point(3, 3),)}, "keeps nothing at all"),
         ({"prompts": Path("missing.json")}, "there is no missing.json"),
     ],
 )
@@ -295,7 +360,7 @@ def test_drop_points_alone_in_a_file_are_refused_without_the_person(clip: Path, 
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"talk": {"drop": [[3, 3]]}}))
     with pytest.raises(UsageError, match="points to drop alone"):
-        run(clip, out=tmp_path / "set", prompts=path, person=False)
+        run(clip, out=tmp_path / "set", prompts=path, person=PersonBy.NONE)
 
 
 def test_points_on_the_command_line_are_for_one_source(clip: Path, tmp_path: Path) -> None:
@@ -441,6 +506,14 @@ def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
     stages.clear()
     run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
     assert "record" not in stages
+
+
+def test_the_camera_is_asked_for_the_size_that_was_said(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(out=out, camera="demo", seconds=0.5, size=Size(320, 240))
+    assert {read_picture(path).frame.shape for path in (out / "overlays").iterdir()} <= {(240, 320, 3)}
+    with Clip(out / "recordings/camera.mp4") as clip:
+        assert clip.size == Size(320, 240)
 
 
 def test_progress_ends_at_its_total(clip: Path, tmp_path: Path) -> None:

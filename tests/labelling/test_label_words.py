@@ -49,6 +49,17 @@ def test_the_command_line_labels_and_tells(
     assert all(len(label.things) == 1 for label in Labelled(tmp_path / "set").labels.values())
 
 
+@pytest.mark.parametrize("words", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
+def test_who_draws_the_person_can_be_said(
+    words: list[str], clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ",".join(f"{side:g}" for side in chair_place(0))
+    out = tmp_path / "set"
+    assert run(clip, "--out", out, "--keep", place, *words, "--frames", 3, "--quiet") == 0
+    assert all(bool(one.person) == (words[-1] == "Model") for one in Labelled(out).labels.values())
+    assert not any(prompt.box and prompt.box.left > 80 for prompt in sam.prompts)
+
+
 def test_accept_and_reject_work_without_any_page(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +87,10 @@ def test_accept_and_reject_work_without_any_page(
         (["talk.mkv", "--out", "set", "--box", "9,9,3,3"], "has no area"),
         (["talk.mkv", "--out", "set", "--frames", "0"], "--frames 0"),
         (["talk.mkv", "--out", "set", "--no-person", "--drop", "3,3"], "keeps nothing at all"),
+        (["talk.mkv", "--out", "set", "--person", "none"], "--person none keeps nothing at all"),
+        (["talk.mkv", "--out", "set", "--person", "me"], "--person must be sam, model, none, not 'me'"),
+        (["talk.mkv", "--out", "set", "--size", "640x480"], "--size is asked of a camera"),
+        (["-c", "demo", "--out", "set", "--size", "640"], "is not WIDTHxHEIGHT"),
         (["talk.mkv", "--out", "set", "--kep", "3,3"], "did you mean --keep"),
         (["--review", "."], "no data set made by"),
         (["--review", "set", "--frames", "3"], "stands alone; leave out --frames"),

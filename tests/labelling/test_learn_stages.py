@@ -1,8 +1,10 @@
 """The walk through the stages with a heavy part that is a fake: what is done stays done."""
 
+import json
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,13 +19,16 @@ from livecam.cli import main
 from livecam.errors import CameraError, LabellingError, UsageError
 from livecam.frames import Frame
 from livecam.labelling import learn as learning
+from livecam.labelling.label_settings import PersonBy
 from livecam.labelling.learn import Learner, LearnSettings
+from livecam.labelling.prompts import Point
 from livecam.labelling.sitting import record, recorded
 from livecam.labelling.stages import STAGES, forget, learn_folder, open_journal
 from livecam.labelling.verdict import Verdict
 from livecam.models import find_personal, install, personal_names, remove
 from livecam.timing import ManualClock
 from tests.labelling.by_hand import write_labels
+from tests.labelling.second_process import held
 
 
 class School:
@@ -169,6 +174,37 @@ def test_other_words_for_the_same_name_are_refused(
         learn(changed, school)
 
 
+def test_who_draws_the_person_is_a_word_that_must_stay(settings: LearnSettings, school: School) -> None:
+    kept = replace(settings, keep=(Point(3, 4),))
+    learn(kept, school)
+    with pytest.raises(UsageError, match=r"begun with person sam \(now model\)"):
+        learn(replace(kept, person=PersonBy.MODEL), school)
+
+
+def test_a_run_begun_before_a_word_was_known_is_gone_on_with(settings: LearnSettings, school: School) -> None:
+    learn(settings, school)
+    path = learn_folder("me") / "journal.json"
+    content = json.loads(path.read_text())
+    del content["words"]["person"]
+    path.write_text(json.dumps(content))
+    assert learn(settings, school).installed
+    assert school.calls.count("label") == 1
+
+
+def test_a_second_learner_of_the_same_name_is_refused_and_changes_nothing(
+    settings: LearnSettings, school: School, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn(settings, school)
+    before = {path: path.read_bytes() for path in learn_folder("me").rglob("*") if path.is_file()}
+    with held(learn_folder("me")):
+        with pytest.raises(LabellingError, match=r"in use by another livecam; wait .* another --name"):
+            learn(replace(settings, frames=20), school)
+        assert main(["learn", "--forget"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert before == {path: path.read_bytes() for path in learn_folder("me").rglob("*") if path.is_file()}
+    assert learn(settings, school).installed
+
+
 def test_frames_are_readable_by_their_owner_alone(settings: LearnSettings, school: School) -> None:
     learn_folder("me").mkdir(parents=True)
     learn_folder("me").chmod(0o755)
@@ -242,6 +278,9 @@ def test_a_damaged_journal_is_one_line(settings: LearnSettings, school: School) 
         (["--seconds", "1"], "--seconds"),
         (["--frames", "3"], "--frames 3"),
         (["--base", "nobody"], "no model is called"),
+        (["--person", "model"], "would learn what it says already"),
+        (["--person", "model", "--drop", "3,3"], "would learn what it says already"),
+        (["--size", "big"], "is not WIDTHxHEIGHT"),
     ],
 )
 def test_words_that_can_t_be_used_are_one_line(

@@ -5,10 +5,15 @@ import pytest
 from fakes import PERSON
 from kept_things import FakeAnswer, FakeSam, GreenModel, draw_scene, is_near, worse
 
-from livecam.frames import Frame
-from livecam.labelling.person import Drawn, draw_person, iou, judge_scores, unite
+from livecam.backdrop import Transparent
+from livecam.edges import Edges
+from livecam.frames import Frame, Matte, Size
+from livecam.images import shrink_matte
+from livecam.labelling.person import Drawn, draw_person, iou, judge_scores, take_person, unite
 from livecam.labelling.prompts import Point, Prompt
-from livecam.labelling.suggest import find_person
+from livecam.labelling.suggest import Person, find_person
+from livecam.pipeline import Pipeline
+from livecam.smoother import Smoother
 
 
 def drawn(frame: Frame, sam: FakeSam, before: tuple[float, float] | None = None, drops: int = 0) -> Drawn:
@@ -63,6 +68,30 @@ def test_nobody_is_an_empty_matte_without_reasons() -> None:
     assert said.matte.shape == (108, 192)
     assert not said.matte.any()
     assert (said.reasons, said.agreement, said.areas) == ((), None, (0.0, 0.0))
+
+
+def test_the_model_s_own_matte_is_what_live_shows_in_a_first_frame() -> None:
+    frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
+    said = take_person(find_person(soft, frame))
+    pipeline = Pipeline(soft, Smoother(), Edges(), Transparent())
+    np.testing.assert_array_equal(said.matte, pipeline.matte(frame))
+    assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
+    assert (said.answers, said.prompts, said.agreement, said.reasons) == ((), (), None, ())
+    assert said.areas[0] == said.areas[1] > 0
+
+
+def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
+    return shrink_matte(body.astype(np.float32), Size(96, 54))
+
+
+def test_a_model_in_doubt_about_the_person_is_a_reason() -> None:
+    frame = draw_scene(2)
+    for share, words in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
+        body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
+        assert take_person(Person(body, (), sure=True)).reasons == words
+    nobody = np.zeros((108, 192), np.float32)
+    assert take_person(Person(nobody, (), sure=True)).reasons == ()
+    assert "isn't sure" in take_person(Person(nobody, (), sure=False)).reasons[0]
 
 
 def test_points_to_drop_reach_sam() -> None:

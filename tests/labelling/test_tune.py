@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from livecam.errors import TrainingError
-from livecam.frames import Frame, Matte, Size
+from livecam.frames import Size
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
@@ -22,52 +22,21 @@ from livecam.labelling.tune import Effort, between, choose_share, load_network  
 from livecam.pipeline import Pipeline  # noqa: E402
 from livecam.segmenter import Segmenter  # noqa: E402
 from livecam.training.cases import Shot  # noqa: E402
-from livecam.training.dataset import Batches  # noqa: E402
-from livecam.training.export import export  # noqa: E402
-from livecam.training.losses import SceneLoss  # noqa: E402
-from livecam.training.network import NETWORKS, build, learner  # noqa: E402
-from livecam.training.scenes import Stock  # noqa: E402
 from livecam.training.state import read_state  # noqa: E402
 from tests.labelling.by_hand import write_labels  # noqa: E402
+from tests.labelling.red_discs import SIZE, SMALL, scene, teach  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
     # Keras saving a model, with TensorFlow's tensors under NumPy 2.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
-SIZE = Size(160, 120)
-SMALL = Effort(laps=3, steps=12, rows=(6, 3), rate=4e-3)
-
-
-def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
-    """A red disc that sways, beside it a green square, before a grey room; the square is kept if `thing`."""
-    rng = np.random.default_rng(number)
-    down, across = np.mgrid[: SIZE.height, : SIZE.width]
-    disc = np.hypot(across - 55 - 4 * np.sin(number), down - 80) < 34
-    square = (abs(across - 128) < 18) & (abs(down - 70 - 3 * np.cos(number)) < 24)
-    frame = np.full((SIZE.height, SIZE.width, 3), 128) + rng.normal(0, 6, (SIZE.height, SIZE.width, 3))
-    frame[disc] += (90, -90, -90)
-    frame[square] += (-90, 90, -90)
-    kept = (disc | (square & thing)).astype(np.float32)
-    return np.clip(frame, 0, 255).astype(np.uint8), kept
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny network that keeps red discs, exported, its .keras beside it."""
-    keras.utils.set_random_seed(3)
-    subjects = [subject_of(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
-    batches = Batches(
-        Stock(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=90, seed=2
-    )
-    model = build(NETWORKS["tiny"])
-    student = learner(model)
-    student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=SceneLoss())
-    student.fit(batches, epochs=1, shuffle=False, verbose=0)
-    folder = tmp_path_factory.mktemp("base")
-    model.save(folder / "tiny-trained.keras")
-    export(folder / "tiny-trained.keras", folder / "tiny.tflite", precision="float32")
-    return folder / "tiny.tflite"
+    return teach(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from small_clip import write_video
 
 from livecam.frames import Frame, Matte, Size
 from livecam.images import grey
-from livecam.labelling.bootstrap import LabelSettings, label
+from livecam.labelling.bootstrap import LabelSettings, PersonBy, label
 from livecam.labelling.labelled import Labelled
 from livecam.labelling.prompts import Point
 from livecam.pictures import read_picture
@@ -52,7 +52,7 @@ def test_a_kept_disc_is_followed_and_drawn_by_sam(drawn_sam_folder: Path, tmp_pa
         tmp_path / "set",
         preset=str(drawn_sam_folder),
         keep=(disc_place(0),),
-        person=False,
+        person=PersonBy.NONE,
         frames=4,
     )
     report = label(settings)
