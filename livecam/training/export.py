@@ -18,6 +18,7 @@ from livecam.paths import reason
 from livecam.training.figures import read_figures
 from livecam.training.litert import OUTPUTS, check_parity, convert, places
 from livecam.training.network import CLASSES
+from livecam.training.settings import check_size
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte
 
@@ -31,6 +32,7 @@ def export(
     notes: tuple[str, ...] = (),
     scores: tuple[Path, ...] = (),
     precision: str = "int8",
+    size: Size | None = None,
 ) -> Card:
     """Export a run's best weights as `out` (``.tflite``), card and Keras network beside it, replacing others.
 
@@ -40,15 +42,17 @@ def export(
         notes: lines for the card's reader: sources, licences, limits.
         scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
         precision: of the weights, ``int8`` or ``float32``.
+        size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
+            from: a network of convolutions takes any.
 
     Raises:
-        UsageError: `out` is no ``.tflite`` file, or there is no such precision.
+        UsageError: `out` is no ``.tflite`` file, or there is no such precision or size.
         TrainingError: nothing to export, not a livecam network, or LiteRT says something else than Keras.
     """
     if out.suffix != ".tflite" or out.is_dir():
         raise UsageError(f"{out} must be a file that ends in .tflite; its card gets the same name with .json")
     saved = run / "best.keras" if run.is_dir() else run
-    model = _read_model(saved)
+    model = resized(_read_model(saved), size) if size else _read_model(saved)
     about = {
         "parameters": int(model.count_params()),
         "classes": list(CLASSES),
@@ -68,6 +72,19 @@ def export(
     card = Card(out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, places(weights), about)
     _write(out, weights, card, model)
     return card
+
+
+def resized(model: keras.Model, size: Size) -> keras.Model:
+    """The same weights for pictures of another size.
+
+    Raises:
+        UsageError: a side that can't be halved four times.
+    """
+    check_size(size)
+    picture = keras.Input((size.height, size.width, 3), name="picture")
+    other = keras.models.clone_model(model, input_tensors=picture)
+    other.set_weights(model.get_weights())
+    return other
 
 
 def _write(out: Path, weights: bytes, card: Card, model: keras.Model) -> None:

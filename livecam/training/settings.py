@@ -86,13 +86,23 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
         raise UsageError(
             f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002"
         )
-    if settings.size and (min(settings.size) < STRIDE or any(side % STRIDE for side in settings.size)):
-        near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in settings.size))
-        raise UsageError(f"--size {settings.size} is not divisible by {STRIDE}; try {near}")
+    if settings.size:
+        check_size(settings.size)
     for name, times in settings.often:
         if times < 1:
             raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
     _check_mix(settings.mix)
+
+
+def check_size(size: Size) -> None:
+    """Check that the network can halve pictures of `size` as often as it does.
+
+    Raises:
+        UsageError: it can't.
+    """
+    if min(size) < STRIDE or any(side % STRIDE for side in size):
+        near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in size))
+        raise UsageError(f"--size {size} is not divisible by {STRIDE}; try {near}")
 
 
 def _check_mix(mix: Mix) -> None:

@@ -94,6 +94,12 @@ def export_parser() -> Parser:
     parser.add_argument(
         "--precision", metavar="NAME", help="of the weights: int8 (default: small and fast) or float32"
     )
+    parser.add_argument(
+        "--size",
+        type=reading(Size.parse),
+        metavar="WxH",
+        help="of the pictures that it sees (those it learnt from)",
+    )
     add_debug(parser)
     return parser
 
@@ -158,7 +164,8 @@ def export(words: Sequence[str]) -> int:
     from livecam.training.export import export
 
     notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
-    card = export(said.run, said.out, notes, scores, getattr(said, "precision", "int8"))
+    precision, size = getattr(said, "precision", "int8"), getattr(said, "size", None)
+    card = export(said.run, said.out, notes, scores, precision, size)
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
