@@ -34,7 +34,7 @@ NETWORKS = {
     network.name: network
     for network in (
         Network("person", (256, 144), (16, 32, 96, 192), (1, 3, 6)),
-        Network("person-lite", (192, 112), (16, 32, 96, 192), (1, 3, 6)),
+        Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
