@@ -260,3 +260,22 @@ def test_a_damaged_history_is_refused(run: Path, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("epoch,miou\n1\n")
 
     refused(tmp_path, tmp_path / "x.tflite", r"history\.csv .*mend or remove")
+
+
+def test_the_same_weights_are_exported_for_pictures_of_another_size(run: Path, tmp_path: Path) -> None:
+    card = export(run, tmp_path / "larger.tflite", size=Size(96, 64))
+
+    assert card.size == Size(96, 64)
+    segmenter = Segmenter.load(str(tmp_path / "larger.tflite"))
+    frame = np.random.default_rng(4).integers(0, 256, (64, 96, 3), np.uint8)
+    assert segmenter.segment(frame).shape == (64, 96)
+    larger = keras.models.load_model(tmp_path / "larger.keras", compile=False)
+    assert larger.input_shape == (None, 64, 96, 3)
+    for one, other in zip(larger.get_weights(), a_network().get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_size_that_cannot_be_halved_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--size 100x50 is not divisible by 16; try 96x48"):
+        export(run, tmp_path / "x.tflite", size=Size(100, 50))
+    assert not list(tmp_path.iterdir())
