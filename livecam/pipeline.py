@@ -14,7 +14,7 @@ from livecam.cuts import CutDetector
 from livecam.edges import Edges, EdgeSettings
 from livecam.errors import FrameError, UsageError
 from livecam.frames import Cutout, Frame, Matte, Size, check_frame, check_matte
-from livecam.islands import drop_islands
+from livecam.islands import tidy
 from livecam.segmenter import Segmenter
 from livecam.smoother import Smoother
 from livecam.timing import Clock, Stopwatch, SystemClock
@@ -119,7 +119,7 @@ class Pipeline:
         small = np.shape(rough)
         check_matte(rough, small)
         with self.stopwatch.lap("smooth"):
-            calm = self.smoother.smooth(drop_islands(rough))
+            calm = self.smoother.smooth(tidy(rough))
         check_matte(calm, small)
         with self.stopwatch.lap("sharpen"):
             matte = self.edges.sharpen(calm, frame)

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from livecam.islands import drop_islands
+from livecam.islands import drop_islands, fill_holes, tidy
 
 
 def scene() -> np.ndarray:
@@ -41,4 +42,42 @@ def test_the_argument_is_not_written_to() -> None:
     matte[10:30, 10:40] = 0.6
     before = matte.copy()
     drop_islands(matte)
+    assert (matte == before).all()
+
+
+def with_hole(value: float, size: int = 10) -> np.ndarray:
+    matte = scene()
+    matte[90 : 90 + size, 110 : 110 + size] = value
+    return matte
+
+
+@pytest.mark.parametrize("value", [0.3, 0.5, 0.9])
+def test_a_hole_that_the_network_is_in_doubt_about_is_closed(value: float) -> None:
+    assert (fill_holes(with_hole(value)) == scene()).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.29])
+def test_a_gap_between_arm_and_body_stays_a_gap(value: float) -> None:
+    matte = with_hole(0.6)
+    matte[94:96, 114:116] = value
+    assert (fill_holes(matte) == matte).all()
+
+
+def test_a_large_doubt_stays_a_doubt() -> None:
+    matte = with_hole(0.6, size=40)
+    assert (fill_holes(matte) == matte).all()
+
+
+def test_what_is_open_to_the_room_or_the_edge_is_no_hole() -> None:
+    soft = scene()
+    soft[60:70, 100:140] = 0.6
+    soft[130:, 100:110] = 0.6
+    assert (fill_holes(soft) == soft).all()
+
+
+def test_islands_go_before_holes_are_closed_and_nothing_is_written_to() -> None:
+    matte = with_hole(0.6)
+    matte[10:30, 10:40] = 0.6
+    before = matte.copy()
+    assert (tidy(matte) == scene()).all()
     assert (matte == before).all()

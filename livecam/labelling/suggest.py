@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from livecam.edges import Edges
 from livecam.frames import Frame, Matte, Size
-from livecam.islands import drop_islands
+from livecam.islands import tidy
 from livecam.labelling.prompts import Box, Point, Prompt
 from livecam.pipeline import Segments
 
@@ -36,7 +36,7 @@ class Person(NamedTuple):
 def find_person(segmenter: Segments, frame: Frame) -> Person:
     """Ask the compact model, without memory of other frames."""
     rough = segmenter.segment(frame)
-    matte = Edges().sharpen(drop_islands(rough), frame)
+    matte = Edges().sharpen(tidy(rough), frame)
     prompts = suggest(matte)
     doubtful = float((rough > _DOUBT).mean()) > _DOUBTFUL_SHARE
     return Person(matte, prompts, bool(prompts) or not doubtful)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from livecam.errors import TrainingError
 from livecam.frames import Size
 from livecam.images import shrink, shrink_matte
-from livecam.islands import drop_islands
+from livecam.islands import tidy
 from livecam.labelling.lessons import LessonLoss, Lessons
 from livecam.training.averager import save_whole
 from livecam.training.cases import Shot
@@ -208,7 +208,7 @@ def _marks(model: keras.Model, weights: Arrays, shots: Sequence[Shot]) -> tuple[
         pictures = np.stack([shrink(shot.frame, size) for shot in some]).astype(np.float32) / np.float32(255)
         said = keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])[..., 0]
         # As live: an island that is nowhere sure would else count as much as a person in an empty room.
-        rows += [_ious(drop_islands(matte), shot, size) for matte, shot in zip(said, some, strict=True)]
+        rows += [_ious(tidy(matte), shot, size) for matte, shot in zip(said, some, strict=True)]
     foreground, background = np.mean(rows, axis=0)
     return 100 * float(foreground), 50 * float(foreground + background)
 
