@@ -35,16 +35,14 @@ def fill_holes(matte: Matte) -> Matte:
 
     A new array of the same shape, or the matte itself if there is none.
     """
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(
-        (matte <= SURE).astype(np.uint8), connectivity=4
-    )
-    left, top, wide, high, area = boxes.T
-    height, width = matte.shape
-    holes = (left > 0) & (top > 0) & (left + wide < width) & (top + high < height)
-    holes &= area <= LARGEST * matte.size
-    # Part 0 is what is surely kept itself.
+    count, parts = cv2.connectedComponents((matte <= SURE).astype(np.uint8), connectivity=4)
+    holes = np.ones(count, bool)
+    # Part 0 is what is surely kept itself; what touches an edge is no hole.
     holes[0] = False
+    for edge in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        holes[edge] = False
     if not holes.any():
         return matte
+    holes &= np.bincount(parts.ravel(), minlength=count) <= LARGEST * matte.size
     holes &= np.bincount(parts[matte < UNSURE], minlength=count) == 0
     return np.asarray(np.where(holes[parts], np.float32(1), matte), np.float32)
