@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from fakes import (
@@ -41,6 +42,18 @@ def test_the_matte_belongs_to_its_own_frame() -> None:
     for number in range(5):
         frame = secret_frame(number)
         assert (pipeline.matte(frame) == is_person(frame)).all()
+
+
+def test_faint_islands_and_faint_holes_are_gone_before_the_matte_is_smoothed() -> None:
+    pipeline, frame = make(), secret_frame()
+    person = is_person(frame)
+    inside = np.argwhere(cv2.erode(person, np.ones((7, 7))) == 1)
+    top, left = inside[len(inside) // 2]
+    faulty = person.copy()
+    faulty[top, left] = 0.6
+    faulty[0, 0] = 0.6
+    pipeline.segmenter.segment = lambda frame: faulty  # type: ignore[method-assign]
+    assert (pipeline.matte(frame) == person).all()
 
 
 @pytest.mark.parametrize(
