@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from livecam.frames import Size
 from livecam.training.augment import Rng, Transform, nudge, warp_matte
 from livecam.training.dataset import Batches, View, give_way, pack
+from livecam.training.widen import widen
 
 NOTHING, ANOTHER = 0.3, 0.15
 """The shares of scenes with no memory, as after a cut, and with another scene's."""
@@ -33,12 +34,7 @@ def add_memory(model: keras.Model) -> keras.Model:
     seen = keras.Input((height, width, 4), name="picture_and_memory")
     given = seen if isinstance(model.input, keras.KerasTensor) else [seen]
     grown = keras.models.clone_model(model, input_tensors=given, clone_function=_with_memory)
-    old = dict(zip((weight.path for weight in model.weights), model.get_weights(), strict=True))
-    for weight in grown.weights:
-        values = old[weight.path]
-        if values.shape != tuple(weight.shape):
-            values = np.concatenate([values, np.zeros_like(values[:, :, :1])], axis=2)
-        weight.assign(values)
+    widen(model, grown)
     return grown
 
 

@@ -31,19 +31,11 @@ class Mattes(Protocol):
     def reset(self) -> None: ...  # noqa: D102
 
 
-class Live:
-    """The whole `Pipeline.matte`, a frame each thirtieth of a second by a clock of its own."""
+class Paced:
+    """The whole `Pipeline.matte`, a frame each thirtieth of a second by the pipeline's own clock."""
 
-    def __init__(self, model: str = "person", threads: int = 2, *, smoothed: bool = True) -> None:
-        """Load `model`; without the filter over time if not `smoothed`.
-
-        Raises:
-            UsageError, WeightsError: no such model, or one that can't be used.
-        """
-        self._clock = ManualClock()
-        self._pipeline = Pipeline.load(model, threads=threads, clock=self._clock)
-        if not smoothed:
-            self._pipeline.smoother = Unsmoothed()
+    def __init__(self, pipeline: Pipeline, clock: ManualClock) -> None:
+        self._pipeline, self._clock = pipeline, clock
 
     def matte(self, frame: Frame) -> Matte:
         """The matte of the next frame."""
@@ -53,6 +45,22 @@ class Live:
     def reset(self) -> None:
         """Forget all frames so far."""
         self._pipeline.reset()
+
+
+class Live(Paced):
+    """A model in the live pipeline."""
+
+    def __init__(self, model: str = "person", threads: int = 2, *, smoothed: bool = True) -> None:
+        """Load `model`; without the filter over time if not `smoothed`.
+
+        Raises:
+            UsageError, WeightsError: no such model, or one that can't be used.
+        """
+        clock = ManualClock()
+        pipeline = Pipeline.load(model, threads=threads, clock=clock)
+        if not smoothed:
+            pipeline.smoother = Unsmoothed()
+        super().__init__(pipeline, clock)
 
 
 class Unsmoothed:

@@ -28,7 +28,7 @@ from livecam.training.sheets import draw_scenes
 from livecam.training.state import State, begin, find_state, restore
 from livecam.training.widen import widen
 
-__all__ = ["Averager", "TrainSettings", "judge", "read_stock", "train"]
+__all__ = ["Averager", "TrainSettings", "compile_learner", "fit", "judge", "read_stock", "train"]
 
 T = TypeVar("T")
 JUDGED_BATCHES, JUDGED_VIEWS, JUDGED_SEED = 24, 16, 99
@@ -56,14 +56,16 @@ def train(settings: TrainSettings) -> Path:
     draw_scenes(batches.views(0), settings.out / "scenes.png")
     draw_catalogue(batches.stock, Size(*network.size), settings.out / "augmentations.png")
     averager = Averager(settings.out, validation, _decay(settings), build(network), state)
-    _fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
+    fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
     best = settings.out / "best.keras"
     if not best.is_file():
         raise TrainingError(f"{best} is missing; begin another run with --out")
     return best
 
 
-def _fit(model: keras.Model, batches: Batches, averager: Averager, done: int, epochs: int) -> None:
+def fit(model: keras.Model, batches: Batches, averager: Averager, done: int, epochs: int) -> None:
+    """Train a compiled model from epoch `done` on until `epochs` are done."""
+
     def follow(epoch: int, logs: dict[str, float] | None = None) -> None:
         # What is drawn depends on the epoch's number, also when a run goes on in its middle.
         batches.epoch = epoch
@@ -137,7 +139,7 @@ def _first_model(settings: TrainSettings, network: Network, state: State | None)
     if settings.start and not state:
         _begin_with(model, settings.start)
     model = quicken(learner(model))
-    _compile(model, settings)
+    compile_learner(model, settings)
     if state:
         restore(model, state, settings.out)
     return model
@@ -152,7 +154,8 @@ def _begin_with(model: keras.Model, start: Path) -> None:
         ) from error
 
 
-def _compile(model: keras.Model, settings: TrainSettings) -> None:
+def compile_learner(model: keras.Model, settings: TrainSettings) -> None:
+    """AdamW with a warm-up and a cosine's decay over the whole run, and the loss of scenes."""
     warm = min(200, settings.total // 10)
     # With no step to warm up in, the highest rate comes first; a schedule of no steps is none.
     first = settings.learning_rate / 20 if warm else settings.learning_rate

@@ -229,7 +229,7 @@ def test_the_last_tenth_of_the_rooms_is_kept_for_the_test_split(drawn: TrainSett
 @pytest.mark.parametrize("steps", [1, 9, 10, 3000])
 def test_the_learning_rate_rises_falls_and_is_never_nothing(drawn: TrainSettings, steps: int) -> None:
     model = build(NETWORKS["tiny"])
-    recipe._compile(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
+    recipe.compile_learner(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
     rates = [float(model.optimizer._learning_rate(step)) for step in range(0, steps, max(1, steps // 50))]
 
     assert all(0 < rate <= 0.0101 for rate in rates)
