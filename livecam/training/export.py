@@ -16,8 +16,8 @@ from livecam.errors import TrainingError, UsageError
 from livecam.frames import Size
 from livecam.paths import reason
 from livecam.training.figures import read_figures
-from livecam.training.litert import OUTPUTS, check_parity, convert, places
-from livecam.training.network import CLASSES
+from livecam.training.litert import OUTPUTS, check_parity, convert, places, round_weights
+from livecam.training.network import CLASSES, stride_of
 from livecam.training.settings import check_size
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte
@@ -42,8 +42,8 @@ def export(
         notes: lines for the card's reader: sources, licences, limits.
         scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
         precision: of the weights, ``int8`` or ``float32``.
-        size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
-            from: a network of convolutions takes any.
+        size: of the pictures that the model will see, if not of those that it learnt from: a network of
+            convolutions takes any whose sides it can halve as often as it does.
 
     Raises:
         UsageError: `out` is no ``.tflite`` file, or there is no such precision or size.
@@ -61,7 +61,7 @@ def export(
     }
     exact = convert(model)
     parity = check_parity(model, exact)
-    weights = exact if precision == "float32" else convert(model, precision)
+    weights = round_weights(exact, precision)
     if precision != "float32":
         parity = check_parity(model, weights, precision)
     about |= {"precision": precision, "parity_with_keras": asdict(parity)}
@@ -78,9 +78,9 @@ def resized(model: keras.Model, size: Size) -> keras.Model:
     """The same weights for pictures of another size.
 
     Raises:
-        UsageError: a side that can't be halved four times.
+        UsageError: a side that can't be halved as often.
     """
-    check_size(size)
+    check_size(size, stride_of(model))
     picture = keras.Input((size.height, size.width, 3), name="picture")
     other = keras.models.clone_model(model, input_tensors=picture)
     other.set_weights(model.get_weights())

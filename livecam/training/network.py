@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from livecam.training.inverted import LITE0, Stage, descend, enter
+
 CLASSES = ("foreground", "background", "contour")
 DILATIONS = (1, 2, 4, 4)
 """Of the steps at 1/16, one after the other and over again."""
@@ -20,20 +22,29 @@ DILATIONS = (1, 2, 4, 4)
 class Network:
     """Settings of a network.
 
-    `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels at 1/2, 1/4, 1/8 and
-    1/16 of it; `depths` how many further convolutions follow the strided one at 1/4, 1/8 and 1/16.
+    `size` is (width, height) in pixels, both divisible by `stride`; `widths` are the channels of plain
+    convolutions at 1/2, 1/4 and so on of it; `depths` how many further ones follow the strided one at 1/4,
+    1/8 and so on. Below them come `stages` of inverted residuals, if any. `blends` are the channels on the
+    way up, from the level above the lowest on; by default two thirds of those on the way down.
     """
 
     name: str
     size: tuple[int, int]
-    widths: tuple[int, int, int, int]
-    depths: tuple[int, int, int]
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    stages: tuple[Stage, ...] = ()
+    blends: tuple[int, ...] = ()
+
+    @property
+    def stride(self) -> int:
+        """How many times smaller the lowest level is."""
+        return int(2 ** (len(self.widths) + sum(stage.stride == 2 for stage in self.stages)))
 
 
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (256, 144), (16, 32, 96, 192), (1, 3, 6)),
+        Network("person", (224, 128), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
         Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
@@ -65,6 +76,28 @@ def _context(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Multiply(name="context")([x, gate])
 
 
+def _descend(x: keras.KerasTensor, network: Network) -> list[keras.KerasTensor]:
+    """What is seen at 1/2, at 1/4, and so on to the lowest level."""
+    x = _convolve(x, network.widths[0], "down2", stride=2)
+    seen = [x]
+    for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
+        x = _convolve(x, channels, f"down{2**level}", stride=2)
+        for i in range(depth):
+            # At the bottom the dilations make each place see the whole picture.
+            dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
+            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=dilation)
+            x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
+        seen.append(x)
+    if not network.stages:
+        return [*seen[:-1], _context(x)]
+    x = enter(x)
+    for stage in network.stages:
+        x = descend(x, stage)
+        # Of two stages of one size the later knows more.
+        seen = [*seen, x] if stage.stride == 2 else [*seen[:-1], x]
+    return seen
+
+
 def build(network: Network) -> keras.Model:
     """Build the network, untrained.
 
@@ -75,21 +108,13 @@ def build(network: Network) -> keras.Model:
     width, height = network.size
     picture = keras.Input((height, width, 3), name="picture")
     x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
-    skips = []
-    x = _convolve(x, network.widths[0], "down2", stride=2)
-    for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
-        skips.append(x)
-        x = _convolve(x, channels, f"down{2**level}", stride=2)
-        for i in range(depth):
-            # At the bottom the dilations make each place see the whole picture.
-            dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
-            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=dilation)
-            x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
-    x = _context(x)
-    for level in (3, 2, 1):
-        skip = skips.pop()
-        x = _rise(x, skip, f"up{2**level}")
-        x = _convolve(x, max(8, skip.shape[-1] * 2 // 3), f"blend{2**level}")
+    skips = _descend(x, network)
+    x = skips.pop()
+    blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
+    for blend in blends:
+        level = 2 ** len(skips)
+        x = _rise(x, skips.pop(), f"up{level}")
+        x = _convolve(x, blend, f"blend{level}")
     x = layers.Conv2DTranspose(4, 2, strides=2, padding="same", name="head")(x)
     classes = layers.Softmax(name="classes")(x[..., :3])
     share = layers.Activation("sigmoid", name="share")(x[..., 3:])
@@ -97,6 +122,12 @@ def build(network: Network) -> keras.Model:
     contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+
+
+def stride_of(model: keras.Model) -> int:
+    """How many times smaller a network's lowest level is than its picture."""
+    kinds = (layers.Conv2D, layers.DepthwiseConv2D)
+    return int(2 ** sum(isinstance(layer, kinds) and layer.strides == (2, 2) for layer in model.layers))
 
 
 def learner(model: keras.Model) -> keras.Model:

@@ -64,7 +64,7 @@ def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every conversion gives the bytes of the exported network."""
-    monkeypatch.setattr(exporting, "convert", lambda model, precision="": exported.read_bytes())
+    monkeypatch.setattr(exporting, "convert", lambda model: exported.read_bytes())
     return exported
 
 
@@ -122,13 +122,27 @@ def test_int8_weights_are_smaller_and_say_nearly_the_same(exported: Path, rounde
     assert (card.about["precision"], near.dtype) == ("int8", np.float32)
 
 
+def test_only_plain_convolutions_are_rounded(capfd: pytest.CaptureFixture[str]) -> None:
+    picture = keras.Input((32, 32, 24))
+    x = keras.layers.Conv2D(24, 3, name="plain")(picture)
+    model = keras.Model(picture, keras.layers.DepthwiseConv2D(5, name="deep")(x))
+    exact = litert.convert(model)
+
+    near = litert.round_weights(exact)
+
+    interpreter = litert.Interpreter(model_content=near)
+    weights = {t["dtype"] for t in interpreter.get_tensor_details() if tuple(t["shape"]) == (24, 3, 3, 24)}
+    deep = {t["dtype"] for t in interpreter.get_tensor_details() if tuple(t["shape"]) == (1, 5, 5, 24)}
+    assert (weights, deep) == ({np.int8}, {np.float32})
+    assert litert.round_weights(exact, "float32") == exact
+    assert "quantiz" not in "".join(capfd.readouterr()).lower()
+
+
 def test_rounding_that_changes_what_is_said_is_refused_with_the_remedy(
-    run: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = litert.convert(a_network(seed=2))
-    monkeypatch.setattr(
-        exporting, "convert", lambda model, precision="": other if precision else exported.read_bytes()
-    )
+    monkeypatch.setattr(exporting, "round_weights", lambda weights, precision: other)
 
     refused(run, tmp_path / "x.tflite", "differs from Keras by .*--precision float32")
 
@@ -177,7 +191,7 @@ def test_a_file_of_another_size_is_never_written(converted: Path, tmp_path: Path
 def test_a_conversion_that_litert_can_t_run_is_never_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "convert", lambda model, precision="": b"TFL3 nonsense")
+    monkeypatch.setattr(exporting, "convert", lambda model: b"TFL3 nonsense")
 
     refused(run, tmp_path / "bad.tflite", "LiteRT can't run")
 

@@ -16,16 +16,23 @@ pytestmark = pytest.mark.training
 
 COMPARE = """
 import keras, numpy as np, sys
+from livecam.training.inverted import Stage
 from livecam.training.network import Network, build, learner
 from livecam.training.quick import quicken
 
 precision, near = sys.argv[1], float(sys.argv[2])
-plain = learner(build(Network("small", (96, 64), (8, 8, 16, 16), (1, 0, 3))))
+stages = (Stage(0, 2, 8, 5, 2), Stage(2, 1, 16, 3, 2))
+networks = {
+    "plain": Network("plain", (96, 64), (8, 8, 16, 16), (1, 0, 3)),
+    "inverted": Network("inverted", (96, 64), (8, 8), (1,), stages),
+}
+plain = learner(build(networks[sys.argv[3]]))
 rng = np.random.default_rng(0)
 plain.set_weights([w + rng.normal(0, 0.05, w.shape).astype("float32") ** 2 for w in plain.get_weights()])
 quick = quicken(plain, precision)
 kinds = {type(layer).__name__ for layer in quick.layers}
 assert {"QuickConvolution", "QuickTransposed", "QuickNormalisation", "QuickReLU"} <= kinds, kinds
+assert ("QuickDepthwise" in kinds) == (sys.argv[3] == "inverted"), kinds
 pictures = rng.random((4, 64, 96, 3), dtype="float32")
 for training in (False, True, False):
     said = [m(pictures, training=training) for m in (plain, quick)]
@@ -40,10 +47,11 @@ for a, b in zip(plain.get_weights(), quick.get_weights(), strict=True):
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch: pip install torch")
+@pytest.mark.parametrize("network", ["plain", "inverted"])
 @pytest.mark.parametrize(("precision", "near"), [("float32", "2e-4"), ("mixed_bfloat16", "0.05")])
-def test_it_says_and_learns_what_the_keras_model_does(precision: str, near: str) -> None:
+def test_it_says_and_learns_what_the_keras_model_does(precision: str, near: str, network: str) -> None:
     environment = os.environ | {"KERAS_BACKEND": "torch"}
-    command = [sys.executable, "-c", COMPARE, precision, near]
+    command = [sys.executable, "-c", COMPARE, precision, near, network]
 
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -1,0 +1,75 @@
+"""The lower half of EfficientNet-Lite0: inverted residuals from 1/4 of the picture to 1/32.
+
+Shaped, and named, so that weights learnt on a million photographs fit (Sandler et al., "MobileNetV2:
+Inverted Residuals and Linear Bottlenecks", 2018; Tan and Le, "EfficientNet", 2019; the Lite variants do
+without squeezing and end in ReLU6, which rounds well). A network that begins so knows what things look like
+before it sees its first person.
+"""
+
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+
+class Stage(NamedTuple):
+    """Blocks of one width: `kernel` pixels square, the first with `stride`; their first number is `first`.
+
+    A block looks at `expansion` times as many channels as it is given.
+    """
+
+    first: int
+    repeats: int
+    channels: int
+    kernel: int
+    stride: int
+    expansion: int = 6
+
+
+ENTRANCE = 24
+"""The channels that the first stage takes, at 1/4 of the picture."""
+UPPER = (Stage(0, 1, 16, 3, 1, 1), Stage(1, 2, ENTRANCE, 3, 2))
+"""The first three blocks of EfficientNet-Lite0, the costliest; livecam has plain convolutions there."""
+LITE0 = (Stage(3, 2, 40, 5, 2), Stage(5, 3, 80, 3, 2), Stage(8, 3, 112, 5, 1), Stage(11, 4, 192, 5, 2))
+"""Its stages from 1/8 on, without the last, which only classifies."""
+
+
+def enter(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Bring features at 1/4 to the channels that the first stage takes."""
+    return _normalise(layers.Conv2D(ENTRANCE, 1, use_bias=False, name="enter_conv")(x), "enter")
+
+
+def see(picture: keras.KerasTensor) -> keras.KerasTensor:
+    """EfficientNet-Lite0's own way from a picture, RGB in [0, 1], to features at 1/4."""
+    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
+    x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
+    x = layers.ReLU(6.0, name="stem")(_normalise(x, "stem"))
+    for stage in UPPER:
+        x = descend(x, stage)
+    return x
+
+
+def descend(x: keras.KerasTensor, stage: Stage) -> keras.KerasTensor:
+    """(batch, height, width, channels) through the blocks of a stage, `stride` times smaller."""
+    for i in range(stage.repeats):
+        y = _block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
+        x = layers.Add(name=f"block{stage.first + i}_sum")([x, y]) if i else y
+    return x
+
+
+def _block(x: keras.KerasTensor, stage: Stage, name: str, stride: int) -> keras.KerasTensor:
+    if stage.expansion > 1:
+        wide = x.shape[-1] * stage.expansion
+        x = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand_conv")(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand")(_normalise(x, f"{name}_expand"))
+    x = layers.DepthwiseConv2D(
+        stage.kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depth_conv"
+    )(x)
+    x = layers.ReLU(6.0, name=f"{name}_depth")(_normalise(x, f"{name}_depth"))
+    return _normalise(
+        layers.Conv2D(stage.channels, 1, use_bias=False, name=f"{name}_project_conv")(x), f"{name}_project"
+    )
+
+
+def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_norm")(x)
