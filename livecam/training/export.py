@@ -17,7 +17,7 @@ from livecam.frames import Size
 from livecam.paths import reason
 from livecam.training.figures import read_figures
 from livecam.training.litert import OUTPUTS, check_parity, convert, places, round_weights
-from livecam.training.network import CLASSES, stride_of
+from livecam.training.network import CLASSES
 from livecam.training.settings import check_size
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte
@@ -42,8 +42,8 @@ def export(
         notes: lines for the card's reader: sources, licences, limits.
         scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
         precision: of the weights, ``int8`` or ``float32``.
-        size: of the pictures that the model will see, if not of those that it learnt from: a network of
-            convolutions takes any whose sides it can halve as often as it does.
+        size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
+            from: a network of convolutions takes any.
 
     Raises:
         UsageError: `out` is no ``.tflite`` file, or there is no such precision or size.
@@ -78,9 +78,9 @@ def resized(model: keras.Model, size: Size) -> keras.Model:
     """The same weights for pictures of another size.
 
     Raises:
-        UsageError: a side that can't be halved as often.
+        UsageError: a side that can't be halved four times.
     """
-    check_size(size, stride_of(model))
+    check_size(size)
     picture = keras.Input((size.height, size.width, 3), name="picture")
     other = keras.models.clone_model(model, input_tensors=picture)
     other.set_weights(model.get_weights())

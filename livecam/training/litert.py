@@ -12,7 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from ai_edge_quantizer.qtyping import TFLOperationName  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from ai_edge_quantizer.qtyping import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    ComputePrecision,
+    OpQuantizationConfig,
+    QuantGranularity,
+    TensorQuantizationConfig,
+    TFLOperationName,
+)
 from ai_edge_quantizer.quantizer import Quantizer  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from numpy.typing import NDArray
 
@@ -26,6 +32,8 @@ from livecam.training.network import CLASSES
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """What a livecam network says of each pixel, and in how many numbers."""
 PRECISIONS = ("int8", "float32")
+WORTH_ROUNDING = 2000
+"""Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
 TOLERANCE = 1e-3
 """How far a conversion that rounds nothing may be off anywhere."""
 ROUNDED = 1e-2
@@ -66,7 +74,8 @@ def round_weights(weights: bytes, precision: str = "int8") -> bytes:
     With ``int8`` the weights of convolutions are stored as whole numbers, by a scale for each channel, and
     what flows into one is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and
     Training of Neural Networks", 2018): a quarter of the size, and half to two thirds of the time. Depthwise
-    convolutions stay as they are: LiteRT has no quick way for rounded ones. ``float32`` changes nothing.
+    convolutions stay as they are, since LiteRT has no quick way for rounded ones, and so do small ones
+    (`WORTH_ROUNDING`). ``float32`` changes nothing.
 
     Raises:
         UsageError: another precision.
@@ -75,8 +84,14 @@ def round_weights(weights: bytes, precision: str = "int8") -> bytes:
         raise UsageError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
     if precision == "float32":
         return weights
+    by_channel = TensorQuantizationConfig(8, symmetric=True, granularity=QuantGranularity.CHANNELWISE)
+    dynamic = OpQuantizationConfig(
+        weight_tensor_config=by_channel,
+        compute_precision=ComputePrecision.INTEGER,
+        min_weight_elements=WORTH_ROUNDING,
+    )
     quantizer = Quantizer(weights)
-    quantizer.add_dynamic_config(".*", TFLOperationName.CONV_2D, 8)
+    quantizer.update_quantization_recipe(".*", TFLOperationName.CONV_2D, dynamic)
     # One of its bars is drawn even so.
     with redirect_stderr(StringIO()):
         done = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)

@@ -22,7 +22,7 @@ DILATIONS = (1, 2, 4, 4)
 class Network:
     """Settings of a network.
 
-    `size` is (width, height) in pixels, both divisible by `stride`; `widths` are the channels of plain
+    `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels of plain
     convolutions at 1/2, 1/4 and so on of it; `depths` how many further ones follow the strided one at 1/4,
     1/8 and so on. Below them come `stages` of inverted residuals, if any. `blends` are the channels on the
     way up, from the level above the lowest on; by default two thirds of those on the way down.
@@ -35,16 +35,11 @@ class Network:
     stages: tuple[Stage, ...] = ()
     blends: tuple[int, ...] = ()
 
-    @property
-    def stride(self) -> int:
-        """How many times smaller the lowest level is."""
-        return int(2 ** (len(self.widths) + sum(stage.stride == 2 for stage in self.stages)))
-
 
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (224, 128), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
+        Network("person", (256, 144), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
         Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
@@ -66,6 +61,10 @@ def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.Ker
         skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
     )(x)
     x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
+    # A side that could not be halved was rounded up on the way down.
+    over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
+    if any(over):
+        x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)
     return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
 
 
@@ -122,12 +121,6 @@ def build(network: Network) -> keras.Model:
     contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
-
-
-def stride_of(model: keras.Model) -> int:
-    """How many times smaller a network's lowest level is than its picture."""
-    kinds = (layers.Conv2D, layers.DepthwiseConv2D)
-    return int(2 ** sum(isinstance(layer, kinds) and layer.strides == (2, 2) for layer in model.layers))
 
 
 def learner(model: keras.Model) -> keras.Model:

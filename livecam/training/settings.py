@@ -1,7 +1,6 @@
 """What a training run depends on, and the checks before anything is read."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from livecam.training.scenes import Mix
 
 PAIRED = 4
 """One in so many views of a batch begins a pair; so many are the smallest batch."""
+STRIDE = 16
+"""Networks halve a picture four times without a rest; what they halve further is rounded up."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +66,14 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def check_settings(settings: TrainSettings, strides: Mapping[str, int]) -> None:
+def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
     """Check every word and number; reads nothing from disk.
-
-    `strides` are, by the networks' names, what the sides of their pictures must be divisible by.
 
     Raises:
         UsageError: one of them can't be used.
     """
-    if settings.network not in strides:
-        raise UsageError(f"no network is called {settings.network!r}; there are {', '.join(strides)}")
+    if settings.network not in networks:
+        raise UsageError(f"no network is called {settings.network!r}; there are {', '.join(networks)}")
     if not settings.data:
         raise UsageError("nothing to train with; name at least one folder in Pets layout")
     smallest = {"epochs": 1, "steps": 1, "batch": PAIRED, "seed": 0, "workers": 1, "longest": 32}
@@ -88,22 +87,22 @@ def check_settings(settings: TrainSettings, strides: Mapping[str, int]) -> None:
             f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002"
         )
     if settings.size:
-        check_size(settings.size, strides[settings.network])
+        check_size(settings.size)
     for name, times in settings.often:
         if times < 1:
             raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
     _check_mix(settings.mix)
 
 
-def check_size(size: Size, stride: int) -> None:
-    """Check that a network whose lowest level is `stride` times smaller can take pictures of `size`.
+def check_size(size: Size) -> None:
+    """Check that the network can halve pictures of `size` as often as it does.
 
     Raises:
         UsageError: it can't.
     """
-    if min(size) < stride or any(side % stride for side in size):
-        near = Size(*(max(stride, round(side / stride) * stride) for side in size))
-        raise UsageError(f"--size {size} is not divisible by {stride}; try {near}")
+    if min(size) < STRIDE or any(side % STRIDE for side in size):
+        near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in size))
+        raise UsageError(f"--size {size} is not divisible by {STRIDE}; try {near}")
 
 
 def _check_mix(mix: Mix) -> None:

@@ -41,7 +41,7 @@ def train(settings: TrainSettings) -> Path:
         UsageError: a word or number that can't be used, or the run's folder is in use or not to be resumed
         so. TrainingError: data, first weights or a folder that can't be trained with.
     """
-    check_settings(settings, {network.name: network.stride for network in NETWORKS.values()})
+    check_settings(settings, tuple(NETWORKS))
     keep_freed_memory()
     # Scenes are drawn in threads of their own.
     cv2.setNumThreads(1)

@@ -45,10 +45,7 @@ def train_parser() -> Parser:
         help="which network (person), or textbook: as courses teach it, with its own defaults",
     )
     parser.add_argument(
-        "--size",
-        type=reading(Size.parse),
-        metavar="WxH",
-        help="train at another size, divisible by 32 (person-lite: by 16)",
+        "--size", type=reading(Size.parse), metavar="WxH", help="train at another size, divisible by 16"
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument(

@@ -6,7 +6,8 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.network import NETWORKS, build, stride_of  # noqa: E402
+from livecam.training.inverted import Stage  # noqa: E402
+from livecam.training.network import NETWORKS, Network, build  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -66,8 +67,18 @@ def test_a_network_says_the_same_after_being_saved(tiny: keras.Model, tmp_path: 
         np.testing.assert_allclose(say(back, picture)[name], said, atol=1e-5)
 
 
-def test_every_network_is_compact_and_of_a_size_it_can_halve_as_often_as_it_does() -> None:
+def test_every_network_is_compact_and_of_a_size_it_can_halve_four_times() -> None:
     for network in NETWORKS.values():
-        assert all(side % network.stride == 0 for side in network.size)
-        assert stride_of(build(network)) == network.stride
+        assert all(side % 16 == 0 for side in network.size)
     assert build(NETWORKS["person"]).count_params() < 3_000_000
+
+
+def test_what_cannot_be_halved_is_rounded_up_on_the_way_down_and_cropped_on_the_way_up() -> None:
+    network = Network(
+        "odd", (96, 80), (8, 8), (1,), (Stage(0, 1, 8, 5, 2), Stage(1, 1, 8, 3, 2), Stage(2, 1, 8, 3, 2))
+    )
+    model = build(network)
+
+    assert model.get_layer("block2_depth_conv").output.shape[1:3] == (3, 3)
+    assert model.get_layer("up16_crop").output.shape[1:3] == (5, 6)
+    assert tuple(model.output["matte"].shape) == (None, 80, 96, 1)
