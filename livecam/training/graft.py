@@ -40,17 +40,16 @@ def graft(model: keras.Model, weights: Weights) -> None:
 
 
 def _weights_of(layer: keras.layers.Layer, weights: Weights) -> list[NDArray[Any]]:
-    block, _, rest = layer.name.partition("_")
-    part, _, kind = rest.rpartition("_")
-    place = f"_blocks.{block.removeprefix('block')}." if part else "_"
+    owner, _, kind = layer.name.rpartition("_")
+    block, _, part = owner.partition("_")
+    if part:
+        place = f"_blocks.{block.removeprefix('block')}."
+        convolution, norm = place + _CONVOLUTIONS[part], f"{place}_bn{list(_CONVOLUTIONS).index(part)}"
+    else:
+        convolution, norm = "_conv_stem", "_bn0"
     if kind == "norm":
-        # Blocks number those that they have.
-        number = list(_CONVOLUTIONS).index(part) if part else 0
-        name = f"{place}_bn{number}" if part else "_bn0"
-        return [weights[f"{name}.{which}"] for which in ("weight", "bias", "running_mean", "running_var")]
-    if not part:
-        return [weights["_conv_stem.weight"].transpose(2, 3, 1, 0)]
-    kernel = weights[f"{place}{_CONVOLUTIONS[part]}.weight"]
+        return [weights[f"{norm}.{which}"] for which in ("weight", "bias", "running_mean", "running_var")]
+    kernel = weights[f"{convolution}.weight"]
     # PyTorch counts (out, in, height, width); a depthwise kernel's one input is its multiplier here.
     return [kernel.transpose(2, 3, 0, 1) if part == "depth" else kernel.transpose(2, 3, 1, 0)]
 

@@ -6,7 +6,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from drawn_weights import LOWER, NORM, UPPER, draw_weights  # noqa: E402
+from drawn_weights import LOWER, NORM, UPPER, Block, draw_weights  # noqa: E402
 
 from livecam.errors import TrainingError  # noqa: E402
 from livecam.frames import Size  # noqa: E402
@@ -66,7 +66,7 @@ def test_the_blocks_take_the_weights_and_the_rest_of_the_network_stays_as_it_was
 
 @pytest.mark.parametrize("blocks", [UPPER, ((*LOWER[0][:2], 9, 5, 6), *LOWER[1:])])
 def test_weights_that_are_missing_or_of_another_shape_are_refused(
-    blocks: tuple[tuple[int, int, int, int, int], ...],
+    blocks: tuple[Block, ...],
 ) -> None:
     with pytest.raises(TrainingError, match="these weights don't fit block3_"):
         graft(build(SMALL), draw_weights(blocks))
