@@ -22,13 +22,15 @@ class Light:
     """How a scene is lit and rendered: per-channel gain, gamma and offset, drawn once for a scene.
 
     `side` is how much brighter it is (as a logarithm) at the right and at the bottom than in the middle: a
-    window, a lamp, a screen.
+    window, a lamp, a screen. `below` is how much darker (as a logarithm) each channel is at the bottom
+    than at the top: dark or dyed clothes.
     """
 
     gain: tuple[float, float, float]
     gamma: float
     offset: float
     side: tuple[float, float] = (0.0, 0.0)
+    below: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @classmethod
     def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
@@ -45,21 +47,24 @@ class Light:
             side = (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.3)))
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
-    def darkened_below(self, fall: float) -> "Light":
-        """The same light, at the picture's bottom darker by `fall` × 2 (as a logarithm), nowhere brighter."""
-        dimmed = tuple(float(gain * np.exp(-fall)) for gain in self.gain)
-        return replace(self, gain=cast(tuple[float, float, float], dimmed), side=(self.side[0], -fall))
+    def dyed_below(self, falls: tuple[float, float, float]) -> "Light":
+        """The same light, darker by `falls` (of each channel, as logarithms) at the bottom, not at the top."""
+        return replace(self, below=falls)
 
     def shine(self, frame: Frame) -> Frame:
         """Apply the light, by a table of 256 entries a channel, then what comes from the side."""
-        if any(self.side):
-            height, width = frame.shape[:2]
-            across, down = (np.linspace(-s, s, n) for s, n in zip(self.side, (width, height), strict=True))
-            rise = np.exp(down[:, None] + across[None]).astype(np.float32)
-            frame = cast(Frame, cv2.multiply(frame, cv2.merge([rise] * 3), dtype=cv2.CV_8U))
+        if any(self.side) or any(self.below):
+            frame = cast(Frame, cv2.multiply(frame, self._rise(Size.of(frame)), dtype=cv2.CV_8U))
         ramp = (np.arange(256) / 255.0) ** self.gamma * 255
         table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
         return cast(Frame, cv2.LUT(frame, np.rint(table).astype(np.uint8)[None]))
+
+    def _rise(self, size: Size) -> NDArray[np.float32]:
+        """The factor of every pixel and channel, float32 (h, w, 3)."""
+        across, down = (np.linspace(-s, s, n) for s, n in zip(self.side, size, strict=True))
+        falls = np.linspace(0, 1, size.height)[:, None] * np.array(self.below)
+        rise = np.exp(down[:, None, None] + across[None, :, None] - falls[:, None])
+        return np.ascontiguousarray(rise, np.float32)
 
 
 @dataclass(frozen=True)

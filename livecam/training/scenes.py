@@ -24,6 +24,9 @@ CLOTHES = 0.1
 DARK_CLOTHES = 0.2
 """The share of pasted subjects whose lower part is made dark: dark clothes before dark rooms are hard."""
 
+DYED_CLOTHES = 0.15
+"""The share of pasted subjects whose lower part gets another colour: loud clothes are rare in pictures."""
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -147,10 +150,19 @@ def _actor(stock: Stock, canvas: Size, rng: Rng, crowd: int) -> Actor:
     below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.headless else max(0.0, tall - 1))
     feet = canvas.height * (1 + below) + abs(np.sin(np.deg2rad(turn))) * (right - left) * scale / 2
     at = place((scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet))
-    light = Light.draw(rng, 0.5)
-    if rng.random() < DARK_CLOTHES:
-        light = light.darkened_below(float(rng.uniform(0.3, 0.9)))
+    light = Light.draw(rng, 0.5).dyed_below(_dye(rng))
     return Actor(subject, at, light, float(rng.beta(1.0, 1.5)))
+
+
+def _dye(rng: Rng) -> tuple[float, float, float]:
+    """How much darker each channel becomes down to a subject's bottom, as logarithms: mostly none."""
+    kind = rng.random()
+    if kind < DARK_CLOTHES:
+        return (float(rng.uniform(0.6, 1.8)),) * 3
+    if kind < DARK_CLOTHES + DYED_CLOTHES:
+        red, green, blue = rng.uniform(0, 1.8, 3)
+        return float(red), float(green), float(blue)
+    return (0.0, 0.0, 0.0)
 
 
 def _tall(subject: Subject, slender: float, rng: Rng) -> float:

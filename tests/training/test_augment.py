@@ -173,11 +173,21 @@ def test_a_paste_is_the_matte_s_share_of_both() -> None:
 def test_light_that_falls_off_below_leaves_the_top_as_it_was() -> None:
     grey = np.full((40, 30, 3), 120, np.uint8)
 
-    lit = Light((1.0, 1.0, 1.0), 1.0, 0.0).darkened_below(0.5).shine(grey)
+    lit = Light((1.0, 1.0, 1.0), 1.0, 0.0).dyed_below((1.0, 1.0, 1.0)).shine(grey)
 
     assert abs(int(lit[0, 0, 0]) - 120) <= 2
     assert abs(int(lit[-1, 0, 0]) - 120 * np.exp(-1)) <= 2
     assert (np.diff(lit[:, 0, 0].astype(int)) <= 0).all()
+
+
+def test_light_that_dyes_what_is_below_changes_the_channels_one_by_one() -> None:
+    grey = np.full((40, 30, 3), 120, np.uint8)
+
+    lit = Light((1.0, 1.0, 1.0), 1.0, 0.0, (0.5, 0.0)).dyed_below((0.0, 0.5, 1.5)).shine(grey)
+
+    middle = lit[:, 15].astype(float) / lit[0, 15]
+    np.testing.assert_allclose(middle[-1], np.exp([0.0, -0.5, -1.5]), atol=0.02)
+    np.testing.assert_allclose(lit[:, -1, 0], 120 * np.exp(0.5), atol=2)
 
 
 def test_light_from_the_side_brightens_one_side_and_darkens_the_other() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from livecam.frames import Size
 from livecam.training.samples import Subject
-from livecam.training.scenes import WHOLE, Mix, Stock, _crop, draw_scene
+from livecam.training.scenes import DARK_CLOTHES, DYED_CLOTHES, WHOLE, Mix, Stock, _crop, draw_scene
 
 CANVAS = Size(128, 96)
 Subjects = Callable[..., Subject]
@@ -91,6 +91,25 @@ def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(stock: St
         scene = draw_scene(stock, Mix(0, 0, 0), CANVAS, np.random.default_rng(seed))
         foot = scene.actors[0].at @ [(left + right) / 2, bottom, 1]
         assert foot[1] >= CANVAS.height
+
+
+def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: Stock) -> None:
+    worn = [
+        draw_scene(stock, Mix(0.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)).actors[0].light.below
+        for seed in range(600)
+    ]
+
+    dark = [falls for falls in worn if falls[0] and len(set(falls)) == 1]
+    dyed = [falls for falls in worn if len(set(falls)) == 3]
+    assert len(dark) / len(worn) == pytest.approx(DARK_CLOTHES, abs=0.05)
+    assert len(dyed) / len(worn) == pytest.approx(DYED_CLOTHES, abs=0.05)
+    assert min(min(falls) for falls in dyed) >= 0
+
+
+def test_real_pictures_keep_their_clothes(stock: Stock) -> None:
+    for seed in range(60):
+        (actor,) = draw_scene(stock, Mix(1.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)).actors
+        assert not any(actor.light.below)
 
 
 def test_a_real_picture_fills_the_canvas(stock: Stock) -> None:
