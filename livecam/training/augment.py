@@ -48,7 +48,7 @@ class Light:
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
     def dyed_below(self, falls: tuple[float, float, float]) -> "Light":
-        """The same light, darker by `falls` (of each channel, as logarithms) at the bottom, not at the top."""
+        """The same light, darker by `falls` (of each channel, a logarithm) at the bottom, not at the top."""
         return replace(self, below=falls)
 
     def shine(self, frame: Frame) -> Frame:
