@@ -1,16 +1,11 @@
 """The words of the command line. Defaults are left out, so that the configuration file can stand between."""
 
 import argparse
-import difflib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
 
-from livecam.errors import UsageError
 from livecam.frames import Size
+from livecam.parser import Parser, add_debug, new_parser, reading
 from livecam.settings import config_path, parse_fit
-
-Value = TypeVar("Value")
 
 LIVE = """\
 Shows you before another background in every video call, and never your room.
@@ -37,61 +32,6 @@ A background is a picture, a video or GIF, a folder of pictures (slides), a colo
 blur:STRENGTH (1 to 100), transparent (for recordings), or one drawn by code: {scenes}.
 Choices are kept in {config} with --save-config.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose mistakes are one line, like every error of livecam."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong.
-
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(f"{message}; see `{self.prog} --help`")
-
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse all words.
-
-        Raises:
-            UsageError: a word that is no option, with the nearest one.
-        """
-        said, rest = self.parse_known_args(args, namespace)
-        if rest:
-            word = rest[0].partition("=")[0]
-            near = difflib.get_close_matches(word, self._option_string_actions, n=1)
-            self.error(f"there is no {word}" + (f", did you mean {near[0]}?" if near else ""))
-        return said
-
-
-def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """`parse` for argparse, which else hides what our errors say."""
-
-    def read(words: str) -> Value:
-        try:
-            return parse(words)
-        except UsageError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return read
-
-
-def new_parser(program: str, description: str, epilog: str = "") -> Parser:
-    """A parser that tells only what was said: no defaults."""
-    return Parser(
-        prog=program,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
-
-
-def settings_of(said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")) -> dict[str, Any]:
-    """What was said as keywords of a frozen dataclass."""
-    values = {name: value for name, value in vars(said).items() if name not in apart}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _add_source(parser: Parser) -> None:
@@ -151,11 +91,6 @@ def _add_config(parser: Parser) -> None:
 
 def _add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
-
-
-def add_debug(parser: Parser) -> None:
-    """Add the word that shows tracebacks."""
-    parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")
 
 
 def live_parser() -> Parser:

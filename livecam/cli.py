@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from livecam import arguments
 from livecam.errors import LivecamError, UsageError
+from livecam.parser import Parser
 from livecam.settings import Settings, apply, config_path, read_config, write_config
 from livecam.stopping import stopping
 
@@ -104,7 +105,7 @@ def _say(words: str) -> None:
         print(f"livecam: {words}", file=sys.stderr, flush=True)
 
 
-def _settle(parser: arguments.Parser, words: Sequence[str]) -> tuple[argparse.Namespace, Settings, Path]:
+def _settle(parser: Parser, words: Sequence[str]) -> tuple[argparse.Namespace, Settings, Path]:
     """Parse, and lay what was said over the configuration file."""
     said = parser.parse_args(words)
     named: Path | None = getattr(said, "config", None)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from livecam.backdrop import Backdrop, choose
 from livecam.camera import Source, open_source
 from livecam.errors import LivecamError, SinkError, UsageError
-from livecam.loop import Controls, Patience, Report, Sink, run
+from livecam.loop import Controls, Patience, Report, run
 from livecam.on_demand import OnDemand
+from livecam.outlets import Sink
 from livecam.pipeline import Pipeline
 from livecam.preview import Key, Preview
 from livecam.recorder import Recorder

@@ -4,28 +4,22 @@ The contract: no pixel of the source reaches a sink except through a matte compu
 loop itself never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from livecam.backdrop import Backdrop
 from livecam.camera import Source
-from livecam.errors import CameraError, LivecamError, SinkError
-from livecam.frames import Cutout, Frame, Size
+from livecam.errors import CameraError
+from livecam.frames import Frame, Size
 from livecam.latest import Closed, Reader
 from livecam.notice import lay_notice
+from livecam.outlets import Outlets, Sink, as_sink_error
 from livecam.pipeline import Pipeline, stand_alone
 from livecam.timing import Clock, SystemClock
 from livecam.worker import Result, Worker
 
 LOST_WORDS = "camera lost"
-
-
-class Sink(Protocol):
-    """Where frames go."""
-
-    def send(self, frame: Frame) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -109,36 +103,6 @@ def run(
     return loop.run(seconds, ready)
 
 
-class _Outlets:
-    """The sinks that still work."""
-
-    def __init__(self, sinks: Iterable[Sink], tell: Callable[[str], None]) -> None:
-        self._working = list(sinks)
-        self._tell = tell
-        self.errors: list[Exception] = []
-
-    def send(self, frame: Frame | Cutout) -> None:
-        for sink in tuple(self._working):
-            try:
-                sink.send(frame)
-            except Exception as error:  # one sink's trouble is not another's
-                self._working.remove(sink)
-                self.errors.append(error)
-                # The last one's error ends the run, and is told by that.
-                if self._working:
-                    self._tell(str(_as_sink_error(error)))
-        if self.errors and not self._working:
-            raise _as_sink_error(self.errors[-1])
-
-
-def _as_sink_error(error: Exception) -> Exception:
-    if isinstance(error, LivecamError):
-        return error
-    made = SinkError(f"an output failed ({error!r}); start again without it")
-    made.__cause__ = error
-    return made
-
-
 class _Loop:
     def __init__(
         self,
@@ -153,7 +117,7 @@ class _Loop:
         self._pipeline, self._controls, self._clock = pipeline, controls, clock
         self._patience, self._tell = patience, tell
         self._size = Size(*source.size)
-        self._outlets = _Outlets(sinks, tell)
+        self._outlets = Outlets(sinks, tell)
         self._reader: Reader[Frame] = Reader(source)
         self._worker = Worker(self._reader, pipeline)
         self._shown = self._failed = 0
@@ -189,7 +153,7 @@ class _Loop:
             self._worker.ended.wait(self._patience.leave)
             self._reader.ended.wait(self._patience.leave)
         if self._outlets.errors:
-            raise _as_sink_error(self._outlets.errors[0])
+            raise as_sink_error(self._outlets.errors[0])
         dropped = self._reader.latest.dropped + self._worker.results.dropped
         return Report(self._shown, self._failed, dropped, seconds)
 

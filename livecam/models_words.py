@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug
 from livecam.card import Card, read_card
 from livecam.errors import LivecamError, UsageError
 from livecam.models import find_personal, models_folder, personal_names, remove, shipped_names
+from livecam.parser import Parser, add_debug
 
 _TAKES = {"list": (0, 0), "remove": (1, 1), "export": (2, 2), "import": (1, 2)}
 """How many words each action takes, at least and at most."""

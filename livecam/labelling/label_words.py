@@ -7,10 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, add_size, new_parser, reading
+from livecam.arguments import add_size
 from livecam.errors import UsageError
+from livecam.labelling.bar import Bar
 from livecam.labelling.label_settings import PersonBy, parse_person
 from livecam.labelling.prompts import parse_box, parse_point
+from livecam.parser import Parser, add_debug, new_parser, reading
 
 DESCRIPTION = """\
 Makes a data set that `livecam train` reads, from clips and pictures without labels: Segment Anything (SAM)
@@ -126,7 +128,7 @@ def label(words: Sequence[str]) -> int:
         raise UsageError("where to? add --out DATASET, the folder that the labels go into")
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
     settings = LabelSettings(**{"sources": (), **values})
-    with _Bar(quiet) as bar:
+    with Bar(quiet, _say) as bar:
         report = label_all(settings, tell=bar.say, progress=bar.show)
     print(report)
     if report.train and not report.aside:
@@ -176,48 +178,6 @@ def _tell_decided(made: Any) -> None:
         f"{made.folder}: {accepted} accepted, {len(made.decisions) - accepted} rejected; "
         f"{kept} of {len(made.labels)} frames are learnt from"
     )
-
-
-_STAGES = {"record": ("recording", "s"), "choose": ("choosing", "frame"), "label": ("labelling", "frame")}
-
-
-class _Bar:
-    """A progress bar with the time left, one for each stage."""
-
-    def __init__(self, quiet: bool | None) -> None:
-        self._quiet = quiet
-        self._stage = ""
-        self._bar: Any = None
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def show(self, progress: Any) -> None:
-        from tqdm import tqdm
-
-        if progress.stage != self._stage or (self._bar is not None and progress.done < self._bar.n):
-            self.__exit__()
-            words, unit = _STAGES[progress.stage]
-            self._bar = tqdm(
-                desc=words,
-                unit=unit,
-                disable=self._quiet,
-                dynamic_ncols=True,
-                leave=progress.stage == "label",
-            )
-            self._stage = progress.stage
-        self._bar.total = progress.total or None
-        self._bar.update(progress.done - self._bar.n)
-
-    def say(self, words: str) -> None:
-        """Words above the bar."""
-        if self._bar is not None:
-            self._bar.clear()
-        _say(words)
 
 
 def _say(words: str) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.arguments import Parser, add_debug, add_size, new_parser, reading, settings_of
+from livecam.arguments import add_size
 from livecam.labelling.label_words import add_person
 from livecam.labelling.prompts import parse_box, parse_point
+from livecam.parser import Parser, add_debug, new_parser, reading, settings_of
 from livecam.settings import config_path, read_config
 
 WORDS = """\

@@ -10,16 +10,8 @@ from livecam.frames import Size
 from livecam.labelling.lessons import make_lessons
 from livecam.labelling.parting import part_samples
 from livecam.labelling.regression import astronaut, regression_set, rooms_of
-from livecam.labelling.tune import (
-    LEEWAY,
-    SHARES,
-    Effort,
-    Tell,
-    choose_share,
-    load_network,
-    save_network,
-    tune,
-)
+from livecam.labelling.share import LEEWAY, SHARES, choose_share
+from livecam.labelling.tune import Effort, Tell, load_network, save_network, tune
 from livecam.labelling.verdict import Verdict, compare, live_miou
 from livecam.segmenter import Segmenter, find_model
 from livecam.training.cases import Shot, read_cases

@@ -1,41 +1,27 @@
 """The fine-tune: a trained network, a user's frames, and a few minutes on two cores of a processor.
 
-Three things keep it from forgetting what it could: its normalisation stays as it is, half of what it is shown
+Three things keep it from forgetting what it could: its normalisation stays as it is, part of what it is shown
 must be answered as before (`lessons`), and at the end each weight is taken between its old and its new value
-("WiSE-FT", Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022). How far, is decided by
-frames that were not learnt from, and by scenes at which it may not become worse.
+(`share`).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
 from livecam.errors import TrainingError
-from livecam.frames import Size
-from livecam.images import shrink, shrink_matte
-from livecam.islands import tidy
 from livecam.labelling.lessons import LessonLoss, Lessons
 from livecam.training.averager import save_whole
-from livecam.training.cases import Shot
 from livecam.training.memory import keep_freed_memory
 from livecam.training.network import learner
 from livecam.training.quick import quicken
-from livecam.training.scores import iou
 from livecam.training.state import Arrays, State, read_state, restore
 
 Tell = Callable[[str], None]
-SHARES: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.25)
-"""How far the weights may go from the old ones to the tuned ones."""
-LEEWAY = 0.3
-"""Points of mIoU that the regression set may lose where the share is chosen: less than what is allowed in
-the end, as the whole way of a frame and rounded weights come on top."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +37,6 @@ class Effort:
     rows: tuple[int, int] = (8, 4)
     rate: float = 4e-4
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How far the weights went, and what chose it: foreground IoU and mIoU in %, before and after."""
-
-    share: float
-    own: tuple[float, float]
-    regression: tuple[float, float]
 
 
 def load_network(path: Path) -> keras.Model:
@@ -167,56 +144,6 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         left = took * (self._effort.laps - epoch - 1)
         loss = (logs or {}).get("loss", float("nan"))
         self._tell(f"learning {epoch + 1}/{self._effort.laps}: loss {loss:.3f}, {left:.0f} s left")
-
-
-def between(old: Arrays, new: Arrays, share: float) -> Arrays:
-    """The weights on the line from the old ones (share 0) to the new ones (share 1)."""
-    return [np.asarray(o + share * (n - o), o.dtype) for o, n in zip(old, new, strict=True)]
-
-
-def choose_share(
-    model: keras.Model,
-    old: Arrays,
-    new: Arrays,
-    own: Sequence[Shot],
-    regression: Sequence[Shot],
-    shares: Sequence[float] = SHARES,
-) -> Choice:
-    """Give `model` the weights between old and new that see best: `own` frames, kept back, decide.
-
-    Only those are chosen from at which `regression` loses at most `LEEWAY`; if there are none, the nearest to
-    the old ones.
-    """
-    before = _marks(model, old, own)[0], _marks(model, old, regression)[1]
-    tried: dict[float, tuple[float, float]] = {}
-    for share in shares:
-        weights = between(old, new, share)
-        tried[share] = _marks(model, weights, own)[0], _marks(model, weights, regression)[1]
-    allowed = [share for share in shares if tried[share][1] >= before[1] - LEEWAY] or [min(shares)]
-    best = max(allowed, key=lambda share: tried[share][0])
-    model.set_weights(between(old, new, best))
-    return Choice(best, (before[0], tried[best][0]), (before[1], tried[best][1]))
-
-
-def _marks(model: keras.Model, weights: Arrays, shots: Sequence[Shot]) -> tuple[float, float]:
-    """Foreground IoU and mIoU in %, means over shots, of the network alone at its own size."""
-    model.set_weights(weights)
-    _, height, width, _ = model.input_shape
-    size, rows = Size(width, height), []
-    for first in range(0, len(shots), 16):
-        some = shots[first : first + 16]
-        pictures = np.stack([shrink(shot.frame, size) for shot in some]).astype(np.float32) / np.float32(255)
-        said = keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])[..., 0]
-        # As live: an island that is nowhere sure would else count as much as a person in an empty room.
-        rows += [_ious(tidy(matte), shot, size) for matte, shot in zip(said, some, strict=True)]
-    foreground, background = np.mean(rows, axis=0)
-    return 100 * float(foreground), 50 * float(foreground + background)
-
-
-def _ious(said: NDArray[Any], shot: Shot, size: Size) -> tuple[float, float]:
-    known = shrink_matte(shot.known.astype(np.float32), size) > 0.99
-    inside, subject = said > 0.5, shrink_matte(shot.matte, size) > 0.5
-    return iou(inside, subject, known), iou(~inside, ~subject, known)
 
 
 def save_network(model: keras.Model, path: Path) -> None:

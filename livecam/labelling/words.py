@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
+from livecam.parser import Parser, add_debug, new_parser, reading, settings_of
 
 SEGMENT = """\
 Selects things in pictures with Segment Anything (SAM). A point or a box says what is meant; SAM gives four

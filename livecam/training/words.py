@@ -5,9 +5,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from livecam.arguments import Parser, add_debug, new_parser, reading, settings_of
 from livecam.errors import LivecamError
 from livecam.frames import Size
+from livecam.parser import Parser, add_debug, new_parser, reading, settings_of
 
 
 def _often(words: str) -> tuple[str, int]:

@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="needs the label extra: pip install 'li
 
 from livecam.cli import main
 from livecam.images import grey
-from livecam.labelling import regression, schooling, tune, verdict
+from livecam.labelling import regression, schooling, share, verdict
 from livecam.labelling.labelled import Labelled
 from livecam.labelling.stages import learn_folder
 from livecam.models import personal_names
@@ -34,7 +34,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything, and of a network as small as this one every lesson pushes something else out."""
     monkeypatch.setattr(schooling, "EFFORT", SMALL)
     monkeypatch.setattr(regression, "SCENES", 8)
-    for module, name in ((tune, "LEEWAY"), (schooling, "LEEWAY"), (verdict, "ALLOWED_LOSS")):
+    for module, name in ((share, "LEEWAY"), (schooling, "LEEWAY"), (verdict, "ALLOWED_LOSS")):
         monkeypatch.setattr(module, name, 20.0)
 
 

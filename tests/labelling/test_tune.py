@@ -13,12 +13,13 @@ from livecam.frames import Size
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.labelling import regression, schooling, tune, verdict  # noqa: E402
+from livecam.labelling import regression, schooling, share, tune, verdict  # noqa: E402
 from livecam.labelling.learn import Learner, LearnSettings, Learnt  # noqa: E402
 from livecam.labelling.lessons import LessonLoss, Lessons, make_lessons, subject_of  # noqa: E402
 from livecam.labelling.rooms import all_rooms, draw_room  # noqa: E402
+from livecam.labelling.share import between, choose_share  # noqa: E402
 from livecam.labelling.stages import learn_folder  # noqa: E402
-from livecam.labelling.tune import Effort, between, choose_share, load_network  # noqa: E402
+from livecam.labelling.tune import Effort, load_network  # noqa: E402
 from livecam.pipeline import Pipeline  # noqa: E402
 from livecam.segmenter import Segmenter  # noqa: E402
 from livecam.training.cases import Shot  # noqa: E402
@@ -45,7 +46,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schooling, "EFFORT", SMALL)
     monkeypatch.setattr(regression, "SCENES", 8)
     # Of a network as small as this one every lesson pushes something else out.
-    monkeypatch.setattr(tune, "LEEWAY", 20.0)
+    monkeypatch.setattr(share, "LEEWAY", 20.0)
     monkeypatch.setattr(schooling, "LEEWAY", 20.0)
     monkeypatch.setattr(verdict, "ALLOWED_LOSS", 20.0)
 
