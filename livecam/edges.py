@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam import memory
 from livecam.frames import Frame, Matte, Size
-from livecam.images import average, grey, resize_matte, shrink
+from livecam.images import average, grey, mean_around, resize_matte, shrink
 
 _STRIP = 48
 
@@ -46,16 +47,24 @@ class Edges:
     def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
         """Around each pixel of the small matte, the line matte = slope × grey + level that fits best."""
         s = self.settings
-        window = (2 * s.radius + 1,) * 2
-        guide = shrink(full_guide, Size.of(calm)).astype(np.float32) / 255
-        mean, goal = cv2.blur(guide, window), cv2.blur(calm, window)
-        variance = cv2.blur(guide * guide, window) - mean * mean
-        covariance = cv2.blur(guide * calm, window) - mean * goal
-        slope = covariance / (variance + np.float32(s.smoothness))
-        level = cv2.blur(goal - slope * mean, window)
-        slope = cv2.blur(slope, window)
+        window = 2 * s.radius + 1
+        guide, product = memory.like(calm), memory.like(calm)
+        np.divide(shrink(full_guide, Size.of(calm)), np.float32(255), out=guide)
+        # In place where it can be: at this size a new array costs more than the sum in it.
+        mean, goal = mean_around(guide, window), mean_around(calm, window)
+        variance = mean_around(np.multiply(guide, guide, out=product), window)
+        variance -= np.multiply(mean, mean, out=product)
+        variance += np.float32(s.smoothness)
+        rise = mean_around(np.multiply(guide, calm, out=product), window)
+        rise -= np.multiply(mean, goal, out=product)
+        rise /= variance
+        goal -= np.multiply(rise, mean, out=product)
+        level, slope = mean_around(goal, window), mean_around(rise, window)
         stretch = np.float32(1 / (1 - 2 * s.margin))
-        return slope * (stretch / np.float32(255)), (level - np.float32(s.margin)) * stretch
+        slope *= stretch / np.float32(255)
+        level -= np.float32(s.margin)
+        level *= stretch
+        return slope, level
 
 
 def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte) -> Matte:

@@ -18,18 +18,21 @@ def shrink(frame: Frame, size: Size) -> Frame:
     height, width = frame.shape[:2]
     while not (height % 2 or width % 2) and width >= 2 * size.width and height >= 2 * size.height:
         height, width = height // 2, width // 2
-        frame = cast(Frame, cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA))
+        frame = _resize(frame, Size(width, height), cv2.INTER_AREA)
     near = width < 2 * size.width and height < 2 * size.height
-    way = cv2.INTER_LINEAR if near else cv2.INTER_AREA
-    return cast(Frame, cv2.resize(frame, tuple(size), interpolation=way))
+    return _resize(frame, size, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
+
+
+def _resize(frame: Frame, size: Size, way: int) -> Frame:
+    resized = memory.empty((size.height, size.width, *frame.shape[2:]), np.uint8)
+    return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=way))
 
 
 def resize(frame: Frame, size: Size) -> Frame:
     """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
     if Size.of(frame) == size:
         return np.array(frame)
-    resized = memory.empty((size.height, size.width, *frame.shape[2:]), np.uint8)
-    return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=_way(frame, size)))
+    return _resize(frame, size, _way(frame, size))
 
 
 def resize_matte(matte: Matte, size: Size) -> Matte:
@@ -46,7 +49,12 @@ def grey(frame: Frame) -> NDArray[np.uint8]:
 
 def average(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Each value the mean of its 3x3 neighbourhood."""
-    return cast(NDArray[np.uint8], cv2.blur(levels, (3, 3)))
+    return cast(NDArray[np.uint8], cv2.blur(levels, (3, 3), dst=memory.like(levels)))
+
+
+def mean_around(values: Matte, window: int) -> Matte:
+    """Each value the mean of the square of `window` x `window` values around it."""
+    return cast(Matte, cv2.blur(values, (window, window), dst=memory.like(values)))
 
 
 def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

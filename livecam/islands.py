@@ -16,17 +16,22 @@ LARGEST = 0.03
 
 
 def tidy(matte: Matte) -> Matte:
-    """The matte without faint islands and without faint holes; a new array of the same shape."""
+    """The matte without faint islands and faint holes: a new array of the same shape, or the matte itself."""
     return fill_holes(drop_islands(matte))
 
 
 def drop_islands(matte: Matte) -> Matte:
-    """The matte without its islands that lack a sure core; a new array of the same shape."""
+    """The matte without its islands that lack a sure core.
+
+    A new array of the same shape, or the matte itself if there is none.
+    """
     count, islands = cv2.connectedComponents((matte > FAINT).astype(np.uint8), connectivity=8)
     sure = np.bincount(islands[matte > SURE], minlength=count)
     kept = sure >= LEAST * matte.size
     # Island 0 is the ground between them; what little is in it is cut off later.
     kept[0] = True
+    if kept.all():
+        return matte
     return np.asarray(matte * kept[islands], np.float32)
 
 

@@ -8,7 +8,7 @@ and never before. Whoever keeps a frame keeps its memory.
 import math
 import weakref
 from collections import deque
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -16,7 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 # Of each size; what a frame on its way needs of it, with those that a recorder is still busy with.
 _KEPT = 8
 # A camera changes its size seldom; with more sizes than these around, all are let go.
-_SIZES = 12
+_SIZES = 24
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 _spare: dict[int, deque[NDArray[np.uint8]]] = {}
 
@@ -39,3 +41,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     root = np.frombuffer(memory.data, kind, count)
     weakref.finalize(root, spare.append, memory).atexit = False
     return root.reshape(shape)
+
+
+def like(array: NDArray[Kind]) -> NDArray[Kind]:
+    """Memory for an array of the same shape and kind."""
+    return empty(array.shape, array.dtype)

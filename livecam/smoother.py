@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from livecam import memory
 from livecam.frames import Matte
+from livecam.images import mean_around
 
 
 @dataclass(frozen=True)
@@ -39,31 +40,35 @@ class Smoother:
             calm = np.array(rough)
             self._drift = np.zeros(rough.shape, np.float32)
         else:
-            lacking = rough - last
+            lacking = np.subtract(rough, last, out=memory.like(last))
+            product = np.multiply(lacking, np.float32(self.smoothing.alert), out=memory.like(last))
             drift *= np.float32(1 - self.smoothing.alert)
-            drift += lacking * np.float32(self.smoothing.alert)
+            drift += product
             share = self._share(drift)
             # What has passed lacks no more.
-            drift -= share * drift
+            drift -= np.multiply(share, drift, out=product)
             calm = np.multiply(share, lacking, out=lacking)
             calm += last
             np.clip(calm, 0.0, 1.0, out=calm)
         # A copy: what is handed out may be written to by whoever gets it.
-        self._last = np.array(calm)
+        self._last = memory.like(calm)
+        np.copyto(self._last, calm)
         return calm
 
     def _share(self, drift: Matte) -> Matte:
         """Which share of what is lacking passes at each pixel, a new array."""
         s = self.smoothing
         # The neighbours are asked too: real movement is coherent, flicker is not.
-        rise: Matte = np.asarray(cv2.blur(drift, (3, 3)), np.float32)
+        rise = mean_around(drift, 3)
         np.abs(rise, out=rise)
-        np.maximum(rise, np.abs(drift) * np.float32(0.5), out=rise)
-        # In place from here on: at this size a new array costs more than the sum in it.
+        # In place: at this size a new array costs more than the sum in it.
+        share = np.abs(drift, out=memory.like(drift))
+        share *= np.float32(0.5)
+        np.maximum(rise, share, out=rise)
         rise -= np.float32(s.quiet)
         rise *= np.float32(1 / (s.moving - s.quiet))
         np.clip(rise, 0.0, 1.0, out=rise)
-        share: Matte = rise * np.float32(-2 * (1 - s.settle))
+        np.multiply(rise, np.float32(-2 * (1 - s.settle)), out=share)
         share += np.float32(3 * (1 - s.settle))
         share *= rise
         share *= rise

@@ -41,10 +41,17 @@ def test_arrays_are_what_was_asked_for() -> None:
     assert memory.empty((0, 4), np.uint8).size == 0
 
 
+def test_memory_like_an_array_is_another_one_of_its_shape_and_kind() -> None:
+    array = np.zeros((5, 7), np.float32)
+    other = memory.like(array)
+    other[:] = 3
+    assert (other.shape, other.dtype, array.max()) == (array.shape, array.dtype, 0)
+
+
 def test_what_is_kept_for_later_is_bounded() -> None:
     for side in range(1, 100):
         held = [memory.empty((side, 11), np.uint8) for _ in range(20)]
         del held
     spare = memory._spare
-    assert len(spare) <= 12
+    assert len(spare) <= 24
     assert max(len(each) for each in spare.values()) <= 8
