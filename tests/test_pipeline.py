@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,36 @@ def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_backdrop() -> None
     shown, person = make().replace(frame), is_person(frame) == 1
     assert (shown[person] == PERSON).all()
     assert (shown[~person] == PaintedBackdrop().colour).all()
+
+
+COUNT_FAULTS = """
+import resource
+import numpy as np
+from livecam.pipeline import Pipeline
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+pipeline = Pipeline.load(threads=1)
+frames = [np.random.default_rng(seed).integers(0, 255, (360, 640, 3), np.uint8) for seed in range(4)]
+for frame in frames * 2:
+    pipeline.matte(frame)
+before = faults()
+for frame in frames * 4:
+    pipeline.matte(frame)
+print((faults() - before) / 16)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts as Linux does")
+def test_a_matte_asks_the_system_for_no_memory_that_was_there_a_frame_ago() -> None:
+    # In a process of its own, as memory that tests have freed would hide it.
+    counted = subprocess.run(
+        [sys.executable, "-c", COUNT_FAULTS], capture_output=True, text=True, check=True, timeout=120
+    )
+
+    # One small matte has 36 pages; fresh ones at every stage were over 300 a frame.
+    assert float(counted.stdout) < 36
 
 
 def test_the_matte_belongs_to_its_own_frame() -> None:
