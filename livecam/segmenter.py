@@ -69,7 +69,6 @@ class Segmenter:
             outputs[at] for name, at in card.outputs.items() if name == "classes" and 0 <= at < len(outputs)
         ]
         self._classes = next((o["index"] for o in told if tuple(o["shape"]) == (*shape, 3)), None)
-        self._picture = np.empty((*shape, 3), np.float32)
 
     @classmethod
     def load(cls, model: str = "person", threads: int = 2) -> "Segmenter":
@@ -101,12 +100,14 @@ class Segmenter:
         """
         small = shrink(frame, self.card.size)
         span = (self.card.high - self.card.low) / 255
-        np.multiply(small[None], np.float32(span), out=self._picture)
+        # LiteRT's own memory; it runs only while nobody holds it.
+        picture = self._interpreter.tensor(self._input)()
+        np.multiply(small[None], np.float32(span), out=picture)
         if self.card.low:
-            self._picture += np.float32(self.card.low)
-        self._interpreter.set_tensor(self._input, self._picture)
+            picture += np.float32(self.card.low)
+        del picture
         self._interpreter.invoke()
-        return within_one(np.array(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32))
+        return within_one(np.asarray(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32))
 
     def classes(self) -> NDArray[np.float32] | None:
         """What the network said of the last frame: the softmax over foreground, background and contour.
