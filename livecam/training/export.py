@@ -5,7 +5,7 @@ Beside them lies ``NAME.keras``, the network as it was trained: what a further t
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from livecam.frames import Size
 from livecam.paths import reason
 from livecam.training.figures import read_figures
 from livecam.training.litert import OUTPUTS, check_parity, convert, places, round_weights
-from livecam.training.network import CLASSES
+from livecam.training.network import CLASSES, NETWORKS, build
 from livecam.training.settings import check_size
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte
@@ -81,10 +81,21 @@ def resized(model: keras.Model, size: Size) -> keras.Model:
         UsageError: a side that can't be halved four times.
     """
     check_size(size)
-    picture = keras.Input((size.height, size.width, 3), name="picture")
-    other = keras.models.clone_model(model, input_tensors=picture)
+    other = _build_like(model, size)
+    if other is None:
+        picture = keras.Input((size.height, size.width, 3), name="picture")
+        other = keras.models.clone_model(model, input_tensors=picture)
     other.set_weights(model.get_weights())
     return other
+
+
+def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
+    """One of our networks for `size`, if `model` is one: sides that can't be halved need other layers."""
+    if model.name not in NETWORKS:
+        return None
+    other = build(replace(NETWORKS[model.name], size=tuple(size)))
+    same = [w.shape for w in other.weights] == [w.shape for w in model.weights]
+    return other if same else None
 
 
 def _write(out: Path, weights: bytes, card: Card, model: keras.Model) -> None:

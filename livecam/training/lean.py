@@ -48,9 +48,14 @@ class Verdict(layers.Layer):  # type: ignore[misc]
     def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32], **settings: Any) -> None:
         """Take the head's kernel, (2, 2, 4, channels in), and what is added, (4,)."""
         super().__init__(**settings)
+        # A softmax is the same for numbers that differ from these by one: the foreground's becomes 0.
+        kernel, bias = (
+            np.concatenate([all_four[..., 1:3, :] - all_four[..., :1, :], all_four[..., 3:, :]], axis=-2)
+            for all_four in (kernel, bias[:, None])
+        )
         # All four pixels of one class, then those of the next.
-        self._kernel = kernel.transpose(3, 2, 0, 1).reshape(1, 1, kernel.shape[3], 16)
-        self._bias = np.repeat(bias, 4)
+        self._kernel = kernel.transpose(3, 2, 0, 1).reshape(1, 1, kernel.shape[3], 12)
+        self._bias = np.repeat(bias[:, 0], 4)
         # Laid out as pixels, the classes of one pixel lie side by side.
         order = np.arange(12).reshape(3, 4).T.ravel()
         self._beside = np.eye(12, dtype=np.float32)[:, order][None, None]
@@ -58,12 +63,11 @@ class Verdict(layers.Layer):  # type: ignore[misc]
     def call(self, x: Tensor) -> dict[str, Tensor]:
         """(batch, height, width, channels in) to the network's two outputs, at twice the size."""
         logits = tf.nn.conv2d(x, self._kernel, 1, "SAME") + self._bias
-        classes, share = logits[..., :12], tf.sigmoid(logits[..., 12:])
-        three = [classes[..., i : i + 4] for i in (0, 4, 8)]
-        highest = tf.maximum(tf.maximum(three[0], three[1]), three[2])
-        raised = [tf.exp(one - highest) for one in three]
-        whole = raised[0] + raised[1] + raised[2]
-        foreground, background, contour = (one / whole for one in raised)
+        # What is e^80 times as likely as the foreground is certain, and larger numbers would overflow.
+        raised, share = tf.exp(tf.minimum(logits[..., :8], 80.0)), tf.sigmoid(logits[..., 8:])
+        background, contour = raised[..., :4], raised[..., 4:]
+        foreground = 1.0 / (background + contour + 1.0)
+        background, contour = background * foreground, contour * foreground
         beside = tf.nn.conv2d(tf.concat([foreground, background, contour], -1), self._beside, 1, "SAME")
         return {
             "classes": tf.nn.depth_to_space(beside, 2),

@@ -32,7 +32,7 @@ from livecam.training.network import CLASSES
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """What a livecam network says of each pixel, and in how many numbers."""
 PRECISIONS = ("int8", "float32")
-WORTH_ROUNDING = 2000
+WORTH_ROUNDING = 4000
 """Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
 TOLERANCE = 1e-3
 """How far a conversion that rounds nothing may be off anywhere."""

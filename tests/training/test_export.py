@@ -57,7 +57,10 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with int8 weights, as is the default."""
     out = tmp_path_factory.mktemp("rounded") / "disc.tflite"
-    export(run, out)
+    with pytest.MonkeyPatch.context() as patch:
+        # None of its convolutions is worth it.
+        patch.setattr(litert, "WORTH_ROUNDING", 1000)
+        export(run, out)
     return out
 
 
