@@ -14,7 +14,7 @@ The way of a frame::
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 __all__ = ["Frame", "LivecamError", "Matte", "Pipeline", "Size", "run"]
 
 if TYPE_CHECKING:

@@ -56,7 +56,7 @@ def add_size(words: argparse._ActionsContainer) -> None:
 def add_network(words: argparse._ActionsContainer) -> None:
     """Add which network runs, and on how many threads."""
     words.add_argument(
-        "--model", metavar="NAME", help="person (default), person-lite, people, or the path of a .tflite file"
+        "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
     )
     words.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
 

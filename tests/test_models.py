@@ -57,7 +57,7 @@ def test_an_installed_model_is_found_by_its_name_and_runs_live(card: Path) -> No
 
 def test_a_model_that_nobody_has_is_told_with_all_that_there_are(card: Path) -> None:
     install(card, "me")
-    with pytest.raises(UsageError, match=r"there are: people, person, person-lite, me "):
+    with pytest.raises(UsageError, match=r"there are: person, person-lite, me "):
         find_model("nobody")
 
 

@@ -1,6 +1,6 @@
 """Where a network begins: with what EfficientNet-Lite0 learnt from a million photographs.
 
-The lower half of `people` is that network's, and takes its weights as they are. Its upper half is cheaper
+The lower half of `person` is that network's, and takes its weights as they are. Its upper half is cheaper
 than EfficientNet-Lite0's, so it first learns to say of pictures what that one says of them (after Hinton,
 Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015).
 """

