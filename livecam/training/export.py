@@ -93,7 +93,7 @@ def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
     """One of our networks for `size`, if `model` is one: sides that can't be halved need other layers."""
     if model.name not in NETWORKS:
         return None
-    other = build(replace(NETWORKS[model.name], size=tuple(size)))
+    other = build(replace(NETWORKS[model.name], size=(size.width, size.height)))
     same = [w.shape for w in other.weights] == [w.shape for w in model.weights]
     return other if same else None
 
