@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 
 from livecam.training import export as exporting  # noqa: E402
 from livecam.training import litert  # noqa: E402
-from livecam.training.export import export  # noqa: E402
+from livecam.training.export import export, resized  # noqa: E402
 from livecam.training.litert import PRECISIONS, ROUNDED, TOLERANCE  # noqa: E402
 from livecam.training.network import NETWORKS, build  # noqa: E402
 
@@ -291,6 +292,18 @@ def test_the_same_weights_are_exported_for_pictures_of_another_size(run: Path, t
     assert larger.input_shape == (None, 64, 96, 3)
     for one, other in zip(larger.get_weights(), a_network().get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_network_with_blocks_takes_a_size_that_cannot_be_halved_five_times_and_another_back() -> None:
+    square = build(replace(NETWORKS["person"], size=(64, 64)))
+
+    flat = resized(square, Size(64, 48))
+    again = resized(flat, Size(64, 64))
+
+    assert flat.output["matte"].shape == (None, 48, 64, 1)
+    picture = np.random.default_rng(2).random((1, 64, 64, 3), np.float32)
+    for one, other in zip(square(picture).values(), again(picture).values(), strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
 
 
 def test_a_size_that_cannot_be_halved_is_refused(run: Path, tmp_path: Path) -> None:
