@@ -1,9 +1,15 @@
 """Faint islands of the room, and faint holes in what is kept, in a small matte."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from livecam.frames import Matte
+
+Place = tuple[slice, slice]
+"""Rows and columns of a picture."""
 
 FAINT, SURE = 0.12, 0.9
 LEAST = 0.004
@@ -27,15 +33,13 @@ def drop_islands(matte: Matte) -> Matte:
 
     A new array of the same shape, or the matte itself if there is none.
     """
-    count, islands = cv2.connectedComponents((matte > FAINT).view(np.uint8), connectivity=8)
-    sure = matte > SURE
-    if count == 2 and np.count_nonzero(sure) >= LEAST * matte.size:
-        # One island, and sure, as in most frames.
-        return matte
-    kept = np.bincount(islands[sure], minlength=count) >= LEAST * matte.size
-    # Island 0 is the ground between them; what little is in it is cut off later.
-    kept[0] = True
-    return np.asarray(matte * kept[islands], np.float32)
+    least, kept = LEAST * matte.size, matte
+    # Part 0 is the ground between them; what little is in it is cut off later.
+    for island, where in _parts(matte > FAINT, connectivity=8):
+        if np.count_nonzero(matte[where][island] > SURE) < least:
+            kept = np.array(matte) if kept is matte else kept
+            kept[where][island] = 0.0
+    return kept
 
 
 def fill_holes(matte: Matte) -> Matte:
@@ -43,16 +47,24 @@ def fill_holes(matte: Matte) -> Matte:
 
     A new array of the same shape, or the matte itself if there is none.
     """
-    count, parts = cv2.connectedComponents((matte <= SURE).view(np.uint8), connectivity=4)
-    holes = np.ones(count, bool)
-    # Part 0 is what is surely kept itself. What touches an edge is no hole, but by the bottom people are cut.
-    holes[0] = False
-    for edge in (parts[0], parts[:, 0], parts[:, -1]):
-        holes[edge] = False
-    if not holes.any():
-        return matte
-    size = np.bincount(parts.ravel(), minlength=count)
-    holes &= size <= LARGEST * matte.size
-    holes &= np.bincount(parts[matte < UNSURE], minlength=count) <= DIPS * size
-    holes &= np.bincount(parts[matte < FAINT], minlength=count) == 0
-    return np.asarray(np.where(holes[parts], np.float32(1), matte), np.float32)
+    filled, wide = matte, matte.shape[1]
+    for hole, where in _parts(matte <= SURE, connectivity=4):
+        rows, columns = where
+        # What touches an edge is no hole, but by the bottom people are cut.
+        if rows.start == 0 or columns.start == 0 or columns.stop == wide:
+            continue
+        inside = matte[where][hole]
+        dips = np.count_nonzero(inside < UNSURE)
+        if inside.size <= LARGEST * matte.size and dips <= DIPS * inside.size and inside.min() >= FAINT:
+            filled = np.array(matte) if filled is matte else filled
+            filled[where][hole] = 1.0
+    return filled
+
+
+def _parts(mask: NDArray[np.bool_], connectivity: int) -> Iterator[tuple[NDArray[np.bool_], Place]]:
+    """Each connected part of a mask: itself within the smallest rectangle around it, and where that lies."""
+    count, parts, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=connectivity)
+    for part in range(1, count):
+        left, top, width, height, _ = boxes[part].tolist()
+        where = slice(top, top + height), slice(left, left + width)
+        yield parts[where] == part, where
