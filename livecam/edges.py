@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from livecam import memory
 from livecam.frames import Frame, Matte, Size
-from livecam.images import average, grey, mean_around, resize_matte, shrink
+from livecam.images import grey, mean_around, resize_matte, shrink
 
 _STRIP = 48
 
@@ -39,7 +39,7 @@ class Edges:
     def sharpen(self, calm: Matte, frame: Frame) -> Matte:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
         # A sensor's noise in the guide would be noise in the matte: three pixels' mean halves its flicker.
-        guide = average(grey(frame))
+        guide = mean_around(grey(frame), 3)
         slope, level = self._fit(calm, guide)
         full = _follow(guide, slope, level)
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full

@@ -47,14 +47,10 @@ def grey(frame: Frame) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
 
 
-def average(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Each value the mean of its 3x3 neighbourhood."""
-    return cast(NDArray[np.uint8], cv2.blur(levels, (3, 3), dst=memory.like(levels)))
-
-
-def mean_around(values: Matte, window: int) -> Matte:
+def mean_around(values: NDArray[memory.Kind], window: int) -> NDArray[memory.Kind]:
     """Each value the mean of the square of `window` x `window` values around it."""
-    return cast(Matte, cv2.blur(values, (window, window), dst=memory.like(values)))
+    blurred = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, memory.like(values)))
+    return cast("NDArray[memory.Kind]", blurred)
 
 
 def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

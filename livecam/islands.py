@@ -34,7 +34,7 @@ def drop_islands(matte: Matte) -> Matte:
     A new array of the same shape, or the matte itself if there is none.
     """
     least, kept = LEAST * matte.size, matte
-    # Part 0 is the ground between them; what little is in it is cut off later.
+    # The ground between them stays as it is: what little is in it is cut off later.
     for island, where in _parts(matte > FAINT, connectivity=8):
         if np.count_nonzero(matte[where][island] > SURE) < least:
             kept = np.array(matte) if kept is matte else kept

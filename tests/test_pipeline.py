@@ -65,7 +65,7 @@ def test_a_matte_asks_the_system_for_no_memory_that_was_there_a_frame_ago() -> N
         [sys.executable, "-c", COUNT_FAULTS], capture_output=True, text=True, check=True, timeout=120
     )
 
-    # One small matte has 36 pages; fresh ones at every stage were over 300 a frame.
+    # One small matte has 40 pages; fresh ones at every stage were over 300 a frame.
     assert float(counted.stdout) < 36
 
 
