@@ -17,8 +17,9 @@ class Card:
 
     The input is one RGB picture of `size`, values `low` to `high`, float32 (1, height, width, 3). `outputs`
     tells for each output's name its place among the file's outputs; ``matte`` is (1, height, width, 1) in
-    [0, 1], ``classes`` the softmax over foreground, background, contour (1, height, width, 3). `about` is for
-    people: data, scores, parity.
+    [0, 1]. The softmax over foreground, background and contour is either one output, ``classes``, (1, height,
+    width, 3), or one for each class by its name, (1, height / 2, width / 2, 4), whose 4 are two pixels beside
+    each other and the two below them. `about` is for people: data, scores, parity.
     """
 
     name: str

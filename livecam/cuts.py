@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Frame
+from livecam.images import mean_around
 
 GRID = 24
 THRESHOLD = 28.0
@@ -14,19 +15,19 @@ class CutDetector:
     """Compares each frame, sampled on a coarse grid, with the one before."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.float32] | None = None
+        self._last: NDArray[np.uint8] | None = None
         self._shape: tuple[int, ...] = ()
 
     def is_cut(self, frame: Frame) -> bool:
-        """Whether a frame shows another scene than the one before (mean change of the grid's grey > 28)."""
+        """Whether a frame shows another scene than the one before (mean change of the grid's values > 28)."""
         height, width = frame.shape[:2]
-        samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)].astype(np.float32).mean(axis=2)
-        grid = cv2.blur(samples, (3, 3))
+        samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)]
+        grid = mean_around(np.ascontiguousarray(samples), 3)
         last, self._last = self._last, grid
         shape, self._shape = self._shape, frame.shape
         if last is None:
             return False
-        return shape != frame.shape or float(np.abs(grid - last).mean()) > THRESHOLD
+        return shape != frame.shape or cv2.norm(grid, last, cv2.NORM_L1) > THRESHOLD * grid.size
 
     def reset(self) -> None:
         """Forget the last frame."""

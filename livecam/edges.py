@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from livecam import memory
 from livecam.frames import Frame, Matte, Size
 from livecam.images import grey, mean_around, resize_matte, shrink
+from livecam.region import Region
 
 _STRIP = 48
 
@@ -38,11 +39,26 @@ class Edges:
 
     def sharpen(self, calm: Matte, frame: Frame) -> Matte:
         """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
+        full = memory.empty(frame.shape[:2], np.float32)
+        seen = self._seen(calm, Size.of(frame))
+        if seen is None:
+            full.fill(0.0)
+            return full
+        seen.clear_outside(full)
         # A sensor's noise in the guide would be noise in the matte: three pixels' mean halves its flicker.
-        guide = mean_around(grey(frame), 3)
-        slope, level = self._fit(calm, guide)
-        full = _follow(guide, slope, level)
+        guide = mean_around(grey(frame[seen.full]), 3)
+        slope, level = self._fit(calm[seen.small], guide)
+        _follow(guide, slope, level, full[seen.full])
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full
+
+    def _seen(self, calm: Matte, size: Size) -> Region | None:
+        """Where the matte can be more than 0; the rest of the picture needs no more looking at."""
+        s = self.settings
+        # Where a window's matte is nowhere above `most`, its line is for no grey above the margin, which is
+        # cut off: the mean is at most `most`, the deviation half of it, the slope most / 4 / smoothness^0.5.
+        most = s.margin / (1 + 0.25 / s.smoothness**0.5)
+        # Two means' reach, and a pixel for the resizing.
+        return Region.around(calm > most, 2 * s.radius + 1, size)
 
     def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
         """Around each pixel of the small matte, the line matte = slope × grey + level that fits best."""
@@ -67,9 +83,10 @@ class Edges:
         return slope, level
 
 
-def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte) -> Matte:
-    """The line slope × guide + level at the guide's size, within [0, 1]."""
-    full, lift = resize_matte(slope, Size.of(guide)), resize_matte(level, Size.of(guide))
+def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte, full: Matte) -> None:
+    """Write the line slope × guide + level, within [0, 1], into `full`, an array of the guide's size."""
+    resize_matte(slope, Size.of(guide), full)
+    lift = resize_matte(level, Size.of(guide))
     # In place, and in strips that stay in the processor's cache from one sum to the next.
     for top in range(0, guide.shape[0], _STRIP):
         rows = slice(top, top + _STRIP)
@@ -77,7 +94,6 @@ def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte) -> Matte:
         part *= guide[rows]
         part += lift[rows]
         np.clip(part, 0.0, 1.0, out=part)
-    return full
 
 
 def shift_edge(matte: Matte, pixels: float) -> Matte:

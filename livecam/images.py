@@ -15,12 +15,18 @@ def shrink(frame: Frame, size: Size) -> Frame:
 
     For making pictures smaller, several times quicker than by area alone.
     """
-    height, width = frame.shape[:2]
-    while not (height % 2 or width % 2) and width >= 2 * size.width and height >= 2 * size.height:
-        height, width = height // 2, width // 2
-        frame = _resize(frame, Size(width, height), cv2.INTER_AREA)
-    near = width < 2 * size.width and height < 2 * size.height
+    for _ in range(halvings(Size.of(frame), size)):
+        frame = _resize(frame, Size(frame.shape[1] // 2, frame.shape[0] // 2), cv2.INTER_AREA)
+    near = frame.shape[1] < 2 * size.width and frame.shape[0] < 2 * size.height
     return _resize(frame, size, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
+
+
+def halvings(size: Size, goal: Size) -> int:
+    """How often `shrink` halves a picture of `size` on its way to `goal`."""
+    count, (width, height) = 0, size
+    while not (height % 2 or width % 2) and width >= 2 * goal.width and height >= 2 * goal.height:
+        count, width, height = count + 1, width // 2, height // 2
+    return count
 
 
 def _resize(frame: Frame, size: Size, way: int) -> Frame:
@@ -35,9 +41,9 @@ def resize(frame: Frame, size: Size) -> Frame:
     return _resize(frame, size, _way(frame, size))
 
 
-def resize_matte(matte: Matte, size: Size) -> Matte:
-    """Resize a matte, bilinear."""
-    full = memory.empty((size.height, size.width), np.float32)
+def resize_matte(matte: Matte, size: Size, out: Matte | None = None) -> Matte:
+    """Resize a matte, bilinear, into `out` if given, which must be of that size."""
+    full = memory.empty((size.height, size.width), np.float32) if out is None else out
     return cast(Matte, cv2.resize(matte, tuple(size), dst=full, interpolation=cv2.INTER_LINEAR))
 
 

@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.frames import Matte
-
-Place = tuple[slice, slice]
-"""Rows and columns of a picture."""
+from livecam.region import Place, bounds
 
 FAINT, SURE = 0.12, 0.9
 LEAST = 0.004
@@ -33,9 +31,9 @@ def drop_islands(matte: Matte) -> Matte:
 
     A new array of the same shape, or the matte itself if there is none.
     """
-    least, kept = LEAST * matte.size, matte
+    faint, least, kept = matte > FAINT, LEAST * matte.size, matte
     # The ground between them stays as it is: what little is in it is cut off later.
-    for island, where in _parts(matte > FAINT, connectivity=8):
+    for island, where in _parts(faint, bounds(faint), connectivity=8):
         if np.count_nonzero(matte[where][island] > SURE) < least:
             kept = np.array(matte) if kept is matte else kept
             kept[where][island] = 0.0
@@ -47,11 +45,10 @@ def fill_holes(matte: Matte) -> Matte:
 
     A new array of the same shape, or the matte itself if there is none.
     """
-    filled, wide = matte, matte.shape[1]
-    for hole, where in _parts(matte <= SURE, connectivity=4):
-        rows, columns = where
-        # What touches an edge is no hole, but by the bottom people are cut.
-        if rows.start == 0 or columns.start == 0 or columns.stop == wide:
+    filled, sure = matte, matte > SURE
+    within = bounds(sure)
+    for hole, where in _parts(~sure, within, connectivity=4):
+        if _is_open(where, within, matte.shape[0]):
             continue
         inside = matte[where][hole]
         dips = np.count_nonzero(inside < UNSURE)
@@ -61,10 +58,25 @@ def fill_holes(matte: Matte) -> Matte:
     return filled
 
 
-def _parts(mask: NDArray[np.bool_], connectivity: int) -> Iterator[tuple[NDArray[np.bool_], Place]]:
-    """Each connected part of a mask: itself within the smallest rectangle around it, and where that lies."""
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=connectivity)
+def _is_open(where: Place, within: Place, height: int) -> bool:
+    """Whether a part touches what lies around all that is kept; by the picture's bottom people are cut."""
+    (rows, columns), (all_rows, all_columns) = where, within
+    beside = columns.start == all_columns.start or columns.stop == all_columns.stop
+    above, below = rows.start == all_rows.start, rows.stop == all_rows.stop and rows.stop < height
+    return bool(beside or above or below)
+
+
+def _parts(
+    mask: NDArray[np.bool_], within: Place, connectivity: int
+) -> Iterator[tuple[NDArray[np.bool_], Place]]:
+    """Each connected part of a mask within a rectangle: itself, and where the smallest one around it lies."""
+    looked_at = mask[within].view(np.uint8)
+    if not looked_at.size:
+        return
+    count, parts, boxes, _ = cv2.connectedComponentsWithStats(looked_at, connectivity=connectivity)
+    rows, columns = within
     for part in range(1, count):
         left, top, width, height, _ = boxes[part].tolist()
-        where = slice(top, top + height), slice(left, left + width)
-        yield parts[where] == part, where
+        one = parts[top : top + height, left : left + width] == part
+        top, left = top + rows.start, left + columns.start
+        yield one, (slice(top, top + height), slice(left, left + width))

@@ -15,8 +15,6 @@ from numpy.typing import DTypeLike, NDArray
 
 # Of each size; what a frame on its way needs of it, with those that a recorder is still busy with.
 _KEPT = 8
-# A camera changes its size seldom; with more sizes than these around, all are let go.
-_SIZES = 24
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -27,11 +25,10 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Like `np.empty`: an array that nobody else has, with anything in it."""
     kind = np.dtype(dtype)
     count = math.prod(shape)
-    size = count * kind.itemsize
+    # Powers of two, as parts of a picture differ from frame to frame. What isn't touched takes no memory.
+    size = 1 << max(0, count * kind.itemsize - 1).bit_length()
     spare = _spare.get(size)
     if spare is None:
-        if len(_spare) >= _SIZES:
-            _spare.clear()
         spare = _spare[size] = deque(maxlen=_KEPT)
     try:
         memory = spare.pop()

@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from livecam.card import Card, read_card
+from livecam.classes import CLASSES, join_classes
 from livecam.errors import UsageError, WeightsError
 from livecam.frames import Frame, Matte
 from livecam.images import shrink
@@ -65,10 +66,14 @@ class Segmenter:
         if tuple(outputs[place]["shape"]) != (*shape, 1):
             raise WeightsError(f"{card.file}: output {place} is no matte; copy or export both files again")
         self._input, self._output = inputs[0]["index"], outputs[place]["index"]
-        told = [
-            outputs[at] for name, at in card.outputs.items() if name == "classes" and 0 <= at < len(outputs)
-        ]
-        self._classes = next((o["index"] for o in told if tuple(o["shape"]) == (*shape, 3)), None)
+        # What a card promises and the file has not is not believed.
+        told = {name: outputs[at] for name, at in card.outputs.items() if 0 <= at < len(outputs)}
+        layouts = {"classes": (*shape, 3)} | dict.fromkeys(CLASSES, (1, shape[1] // 2, shape[2] // 2, 4))
+        self._classes = {
+            name: told[name]["index"]
+            for name, layout in layouts.items()
+            if name in told and tuple(told[name]["shape"]) == layout
+        }
 
     @classmethod
     def load(cls, model: str = "person", threads: int = 2) -> "Segmenter":
@@ -114,9 +119,8 @@ class Segmenter:
 
         float32 (card.size.height, card.size.width, 3), a new array; None if the model doesn't tell classes.
         """
-        if self._classes is None:
-            return None
-        return np.array(self._interpreter.get_tensor(self._classes)[0], np.float32)
+        told = {name: self._interpreter.get_tensor(index)[0] for name, index in self._classes.items()}
+        return join_classes(told)
 
 
 def within_one(matte: Matte) -> Matte:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from livecam.edges import Edges, EdgeSettings, shift_edge
+from livecam.frames import Size
+from livecam.region import Region
 
 
 def disc(height: int, width: int, radius: float) -> np.ndarray:
@@ -56,6 +58,49 @@ def test_a_soft_matte_stays_soft() -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(144, axis=0)
     matte = Edges().sharpen(ramp, np.full((720, 1280, 3), 128, np.uint8))
     assert ((matte > 0.1) & (matte < 0.9)).mean() > 0.6
+
+
+class Everywhere(Edges):
+    """Looks at the whole picture."""
+
+    def _seen(self, calm: np.ndarray, size: Size) -> Region | None:
+        return Region.around(np.ones(calm.shape, bool), 0, size)
+
+
+@pytest.mark.parametrize("shape", [(360, 640), (480, 640), (361, 641), (720, 1280), (150, 210)])
+@pytest.mark.parametrize("seed", range(8))
+def test_where_nobody_is_nothing_would_be_drawn(shape: tuple[int, int], seed: int) -> None:
+    """Noise is the worst guide: it is nowhere like the small matte."""
+    rng = np.random.default_rng(seed)
+    frame = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    y, x = rng.uniform(0, 160), rng.uniform(0, 256)
+    rows, columns = np.mgrid[:160, :256]
+    person = np.clip(rng.uniform(5, 60) - np.hypot(rows - y, columns - x), 0, 1)
+    # What a network leaves of a room: never quite nothing.
+    calm = np.maximum(person, rng.uniform(0, 0.013, person.shape)).astype(np.float32)
+    drawn = Edges().sharpen(calm, frame)
+    assert np.abs(drawn - Everywhere().sharpen(calm, frame)).max() < 1e-3
+    assert drawn.max() == 1
+
+
+@pytest.mark.parametrize("faint", [0.013, 0.1])
+def test_a_glint_in_a_faint_place_is_drawn_as_it_always_was(faint: float) -> None:
+    """Where the picture is lightest, a line that fits a faint matte rises far above it."""
+    calm, frame = disc(160, 256, 20), np.full((720, 1280, 3), 90, np.uint8)
+    for left in range(20, 60, 4):
+        calm[20:40, left : left + 2] = faint
+        frame[90:180, 5 * left : 5 * left + 10] = 106
+        frame[90:180:9, 5 * left : 5 * left + 10] = 255
+    whole = Everywhere().sharpen(calm, frame)
+    assert (whole[90:180, 100:300].max() > 0) == (faint > 0.013)
+    assert np.abs(Edges().sharpen(calm, frame) - whole).max() < 1e-3
+
+
+def test_a_small_person_takes_less_time_than_a_whole_picture() -> None:
+    frame, calm = np.zeros((720, 1280, 3), np.uint8), disc(160, 256, 20)
+    seen = Edges()._seen(calm, Size(1280, 720))
+    assert seen is not None
+    assert frame[seen.full].size < 0.15 * frame.size
 
 
 def test_a_sensors_noise_hardly_shakes_the_edge() -> None:

@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from livecam.islands import drop_islands, fill_holes, tidy
+from livecam.islands import DIPS, FAINT, LARGEST, LEAST, SURE, UNSURE, drop_islands, fill_holes, tidy
 
 
 def scene() -> np.ndarray:
@@ -98,6 +99,50 @@ def test_a_doubt_at_the_bottom_where_the_picture_ends_is_a_hole() -> None:
     assert (fill_holes(soft) == scene()).all()
     soft[130:, 100:110] = 0.0
     assert (fill_holes(soft) == soft).all()
+
+
+def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
+    """A person who floats: the rectangle around what is sure ends before the picture does."""
+    floating = np.zeros((144, 256), np.float32)
+    floating[40:100, 90:170] = 1.0
+    for rows, columns in ((slice(95, 100), slice(110, 120)), (slice(60, 70), slice(90, 95))):
+        soft = floating.copy()
+        soft[rows, columns] = 0.6
+        assert (tidy(soft) == soft).all()
+    holed = floating.copy()
+    holed[94:99, 110:120] = 0.6
+    assert (tidy(holed) == floating).all()
+
+
+def reference(matte: np.ndarray) -> np.ndarray:
+    """The same by looking at every part of the whole picture."""
+    count, parts = cv2.connectedComponents((matte > FAINT).view(np.uint8), connectivity=8)
+    tidied = matte.copy()
+    for part in range(1, count):
+        if np.count_nonzero((parts == part) & (matte > SURE)) < LEAST * matte.size:
+            tidied[parts == part] = 0
+    count, parts = cv2.connectedComponents((tidied <= SURE).view(np.uint8), connectivity=4)
+    filled = tidied.copy()
+    for part in range(1, count):
+        hole = parts == part
+        inside = tidied[hole]
+        open_to_the_room = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
+        dips = np.count_nonzero(inside < UNSURE)
+        doubted = inside.min() >= FAINT and dips <= DIPS * inside.size
+        if not open_to_the_room and inside.size <= LARGEST * matte.size and doubted:
+            filled[hole] = 1
+    return filled
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_looking_at_rectangles_gives_what_looking_at_everything_does(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    blobs = cv2.GaussianBlur(rng.normal(0, 1, (72, 128)), (0, 0), rng.uniform(2, 7))
+    matte = np.clip(3 * blobs / blobs.std() + rng.uniform(-3, 3), 0, 1).astype(np.float32)
+    for _ in range(6):
+        top, left = rng.integers(0, 60), rng.integers(0, 110)
+        matte[top : top + 12, left : left + 10] *= np.float32(rng.uniform(0.2, 1))
+    assert (tidy(matte) == reference(matte)).all()
 
 
 def test_islands_go_before_holes_are_closed_and_nothing_is_written_to() -> None:

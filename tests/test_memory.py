@@ -41,6 +41,13 @@ def test_arrays_are_what_was_asked_for() -> None:
     assert memory.empty((0, 4), np.uint8).size == 0
 
 
+def test_memory_is_used_again_for_another_part_of_a_picture() -> None:
+    first = memory.empty((90, 120), np.float32)
+    where = place(first)
+    del first
+    assert place(memory.empty((97, 131), np.float32)) == where
+
+
 def test_memory_like_an_array_is_another_one_of_its_shape_and_kind() -> None:
     array = np.zeros((5, 7), np.float32)
     other = memory.like(array)

@@ -12,12 +12,13 @@ from typing import Any
 import keras
 
 from livecam.card import Card
+from livecam.classes import CLASSES
 from livecam.errors import TrainingError, UsageError
 from livecam.frames import Size
 from livecam.paths import reason
 from livecam.training.figures import read_figures
 from livecam.training.litert import OUTPUTS, check_parity, convert, places, round_weights
-from livecam.training.network import CLASSES, NETWORKS, build
+from livecam.training.network import NETWORKS, build
 from livecam.training.settings import check_size
 from livecam.training.state import read_history
 from livecam.training.textbook import NAME, with_matte

@@ -43,7 +43,7 @@ class Passed(layers.Layer):  # type: ignore[misc]
 
 
 class Verdict(layers.Layer):  # type: ignore[misc]
-    """From the last features to classes and matte, both counted for four pixels at once."""
+    """From the last features to classes and matte, all counted for four pixels at once."""
 
     def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32], **settings: Any) -> None:
         """Take the head's kernel, (2, 2, 4, channels in), and what is added, (4,)."""
@@ -56,27 +56,25 @@ class Verdict(layers.Layer):  # type: ignore[misc]
         # All four pixels of one class, then those of the next.
         self._kernel = kernel.transpose(3, 2, 0, 1).reshape(1, 1, kernel.shape[3], 12)
         self._bias = np.repeat(bias[:, 0], 4)
-        # Laid out as pixels, the classes of one pixel lie side by side.
-        order = np.arange(12).reshape(3, 4).T.ravel()
-        self._beside = np.eye(12, dtype=np.float32)[:, order][None, None]
 
     def call(self, x: Tensor) -> dict[str, Tensor]:
-        """(batch, height, width, channels in) to the network's two outputs, at twice the size."""
+        """(batch, height, width, channels in) to the matte, at twice the size, and each class, packed.
+
+        To lay the classes out as pixels takes longer than to count them, and calls need the matte alone:
+        whoever asks for them does it (`livecam.classes`).
+        """
         logits = tf.nn.conv2d(x, self._kernel, 1, "SAME") + self._bias
         # What is e^80 times as likely as the foreground is certain, and larger numbers would overflow.
         raised, share = tf.exp(tf.minimum(logits[..., :8], 80.0)), tf.sigmoid(logits[..., 8:])
         background, contour = raised[..., :4], raised[..., 4:]
         foreground = 1.0 / (background + contour + 1.0)
         background, contour = background * foreground, contour * foreground
-        beside = tf.nn.conv2d(tf.concat([foreground, background, contour], -1), self._beside, 1, "SAME")
-        return {
-            "classes": tf.nn.depth_to_space(beside, 2),
-            "matte": tf.nn.depth_to_space(foreground + contour * share, 2),
-        }
+        matte = tf.nn.depth_to_space(foreground + contour * share, 2)
+        return {"matte": matte, "foreground": foreground, "background": background, "contour": contour}
 
 
 def lighten(model: keras.Model) -> keras.Model:
-    """A model of the same inputs and outputs, (batch, height, width, ...), that LiteRT runs quicker.
+    """A model that LiteRT runs quicker, of the same input and matte; the classes are packed (`Verdict`).
 
     Networks of other layers than livecam's are given back as they are.
     """

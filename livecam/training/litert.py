@@ -22,12 +22,12 @@ from ai_edge_quantizer.qtyping import (  # type: ignore[import-not-found,import-
 from ai_edge_quantizer.quantizer import Quantizer  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from numpy.typing import NDArray
 
+from livecam.classes import CLASSES, WAYS, join_classes
 from livecam.errors import TrainingError, UsageError
 from livecam.frames import Size
 from livecam.images import resize
 from livecam.pictures import read_picture
 from livecam.training.lean import lighten
-from livecam.training.network import CLASSES
 
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """What a livecam network says of each pixel, and in how many numbers."""
@@ -99,17 +99,19 @@ def round_weights(weights: bytes, precision: str = "int8") -> bytes:
 
 
 def places(weights: bytes) -> dict[str, int]:
-    """Which of the file's outputs is which: by their last axis, 1 for the matte, 3 for the classes.
+    """Which of the file's outputs is which, by the names of its signature.
 
     Raises:
-        TrainingError: it has others, or LiteRT can't run it.
+        TrainingError: it has others than a matte and classes (`livecam.classes`), or LiteRT can't run it.
     """
-    channels = [int(detail["shape"][-1]) for detail in _open(weights).get_output_details()]
-    if sorted(channels) != sorted(OUTPUTS.values()):
+    interpreter = _open(weights)
+    order = [int(detail["index"]) for detail in interpreter.get_output_details()]
+    told = interpreter.get_signature_runner().get_output_details()
+    if not any(sorted(told) == sorted(("matte", *way)) for way in WAYS):
         raise TrainingError(
-            f"LiteRT has outputs of {channels} channels, not a matte and classes; nothing was exported"
+            f"LiteRT has the outputs {', '.join(told)}, not a matte and classes; nothing was exported"
         )
-    return {name: channels.index(count) for name, count in OUTPUTS.items()}
+    return {name: order.index(int(detail["index"])) for name, detail in told.items()}
 
 
 def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
@@ -123,8 +125,10 @@ def check_parity(model: keras.Model, weights: bytes, precision: str = "float32",
     differences = []
     for picture in _pictures(Size(*model.input_shape[2:0:-1]), pictures):
         said, found = model(picture[None], training=False), _run(interpreter, picture[None])
-        for name, place in outputs.items():
-            differences.append(_difference(keras.ops.convert_to_numpy(said[name]), found[place]))
+        told = {name: found[place][0] for name, place in outputs.items()}
+        told["classes"] = join_classes(told)
+        for name in OUTPUTS:
+            differences.append(_difference(keras.ops.convert_to_numpy(said[name])[0], told[name]))
     largest = float(np.max([d.max() for d in differences]))
     mean = float(np.mean([d.mean() for d in differences]))
     off, allowed = (largest, TOLERANCE) if precision == "float32" else (mean, ROUNDED)

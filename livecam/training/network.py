@@ -14,7 +14,6 @@ from keras import layers
 
 from livecam.training.inverted import LITE0, Stage, descend, enter
 
-CLASSES = ("foreground", "background", "contour")
 DILATIONS = (1, 2, 4, 4)
 """Of the steps at 1/16, one after the other and over again."""
 

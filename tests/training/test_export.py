@@ -86,7 +86,7 @@ def test_the_card_tells_what_the_file_is(exported: Path) -> None:
 
     assert (card.name, card.file, card.size) == ("disc", "disc.tflite", Size(64, 48))
     assert (card.low, card.high) == (0.0, 1.0)
-    assert sorted(card.outputs) == ["classes", "matte"]
+    assert sorted(card.outputs) == ["background", "contour", "foreground", "matte"]
     assert card.sha256 == hashlib.sha256(exported.read_bytes()).hexdigest()
     assert card.about["notes"] == ["drawn by a test"]
     assert card.about["classes"] == ["foreground", "background", "contour"]
