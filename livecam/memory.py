@@ -15,6 +15,8 @@ from numpy.typing import DTypeLike, NDArray
 
 # Of each size; what a frame on its way needs of it, with those that a recorder is still busy with.
 _KEPT = 8
+# Bytes; 4K's mattes take half of it. Larger ones are pictures, which are read once.
+_LARGEST = 1 << 26
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -27,6 +29,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     count = math.prod(shape)
     # Powers of two, as parts of a picture differ from frame to frame. What isn't touched takes no memory.
     size = 1 << max(0, count * kind.itemsize - 1).bit_length()
+    if size > _LARGEST:
+        return np.empty(shape, kind)
     spare = _spare.get(size)
     if spare is None:
         spare = _spare[size] = deque(maxlen=_KEPT)
