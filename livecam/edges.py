@@ -47,7 +47,8 @@ class Edges:
         seen.clear_outside(full)
         # A sensor's noise in the guide would be noise in the matte: three pixels' mean halves its flicker.
         guide = mean_around(grey(frame[seen.full]), 3)
-        slope, level = self._fit(calm[seen.small], guide)
+        near = calm[seen.small]
+        slope, level = self._fit(near, shrink(guide, Size.of(near), seen.halved))
         _follow(guide, slope, level, full[seen.full])
         return shift_edge(full, self.settings.shift * frame.shape[0] / 720) if self.settings.shift else full
 
@@ -60,12 +61,12 @@ class Edges:
         # Two means' reach, and a pixel for the resizing.
         return Region.around(calm > most, 2 * s.radius + 1, size)
 
-    def _fit(self, calm: Matte, full_guide: NDArray[np.uint8]) -> tuple[Matte, Matte]:
-        """Around each pixel of the small matte, the line matte = slope × grey + level that fits best."""
+    def _fit(self, calm: Matte, levels: NDArray[np.uint8]) -> tuple[Matte, Matte]:
+        """Around each pixel of a matte, the line slope × grey + level that fits it best, of grey `levels`."""
         s = self.settings
         window = 2 * s.radius + 1
         guide, product = memory.like(calm), memory.like(calm)
-        np.divide(shrink(full_guide, Size.of(calm)), np.float32(255), out=guide)
+        np.divide(levels, np.float32(255), out=guide)
         # In place where it can be: at this size a new array costs more than the sum in it.
         mean, goal = mean_around(guide, window), mean_around(calm, window)
         variance = mean_around(np.multiply(guide, guide, out=product), window)

@@ -10,12 +10,13 @@ from livecam import memory
 from livecam.frames import Frame, Matte, Size
 
 
-def shrink(frame: Frame, size: Size) -> Frame:
+def shrink(frame: Frame, size: Size, halved: int | None = None) -> Frame:
     """Resize by averaging: halved as long as it can be, what is left by area or, if less than half, bilinear.
 
-    For making pictures smaller, several times quicker than by area alone.
+    For making pictures smaller, several times quicker than by area alone. `halved` is how often it is halved,
+    for a part of a picture that is to be shrunk like the whole one.
     """
-    for _ in range(halvings(Size.of(frame), size)):
+    for _ in range(halvings(Size.of(frame), size) if halved is None else halved):
         frame = _resize(frame, Size(frame.shape[1] // 2, frame.shape[0] // 2), cv2.INTER_AREA)
     near = frame.shape[1] < 2 * size.width and frame.shape[0] < 2 * size.height
     return _resize(frame, size, cv2.INTER_LINEAR if near else cv2.INTER_AREA)

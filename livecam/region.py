@@ -22,10 +22,14 @@ def bounds(marked: NDArray[np.bool_]) -> Place:
 
 @dataclass(frozen=True)
 class Region:
-    """One rectangle, as rows and columns of a small picture and of a large one."""
+    """One rectangle, as rows and columns of a small picture and of a large one.
+
+    `halved` is how often the large one is halved on its way to the small one (`halvings`).
+    """
 
     small: Place
     full: Place
+    halved: int
 
     @classmethod
     def around(cls, marked: NDArray[np.bool_], margin: int, size: Size) -> "Region | None":
@@ -43,7 +47,7 @@ class Region:
             return None
         down, full_down = _widen(rows, margin, small.height, size.height, halved)
         across, full_across = _widen(columns, margin, small.width, size.width, halved)
-        return cls((down, across), (full_down, full_across))
+        return cls((down, across), (full_down, full_across), halved)
 
     def clear_outside(self, full: Matte) -> None:
         """Set a large matte to 0 outside the region, in place."""

@@ -46,13 +46,23 @@ def test_both_rectangles_are_one_and_hold_what_is_marked_with_its_margin(size: S
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_part_shrunk_is_a_part_of_what_is_shrunk(size: Size) -> None:
+    compare_parts(size, marked(slice(50, 90), slice(70, 120)))
+
+
+def test_a_part_that_could_be_halved_once_more_is_not() -> None:
+    """540 rows are halved twice; the 360 of a part could be three times."""
+    small = np.zeros((48, 64), bool)
+    small[6:25, 20:30] = True
+    compare_parts(Size(960, 540), small)
+
+
+def compare_parts(size: Size, small: np.ndarray) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (size.height, size.width), dtype=np.uint8)
-    region = Region.around(marked(slice(50, 90), slice(70, 120)), 5, size)
+    region = Region.around(small, 5, size)
     assert region is not None
-    rows, columns = region.small
-    part = shrink(picture[region.full], Size(columns.stop - columns.start, rows.stop - rows.start))
+    part = shrink(picture[region.full], Size.of(small[region.small]), region.halved)
     # Without the last pixel, which looks beyond the part.
-    difference = np.abs(part.astype(int) - shrink(picture, SMALL)[region.small])[1:-1, 1:-1]
+    difference = np.abs(part.astype(int) - shrink(picture, Size.of(small))[region.small])[1:-1, 1:-1]
     assert difference.max() <= 1
 
 
