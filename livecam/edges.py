@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from livecam import memory
 from livecam.frames import Frame, Matte, Size
-from livecam.images import grey, mean_around, resize_matte, shrink
+from livecam.images import add_product, grey, mean_around, resize_matte, shrink
 from livecam.region import Region
 
-_STRIP = 48
+_STRIP = 1 << 16
+"""Pixels."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +87,17 @@ class Edges:
 
 def _follow(guide: NDArray[np.uint8], slope: Matte, level: Matte, full: Matte) -> None:
     """Write the line slope × guide + level, within [0, 1], into `full`, an array of the guide's size."""
-    resize_matte(slope, Size.of(guide), full)
-    lift = resize_matte(level, Size.of(guide))
+    size = Size.of(guide)
+    rise = resize_matte(slope, size)
+    resize_matte(level, size, full)
     # In place, and in strips that stay in the processor's cache from one sum to the next.
-    for top in range(0, guide.shape[0], _STRIP):
-        rows = slice(top, top + _STRIP)
-        part = full[rows]
-        part *= guide[rows]
-        part += lift[rows]
+    high = max(1, _STRIP // size.width)
+    greys = memory.empty((high, size.width), np.float32)
+    for top in range(0, size.height, high):
+        rows = slice(top, top + high)
+        part, grey_part = full[rows], greys[: size.height - top]
+        np.copyto(grey_part, guide[rows])
+        add_product(rise[rows], grey_part, part)
         np.clip(part, 0.0, 1.0, out=part)
 
 
