@@ -17,7 +17,7 @@ from livecam.errors import TrainingError
 from livecam.labelling.lessons import LessonLoss, Lessons
 from livecam.training.averager import save_whole
 from livecam.training.memory import keep_freed_memory
-from livecam.training.network import learner
+from livecam.training.network import freeze_norms, learner
 from livecam.training.quick import quicken
 from livecam.training.state import Arrays, State, read_state, restore
 
@@ -70,9 +70,7 @@ def tune(
     keep_freed_memory()
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(effort.seed)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+    freeze_norms(model)
     student = quicken(learner(model))
     _compile(student, loss, effort)
     state = _last_state(run, tell)

@@ -123,6 +123,17 @@ def build(network: Network) -> keras.Model:
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
 
 
+def freeze_norms(model: keras.Model) -> None:
+    """Let normalisations stay as they are while the rest learns on.
+
+    What a network has counted over many scenes is steadier than what the few of a batch tell; a short
+    fine-tune goes further with it.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
 def learner(model: keras.Model) -> keras.Model:
     """The same layers up to the logits, (batch, height, width, 4), which the loss takes."""
     return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

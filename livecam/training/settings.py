@@ -22,7 +22,8 @@ class TrainSettings:
     `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of
     pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
     cheap first phase. `start` is a ``.keras`` file whose weights are the first ones; its network may be
-    narrower. Pictures whose names begin with a word of `often` are shown so many times as often as others.
+    narrower. With `freeze_norms` its normalisations stay as they are (see `livecam.training.network`).
+    Pictures whose names begin with a word of `often` are shown so many times as often as others.
     """
 
     data: tuple[Path, ...]
@@ -32,6 +33,7 @@ class TrainSettings:
     network: str = "person"
     size: Size | None = None
     start: Path | None = None
+    freeze_norms: bool = False
     epochs: int = 60
     steps: int = 250
     batch: int = 16
@@ -76,6 +78,18 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
         raise UsageError(f"no network is called {settings.network!r}; there are {', '.join(networks)}")
     if not settings.data:
         raise UsageError("nothing to train with; name at least one folder in Pets layout")
+    _check_numbers(settings)
+    if settings.freeze_norms and not settings.start:
+        raise UsageError("--freeze-norms keeps what a trained network has counted; name one with --start")
+    if settings.size:
+        check_size(settings.size)
+    for name, times in settings.often:
+        if times < 1:
+            raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
+    _check_mix(settings.mix)
+
+
+def _check_numbers(settings: TrainSettings) -> None:
     smallest = {"epochs": 1, "steps": 1, "batch": PAIRED, "seed": 0, "workers": 1, "longest": 32}
     for name, least in smallest.items():
         if getattr(settings, name) < least:
@@ -86,12 +100,6 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
         raise UsageError(
             f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002"
         )
-    if settings.size:
-        check_size(settings.size)
-    for name, times in settings.often:
-        if times < 1:
-            raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
-    _check_mix(settings.mix)
 
 
 def check_size(size: Size) -> None:

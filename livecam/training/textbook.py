@@ -95,7 +95,8 @@ def _check(settings: TextbookSettings) -> None:
     for field in fields(settings):
         default = field.default if field.default_factory is MISSING else field.default_factory()
         if field.name not in _CHOICES and getattr(settings, field.name) != default:
-            raise UsageError(f"--{field.name} is nothing to --network {NAME}; leave one of them out")
+            word = "real" if field.name == "mix" else field.name.replace("_", "-")
+            raise UsageError(f"--{word} is nothing to --network {NAME}; leave one of them out")
 
 
 def build() -> keras.Model:

@@ -20,7 +20,7 @@ from livecam.training.catalogue import draw_catalogue
 from livecam.training.dataset import Batches, Stock
 from livecam.training.losses import SceneLoss
 from livecam.training.memory import keep_freed_memory
-from livecam.training.network import NETWORKS, Network, build, learner
+from livecam.training.network import NETWORKS, Network, build, freeze_norms, learner
 from livecam.training.quick import quicken
 from livecam.training.samples import Sample, list_rooms, read_picture, read_samples, read_subject
 from livecam.training.settings import TrainSettings, check_settings
@@ -138,6 +138,8 @@ def _first_model(settings: TrainSettings, network: Network, state: State | None)
     model = build(network)
     if settings.start and not state:
         _begin_with(model, settings.start)
+    if settings.freeze_norms:
+        freeze_norms(model)
     model = quicken(learner(model))
     compile_learner(model, settings)
     if state:

@@ -49,6 +49,11 @@ def train_parser() -> Parser:
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument(
+        "--freeze-norms",
+        action="store_true",
+        help="keep the normalisations of --start as they are, for a short fine-tune",
+    )
+    parser.add_argument(
         "--real",
         type=float,
         metavar="SHARE",
@@ -147,11 +152,11 @@ def train(words: Sequence[str]) -> int:
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
     from livecam.training.train import train
 
+    if "real" in values:
+        values["mix"] = Mix(real=values.pop("real"))
     if values.get("network") == NAME:
         best = train_textbook(TextbookSettings(**values))
     else:
-        if "real" in values:
-            values["mix"] = Mix(real=values.pop("real"))
         best = train(TrainSettings(**values))
     print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
     return 0

@@ -36,6 +36,7 @@ def test_the_defaults_are_fine() -> None:
         ({"size": Size(100, 64)}, "--size 100x64 is not divisible by 16; try 96x64"),
         ({"size": Size(64, 50)}, "try 64x48"),
         ({"size": Size(16, 0)}, "try 16x16"),
+        ({"freeze_norms": True}, "name one with --start"),
         ({"mix": Mix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
         ({"mix": Mix(real=-0.1)}, "between 0 and 1"),
         ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),

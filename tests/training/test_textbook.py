@@ -23,6 +23,7 @@ from livecam.training import textbook  # noqa: E402
 from livecam.training.export import export  # noqa: E402
 from livecam.training.litert import TOLERANCE  # noqa: E402
 from livecam.training.samples import read_samples  # noqa: E402
+from livecam.training.scenes import Mix  # noqa: E402
 from livecam.training.state import State, read_history, read_state  # noqa: E402
 from livecam.training.textbook import (  # noqa: E402
     Labelled,
@@ -221,6 +222,8 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
     [
         ({"rooms": (Path("rooms"),)}, "--rooms is nothing to --network textbook"),
         ({"size": Size(256, 144)}, "--size is nothing to --network textbook"),
+        ({"mix": Mix(real=0.5)}, "--real is nothing to --network textbook"),
+        ({"start": Path("a.keras"), "freeze_norms": True}, "--start is nothing to --network textbook"),
         ({"steps": 7}, "--steps is nothing"),
         ({"start": Path("a.keras")}, "--start is nothing"),
         ({"epochs": 0}, "--epochs 0"),

@@ -300,6 +300,26 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         self.refused(settings, TrainingError, "doesn't hold weights", start=tmp_path / "start.keras")
 
 
+def test_frozen_normalisations_stay_as_they_are_while_the_rest_learns(
+    drawn: TrainSettings, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(78)
+    given = build(NETWORKS["tiny"])
+    given.save(tmp_path / "start.keras")
+    changes = {"start": tmp_path / "start.keras", "freeze_norms": True, "out": tmp_path / "run"}
+    model = FIRST_MODEL(dataclasses.replace(drawn, **changes), NETWORKS["tiny"], None)
+    batches, _ = recipe._batches(drawn, Size(*NETWORKS["tiny"].size))
+    model.fit(batches, epochs=1, verbose=0)
+
+    before = {layer.name: layer.get_weights() for layer in given.layers}
+    moved = {True: [], False: []}
+    for layer in model.layers:
+        for was, weight in zip(before.get(layer.name, []), layer.get_weights(), strict=True):
+            moved["norm" in layer.name].append(float(np.abs(weight - was).max()))
+    assert max(moved[True]) == 0
+    assert min(moved[False]) > 0
+
+
 def test_a_run_begins_with_the_weights_it_is_given(drawn: TrainSettings, tmp_path: Path) -> None:
     keras.utils.set_random_seed(77)
     given = build(NETWORKS["tiny"])
