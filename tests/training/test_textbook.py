@@ -284,10 +284,14 @@ def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(
     small = shrink(frame, Size(200, 200)).astype(np.float32) / 255
     keras_says = keras.ops.convert_to_numpy(network(small[None], training=False)["matte"])[0, ..., 0]
 
-    matte = Segmenter.load(str(exported)).segment(frame)
+    segmenter = Segmenter.load(str(exported))
+    matte, classes = segmenter.segment(frame), segmenter.classes()
 
     assert keras_says.std() > 0.1
     np.testing.assert_allclose(matte, keras_says, atol=TOLERANCE)
+    # All classes in one output, as livecam's own networks told them once too.
+    assert classes is not None
+    np.testing.assert_allclose(matte, classes[..., 0] + classes[..., 2] / 2, atol=TOLERANCE)
     card = json.loads(exported.with_suffix(".json").read_text())
     assert card["about"]["scores_on_test_scenes"]["foreground_iou"] > 75
 
