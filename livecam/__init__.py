@@ -18,18 +18,18 @@ __version__ = "0.6.0"
 __all__ = ["Frame", "LivecamError", "Matte", "Pipeline", "Size", "run"]
 
 if TYPE_CHECKING:
-    from livecam.errors import LivecamError
-    from livecam.frames import Frame, Matte, Size
-    from livecam.loop import run
+    from livecam.core.errors import LivecamError
+    from livecam.core.types import Frame, Matte, Size
     from livecam.pipeline import Pipeline
+    from livecam.runtime.live_loop import run
 
 _HOMES = {
-    "Frame": "frames",
-    "LivecamError": "errors",
-    "Matte": "frames",
+    "Frame": "core.types",
+    "LivecamError": "core.errors",
+    "Matte": "core.types",
     "Pipeline": "pipeline",
-    "Size": "frames",
-    "run": "loop",
+    "Size": "core.types",
+    "run": "runtime.live_loop",
 }
 
 

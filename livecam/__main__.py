@@ -12,7 +12,7 @@ def main() -> None:
     # While modules load there is nothing to finish, and an exception could get lost in a callback of theirs.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    from livecam.cli import main as run
+    from livecam.cli.main import main as run
 
     code = run()
     if any(thread.name.startswith("livecam-") for thread in threading.enumerate()):

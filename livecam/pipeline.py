@@ -7,17 +7,17 @@ from typing import Protocol
 
 import numpy as np
 
-from livecam.backdrop import Backdrop, Fit, Transparent, choose
-from livecam.backsoon import back_soon
-from livecam.composite import composite, cut_out
-from livecam.cuts import CutDetector
-from livecam.edges import Edges, EdgeSettings
-from livecam.errors import FrameError, UsageError
-from livecam.frames import Cutout, Frame, Matte, Size, check_frame, check_matte
-from livecam.islands import tidy
-from livecam.segmenter import Segmenter
-from livecam.smoother import Smoother
-from livecam.timing import Clock, Stopwatch, SystemClock
+from livecam.backgrounds.factory import Backdrop, Fit, Transparent, choose
+from livecam.backgrounds.placeholder import back_soon
+from livecam.core.clock import Clock, Stopwatch, SystemClock
+from livecam.core.errors import FrameError, UsageError
+from livecam.core.types import Cutout, Frame, Matte, Size, check_frame, check_matte
+from livecam.imaging.compositing import composite, cut_out
+from livecam.matting.cleanup import tidy
+from livecam.matting.guided_filter import Edges, EdgeSettings
+from livecam.matting.scene_cut import CutDetector
+from livecam.matting.temporal_filter import Smoother
+from livecam.models.segmenter import Segmenter
 
 STALL_SECONDS = 0.5
 

@@ -6,7 +6,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fakes import (
+
+from livecam.backgrounds.factory import Transparent
+from livecam.core.clock import ManualClock
+from livecam.core.errors import FrameError, MatteError, UsageError
+from livecam.core.types import Size
+from livecam.pipeline import Pipeline
+from tests.support.fakes import (
     PERSON,
     SIZE,
     FakeSegmenter,
@@ -17,13 +23,7 @@ from fakes import (
     secret_frame,
     shows_secret,
 )
-from small_model import write_model
-
-from livecam.backdrop import Transparent
-from livecam.errors import FrameError, MatteError, UsageError
-from livecam.frames import Size
-from livecam.pipeline import Pipeline
-from livecam.timing import ManualClock
+from tests.support.tiny_model import write_model
 
 
 def make(backdrop: Any = None, smoother: Any = None, clock: Any = None) -> Pipeline:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from livecam.doctor.texts import TEXTS, Level
+from livecam.doctor.messages import TEXTS, Level
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,16 @@ from keras import layers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from livecam.errors import TrainingError, UsageError
-from livecam.frames import Frame, Size
-from livecam.images import resize
-from livecam.training.averager import Progress
-from livecam.training.memory import keep_freed_memory
-from livecam.training.samples import Sample, read_picture, read_samples
-from livecam.training.settings import TrainSettings, check_settings
-from livecam.training.sheets import draw_curves, draw_trimaps
-from livecam.training.state import State, add_to_history, begin, find_state, restore
-from livecam.trimaps import FOREGROUND, Trimap, read_trimap, resize_trimap
+from livecam.core.errors import TrainingError, UsageError
+from livecam.core.types import Frame, Size
+from livecam.datasets.pets import Sample, read_picture, read_samples
+from livecam.imaging.ops import resize
+from livecam.imaging.trimap import FOREGROUND, Trimap, read_trimap, resize_trimap
+from livecam.training.callbacks import Progress
+from livecam.training.checkpoint import State, add_to_history, begin, find_state, restore
+from livecam.training.config import TrainSettings, check_settings
+from livecam.training.figures import draw_curves, draw_trimaps
+from livecam.training.malloc import keep_freed_memory
 
 NAME = "textbook"
 SIZE = Size(200, 200)

@@ -108,7 +108,7 @@ def old_loopback(_kernel: None) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from small_model import write_model
+    from tests.support.tiny_model import write_model
 
     return str(write_model(tmp_path_factory.mktemp("model")))
 

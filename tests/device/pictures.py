@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from livecam.frames import Frame, Size
+from livecam.core.types import Frame, Size
 
 TEAL = (0, 128, 128)
 WHITE, YELLOW, CYAN, GREEN, MAGENTA, RED, BLUE, BLACK = range(8)

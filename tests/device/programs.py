@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from kernel import CALL, CAMERA, is_fed, wait_for
 
-import livecam.live  # so that a fork of this process has all that livecam needs
+import livecam.runtime.session  # so that a fork of this process has all that livecam needs
 from livecam.__main__ import main
-from livecam.capture import quiet_opencv
-from livecam.frames import Frame, Size
-from livecam.virtual_camera import VirtualCamera
+from livecam.core.types import Frame, Size
+from livecam.devices.opencv_capture import quiet_opencv
+from livecam.sinks.virtual_camera import VirtualCamera
 
 
 class Nursery:
@@ -96,7 +96,7 @@ class Livecam:
         return self.code
 
 
-assert livecam.live  # used by its being there
+assert livecam.runtime.session  # used by its being there
 
 
 class Starter:

@@ -23,15 +23,14 @@ from kernel import (
     unload,
 )
 
-from livecam.cli import main
-from livecam.doctor import Finding, System
-from livecam.doctor.camera import check_camera
-from livecam.doctor.examine import examine
-from livecam.doctor.machine import check_pace, check_weights
-from livecam.doctor.virtual import check_virtual
-from livecam.frames import Size
-from livecam.listing import list_devices
-from livecam.settings import Settings
+from livecam.cli.main import main
+from livecam.core.config import Settings
+from livecam.core.types import Size
+from livecam.devices.device_info import list_devices
+from livecam.doctor import Finding, System, check_camera
+from livecam.doctor.check_installation import check_pace, check_weights
+from livecam.doctor.check_virtual_camera import check_virtual
+from livecam.doctor.runner import examine
 
 pytestmark = pytest.mark.device
 

@@ -8,8 +8,8 @@ from kernel import CALL, CAMERA, holders, wait_for
 from pictures import hides_room, shows_person
 from programs import Livecam, Reader, Starter
 
-from livecam.devices import query_capability
-from livecam.viewers import TOO_OLD
+from livecam.devices.discovery import query_capability
+from livecam.devices.viewer_monitor import TOO_OLD
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam")]
 

@@ -8,9 +8,9 @@ import pytest
 from kernel import CALL, FEED
 from pictures import paint_number, read_number
 from programs import Feed, Reader, Starter
-from small_model import write_model
 
-from livecam.frames import Size
+from livecam.core.types import Size
+from tests.support.tiny_model import write_model
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("loopback")]
 SIZE = Size(320, 240)

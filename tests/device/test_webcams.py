@@ -7,8 +7,8 @@ from kernel import CAMERA, FEED
 from pictures import shows_person
 from programs import feed_with_ffmpeg
 
-from livecam.frames import Size
-from livecam.webcam import Webcam
+from livecam.core.types import Size
+from livecam.sources.webcam import Webcam
 
 pytestmark = pytest.mark.device
 

@@ -9,7 +9,7 @@ from string import Formatter
 import pytest
 
 from livecam.doctor.findings import EXAMPLES, Finding, find, troubleshooting
-from livecam.doctor.texts import TEXTS, Level
+from livecam.doctor.messages import TEXTS, Level
 
 TOP = Path(__file__).parent.parent.parent
 BEGIN, END = "<!-- doctor -->", "<!-- /doctor -->"
@@ -44,7 +44,7 @@ def test_the_readmes_troubleshooting_is_made_of_these_texts() -> None:
     readme = (TOP / "README.md").read_text(encoding="utf-8")
     made = re.search(f"{BEGIN}\n(.*?)\n{END}", readme, re.DOTALL)
     assert made, f"README.md has no {BEGIN} ... {END}"
-    assert made[1] == troubleshooting(), "run scripts/troubleshooting"
+    assert made[1] == troubleshooting(), "run scripts/troubleshooting.py"
 
 
 def test_every_row_of_the_table_has_three_cells() -> None:
@@ -56,7 +56,7 @@ def test_every_row_of_the_table_has_three_cells() -> None:
 def test_the_script_mends_a_readme_that_disagrees(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    script = [sys.executable, str(TOP / "scripts" / "troubleshooting"), str(readme)]
+    script = [sys.executable, str(TOP / "scripts" / "troubleshooting.py"), str(readme)]
     assert subprocess.run([*script, "--check"], check=False).returncode == 1
     assert "old" in readme.read_text()
     assert subprocess.run(script, check=False).returncode == 0
@@ -67,6 +67,6 @@ def test_the_script_mends_a_readme_that_disagrees(tmp_path: Path) -> None:
 def test_the_script_wants_the_markers(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("nothing\n")
-    script = [sys.executable, str(TOP / "scripts" / "troubleshooting"), str(readme)]
+    script = [sys.executable, str(TOP / "scripts" / "troubleshooting.py"), str(readme)]
     done = subprocess.run(script, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

@@ -1,48 +1,86 @@
-import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from livecam.errors import TrainingError
-from livecam.training.figures import read_figures
-from livecam.training.report import Report, Result, write_report
-
-
-def evaluation(folder: Path, data: str, sha256: str, miou: float = 90.126) -> Path:
-    """What an evaluation of one case writes."""
-    result = Result("a_1", "a", ("low light",), {"miou": miou, "grad": 0.01, "hole": 2.0}, (5.0,))
-    folder.mkdir()
-    write_report(Report("mine", data, 2, (result,), sha256), folder)
-    return folder / "scores.json"
+from livecam.core.errors import TrainingError
+from livecam.training.data.scene_renderer import View
+from livecam.training.figures import draw_curves, draw_predictions, draw_scenes, draw_trimaps
 
 
-def test_a_card_gets_every_row_of_every_evaluation(tmp_path: Path) -> None:
-    files = [evaluation(tmp_path / "a", "people", "abc"), evaluation(tmp_path / "b", "clips", "abc", 80.0)]
-
-    figures = read_figures(files, "abc")
-
-    assert list(figures) == ["people", "clips"]
-    assert list(figures["people"]) == ["a", "mean", "low light"]
-    assert figures["people"]["mean"] == {"cases": 1, "miou": 90.13, "hole": 2.0}
-    assert figures["clips"]["a"]["miou"] == 80.0
-
-
-@pytest.mark.parametrize("told", ["abd", ""])
-def test_figures_of_other_weights_are_refused(tmp_path: Path, told: str) -> None:
-    with pytest.raises(TrainingError, match="other weights"):
-        read_figures([evaluation(tmp_path / "a", "people", told)], "abc")
+def a_view(value: int = 10) -> View:
+    frame = np.full((48, 64, 3), (value, 0, 0), np.uint8)
+    labels = np.full((48, 64), 2, np.uint8)
+    labels[:, 40:] = 1
+    matte = np.where(labels == 1, 255, 0).astype(np.uint8)
+    known = np.full((48, 64), 255, np.uint8)
+    known[:, 30:40] = 0
+    return View(frame, labels, matte, known)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"rows": [{"name": "a"}], "data": "x"})])
-def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / "scores.json").write_text(text)
-
-    with pytest.raises(TrainingError, match="can't be read") as caught:
-        read_figures([tmp_path / "scores.json"], "abc")
-
-    assert "\n" not in str(caught.value)
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"nowhere\.json"):
-        read_figures([tmp_path / "nowhere.json"], "abc")
+def test_scenes_show_frame_matte_and_trimap_under_each_other(tmp_path: Path) -> None:
+    draw_scenes([a_view(200)] * 5, tmp_path / "scenes.png")
+    sheet = read(tmp_path / "scenes.png")
+
+    assert sheet.shape == (2 * 3 * 48, 4 * 64, 3)
+    assert (sheet[10, 10] == (200, 0, 0)).all()
+    assert (sheet[58, 50] == 255).all()
+    assert (sheet[106, 35] == (255, 0, 0)).all()
+    # The fifth view begins a second row, the rest of which is black.
+    assert (sheet[144 + 10, 10] == (200, 0, 0)).all()
+    assert not sheet[144:, 64:].any()
+
+
+def test_predictions_show_the_subject_on_green(tmp_path: Path) -> None:
+    matte = np.zeros((48, 64), np.float32)
+    matte[:, 40:] = 1
+    draw_predictions([a_view(90)], [matte], tmp_path / "predictions.png")
+    sheet = read(tmp_path / "predictions.png")
+
+    assert (sheet[150, 10] == (0, 177, 64)).all()
+    assert (sheet[150, 50] == (90, 0, 0)).all()
+    assert (sheet[100, 50] == 255).all()
+
+
+def test_trimaps_stand_beside_their_picture_the_true_one_first(tmp_path: Path) -> None:
+    pictures = np.full((2, 10, 20, 3), 77, np.uint8)
+    true, predicted = np.full((2, 10, 20), 2, np.uint8), np.full((2, 10, 20), 3, np.uint8)
+    true[1] = 1
+    draw_trimaps(pictures, true, predicted, tmp_path / "trimaps.png")
+    sheet = read(tmp_path / "trimaps.png")
+
+    assert sheet.shape == (2 * 10, 3 * 20, 3)
+    assert [int(sheet[5, across, 0]) for across in (10, 30, 50)] == [77, 0, 128]
+    assert [int(sheet[15, across, 0]) for across in (10, 30, 50)] == [77, 255, 128]
+
+
+def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
+    history = tmp_path / "history.csv"
+    history.write_text("epoch,miou,foreground_iou,boundary_f,mad,loss\n1,50,40,30,90,2\n2,60,50,40,80,1\n")
+
+    draw_curves(history, tmp_path / "curves.png")
+
+    assert len(np.unique(read(tmp_path / "curves.png").reshape(-1, 4), axis=0)) > 10
+
+
+def test_a_sheet_that_can_t_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"can't write .*scenes\.png"):
+        draw_scenes([a_view()], tmp_path / "missing" / "scenes.png")
+
+
+def test_curves_are_drawn_of_the_scores_that_a_history_has(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
+    (tmp_path / "history.csv").write_text(
+        "epoch,loss,test_loss,foreground_iou,miou\n1,2,3,40,50\n2,1,2,50,60\n"
+    )
+
+    draw_curves(tmp_path / "history.csv", tmp_path / "curves.png")
+
+    assert len(np.unique(read(tmp_path / "curves.png").reshape(-1, 4), axis=0)) > 10

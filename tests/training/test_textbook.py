@@ -8,23 +8,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.cli import main
-from livecam.composite import composite
-from livecam.errors import TrainingError, UsageError
-from livecam.frames import Size
-from livecam.images import shrink
+from livecam.cli.main import main
+from livecam.core.errors import TrainingError, UsageError
+from livecam.core.types import Size
+from livecam.imaging.compositing import composite
+from livecam.imaging.ops import shrink
+from livecam.models.segmenter import Segmenter
 from livecam.pipeline import Pipeline
-from livecam.segmenter import Segmenter
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
+from livecam.datasets.pets import read_samples  # noqa: E402
 from livecam.training import textbook  # noqa: E402
-from livecam.training.export import export  # noqa: E402
-from livecam.training.litert import TOLERANCE  # noqa: E402
-from livecam.training.samples import read_samples  # noqa: E402
-from livecam.training.scenes import Mix  # noqa: E402
-from livecam.training.state import State, read_history, read_state  # noqa: E402
+from livecam.training.checkpoint import State, read_history, read_state  # noqa: E402
+from livecam.training.data.scene_sampler import Mix  # noqa: E402
+from livecam.training.export.exporter import export  # noqa: E402
+from livecam.training.export.litert_converter import TOLERANCE  # noqa: E402
 from livecam.training.textbook import (  # noqa: E402
     Labelled,
     TextbookSettings,

@@ -1,0 +1,101 @@
+"""Which frames of a clip are worth a label: those that differ, and the sharp ones first."""
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.annotation.media import Moment
+from livecam.core.types import Size, limit
+from livecam.imaging.ops import grey, shrink
+
+SAME = 1.0
+"""Frames that differ by less (root mean square of their small signatures, levels of 255) show the same."""
+_SIGNATURE = Size(16, 9)
+_LOOK = 360
+"""The longest side, in pixels, at which sharpness is measured."""
+_MOST = 512
+"""Frames that are remembered of a clip, however long it is."""
+_EARLY = 8
+"""The first chosen frame is the sharpest of so many, so that points can be read off the clip's beginning."""
+_SHARP = 0.5
+"""Of the clip's median sharpness; what has less is taken only where nothing sharp is left that differs."""
+
+
+class Glance(NamedTuple):
+    """What is remembered of a frame: uint8 (9, 16, 3), and the variance of its Laplacian."""
+
+    number: int
+    signature: NDArray[np.uint8]
+    sharpness: float
+
+
+def glance(moment: Moment) -> Glance:
+    """Look at a frame."""
+    small = shrink(moment.frame, limit(Size.of(moment.frame), _LOOK))
+    edges = cv2.Laplacian(grey(small), cv2.CV_32F)
+    return Glance(moment.number, shrink(small, _SIGNATURE), float(edges.var()))
+
+
+class Glances:
+    """Glances at a clip of any length in bounded memory: the sharpest of each stretch."""
+
+    def __init__(self, wanted: Collection[int] = (), most: int = _MOST) -> None:
+        """`wanted`: numbers of frames that are kept whatever else."""
+        self.count = 0
+        """How many frames were looked at."""
+        self._wanted, self._most, self._stretch = frozenset(wanted), most, 1
+        self._kept: list[Glance] = []
+        self._sure: list[Glance] = []
+
+    def add(self, moment: Moment) -> None:
+        """Look at the next frame."""
+        self.count += 1
+        seen = glance(moment)
+        (self._sure if seen.number in self._wanted else self._kept).append(seen)
+        while len(self._kept) > self._most * 2:
+            self._stretch *= 2
+            self._kept = _thin(self._kept, self._stretch)
+
+    def choose(self, most: int) -> list[int]:
+        """The numbers of at most `most` frames, in the clip's order; and of all wanted ones, however many."""
+        return choose([*self._sure, *self._kept], most, [seen.number for seen in self._sure])
+
+
+def choose(glances: Sequence[Glance], most: int, wanted: Collection[int] = ()) -> list[int]:
+    """Farthest first: each next frame is the one that differs most from all chosen so far.
+
+    The first is the sharpest of the clip's first few sharp ones. Sharp frames are used up before blurred
+    ones, and what looks like a chosen frame already is left out, so that there may be fewer than `most`.
+    """
+    if not glances:
+        return []
+    seen = sorted(glances, key=lambda each: each.number)
+    light = np.stack([each.signature.reshape(-1) for each in seen]).astype(np.float32)
+    sharpness = np.array([each.sharpness for each in seen])
+    sharp = sharpness >= _SHARP * np.median(sharpness)
+    early = np.flatnonzero(sharp)[:_EARLY]
+    first = int(early[np.argmax(sharpness[early])])
+    chosen = [first, *(i for i, each in enumerate(seen) if each.number in wanted and i != first)]
+    far = np.min([_distances(light, i) for i in chosen], axis=0)
+    for group in (sharp, ~sharp):
+        while len(chosen) < most:
+            left = np.where(group, far, -1.0)
+            best = int(np.argmax(left))
+            if left[best] < SAME:
+                break
+            chosen.append(best)
+            far = np.minimum(far, _distances(light, best))
+    return sorted(seen[i].number for i in chosen)
+
+
+def _distances(light: NDArray[np.float32], place: int) -> NDArray[np.float32]:
+    return np.asarray(np.sqrt(np.mean((light - light[place]) ** 2, axis=1)), np.float32)
+
+
+def _thin(glances: list[Glance], stretch: int) -> list[Glance]:
+    stretches = groupby(glances, lambda each: each.number // stretch)
+    return [max(group, key=lambda each: each.sharpness) for _, group in stretches]

@@ -1,0 +1,184 @@
+"""The things that are kept beside the person: each is followed through a clip, then SAM is asked.
+
+Of SAM's candidates the one is taken that is most like what was found first and last, put where the thing
+has moved to. A thing that following has lost (behind somebody, after a cut) is asked for where it was last,
+and taken if shape and colours are the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from livecam.annotation.observation import Last, Looked, Sighting
+from livecam.annotation.picking import Told, ask, is_same, jumps, last_of, likest, missed
+from livecam.annotation.point_tracker import Anchor, Follower
+from livecam.annotation.prompt_file import Wish
+from livecam.annotation.prompts import Box, Point, Prompt
+from livecam.annotation.suggest import within
+from livecam.core.types import Frame, Size
+
+_SLACK = 0.05
+"""The box of the last mask is wider by this share of its sides: a thing turns, or comes nearer."""
+_RADIUS = 24.0
+_LEAST_SIDE = 4.0
+
+
+@dataclass(frozen=True)
+class _Thing:
+    """One point to keep, or one box with the points in it, as first given."""
+
+    anchor: Point
+    points: tuple[Point, ...]
+    box: Box | None
+
+    @property
+    def radius(self) -> float:
+        if self.box is None:
+            return _RADIUS
+        sides = (self.box.right - self.box.left, self.box.bottom - self.box.top)
+        return max(8.0, min(sides) / 2)
+
+
+class _View(NamedTuple):
+    """A frame, what SAM made of it, and the points to drop in it."""
+
+    seen: Looked
+    frame: Frame
+    drops: tuple[Point, ...]
+
+
+class Things:
+    """What one wish means in the frames after it."""
+
+    def __init__(self, wish: Wish, frame: Frame) -> None:
+        """Begin at the frame that `wish` is about.
+
+        Each box is a thing, and so is each point to keep outside all boxes: two chairs are two questions.
+        """
+        self.size = Size.of(frame)
+        self._things = _sort(wish)
+        anchors = [Anchor(thing.anchor, thing.radius) for thing in self._things]
+        self._follower = Follower(frame, anchors + [Anchor(point) for point in wish.drop])
+        self._lasts: list[Last | None] = [None] * len(self._things)
+        self._firsts: list[Last | None] = [None] * len(self._things)
+
+    @property
+    def count(self) -> int:
+        """How many things there are to ask for."""
+        return len(self._things)
+
+    def follow(self, frame: Frame) -> None:
+        """Look at the next frame."""
+        self._follower.follow(frame)
+
+    def drops(self) -> tuple[Point, ...]:
+        """Where the points to drop are now, without those that are lost."""
+        return tuple(place for place in self._follower.places()[len(self._things) :] if place)
+
+    def remember(self, lasts: Sequence[Last | None]) -> None:
+        """Take up what was found, now or by an earlier run, in the frame that was just looked at."""
+        if len(lasts) != len(self._things):
+            return
+        for number, last in enumerate(lasts):
+            if last is not None:
+                self._lasts[number] = last
+                self._firsts[number] = self._firsts[number] or last
+                if self._follower.places()[number] is None:
+                    self._follower.put(number, last.place)
+
+    def find(self, seen: Looked, frame: Frame) -> list[Sighting]:
+        """Ask SAM for each thing in `frame`, which was just looked at."""
+        view, places = _View(seen, frame, self.drops()), self._follower.places()
+        found = [self._find(view, number, place) for number, place in enumerate(places[: self.count])]
+        self.remember([sighting.last for sighting in found])
+        return found
+
+    def _find(self, view: _View, number: int, place: Point | None) -> Sighting:
+        thing, last = self._things[number], self._lasts[number]
+        if last is None:
+            return self._find_first(view, thing, place)
+        if place is None:
+            return self._find_lost(view, number, last)
+        expected = last.carried_to(place)
+        prompt, answer, now = self._ask(view, thing, expected, self._firsts[number])
+        if now is None:
+            return Sighting(prompt, answer, expected, (_nothing_at(place),))
+        reasons = (*missed(prompt, answer), *jumps(expected, now, answer.matte))
+        # What is doubtful is not what the next frame is compared with.
+        return Sighting(prompt, answer, expected if reasons else now, reasons)
+
+    def _find_first(self, view: _View, thing: _Thing, place: Point | None) -> Sighting:
+        if place is None:
+            return Sighting(None, None, None, (_lost(thing),))
+        away = (place.x - thing.anchor.x, place.y - thing.anchor.y)
+        box = self._wider(thing.box.moved(*away)) if thing.box else None
+        prompt = self._prompt(thing, place, box, view.drops)
+        answer = min(ask(view.seen, prompt), key=lambda answer: len(missed(prompt, answer)))
+        now = last_of(place, view.frame, answer.matte)
+        if now is not None and box is None:
+            # Once more with its own box, which draws it better (Zhang et al., "PerSAM", ICLR 2024).
+            prompt, answer, now = self._ask(view, thing, now, None)
+        reasons = missed(prompt, answer) if now else [_nothing_at(place)]
+        return Sighting(prompt, answer, now, tuple(reasons))
+
+    def _find_lost(self, view: _View, number: int, last: Last) -> Sighting:
+        """Ask where it was last: things that stand still come back where they were."""
+        prompt, answer, now = self._ask(view, self._things[number], last, self._firsts[number])
+        if now is None or not is_same(last, now, answer.matte):
+            return Sighting(None, None, None, (_lost(self._things[number]),))
+        return Sighting(prompt, answer, now)
+
+    def _ask(
+        self, view: _View, thing: _Thing, expected: Last, first: Last | None
+    ) -> tuple[Prompt, Told, Last | None]:
+        """Ask within the box where it should be, and within one as large as at first.
+
+        A box that is a little too large makes an answer that is, and that the next box: it would creep.
+        """
+        place, likely = expected.place, [expected]
+        prompts = [self._prompt(thing, place, self._wider(expected.box), view.drops)]
+        if first is not None:
+            likely.append(first.carried_to(place))
+            box = self._wider(likely[1].box)
+            prompts += [replace(prompts[0], box=box)] if box not in (None, prompts[0].box) else []
+        answers = [answer for prompt in prompts for answer in ask(view.seen, prompt)]
+        answer = likest(answers, prompts[0], likely)
+        return prompts[0], answer, last_of(place, view.frame, answer.matte)
+
+    def _prompt(self, thing: _Thing, place: Point, box: Box | None, drops: tuple[Point, ...]) -> Prompt:
+        away = Point(place.x - thing.anchor.x, place.y - thing.anchor.y)
+        points = tuple(
+            Point(
+                float(np.clip(point.x + away.x, 0, self.size.width - 1)),
+                float(np.clip(point.y + away.y, 0, self.size.height - 1)),
+            )
+            for point in thing.points
+        )
+        # Of a box that has left the picture its middle remains.
+        return Prompt(keep=points or (() if box else (place,)), drop=drops, box=box)
+
+    def _wider(self, box: Box) -> Box | None:
+        """A box a little wider, within the picture; None where too little of it is there."""
+        wide, high = (box.right - box.left) * _SLACK, (box.bottom - box.top) * _SLACK
+        seen = within(Box(box.left - wide, box.top - high, box.right + wide, box.bottom + high), self.size)
+        return seen if min(seen.right - seen.left, seen.bottom - seen.top) >= _LEAST_SIDE else None
+
+
+def _nothing_at(place: Point) -> str:
+    return f"SAM finds nothing at {place}"
+
+
+def _lost(thing: _Thing) -> str:
+    return f"what was kept at {thing.anchor} is lost: hidden, or out of the picture"
+
+
+def _sort(wish: Wish) -> list[_Thing]:
+    things = []
+    for box in wish.boxes:
+        inside = tuple(point for point in wish.keep if box.holds(point))
+        middle = Point((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        things.append(_Thing(inside[0] if inside else middle, inside, box))
+    loose = [point for point in wish.keep if not any(box.holds(point) for box in wish.boxes)]
+    return things + [_Thing(point, (point,), None) for point in loose]

@@ -1,0 +1,126 @@
+"""The person in a frame: SAM draws where the compact model points, or the compact model draws itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from livecam.annotation.observation import Answer, Looked, trust
+from livecam.annotation.outline import SURELY_IN
+from livecam.annotation.prompts import Point, Prompt
+from livecam.annotation.suggest import Person
+from livecam.core.types import Matte
+
+LEAST_SCORE = 0.75
+"""What SAM expects of its own mask (IoU); below it somebody should look."""
+_LEAST_AGREEMENT = 0.75
+_JUMP = 1.6
+_MOST_DOUBT = 0.4
+"""Of the person, where the compact model draws it: more is no outline. Before webcams it is below 0.1."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The person as SAM draws it, or as the compact model does: then there are no prompts and no answers.
+
+    `agreement` is the IoU with the compact model, `areas` are the shares of the picture that SAM and the
+    compact model give to the person; `reasons` says why it should be looked at.
+    """
+
+    prompts: tuple[Prompt, ...]
+    answers: tuple[Answer, ...]
+    matte: Matte
+    agreement: float | None
+    areas: tuple[float, float]
+    reasons: tuple[str, ...]
+
+
+def draw_person(
+    person: Person, seen: Looked, drops: tuple[Point, ...], before: tuple[float, float] | None
+) -> Drawn:
+    """Ask SAM for each person that the compact model found.
+
+    Args:
+        person: what the compact model says.
+        seen: the same frame, as SAM has looked at it.
+        drops: further points that are not part of anybody.
+        before: the `areas` of the chosen frame before.
+    """
+    prompts = tuple(replace(prompt, drop=prompt.drop + drops) for prompt in person.prompts)
+    answers = tuple(_nearest(seen.segment(prompt), prompt, person.matte) for prompt in prompts)
+    matte = unite([answer.matte for answer in answers], person.matte.shape)
+    agreement = iou(matte, person.matte) if prompts else None
+    areas = (float((matte > 0.5).mean()), float((person.matte > 0.5).mean()))
+    reasons = [*_odd(agreement, areas, before), *_unsure(person)]
+    return Drawn(prompts, answers, matte, agreement, areas, tuple(reasons))
+
+
+def take_person(person: Person) -> Drawn:
+    """The compact model's own matte as the person, without SAM.
+
+    Its doubt is what lies between the outside and the inside after the live path's edges: there the trimap
+    has its contour.
+    """
+    area, doubt = float((person.matte > 0.5).mean()), _doubt(person.matte)
+    reasons = _unsure(person)
+    if doubt > _MOST_DOUBT:
+        reasons.append(f"the compact model is in doubt about {doubt:.0%} of the person")
+    return Drawn((), (), person.matte, None, (area, area), tuple(reasons))
+
+
+def unite(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
+    """The largest of all mattes at each pixel; zeros of `shape` where there is none."""
+    united = np.zeros(shape, np.float32)
+    for matte in mattes:
+        np.maximum(united, matte, out=united)
+    return united
+
+
+def iou(first: Matte, second: Matte) -> float:
+    """Intersection over union of two mattes, cut at one half; 1 where both are empty."""
+    a, b = first > 0.5, second > 0.5
+    whole = int((a | b).sum())
+    return float((a & b).sum()) / whole if whole else 1.0
+
+
+def judge_scores(answers: Sequence[Answer]) -> list[str]:
+    """A line for each answer that SAM itself thinks little of."""
+    # Said this way round, a score that is no number is low too.
+    low = [answer.score for answer in answers if not answer.score >= LEAST_SCORE]
+    return [f"SAM gives its own mask {score:.2f}" for score in low]
+
+
+def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
+    """Of SAM's answers (all of a person, the shirt, the face) the one the compact model means too."""
+    theirs = matte
+    if prompt.box:
+        # Another person is another answer's business.
+        theirs = np.zeros_like(matte)
+        left, top, right, bottom = (round(side) for side in prompt.box)
+        theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
+    return max(answers, key=lambda answer: trust(answer.score) + 2 * iou(answer.matte, theirs))
+
+
+def _unsure(person: Person) -> list[str]:
+    return [] if person.sure else ["the compact model isn't sure whether somebody is there"]
+
+
+def _doubt(matte: Matte) -> float:
+    """The share of a person that isn't surely in; 0 where nobody is."""
+    body = int((matte > 0.5).sum())
+    return 1 - int((matte >= SURELY_IN).sum()) / body if body else 0.0
+
+
+def _odd(
+    agreement: float | None, areas: tuple[float, float], before: tuple[float, float] | None
+) -> list[str]:
+    reasons = []
+    if agreement is not None and agreement < _LEAST_AGREEMENT:
+        reasons.append(f"SAM and the compact model agree on {agreement:.0%} of the person only")
+    if before and min(*areas, *before) > 0:
+        # Whoever leans forward grows for both; a mask that takes in the wall grows for SAM alone.
+        grown = (areas[0] / before[0]) / (areas[1] / before[1])
+        if not 1 / _JUMP < grown < _JUMP:
+            word = "grew" if grown > 1 else "shrank"
+            reasons.append(f"the person {word} {max(grown, 1 / grown):.1f} times since the frame before")
+    return reasons

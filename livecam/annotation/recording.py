@@ -1,0 +1,64 @@
+"""The camera as a source of labels: so many seconds of it, kept as a clip in the data set's own folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from livecam.core.clock import Clock, SystemClock
+from livecam.core.errors import CameraError
+from livecam.core.files import writing
+from livecam.core.types import Size
+from livecam.sinks.recorder import Recorder
+from livecam.sources.factory import DEFAULT_SIZE, Source, open_source
+
+_LEAST_FRAMES = 2
+
+
+def record(
+    camera: str,
+    seconds: float,
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    source: Source | None = None,
+    progress: Callable[[float], None] = lambda seconds: None,
+    size: Size | None = None,
+) -> Path:
+    """Record the camera to `path`, a video; a recording that is there is left alone.
+
+    An interrupted recording is none: the next call makes it anew.
+
+    Args:
+        camera: what ``--camera`` takes: ``0``, a part of a name, ``demo``.
+        seconds: how long.
+        path: an ``.mp4`` file.
+        clock: what tells how long it is.
+        source: read instead of the camera of that name.
+        progress: hears the seconds so far.
+        size: asked of the camera, 1280x720 if None.
+
+    Raises:
+        UsageError: no such camera.
+        CameraError: it is busy, lost or silent.
+        SinkError: the recording can't be written.
+    """
+    if path.exists():
+        return path
+    clock = clock or SystemClock()
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.stem}-unfinished{path.suffix}")
+    source = source or open_source(camera, size=size or DEFAULT_SIZE, clock=clock)
+    with source, Recorder(draft, source.size, source.fps, overwrite=True, clock=clock) as recorder:
+        begun: float | None = None
+        for frame in source:
+            now = clock.now()
+            begun = now if begun is None else begun
+            if now - begun >= seconds:
+                break
+            recorder.send(frame, now - begun)
+            progress(now - begun)
+        if recorder.frames < _LEAST_FRAMES:
+            raise CameraError(f"camera {camera} gave no pictures; try `livecam --camera {camera} --preview`")
+    with writing(path.parent):
+        draft.replace(path)
+    return path

@@ -1,0 +1,235 @@
+"""The folder that labels go into: Pets layout, beside it what to look at, and what a person decided.
+
+::
+
+    DATASET/
+      images/NAME.jpg   annotations/trimaps/NAME.png   annotations/mattes/NAME.png   overlays/NAME.jpg
+      annotations/trainval.txt, test.txt      what `livecam train` reads
+      annotations/labels.jsonl                a line a frame: source, number, prompts, scores, reasons
+      review/                                 the same folders for what is set aside, and index.html
+      label.json   decisions.json             the settings it was made with; what a person said
+      chosen.json   clicks.json   recordings/ frames chosen, points clicked, what the camera saw
+      .in-use                                 locked while a livecam is at work in it
+
+A frame's line in labels.jsonl is written last, so that a frame without one is simply done again.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.annotation.records import Label, lines_of, read_lines
+from livecam.annotation.split import Place, Split, split_by_clip
+from livecam.core.errors import UsageError
+from livecam.core.fileio import put
+from livecam.core.files import encode, json_bytes, read_json, writing
+from livecam.core.locking import IN_USE
+from livecam.core.types import Frame, Matte
+from livecam.imaging.trimap import Trimap
+
+__all__ = ["CHOSEN", "DECISIONS", "SETTINGS", "Label", "Labelled", "check_made", "claim"]
+
+SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
+_FOLDERS = {
+    "images": ".jpg",
+    "annotations/trimaps": ".png",
+    "annotations/mattes": ".png",
+    "overlays": ".jpg",
+}
+
+
+class Labelled:
+    """A data set that is being made, or looked at."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at a folder that `livecam label` made.
+
+        Raises:
+            UsageError: it is none.
+            LabellingError: what is in it can't be read.
+        """
+        self.folder = folder
+        check_made(folder)
+        self.settings = read_json(folder / SETTINGS)
+        self.labels = {label.name: label for label in read_lines(self._lines)}
+        self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={})
+        """By name: whether a person accepted (True) or rejected it."""
+
+    @classmethod
+    def begin(cls, folder: Path, settings: Mapping[str, Any], *, again: bool = False) -> "Labelled":
+        """Make the folder, or go on with it.
+
+        Args:
+            folder: new, empty, or made by an earlier run.
+            settings: plain JSON; an earlier run must have had the same.
+            again: whatever no person decided is thrown away, and the settings may be others.
+
+        Raises:
+            UsageError: the folder is somebody else's, or was made with other settings.
+            LabellingError: it can't be read or written.
+        """
+        claim(folder)
+        if not (folder / SETTINGS).is_file():
+            with writing(folder):
+                put(folder / SETTINGS, json_bytes(settings))
+        made = cls(folder)
+        if again:
+            made._start_again(settings)
+        elif made.settings != settings and made.labels:
+            raise UsageError(_differences(folder, made.settings, settings))
+        elif made.settings != settings:
+            # Nothing came of what was said at first.
+            made._start_again(settings)
+        made._make_folders()
+        return made
+
+    def is_done(self, name: str, source: str) -> bool:
+        """Whether a frame has its label.
+
+        Raises:
+            UsageError: the label is another source's.
+        """
+        label = self.labels.get(name)
+        # By the file's name, as folders may be moved between two runs.
+        if label and Path(label.source).name != Path(source).name:
+            raise UsageError(
+                f"{source} and {label.source} would both be called {name} in {self.folder}; rename one"
+            )
+        return label is not None
+
+    def add(self, label: Label, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame) -> None:
+        """Write one frame's files, its line last.
+
+        Raises:
+            LabellingError: they can't be written; what is there stays good.
+        """
+        place = self.folder / "review" if label.reasons else self.folder
+        pictures: tuple[NDArray[np.uint8], ...] = (
+            frame, trimap, np.rint(matte * 255).astype(np.uint8), overlay
+        )  # fmt: skip
+        with writing(self.folder):
+            for (folder, suffix), picture in zip(_FOLDERS.items(), pictures, strict=True):
+                put(place / folder / f"{label.name}{suffix}", encode(picture, suffix))
+            with self._lines.open("a", encoding="utf-8") as file:
+                file.write(lines_of([label]))
+        self.labels[label.name] = label
+
+    def is_kept(self, label: Label) -> bool:
+        """Whether a frame is one to learn from: what a person said, else whether nothing was odd."""
+        return self.decisions.get(label.name, not label.reasons)
+
+    def decide(
+        self, accept: Iterable[str] = (), reject: Iterable[str] = (), forget: Iterable[str] = ()
+    ) -> None:
+        """Keep what a person said, until they say otherwise; `forget` takes it back.
+
+        Raises:
+            UsageError: a name that isn't labelled, or one both accepted and rejected.
+            LabellingError: it can't be written.
+        """
+        accept, reject, forget = list(accept), list(reject), set(forget)
+        for name in (*accept, *reject, *forget):
+            if name not in self.labels:
+                raise UsageError(f"{self.folder} has no frame {name!r}; its names are in {self._lines}")
+        both = set(accept) & set(reject)
+        if both:
+            raise UsageError(f"{min(both)} is both accepted and rejected; say one of them")
+        decided = self.decisions | dict.fromkeys(accept, True) | dict.fromkeys(reject, False)
+        decided = {name: kept for name, kept in decided.items() if name not in forget}
+        with writing(self.folder):
+            put(self.folder / DECISIONS, json_bytes(decided))
+        self.decisions = decided
+
+    def settle(self) -> Split:
+        """Put every frame's files where they belong, and write the lists; again does nothing more.
+
+        Raises:
+            LabellingError: they can't be moved or written.
+        """
+        kept = [label for label in self.labels.values() if self.is_kept(label)]
+        split = split_by_clip([Place(each.name, each.stem, each.number, each.seconds) for each in kept])
+        notes = self.folder / "annotations"
+        with writing(self.folder):
+            # In this order the lists never name what is missing, wherever it is interrupted.
+            for label in kept:
+                self._move(label, self.folder / "review", self.folder)
+            for name, names in (("trainval", split.train), ("test", split.test)):
+                put(notes / f"{name}.txt", "".join(f"{each}\n" for each in names).encode())
+            for label in self.labels.values():
+                if not self.is_kept(label):
+                    self._move(label, self.folder, self.folder / "review")
+        return split
+
+    @property
+    def _lines(self) -> Path:
+        return self.folder / "annotations" / "labels.jsonl"
+
+    def _move(self, label: Label, here: Path, there: Path) -> None:
+        for folder, suffix in _FOLDERS.items():
+            file = here / folder / f"{label.name}{suffix}"
+            if file.is_file():
+                file.replace(there / folder / file.name)
+
+    def _make_folders(self) -> None:
+        with writing(self.folder):
+            for place in (self.folder, self.folder / "review"):
+                for folder in _FOLDERS:
+                    (place / folder).mkdir(parents=True, exist_ok=True)
+
+    def _start_again(self, settings: Mapping[str, Any]) -> None:
+        dropped = [label for label in self.labels.values() if label.name not in self.decisions]
+        for label in dropped:
+            del self.labels[label.name]
+        with writing(self.folder):
+            self._lines.parent.mkdir(exist_ok=True)
+            # The lines go first: files without a line are nobody's.
+            put(self._lines, lines_of(self.labels.values()).encode())
+            put(self.folder / SETTINGS, json_bytes(settings))
+            (self.folder / CHOSEN).unlink(missing_ok=True)
+            for label in dropped:
+                for place in (self.folder, self.folder / "review"):
+                    for folder, suffix in _FOLDERS.items():
+                        (place / folder / f"{label.name}{suffix}").unlink(missing_ok=True)
+        self.settings = dict(settings)
+        self._make_folders()
+        self.settle()
+
+
+def check_made(folder: Path) -> None:
+    """See that `livecam label` made a folder, without reading what somebody may be writing.
+
+    Raises:
+        UsageError: it didn't.
+    """
+    if not (folder / SETTINGS).is_file():
+        raise UsageError(
+            f"{folder} is no data set made by `livecam label`; make one: "
+            f"livecam label SOURCES... --out {folder}"
+        )
+
+
+def claim(folder: Path) -> None:
+    """Make a data set's folder, or see that it is one or empty.
+
+    Raises:
+        UsageError: it is somebody else's.
+        LabellingError: it can't be made or read.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--out {folder} is a file; name a new folder")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / SETTINGS).is_file() and any(each.name != IN_USE for each in folder.iterdir()):
+            raise UsageError(f"--out {folder} holds other things already; name a new folder")
+
+
+def _differences(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in now if before.get(name) != now[name]]
+    names += [name for name in before if name not in now]
+    return (
+        f"{folder} was begun with other settings ({', '.join(names)}); say the same as before, name another "
+        "--out, or add --again: that keeps what you accepted or rejected, and does the rest anew"
+    )

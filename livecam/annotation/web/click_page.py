@@ -1,0 +1,145 @@
+"""Points and boxes by hand, on a page in the browser: left keeps, right drops, a drag draws a box."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from livecam.annotation.outline import draw_rim
+from livecam.annotation.plan import Plan
+from livecam.annotation.prompt_file import Wish, check_wish, parse_wish
+from livecam.annotation.suggest import find_person
+from livecam.annotation.web.server import Content, Desk, invite, open_browser, page
+from livecam.core.errors import LabellingError, UsageError
+from livecam.core.fileio import put
+from livecam.core.files import encode, json_bytes, read_json, writing
+from livecam.core.types import Frame, Size, limit
+from livecam.imaging.ops import resize
+from livecam.pipeline import Segments
+
+CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
+_LONGEST = 1280
+
+Ask = Callable[[Sequence[Plan], Path, Segments | None, Callable[[str], None]], None]
+"""Plans whose frames are shown, the file that is written (a prompts file), the compact model (None where
+the person is not kept), who is told."""
+
+
+def ask_clicks(
+    plans: Sequence[Plan],
+    path: Path,
+    segmenter: Segments | None,
+    tell: Callable[[str], None],
+    browse: Callable[[str], object] = open_browser,
+) -> None:
+    """Show the chosen frames on a page until a person has finished; what was clicked is in `path` then.
+
+    Every click is kept at once beside it: whoever is interrupted goes on where they were.
+
+    Raises:
+        ClipError, PictureError: a clip can't be read any more.
+        LabellingError: no page can be opened, nothing written, or what was clicked before can't be read.
+    """
+    shown, draft = path.parent / "clicks", path.with_name(UNFINISHED)
+    # Before anything takes long.
+    _drafted(draft)
+    sizes = _show_frames(plans, shown, segmenter)
+    clicks = _Clicks(sizes, shown, draft, person=segmenter is not None)
+    with Desk(clicks.show, clicks.hear) as desk:
+        tell(invite(desk, "click on what to keep"))
+        browse(desk.url)
+        desk.wait()
+    with writing(path.parent):
+        if not draft.exists():
+            put(draft, json_bytes({}))
+        draft.replace(path)
+
+
+def _show_frames(plans: Sequence[Plan], folder: Path, segmenter: Segments | None) -> dict[str, Size]:
+    """Write the frames as they are shown; by name, in the order of the page, the frames' own sizes."""
+    sizes: dict[str, Size] = {}
+    with writing(folder.parent):
+        folder.mkdir(exist_ok=True)
+        for plan in plans:
+            names = {number: plan.material.name(number) for number in plan.chosen}
+            sizes |= dict.fromkeys(names.values(), plan.size)
+            if all((folder / f"{name}.jpg").is_file() for name in names.values()):
+                continue
+            for moment in plan.moments():
+                if moment.number in names:
+                    content = encode(_small(moment.frame, segmenter), ".jpg")
+                    put(folder / f"{names[moment.number]}.jpg", content)
+    return sizes
+
+
+def _small(frame: Frame, segmenter: Segments | None) -> Frame:
+    """As it is shown: with a rim around the person that is kept in any case."""
+    small = resize(frame, limit(Size.of(frame), _LONGEST))
+    return draw_rim(small, find_person(segmenter, small).matte) if segmenter else small
+
+
+def _drafted(draft: Path) -> dict[str, Any]:
+    """What was clicked so far, by the name of the frame.
+
+    Raises:
+        LabellingError: it can't be read, or is something else.
+    """
+    wishes = read_json(draft, missing={})
+    try:
+        return {name: parse_wish(plain, name).as_plain() for name, plain in wishes.items()}
+    except (UsageError, AttributeError) as error:
+        raise LabellingError(f"{draft} holds no clicks; delete it and click again") from error
+
+
+class _Clicks:
+    """What the desk shows and hears: the frames, and what is clicked on them."""
+
+    def __init__(self, sizes: dict[str, Size], shown: Path, draft: Path, person: bool) -> None:
+        self._names, self._sizes = list(sizes), sizes
+        self._shown, self._draft, self._person = shown, draft, person
+        self._heard = 0
+
+    def show(self, path: str) -> Content | None:
+        """The page, or a frame by its place on it."""
+        if path == "":
+            wishes = _drafted(self._draft)
+            frames = [
+                {"name": name, "width": size.width, "height": size.height, "wish": wishes.get(name, {})}
+                for name, size in self._sizes.items()
+            ]
+            return page(fill("click.html", {"frames": frames, "heard": self._heard}))
+        number, dot, suffix = path.partition(".")
+        if not (number.isdecimal() and int(number) < len(self._names) and dot + suffix == ".jpg"):
+            return None
+        return Content("image/jpeg", (self._shown / f"{self._names[int(number)]}.jpg").read_bytes())
+
+    def hear(self, path: str, said: Any) -> Any:
+        """Keep all that was clicked; before the verb stands how much was heard of when that was said."""
+        known, _, verb = path.rpartition("/")
+        if verb not in ("keep", "done"):
+            raise UsageError(f"there is no {verb}")
+        if known not in ("", str(self._heard)):
+            raise UsageError("there were clicks in another tab, this one is not kept; load this page again")
+        wishes = {name: wish.as_plain() for name, wish in self._understand(said) if wish}
+        if verb == "done" and not (wishes or self._person):
+            raise UsageError("without the person and without a click nothing is kept; click on a thing")
+        with writing(self._draft.parent):
+            put(self._draft, json_bytes(wishes))
+        self._heard += 1
+        return {"frames": len(wishes), "heard": self._heard}
+
+    def _understand(self, said: Any) -> Iterator[tuple[str, Wish]]:
+        for name, plain in said.items():
+            wish = parse_wish(plain, name)
+            check_wish(wish, self._sizes[name])
+            yield name, wish
+
+
+def fill(template: str, data: Any) -> str:
+    """A page of ours with data in it, safe whatever names hold: it is JSON that can't end its script."""
+    text = (resources.files("livecam.annotation.web") / template).read_text(encoding="utf-8")
+    told = json.dumps(data, ensure_ascii=False)
+    for sign in "<>&\u2028\u2029":
+        told = told.replace(sign, f"\\u{ord(sign):04x}")
+    return text.replace("/*DATA*/null", told)

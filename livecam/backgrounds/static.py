@@ -1,0 +1,57 @@
+"""A backdrop that stands still: drawn once for each size, then handed out as it is."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from livecam.core.types import Frame, Matte, Size
+from livecam.imaging.fit import Fit, fitted, opaque
+from livecam.imaging.image_io import Picture
+
+# A camera changes its size seldom; more than these are never wanted at once.
+_KEPT_SIZES = 4
+
+
+class Drawn:
+    """What `draw` gives for a size, kept and read-only: another frame costs nothing.
+
+    Like every backdrop it may be asked by two threads, one with frames and one that has none.
+    """
+
+    def __init__(self, draw: Callable[[Size], Frame]) -> None:
+        self._draw = draw
+        self._kept: dict[Size, Frame] = {}
+        self._lock = threading.Lock()
+
+    def behind(self, frame: Frame, matte: Matte) -> Frame:
+        """The same for every frame of a size."""
+        return self.alone(Size.of(frame))
+
+    def alone(self, size: Size) -> Frame:
+        """The backdrop at `size`."""
+        with self._lock:
+            kept = self._kept.get(size)
+            if kept is None:
+                while len(self._kept) >= _KEPT_SIZES:
+                    del self._kept[next(iter(self._kept))]
+                kept = self._kept[size] = self._draw(size)
+                kept.setflags(write=False)
+        return kept
+
+    def close(self) -> None:
+        """Let go of what was drawn."""
+        with self._lock:
+            self._kept.clear()
+
+
+def of_picture(picture: Picture, fit: Fit) -> Drawn:
+    """A picture as a backdrop; what is transparent in it stands over dark grey."""
+    return Drawn(partial(fitted, opaque(picture.frame, picture.matte), fit=fit))
+
+
+def of_colour(red: int, green: int, blue: int) -> Drawn:
+    """One colour, each part 0..255."""
+    colour = np.array([red, green, blue], np.uint8)
+    return Drawn(lambda size: np.tile(colour, (size.height, size.width, 1)))

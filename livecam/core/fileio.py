@@ -1,0 +1,67 @@
+"""Files as people name them: why one can't be opened, which was meant; and written whole or not at all."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+
+from livecam.core.errors import PictureError
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first 16 bytes of a picture file, or every reason not to get them.
+
+    Raises:
+        PictureError: missing (naming the nearest file), a folder, a device, empty or not permitted.
+    """
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder, not a picture; name a file in it")
+        if path.exists() and not path.is_file():
+            raise PictureError(f"{path} is a device, not a picture; name a file")
+        with path.open("rb") as file:
+            start = file.read(16)
+    except PictureError:
+        raise
+    except FileNotFoundError as error:
+        raise PictureError(missing(path)) from error
+    except PermissionError as error:
+        raise PictureError(f"{path} may not be read; allow it (chmod u+r) or copy it") from error
+    except (OSError, ValueError) as error:
+        raise PictureError(
+            f"{str(path)[:200]!r} can't be opened ({reason(error)}); check the path"
+        ) from error
+    if not start:
+        raise PictureError(f"{path} is empty (0 bytes); download or copy it again")
+    return start
+
+
+def missing(path: Path) -> str:
+    """One line for a file that isn't there, with the nearest one that is."""
+    near = nearest_name(path)
+    return f"there is no {path}; " + (f"did you mean {near}?" if near else "check the path")
+
+
+def nearest_name(path: Path) -> str | None:
+    """What lies in the folder of `path` and is called nearly the same, with that folder; None if nothing."""
+    try:
+        names = {entry.name.casefold(): entry.name for entry in path.parent.iterdir()}
+    except (OSError, ValueError):
+        return None
+    found = get_close_matches(path.name.casefold(), names, n=1, cutoff=0.6)
+    return str(path.with_name(names[found[0]])) if found else None
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong in a foreign error's own words, without its path."""
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all. May raise OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

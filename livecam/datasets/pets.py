@@ -1,0 +1,217 @@
+"""Samples in Pets layout: one object for a picture and all that is known about it.
+
+A folder X holds ``X/images``, ``X/annotations/trimaps`` (same stem), the lists
+``X/annotations/trainval.txt`` and ``test.txt`` (one stem a line; further words on a line, as in the official
+lists, are ignored) and, where soft mattes are known, ``X/annotations/mattes``. A plain folder of pictures
+holds scenes with nothing to keep.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.core.errors import PictureError, TrainingError
+from livecam.core.fileio import reason
+from livecam.core.types import Frame, Size, limit
+from livecam.imaging.compositing import unmix
+from livecam.imaging.image_io import read_picture as read_any_picture
+from livecam.imaging.ops import grey, resize
+from livecam.imaging.trimap import BACKGROUND, FOREGROUND, Trimap, read_trimap, resize_trimap
+
+MOST_CUT = 0.35
+"""Of a picture's side: shoulders that end there may still be pasted, a person cut in half may not."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_WHOLE = 1 << 20
+"""Longer than any picture: read it at its own size."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A labelled picture on disk; `matte` is None where no soft matte is known."""
+
+    name: str
+    picture: Path
+    trimap: Path
+    matte: Path | None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A sample in memory, its longest side limited.
+
+    `colours` is the frame with the old background taken out of its soft pixels, for pasting. `matte` is
+    uint8 to save memory, 255 = keep; `exact` tells whether it is known on the contour too. `pasteable` is
+    False where the subject is cut by the picture's left or right side, `headless` is True where its top is.
+    """
+
+    name: str
+    frame: Frame
+    colours: Frame
+    trimap: Trimap
+    matte: NDArray[np.uint8]
+    exact: bool
+    pasteable: bool
+    headless: bool
+
+
+def read_samples(folder: Path, split: str) -> list[Sample]:
+    """The samples of one split, ``trainval`` or ``test``.
+
+    Raises:
+        TrainingError: not in Pets layout, an empty list, or a listed picture without its files.
+    """
+    notes = folder / "annotations"
+    listing = notes / f"{split}.txt"
+    if not listing.is_file():
+        raise TrainingError(
+            f"{folder} is not in Pets layout: {listing} is missing (images/, annotations/trimaps/, "
+            "annotations/trainval.txt and test.txt are needed)"
+        )
+    names = [line.split()[0] for line in _lines(listing) if not line.startswith("#")]
+    if not names:
+        raise TrainingError(f"{listing} lists no picture; write one picture's name without suffix a line")
+    return [_sample(folder, notes, name) for name in names]
+
+
+def _lines(listing: Path) -> list[str]:
+    try:
+        # Editors on Windows begin a file with a byte order mark.
+        text = listing.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(
+            f"{listing} can't be read ({reason(error)}); write it again as UTF-8 text"
+        ) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _sample(folder: Path, notes: Path, name: str) -> Sample:
+    picture = next((p for s in SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
+    trimap, matte = notes / "trimaps" / f"{name}.png", notes / "mattes" / f"{name}.png"
+    missing = f"images/{name}.jpg" if picture is None else f"annotations/trimaps/{name}.png"
+    if picture is None or not trimap.is_file():
+        raise TrainingError(f"{folder}: {name} is listed, but {missing} is missing; add it or mend the list")
+    return Sample(name, picture, trimap, matte if matte.is_file() else None)
+
+
+def read_picture(path: Path, longest: int) -> Frame:
+    """Read a training picture, its longest side at most `longest` pixels.
+
+    Raises:
+        TrainingError: it can't be decoded, or it is cut off.
+    """
+    return _at_most(_decode(path), longest)
+
+
+def _decode(path: Path) -> Frame:
+    try:
+        return read_any_picture(path, longest=_WHOLE).frame
+    except PictureError as error:
+        raise TrainingError(f"{error}, or leave it out of the data") from error
+
+
+def _at_most(picture: Frame, longest: int) -> Frame:
+    return resize(picture, limit(Size.of(picture), longest))
+
+
+def list_rooms(folder: Path) -> list[Path]:
+    """The pictures of a plain folder, by name.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    try:
+        paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise TrainingError(
+            f"{folder} can't be opened ({reason(error)}); name a folder of pictures"
+        ) from error
+    if not paths:
+        raise TrainingError(f"{folder} holds no picture ({', '.join(SUFFIXES)}); name another folder")
+    return paths
+
+
+def read_rooms(folder: Path, longest: int) -> list[Frame]:
+    """Every picture of a plain folder.
+
+    Raises:
+        TrainingError: there is none, or one can't be decoded.
+    """
+    return [read_picture(path, longest) for path in list_rooms(folder)]
+
+
+def read_subject(sample: Sample, longest: int) -> Subject:
+    """Decode a sample once for all.
+
+    Raises:
+        TrainingError: a file can't be decoded, or trimap, matte and picture differ in size.
+    """
+    picture, labels = _decode(sample.picture), read_trimap(sample.trimap)
+    _check_same_size(picture, sample.picture, labels, sample.trimap)
+    matte = grey(_decode(sample.matte)) if sample.matte else None
+    if sample.matte and matte is not None:
+        _check_same_size(picture, sample.picture, matte, sample.matte)
+    frame = _at_most(picture, longest)
+    trimap = resize_trimap(labels, Size.of(frame))
+    soft = guess_matte(trimap) if matte is None else _at_most(matte, longest)
+    return _subject(sample, frame, trimap, soft)
+
+
+def _check_same_size(picture: Frame, path: Path, labels: NDArray[np.uint8], labels_path: Path) -> None:
+    if Size.of(labels) != Size.of(picture):
+        raise TrainingError(
+            f"{labels_path} is {Size.of(labels)}, but {path} is {Size.of(picture)} "
+            "(upright); make them the same size"
+        )
+
+
+def _subject(sample: Sample, frame: Frame, trimap: Trimap, matte: NDArray[np.uint8]) -> Subject:
+    body = trimap == FOREGROUND
+    cut = max(float(body[:, 0].mean()), float(body[:, -1].mean())) if body.any() else 1.0
+    return Subject(
+        name=sample.name,
+        frame=frame,
+        colours=clean_colours(frame, matte),
+        trimap=trimap,
+        matte=matte,
+        exact=sample.matte is not None,
+        pasteable=cut < MOST_CUT,
+        headless=bool(body[:2].any()),
+    )
+
+
+def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
+    """A matte for pasting: a soft step inside the contour, nearer to the foreground.
+
+    What it says of a contour in a real picture is neither taught nor scored (that is not known); only
+    boundary F, which forgives a few pixels, takes its outline.
+    """
+    if not (trimap == FOREGROUND).any():
+        return np.zeros(trimap.shape, np.uint8)
+    to_foreground = cv2.distanceTransform((trimap != FOREGROUND).astype(np.uint8), cv2.DIST_L2, 3)
+    to_background = cv2.distanceTransform((trimap != BACKGROUND).astype(np.uint8), cv2.DIST_L2, 3)
+    share = to_background / np.maximum(to_foreground + to_background, 1e-3)
+    step = np.clip((share - 0.6) * 2.5 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(step, (0, 0), 0.7) * 255).astype(np.uint8)
+
+
+def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
+    """Give soft pixels, and those just outside, the subject's colours: a paste carries no halo.
+
+    Two passes, as a trimap says where colours are solid only roughly.
+    """
+    share = (matte.astype(np.float32) / np.float32(255))[..., None]
+    picture = frame.astype(np.float32)
+    weight = cv2.blur(share, (9, 9))[..., None]
+    subject: NDArray[np.float32] = picture
+    room: NDArray[np.float32] = picture
+    for _ in range(2):
+        inside = cv2.blur(subject * share, (9, 9)) / np.maximum(weight, 1e-4)
+        room = cv2.blur(room * (1 - share), (9, 9)) / np.maximum(1 - weight, 1e-4)
+        subject = np.clip(unmix(picture, share, inside, room), 0, 255)
+    # Outside too, as drawing it larger or smaller mixes neighbours.
+    near = (share < 0.98) & (weight > 1e-2)
+    return cast(Frame, np.where(near, np.rint(subject), picture).astype(np.uint8))

@@ -1,0 +1,123 @@
+"""Which pixel formats, sizes and rates a video device offers, asked of its driver (V4L2, Linux only).
+
+The numbers and layouts are those of the kernel's linux/videodev2.h; they are the same on 32 and 64 bits.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from livecam.core.types import Size
+from livecam.devices.discovery import words
+
+_ENUM_FMT, _ENUM_FRAMESIZES, _ENUM_FRAMEINTERVALS = 0xC0405602, 0xC02C564A, 0xC034564B
+_FORMAT = struct.Struct("=III32s4s4I")  # index, type, flags, description, pixel format, ...
+_FRAME_SIZE = struct.Struct("=I4sI6I2I")  # index, pixel format, kind, sides, ...
+_INTERVAL = struct.Struct("=I4sIII6I2I")  # index, pixel format, width, height, kind, fractions, ...
+_DISCRETE = 1
+_CAPTURE, _OUTPUT = 1, 2
+_AT_MOST = 64  # of each; a driver that never ends its list is not waited for
+
+Ioctl = Callable[[int, bytes], bytes | None]
+FormatsOf = Callable[[str], Sequence["Format"]]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A size with its rates in frames a second, fastest first; a range of sizes if `largest` is another.
+
+    No rates: the driver doesn't tell.
+    """
+
+    size: Size
+    largest: Size
+    rates: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        sizes = f"{self.size}" if self.size == self.largest else f"{self.size} to {self.largest}"
+        return f"{sizes} at {', '.join(f'{rate:g}' for rate in self.rates)} fps" if self.rates else sizes
+
+    def holds(self, size: Size) -> bool:
+        """Whether `size` is offered."""
+        return (
+            self.size.width <= size.width <= self.largest.width
+            and self.size.height <= size.height <= self.largest.height
+        )
+
+
+@dataclass(frozen=True)
+class Format:
+    """A pixel format by its four letters, such as MJPG, and in the driver's words, with its modes."""
+
+    pixels: str
+    description: str
+    modes: tuple[Mode, ...]
+
+
+def list_formats(path: str) -> list[Format]:
+    """What the device file at `path` gives (or, of a virtual camera that nobody feeds, takes).
+
+    Empty where it can't be asked: no permission, no Linux, no video device.
+    """
+    try:
+        import fcntl
+
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    except (ImportError, OSError):
+        return []
+
+    def ask(request: int, question: bytes) -> bytes | None:
+        try:
+            return fcntl.ioctl(handle, request, question)
+        except OSError:
+            return None
+
+    try:
+        return read_formats(ask)
+    finally:
+        os.close(handle)
+
+
+def read_formats(ask: Ioctl) -> list[Format]:
+    """What a driver answers through `ask(request, question)`, which gives None at the end of a list."""
+    return list(_formats(ask, _CAPTURE)) or list(_formats(ask, _OUTPUT))
+
+
+def _formats(ask: Ioctl, kind: int) -> Iterator[Format]:
+    for index in range(_AT_MOST):
+        answer = ask(_ENUM_FMT, _FORMAT.pack(index, kind, 0, b"", b"", 0, 0, 0, 0))
+        if answer is None:
+            return
+        _, _, _, description, code, *_ = _FORMAT.unpack(answer)
+        yield Format(words(code).strip(), words(description), tuple(_modes(ask, code)))
+
+
+def _modes(ask: Ioctl, code: bytes) -> Iterator[Mode]:
+    for index in range(_AT_MOST):
+        answer = ask(_ENUM_FRAMESIZES, _FRAME_SIZE.pack(index, code, *[0] * 9))
+        if answer is None:
+            return
+        _, _, kind, *sides = _FRAME_SIZE.unpack(answer)
+        if kind == _DISCRETE:
+            size = largest = Size(sides[0], sides[1])
+        else:  # smallest, largest and step, first of the widths
+            size, largest = Size(sides[0], sides[3]), Size(sides[1], sides[4])
+        yield Mode(size, largest, tuple(_rates(ask, code, largest)))
+        if kind != _DISCRETE:
+            return
+
+
+def _rates(ask: Ioctl, code: bytes, size: Size) -> list[float]:
+    rates: set[float] = set()
+    for index in range(_AT_MOST):
+        answer = ask(_ENUM_FRAMEINTERVALS, _INTERVAL.pack(index, code, *size, *[0] * 9))
+        if answer is None:
+            break
+        _, _, _, _, kind, *fractions = _INTERVAL.unpack(answer)
+        # Seconds as numerator and denominator; of a range the shortest and the longest.
+        pairs = [fractions[0:2]] if kind == _DISCRETE else [fractions[0:2], fractions[2:4]]
+        rates |= {round(below / above, 3) for above, below in pairs if above and below}
+        if kind != _DISCRETE:
+            break
+    return sorted(rates, reverse=True)

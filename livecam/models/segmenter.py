@@ -1,0 +1,147 @@
+"""Frame to small matte: LiteRT behind one verb."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from livecam.core.errors import UsageError, WeightsError
+from livecam.core.types import Frame, Matte
+from livecam.imaging.ops import shrink
+from livecam.models.class_layout import CLASSES, join_classes
+from livecam.models.model_card import Card, read_card
+from livecam.models.registry import find_personal, personal_names, shipped_names, shipped_weights
+
+ROUNDING = 1e-4
+"""What a sum of three rounded shares may be off by."""
+
+
+def find_model(words: str) -> Path:
+    """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
+
+    Shipped names go before those of personal models.
+
+    Raises:
+        UsageError: no such model.
+    """
+    if words.endswith((".tflite", ".json")):
+        return Path(words).expanduser().with_suffix(".json")
+    card = shipped_weights() / f"{words}.json"
+    if card.is_file():
+        return card
+    if words in personal_names():
+        return find_personal(words)
+    names = ", ".join([*shipped_names(), *personal_names()]) or "none; reinstall livecam"
+    raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")
+
+
+class Segmenter:
+    """The compact network, run by LiteRT on the processor."""
+
+    def __init__(self, card: Card, weights: bytes, threads: int = 2) -> None:
+        """Make a segmenter of a card and the bytes of its ``.tflite`` file, run on `threads` threads.
+
+        Raises:
+            WeightsError: LiteRT can't run the file, or its tensors are not what the card says.
+        """
+        self.card = card
+        try:
+            with hushed():
+                self._interpreter = Interpreter(model_content=weights, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise WeightsError(
+                f"{card.file} can't be run by LiteRT; copy or export the model again"
+            ) from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        shape = (1, card.size.height, card.size.width)
+        place = card.outputs.get("matte", -1)
+        if len(inputs) != 1 or tuple(inputs[0]["shape"]) != (*shape, 3) or not 0 <= place < len(outputs):
+            raise WeightsError(f"{card.file} is not the model its card describes; copy or export both again")
+        if tuple(outputs[place]["shape"]) != (*shape, 1):
+            raise WeightsError(f"{card.file}: output {place} is no matte; copy or export both files again")
+        self._input, self._output = inputs[0]["index"], outputs[place]["index"]
+        # What a card promises and the file has not is not believed.
+        told = {name: outputs[at] for name, at in card.outputs.items() if 0 <= at < len(outputs)}
+        layouts = {"classes": (*shape, 3)} | dict.fromkeys(CLASSES, (1, shape[1] // 2, shape[2] // 2, 4))
+        self._classes = {
+            name: told[name]["index"]
+            for name, layout in layouts.items()
+            if name in told and tuple(told[name]["shape"]) == layout
+        }
+
+    @classmethod
+    def load(cls, model: str = "person", threads: int = 2) -> "Segmenter":
+        """Load a shipped model by its name, or any by the path of its ``.tflite`` or ``.json`` file.
+
+        Raises:
+            UsageError: no such model.
+            WeightsError: file or card missing, damaged or of another kind.
+        """
+        path = find_model(model)
+        card = read_card(path)
+        file = path.parent / card.file
+        try:
+            weights = file.read_bytes()
+        except OSError as error:
+            raise WeightsError(
+                f"the weights {file} can't be read ({error.strerror}); put them beside {path}"
+            ) from error
+        if hashlib.sha256(weights).hexdigest() != card.sha256:
+            raise WeightsError(
+                f"{file} is damaged or not the file its card describes; copy or export both again"
+            )
+        return cls(card, weights, threads)
+
+    def segment(self, frame: Frame) -> Matte:
+        """The matte of a frame at the network's own size: float32 (card.size.height, card.size.width).
+
+        A new array each time: nothing of it changes with the next frame.
+        """
+        small = shrink(frame, self.card.size)
+        span = (self.card.high - self.card.low) / 255
+        # LiteRT's own memory; it runs only while nobody holds it.
+        picture = self._interpreter.tensor(self._input)()
+        np.multiply(small[None], np.float32(span), out=picture)
+        if self.card.low:
+            picture += np.float32(self.card.low)
+        del picture
+        self._interpreter.invoke()
+        return within_one(np.asarray(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32))
+
+    def classes(self) -> NDArray[np.float32] | None:
+        """What the network said of the last frame: the softmax over foreground, background and contour.
+
+        float32 (card.size.height, card.size.width, 3), a new array; None if the model doesn't tell classes.
+        """
+        told = {name: self._interpreter.get_tensor(index)[0] for name, index in self._classes.items()}
+        return join_classes(told)
+
+
+def within_one(matte: Matte) -> Matte:
+    """The matte, in place, without what a sum of rounded shares has above 1; what is more wrong stays so."""
+    np.copyto(matte, np.float32(1.0), where=(matte > 1.0) & (matte < 1.0 + ROUNDING))
+    return matte
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """LiteRT greets on the process's stderr, whoever reads there, and has no switch for it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is nobody to hear it
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

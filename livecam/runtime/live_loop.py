@@ -1,0 +1,232 @@
+"""The loop that owns time, devices and stopping, and what sinks get when there is no matte.
+
+The contract: no pixel of the source reaches a sink except through a matte computed from the same frame. The
+loop itself never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from livecam.backgrounds.factory import Backdrop
+from livecam.backgrounds.notice import lay_notice
+from livecam.core.clock import Clock, SystemClock
+from livecam.core.errors import CameraError
+from livecam.core.types import Frame, Size
+from livecam.pipeline import Pipeline, stand_alone
+from livecam.runtime.latest import Closed, Reader
+from livecam.runtime.threads import Result, Worker
+from livecam.sinks.base import Outlets, Sink, as_sink_error
+from livecam.sources.factory import Source
+
+LOST_WORDS = "camera lost"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the loop waits, in seconds.
+
+    After `hold` without a result the backdrop alone is shown, and again every `beat`. A lost camera is waited
+    for, for `lost`. At the end each thread may take `leave` to let go of what it holds.
+    """
+
+    hold: float = 1.0
+    beat: float = 0.1
+    lost: float = 5.0
+    leave: float = 0.5
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a run went: frames shown, frames a stage failed on, frames dropped for newer ones, seconds."""
+
+    shown: int
+    failed: int
+    dropped: int
+    seconds: float
+
+
+class Controls:
+    """What may be asked of a running loop, from the thread that runs it (keys) or from a signal's handler."""
+
+    def __init__(self) -> None:
+        self.running = False
+        self.stopping = False
+        self.paused = False
+        self.backdrop: Backdrop | None = None
+
+    def stop(self) -> None:
+        """End the run after this frame."""
+        self.stopping = True
+
+    def toggle_pause(self) -> None:
+        """Show the backdrop alone, or go on."""
+        self.paused = not self.paused
+
+    def switch(self, backdrop: Backdrop) -> None:
+        """Show another backdrop, already made, from the next frame on."""
+        self.backdrop = backdrop
+
+
+def run(
+    source: Source,
+    pipeline: Pipeline,
+    sinks: Sequence[Sink],
+    *,
+    controls: Controls | None = None,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
+    seconds: float | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+    ready: Callable[[], None] = lambda: None,
+) -> Report:
+    """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
+
+    Args:
+        source: opened (entered) already; the loop's reading thread closes it at the end.
+        pipeline: replaces the background.
+        sinks: opened already, closed by the caller; one that fails is left out, the others go on.
+        controls: stop and pause.
+        clock: measures patience and `seconds`.
+        patience: how long to wait for results and for a lost camera.
+        seconds: stop after so long; None: when the source ends.
+        tell: takes one line for the user now and then.
+        ready: called once all sinks have their first picture; a virtual camera can't be opened before.
+
+    Raises:
+        CameraError: the camera stayed lost.
+        SinkError: no sink is left, or, at the end, one had failed.
+    """
+    loop = _Loop(
+        source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell
+    )
+    return loop.run(seconds, ready)
+
+
+class _Loop:
+    def __init__(
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        sinks: Sequence[Sink],
+        controls: Controls,
+        clock: Clock,
+        patience: Patience,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._pipeline, self._controls, self._clock = pipeline, controls, clock
+        self._patience, self._tell = patience, tell
+        self._size = Size(*source.size)
+        self._outlets = Outlets(sinks, tell)
+        self._reader: Reader[Frame] = Reader(source)
+        self._worker = Worker(self._reader, pipeline)
+        self._shown = self._failed = 0
+        self._trouble: str | None = None
+        self._lost_since: float | None = None
+        self._paused = False
+        # Drawn now and kept: when something hangs, nothing must be asked of a stage.
+        self._alone = pipeline.alone(self._size)
+        self._lost_card = lay_notice(self._alone, LOST_WORDS)
+        self._last_result = self._last_card = clock.now()
+
+    def run(self, limit: float | None, ready: Callable[[], None]) -> Report:
+        start = self._clock.now()
+        self._controls.running = True
+        try:
+            # First of all, as from here on it closes the source.
+            self._reader.start()
+            self._send_alone()
+            ready()
+            self._worker.start()
+            while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
+                self._step()
+        except Closed:
+            pass
+        finally:
+            seconds = self._clock.now() - start
+            self._worker.stop()
+            self._reader.stop()
+            # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
+            self._lost_since = None
+            with suppress(Exception):
+                self._send_alone()
+            self._worker.ended.wait(self._patience.leave)
+            self._reader.ended.wait(self._patience.leave)
+        if self._outlets.errors:
+            raise as_sink_error(self._outlets.errors[0])
+        dropped = self._reader.latest.dropped + self._worker.results.dropped
+        return Report(self._shown, self._failed, dropped, seconds)
+
+    def _step(self) -> None:
+        self._follow_switch()
+        self._follow_pause()
+        try:
+            result = self._worker.results.take(self._patience.beat)
+        except CameraError as error:
+            self._lose(error)
+            result = None
+        if result is not None and result.epoch == self._worker.epoch and not self._paused:
+            self._show(result)
+        else:
+            self._give_up_if_lost()
+            if self._is_card_due():
+                self._send_alone()
+
+    def _follow_switch(self) -> None:
+        backdrop, self._controls.backdrop = self._controls.backdrop, None
+        if backdrop is not None:
+            self._alone = stand_alone(backdrop, self._size)
+            self._lost_card = lay_notice(self._alone, LOST_WORDS)
+            self._pipeline.switch(backdrop)
+
+    def _follow_pause(self) -> None:
+        if self._controls.paused == self._paused:
+            return
+        self._paused = self._controls.paused
+        if self._paused:
+            self._worker.pause()
+            self._send_alone()
+        else:
+            self._last_result = self._clock.now()
+            self._worker.resume()
+
+    def _lose(self, error: CameraError) -> None:
+        if self._lost_since is None:
+            self._lost_since = self._clock.now()
+            self._worker.begin_epoch()
+            self._tell(f"{error}")
+            self._send_alone()
+        self._give_up_if_lost(error)
+
+    def _give_up_if_lost(self, error: CameraError | None = None) -> None:
+        if self._lost_since is not None and self._clock.now() - self._lost_since > self._patience.lost:
+            raise error or CameraError("the camera did not come back; plug it in and start livecam again")
+
+    def _show(self, result: Result) -> None:
+        if self._lost_since is not None:
+            self._tell("the camera is back")
+        self._last_result, self._lost_since = self._clock.now(), None
+        if result.shown is None:
+            self._failed += 1
+            self._say_once(f"a stage failed, the backdrop is shown instead: {result.error}")
+            self._send_alone()
+            return
+        self._trouble = None
+        self._shown += 1
+        self._outlets.send(result.shown)
+
+    def _say_once(self, words: str) -> None:
+        if words != self._trouble:
+            self._trouble = words
+            self._tell(words)
+
+    def _is_card_due(self) -> bool:
+        now = self._clock.now()
+        waiting = (
+            self._paused or self._lost_since is not None or now - self._last_result >= self._patience.hold
+        )
+        return waiting and now - self._last_card >= self._patience.beat
+
+    def _send_alone(self) -> None:
+        self._last_card = self._clock.now()
+        self._outlets.send(self._alone if self._lost_since is None else self._lost_card)

@@ -1,0 +1,231 @@
+"""A recording as a sink: MP4, WebM, MOV, Y4M or a folder of PNGs, that plays whatever ends it."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from numpy.typing import NDArray
+
+from livecam.core.clock import Clock, SystemClock
+from livecam.core.errors import FrameError, SinkError, UsageError
+from livecam.core.types import Cutout, Frame, Size, check_frame
+from livecam.imaging.ops import letterbox
+from livecam.video.audio import Voice
+from livecam.video.containers import container_for
+from livecam.video.partial_output import Draft
+from livecam.video.png_sequence import PngFolder
+from livecam.video.video_writer import Film, playable_seconds
+
+_CAUSES = {
+    errno.ENOSPC: "disk full",
+    errno.EDQUOT: "disk quota used up",
+    errno.EFBIG: "file too large for its disk",
+}
+
+
+class Recorder:
+    """Writes into a draft, which gets the asked name when the `with` block ends, however it ends."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: Size,
+        fps: float,
+        *,
+        transparent: bool = False,
+        overwrite: bool = False,
+        threads: int = 2,
+        clock: Clock | None = None,
+    ) -> None:
+        """Check what can be checked before anything is written.
+
+        Args:
+            path: .mp4, .webm, .mov or .y4m; without a suffix, or ending in /, a folder of PNGs.
+            size: of the recording; frames of another are letterboxed. Odd sides of MP4 and WebM grow by one.
+            fps: frames per second that are expected; MP4, WebM and MOV keep each frame's real time.
+            transparent: take cutouts instead of frames (WebM, MOV, PNG).
+            overwrite: replace a recording of that name.
+            threads: of the encoder.
+            clock: stamps frames that come without a time.
+
+        Raises:
+            UsageError: the kind of file is unknown, can't be transparent, or the name is taken.
+        """
+        if not (math.isfinite(fps) and fps > 0):
+            raise UsageError(f"can't record at {fps} frames a second; choose a rate above 0, for example 30")
+        self._container = container_for(path, transparent)
+        self._draft = Draft(Path(path), folder=self._container is None, overwrite=overwrite)
+        self._rate = max(Fraction(fps).limit_denominator(1001), Fraction(1, 1001))
+        self._clock = clock or SystemClock()
+        self._transparent = transparent
+        self._threads = threads
+        self._writer: Film | PngFolder | None = None
+        self._began: float | None = None
+        self._last_tick = -1
+        self._failure = ""
+        self.size = size
+        self.frames = 0
+        """How many were taken."""
+        self.seconds = 0.0
+        """From the start to the end of the last frame."""
+
+    def __enter__(self) -> Recorder:
+        """Begin the draft.
+
+        Raises:
+            UsageError: the name is taken by now.
+            SinkError: nothing can be written there.
+        """
+        path = self._draft.start()
+        try:
+            self._writer = self._make_writer(path)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._draft.discard()
+            raise SinkError(f"can't record {self.size} to {self._draft.target}: {error}; try .mp4") from error
+        return self
+
+    def _make_writer(self, path: Path) -> Film | PngFolder:
+        if self._container is None:
+            return PngFolder(path, self._rate)
+        return Film(
+            path, self._container, self.size, self._rate, transparent=self._transparent, threads=self._threads
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except SinkError:
+            # Ctrl-C stays Ctrl-C for everyone further up, even where the disk is full as well.
+            if kind is None or issubclass(kind, Exception):
+                raise
+
+    def add_sound(self, source: AudioStream, start_seconds: float) -> Voice | None:
+        """Announce an audio stream, before the first frame; None when such a file carries no sound.
+
+        Raises:
+            SinkError: the stream can't be carried.
+        """
+        if not isinstance(self._writer, Film):
+            return None
+        try:
+            return self._writer.add_voice(source, start_seconds)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise SinkError(f"can't record the clip's sound: {error}; try another kind of file") from error
+
+    def send_sound(self, packets: Sequence[Packet[AudioStream]]) -> None:
+        """Write what a Voice gave.
+
+        Raises:
+            SinkError: as for `send`.
+        """
+        writer = self._open_writer()
+        try:
+            if packets and isinstance(writer, Film):
+                writer.output.mux(packets)
+        except (av.FFmpegError, OSError) as error:
+            self._fail(error)
+
+    def send(self, picture: Frame | Cutout, seconds: float | None = None) -> None:
+        """Write a frame (of a transparent recording: a cutout), shown from now on, or from `seconds` on.
+
+        Raises:
+            FrameError: it is none.
+            SinkError: nothing more can be written; what was written is kept under the asked name.
+        """
+        writer = self._open_writer()
+        fitted = letterbox(self._check(picture), self.size)
+        tick = max(self._last_tick + 1, round(self._since_start(seconds) / float(writer.tick)))
+        try:
+            writer.write(np.ascontiguousarray(fitted), tick)
+        except (av.FFmpegError, OSError) as error:
+            self._fail(error)
+        self._last_tick = tick
+        self.frames += 1
+        self.seconds = float(tick * writer.tick + 1 / self._rate)
+
+    def _check(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not self._transparent:
+            return check_frame(picture)
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4 or 0 in picture.shape:
+            raise FrameError(
+                f"a cutout is uint8 RGBA (height, width, 4), not {picture.dtype} {picture.shape}"
+            )
+        return picture
+
+    def _since_start(self, seconds: float | None) -> float:
+        if seconds is not None:
+            return seconds
+        now = self._clock.now()
+        if self._began is None:
+            self._began = now
+        return now - self._began
+
+    def _open_writer(self) -> Film | PngFolder:
+        if self._writer is None:
+            raise SinkError(self._failure or "the recording is closed; open another")
+        return self._writer
+
+    def close(self) -> None:
+        """Finish the file and give it its name; leave nothing if no frame came. Quiet when called again.
+
+        Raises:
+            SinkError: the end could not be written; what was written before is kept.
+        """
+        if self._writer is None:
+            return
+        try:
+            if self.frames:
+                self._writer.finish()
+        except (av.FFmpegError, OSError) as error:
+            self._fail(error)
+        finally:
+            # Also when a second Ctrl-C comes while the encoder is emptied.
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._writer is None:
+            return
+        self._writer.abandon()
+        self._writer = None
+        if self.frames:
+            self._draft.keep()
+        else:
+            self._draft.discard()
+
+    def _fail(self, error: Exception) -> NoReturn:
+        number = getattr(error, "errno", None) or 0
+        cause = _CAUSES.get(number, f"can't go on writing ({getattr(error, 'strerror', '') or error})")
+        target = self._draft.target
+        writer, self._writer = self._writer, None
+        if writer:
+            writer.abandon()
+        kept = self._kept_seconds()
+        if kept > 0:
+            self._failure = (
+                f"{cause}: {target} kept the first {kept:.1f} s; free some space, or record elsewhere"
+            )
+            self._draft.keep()
+        else:
+            self._failure = (
+                f"{cause}: nothing of {target} could be kept; free some space, or record elsewhere"
+            )
+            self._draft.discard()
+        raise SinkError(self._failure) from error
+
+    def _kept_seconds(self) -> float:
+        if self._container is None:
+            return float(self.frames / self._rate)
+        return playable_seconds(self._draft.path)

@@ -1,0 +1,83 @@
+"""A still picture as a source, and the beat that paces every source made of code."""
+
+import math
+from collections.abc import Iterator
+from types import TracebackType
+
+from livecam.core.clock import Clock, SystemClock
+from livecam.core.errors import UsageError
+from livecam.core.types import Frame, Size, check_frame
+from livecam.imaging.ops import resize
+
+_LATE_SECONDS = 1.0
+
+
+def beats(fps: float, clock: Clock) -> Iterator[float]:
+    """Seconds since the first beat, `fps` times a second, without end; the first comes at once.
+
+    The beats lie on a grid, so that waiting never drifts; after a gap (a sleeping laptop) a new grid begins
+    instead of a burst of late beats.
+    """
+    start = due = clock.now()
+    while True:
+        clock.sleep(due - clock.now())
+        now = clock.now()
+        if now - due > _LATE_SECONDS:
+            due = now
+        due += 1.0 / fps
+        yield now - start
+
+
+def check_fps(fps: float) -> float:
+    """Give back `fps` if it is a rate.
+
+    Raises:
+        UsageError: it isn't a number above 0 and up to 1000.
+    """
+    if not (math.isfinite(fps) and 0 < fps <= 1000):
+        raise UsageError(
+            f"{fps} frames a second can't be: give a number above 0 and up to 1000, for example 30"
+        )
+    return float(fps)
+
+
+class Still:
+    """A source that repeats one picture for ever."""
+
+    def __init__(
+        self, picture: Frame, size: Size | None = None, fps: float = 30.0, *, clock: Clock | None = None
+    ) -> None:
+        """Prepare the picture.
+
+        Args:
+            picture: what is shown.
+            size: made smaller to lie within it, keeping its shape; never made larger. None keeps it.
+            fps: frames a second.
+            clock: paces the frames; the system's if None.
+
+        Raises:
+            FrameError: `picture` is not a frame.
+            UsageError: `fps` is not a rate.
+        """
+        self.fps = check_fps(fps)
+        self._clock = clock or SystemClock()
+        self._frame = resize(check_frame(picture), _fit(Size.of(picture), size))
+        self.size = Size.of(self._frame)
+
+    def __enter__(self) -> "Still":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        for _ in beats(self.fps, self._clock):
+            yield self._frame.copy()
+
+
+def _fit(have: Size, within: Size | None) -> Size:
+    factor = min(1.0, within.width / have.width, within.height / have.height) if within else 1.0
+    # Even sides, as video with halved colour needs them.
+    return Size(*(max(2, int(side * factor + 0.5) // 2 * 2) for side in have))

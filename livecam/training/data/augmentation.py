@@ -1,0 +1,198 @@
+"""What may happen to a picture before the network sees it: places, light and the faults of webcams.
+
+Pictures are drawn at twice the network's size and shrunk at the end, as a webcam's frame is.
+"""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from livecam.core.types import Frame, Size
+from livecam.imaging.trimap import BACKGROUND
+
+Transform = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Light:
+    """How a scene is lit and rendered: per-channel gain, gamma and offset, drawn once for a scene.
+
+    `side` is how much brighter it is (as a logarithm) at the right and at the bottom than in the middle: a
+    window, a lamp, a screen. `below` is how much darker (as a logarithm) each channel is at the bottom
+    than at the top: dark or dyed clothes.
+    """
+
+    gain: tuple[float, float, float]
+    gamma: float
+    offset: float
+    side: tuple[float, float] = (0.0, 0.0)
+    below: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @classmethod
+    def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
+        """Draw a light: mostly mild, now and then dark or coloured; of strength 0 it changes nothing."""
+        cast_of_colour = rng.normal(0, 0.06 * strength, 3)
+        gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
+        brightness = float(np.exp(rng.normal(-0.05 * strength, 0.18 * strength)))
+        if rng.random() < 0.12 * strength:
+            brightness *= rng.uniform(0.25, 0.6)
+        gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
+        offset = float(rng.normal(0, 8 * strength))
+        side = (0.0, 0.0)
+        if rng.random() < 0.2 * strength:
+            side = (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.3)))
+        return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
+
+    def dyed_below(self, falls: tuple[float, float, float]) -> "Light":
+        """The same light, darker by `falls` (of each channel, a logarithm) at the bottom, not at the top."""
+        return replace(self, below=falls)
+
+    def shine(self, frame: Frame) -> Frame:
+        """Apply the light, by a table of 256 entries a channel, then what comes from the side."""
+        if any(self.side) or any(self.below):
+            frame = cast(Frame, cv2.multiply(frame, self._rise(Size.of(frame)), dtype=cv2.CV_8U))
+        ramp = (np.arange(256) / 255.0) ** self.gamma * 255
+        table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
+        return cast(Frame, cv2.LUT(frame, np.rint(table).astype(np.uint8)[None]))
+
+    def _rise(self, size: Size) -> NDArray[np.float32]:
+        """The factor of every pixel and channel, float32 (h, w, 3)."""
+        across, down = (np.linspace(-s, s, n) for s, n in zip(self.side, size, strict=True))
+        falls = np.linspace(0, 1, size.height)[:, None] * np.array(self.below)
+        # Rows and columns apart: the exponential of every pixel would take most of a scene's time.
+        rows = np.exp(down[:, None] - falls).astype(np.float32)
+        rise: NDArray[np.float32] = rows[:, None] * np.exp(across).astype(np.float32)[None, :, None]
+        return rise
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The faults of a webcam, drawn once for a scene; only the noise differs from frame to frame."""
+
+    blur: float
+    motion: tuple[int, float]
+    noise: float
+    grain: float
+    quality: int
+    upscaled: float
+
+    @classmethod
+    def draw(cls, rng: Rng) -> "Faults":
+        """Draw faults: most scenes have few."""
+        return cls(
+            blur=float(rng.uniform(0.4, 1.8)) if rng.random() < 0.3 else 0.0,
+            motion=_draw_motion(rng) if rng.random() < 0.1 else (0, 0.0),
+            noise=float(rng.gamma(1.2, 4.0)) if rng.random() < 0.6 else 0.0,
+            grain=float(rng.uniform(0.8, 2.0)),
+            quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
+            upscaled=float(rng.uniform(0.4, 0.8)) if rng.random() < 0.15 else 1.0,
+        )
+
+    def strike(self, frame: Frame, rng: Rng) -> Frame:
+        """Apply them, in the order in which a camera does."""
+        if self.motion[0]:
+            frame = _smear(frame, *self.motion)
+        if self.blur:
+            frame = cast(Frame, cv2.GaussianBlur(frame, (0, 0), self.blur))
+        if self.upscaled < 1:
+            size = Size.of(frame)
+            small = cv2.resize(frame, None, fx=self.upscaled, fy=self.upscaled, interpolation=cv2.INTER_AREA)
+            frame = cast(Frame, cv2.resize(small, tuple(size), interpolation=cv2.INTER_LINEAR))
+        if self.noise:
+            frame = _add_noise(frame, self.noise, self.grain, rng)
+        if self.quality < 100:
+            _, code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+            frame = cast(Frame, cv2.imdecode(code, cv2.IMREAD_COLOR))
+        return frame
+
+
+def _draw_motion(rng: Rng) -> tuple[int, float]:
+    """Length in pixels and angle in radians of a smear."""
+    return int(rng.integers(3, 12)), float(rng.uniform(0, np.pi))
+
+
+def _smear(frame: Frame, length: int, angle: float) -> Frame:
+    kernel = np.zeros((length, length), np.float32)
+    middle, reach = (length - 1) / 2, (length - 1) / 2
+    dx, dy = np.cos(angle) * reach, np.sin(angle) * reach
+    ends = (round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy))
+    cv2.line(kernel, *ends, 1.0)
+    return cast(Frame, cv2.filter2D(frame, -1, kernel / kernel.sum()))
+
+
+def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
+    noise: NDArray[np.int16] = np.empty(frame.shape, np.int16)
+    # OpenCV draws normal numbers an order of magnitude faster than NumPy; its seed comes from ours.
+    cv2.setRNGSeed(int(rng.integers(1 << 31)))
+    cv2.randn(noise, np.zeros(3), np.full(3, strength))
+    if grain > 1.4:
+        noise = cast("NDArray[np.int16]", cv2.GaussianBlur(noise, (3, 3), 0) * np.int16(2))
+    return cast(Frame, cv2.add(frame, noise, dtype=cv2.CV_8U))
+
+
+def place(
+    scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]
+) -> Transform:
+    """The 2×3 transform that scales and turns around `pivot` (x, y) and brings it to `to`."""
+    turn = np.deg2rad(degrees)
+    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(scale)
+    return np.hstack([linear, (np.array(to) - linear @ np.array(pivot))[:, None]])
+
+
+def compose(second: Transform, first: Transform) -> Transform:
+    """One 2×3 transform that does `first`, then `second`."""
+    return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
+
+
+def nudge(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
+    """A slightly later place of the same thing: shifted, turned and scaled by a few per cent of `amount`."""
+    zoom = 1 + float(rng.normal(0, 0.015 * amount))
+    middle = (size.width / 2, size.height / 2)
+    across = middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width
+    down = middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height
+    return compose(place((zoom, zoom), float(rng.normal(0, amount)), middle, (across, down)), transform)
+
+
+def warp(picture: Frame, transform: Transform, size: Size) -> Frame:
+    """Draw a picture or an 8-bit matte at its place, bilinear; beyond its edges it goes on mirrored."""
+    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
+    return cast(Frame, cv2.warpAffine(picture, transform, tuple(size), flags=flags, borderMode=border))
+
+
+def warp_matte(matte: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
+    """Draw an 8-bit matte at its place, bilinear; nothing is kept outside it."""
+    drawn = cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
+    return cast("NDArray[np.uint8]", drawn)
+
+
+def warp_trimap(
+    trimap: NDArray[np.uint8], transform: Transform, size: Size, border: int = cv2.BORDER_CONSTANT
+) -> NDArray[np.uint8]:
+    """Draw a trimap at its place by the nearest pixel: labels are never mixed; outside lies background."""
+    flags = cv2.INTER_NEAREST
+    drawn = cv2.warpAffine(
+        trimap, transform, tuple(size), flags=flags, borderMode=border, borderValue=BACKGROUND
+    )
+    return cast("NDArray[np.uint8]", drawn)
+
+
+def match_light(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
+    """Bring the subject's mean colour towards the room's by `strength` in [0, 1]."""
+    inside = (matte > 127).astype(np.uint8)
+    if not inside.any():
+        return frame
+    subject = np.array(cv2.mean(frame, mask=inside)[:3]) + 1
+    scene = np.array(cv2.mean(room)[:3]) + 1
+    gain = np.clip((scene / subject) ** strength, 0.5, 1.6)
+    table = np.rint(np.clip(np.arange(256)[:, None] * gain[None], 0, 255)).astype(np.uint8)
+    return cast(Frame, cv2.LUT(frame, table[None]))
+
+
+def cut_out(frame: Frame, matte: NDArray[np.uint8], room: Frame) -> Frame:
+    """Paste a frame on a room by its 8-bit matte."""
+    share = matte.astype(np.float32) / 255
+    return cast(Frame, cv2.blendLinear(frame, room, share, 1 - share))

@@ -1,0 +1,175 @@
+"""A trained network to LiteRT: ``NAME.tflite`` and its card ``NAME.json``, if both say the same.
+
+Beside them lies ``NAME.keras``, the network as it was trained: what a further training begins with.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from livecam.core.errors import TrainingError, UsageError
+from livecam.core.fileio import reason
+from livecam.core.types import Size
+from livecam.models.class_layout import CLASSES
+from livecam.models.model_card import Card
+from livecam.training.checkpoint import read_history
+from livecam.training.config import check_size
+from livecam.training.export.card_scores import read_figures
+from livecam.training.export.litert_converter import OUTPUTS, check_parity, convert, places, round_weights
+from livecam.training.networks.matting_net import NETWORKS, build
+from livecam.training.textbook import NAME, with_matte
+
+PATHS = ("data", "rooms", "empty", "out", "start")
+"""Settings of a run that name places on its machine."""
+
+
+def export(
+    run: Path,
+    out: Path,
+    notes: tuple[str, ...] = (),
+    scores: tuple[Path, ...] = (),
+    precision: str = "int8",
+    size: Size | None = None,
+) -> Card:
+    """Export a run's best weights as `out` (``.tflite``), card and Keras network beside it, replacing others.
+
+    Args:
+        run: a run's folder, or a ``.keras`` file.
+        out: where to; the card gets the same stem.
+        notes: lines for the card's reader: sources, licences, limits.
+        scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
+        precision: of the weights, ``int8`` or ``float32``.
+        size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
+            from: a network of convolutions takes any.
+
+    Raises:
+        UsageError: `out` is no ``.tflite`` file, or there is no such precision or size.
+        TrainingError: nothing to export, not a livecam network, or LiteRT says something else than Keras.
+    """
+    if out.suffix != ".tflite" or out.is_dir():
+        raise UsageError(f"{out} must be a file that ends in .tflite; its card gets the same name with .json")
+    saved = run / "best.keras" if run.is_dir() else run
+    model = resized(_read_model(saved), size) if size else _read_model(saved)
+    about = {
+        "parameters": int(model.count_params()),
+        "classes": list(CLASSES),
+        "notes": list(notes),
+        **_history(saved),
+    }
+    exact = convert(model)
+    parity = check_parity(model, exact)
+    weights = round_weights(exact, precision)
+    if precision != "float32":
+        parity = check_parity(model, weights, precision)
+    about |= {"precision": precision, "parity_with_keras": asdict(parity)}
+    _, height, width, _ = model.input_shape
+    sha256 = hashlib.sha256(weights).hexdigest()
+    if scores:
+        about["figures"] = read_figures(scores, sha256)
+    card = Card(out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, places(weights), about)
+    _write(out, weights, card, model)
+    return card
+
+
+def resized(model: keras.Model, size: Size) -> keras.Model:
+    """The same weights for pictures of another size.
+
+    Raises:
+        UsageError: a side that can't be halved four times.
+    """
+    check_size(size)
+    other = _build_like(model, size)
+    if other is None:
+        picture = keras.Input((size.height, size.width, 3), name="picture")
+        other = keras.models.clone_model(model, input_tensors=picture)
+    other.set_weights(model.get_weights())
+    return other
+
+
+def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
+    """One of our networks for `size`, if `model` is one: sides that can't be halved need other layers."""
+    if model.name not in NETWORKS:
+        return None
+    other = build(replace(NETWORKS[model.name], size=(size.width, size.height)))
+    same = [w.shape for w in other.weights] == [w.shape for w in model.weights]
+    return other if same else None
+
+
+def _write(out: Path, weights: bytes, card: Card, model: keras.Model) -> None:
+    partials = {
+        out: out.with_name(f".{out.name}.partial"),
+        out.with_suffix(".json"): out.with_name(f".{out.stem}.json.partial"),
+        out.with_suffix(".keras"): out.with_name(f".{out.stem}.partial.keras"),
+    }
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partials[out].write_bytes(weights)
+        card.write(partials[out.with_suffix(".json")])
+        model.save(partials[out.with_suffix(".keras")])
+        for whole, partial in partials.items():
+            partial.replace(whole)
+    except OSError as error:
+        raise TrainingError(
+            f"can't write {out} ({reason(error)}); choose another folder or free space"
+        ) from error
+    finally:
+        for partial in partials.values():
+            if partial.is_file():
+                partial.unlink()
+
+
+def _read_model(saved: Path) -> keras.Model:
+    if not saved.is_file():
+        raise TrainingError(f"there is no {saved}; train first, or name a run's folder of livecam train")
+    try:
+        model = keras.models.load_model(saved, compile=False)
+    except Exception as error:  # Keras, zipfile, h5py and json each have their own
+        raise TrainingError(
+            f"{saved} can't be read as a trained network; name a run's folder of livecam train"
+        ) from error
+    if model.name == NAME:
+        model = with_matte(model)
+    shape, output = getattr(model, "input_shape", None), getattr(model, "output", None)
+    if not isinstance(output, dict) or {name: part.shape[-1] for name, part in output.items()} != OUTPUTS:
+        raise TrainingError(
+            f"{saved} is not a livecam network (outputs classes and matte); name a run's folder"
+        )
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:
+        raise TrainingError(f"{saved} is not a livecam network (input: one RGB picture); name a run's folder")
+    return model
+
+
+def _history(saved: Path) -> dict[str, Any]:
+    """What the run's folder tells of its best weights: data, settings, the scores of the best epoch."""
+    about: dict[str, Any] = {}
+    run = saved.parent
+    # Other files that lie in a run's folder are not what its history tells of.
+    if saved.name != "best.keras":
+        return about
+    if (run / "settings.json").is_file():
+        try:
+            settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise TrainingError(
+                f"{run / 'settings.json'} can't be read ({reason(error)}); mend it"
+            ) from error
+        # Folders by their names alone: where they lay is nobody's business.
+        about["training"] = {
+            key: _names(value) if key in PATHS else value for key, value in dict(settings).items()
+        }
+    rows = read_history(run)
+    if rows:
+        best = max(rows, key=lambda row: float(row["miou"]))
+        names = ("epoch", "miou", "foreground_iou", "boundary_f", "mad")
+        about["scores_on_test_scenes"] = {name: float(best[name]) for name in names if name in best}
+    return about
+
+
+def _names(paths: Any) -> Any:
+    if isinstance(paths, list):
+        return [_names(path) for path in paths]
+    return Path(paths).name if isinstance(paths, str) else paths

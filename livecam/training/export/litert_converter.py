@@ -1,0 +1,183 @@
+"""Keras to LiteRT, and whether both say the same."""
+
+import tempfile
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from importlib import resources
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from ai_edge_quantizer.qtyping import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+    ComputePrecision,
+    OpQuantizationConfig,
+    QuantGranularity,
+    TensorQuantizationConfig,
+    TFLOperationName,
+)
+from ai_edge_quantizer.quantizer import Quantizer  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from numpy.typing import NDArray
+
+from livecam.core.errors import TrainingError, UsageError
+from livecam.core.types import Size
+from livecam.imaging.image_io import read_picture
+from livecam.imaging.ops import resize
+from livecam.models.class_layout import CLASSES, WAYS, join_classes
+from livecam.training.export.litert_layers import lighten
+
+OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
+"""What a livecam network says of each pixel, and in how many numbers."""
+PRECISIONS = ("int8", "float32")
+WORTH_ROUNDING = 4000
+"""Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
+TOLERANCE = 1e-3
+"""How far a conversion that rounds nothing may be off anywhere."""
+ROUNDED = 1e-2
+"""How far one that rounds its weights may be off in the mean."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far LiteRT's outputs lie from Keras' on the same pictures, at most and in the mean."""
+
+    largest: float
+    mean: float
+    pictures: int
+
+
+def convert(model: keras.Model) -> bytes:
+    """The network as the bytes of a ``.tflite`` file, one of each input at a time; in and out go float32.
+
+    The layers are put in LiteRT's own words (`lighten`); nothing is rounded.
+    """
+    signature = [tf.TensorSpec((1, *given.shape[1:]), tf.float32, name=given.name) for given in model.inputs]
+    model = lighten(model)
+
+    def serve(*given: Any) -> Any:
+        return model(given[0] if len(given) == 1 else [*given], training=False)
+
+    with tempfile.TemporaryDirectory() as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint("serve", serve, input_signature=signature)
+        archive.write_out(folder, verbose=False)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"]).convert())
+
+
+def round_weights(weights: bytes, precision: str = "int8") -> bytes:
+    """A converted network whose weights take less room and time.
+
+    With ``int8`` the weights of convolutions are stored as whole numbers, by a scale for each channel, and
+    what flows into one is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and
+    Training of Neural Networks", 2018): a quarter of the size, and half to two thirds of the time. Depthwise
+    convolutions stay as they are, since LiteRT has no quick way for rounded ones, and so do small ones
+    (`WORTH_ROUNDING`). ``float32`` changes nothing.
+
+    Raises:
+        UsageError: another precision.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"no precision is called {precision!r}; there are {', '.join(PRECISIONS)}")
+    if precision == "float32":
+        return weights
+    by_channel = TensorQuantizationConfig(8, symmetric=True, granularity=QuantGranularity.CHANNELWISE)
+    dynamic = OpQuantizationConfig(
+        weight_tensor_config=by_channel,
+        compute_precision=ComputePrecision.INTEGER,
+        min_weight_elements=WORTH_ROUNDING,
+    )
+    quantizer = Quantizer(weights)
+    quantizer.update_quantization_recipe(".*", TFLOperationName.CONV_2D, dynamic)
+    # One of its bars is drawn even so.
+    with redirect_stderr(StringIO()):
+        done = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
+    return bytes(done.quantized_model)
+
+
+def places(weights: bytes) -> dict[str, int]:
+    """Which of the file's outputs is which, by the names of its signature.
+
+    Raises:
+        TrainingError: it has others than a matte and classes (`livecam.models.class_layout`), or LiteRT
+            can't run it.
+    """
+    interpreter = _open(weights)
+    order = [int(detail["index"]) for detail in interpreter.get_output_details()]
+    told = interpreter.get_signature_runner().get_output_details()
+    if not any(sorted(told) == sorted(("matte", *way)) for way in WAYS):
+        raise TrainingError(
+            f"LiteRT has the outputs {', '.join(told)}, not a matte and classes; nothing was exported"
+        )
+    return {name: order.index(int(detail["index"])) for name, detail in told.items()}
+
+
+def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
+    """Run both on the same pictures.
+
+    Raises:
+        TrainingError: they take or give other shapes, or differ by more than `TOLERANCE` somewhere, of int8
+        by more than `ROUNDED` in the mean.
+    """
+    interpreter, outputs = _open(weights), places(weights)
+    differences = []
+    for picture in _pictures(Size(*model.input_shape[2:0:-1]), pictures):
+        said, found = model(picture[None], training=False), _run(interpreter, picture[None])
+        told = {name: found[place][0] for name, place in outputs.items()}
+        told["classes"] = join_classes(told)
+        for name in OUTPUTS:
+            differences.append(_difference(keras.ops.convert_to_numpy(said[name])[0], told[name]))
+    largest = float(np.max([d.max() for d in differences]))
+    mean = float(np.mean([d.mean() for d in differences]))
+    off, allowed = (largest, TOLERANCE) if precision == "float32" else (mean, ROUNDED)
+    # A NaN fails every comparison: so asked, it is refused.
+    if not off <= allowed:
+        hint = "" if precision == "float32" else "; try --precision float32"
+        raise TrainingError(
+            f"LiteRT differs from Keras by {off:.2g} (allowed {allowed:g}); nothing was exported{hint}"
+        )
+    return Parity(largest, mean, pictures)
+
+
+def _open(weights: bytes) -> Any:
+    try:
+        interpreter = Interpreter(model_content=weights)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise TrainingError("LiteRT can't run what was converted; nothing was exported") from error
+    return interpreter
+
+
+def _run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[Any]]:
+    given = interpreter.get_input_details()[0]
+    shape = tuple(int(side) for side in given["shape"])
+    if shape != picture.shape:
+        raise TrainingError(f"LiteRT takes {shape}, Keras {picture.shape}; nothing was exported")
+    interpreter.set_tensor(given["index"], picture)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def _difference(keras_said: NDArray[Any], litert_said: NDArray[Any]) -> NDArray[Any]:
+    if keras_said.shape != litert_said.shape:
+        raise TrainingError(
+            f"LiteRT gives {litert_said.shape}, Keras {keras_said.shape}; nothing was exported"
+        )
+    return np.asarray(np.abs(keras_said - litert_said))
+
+
+def _pictures(size: Size, count: int) -> list[NDArray[np.float32]]:
+    """Parts of the shipped photograph of a person, in [0, 1], each in another light, with some noise."""
+    photo = read_picture(
+        Path(str(resources.files("livecam"))) / "assets" / "astronaut.jpg", longest=512
+    ).frame
+    rng, pictures = np.random.default_rng(7), []
+    for number in range(count):
+        part = np.ascontiguousarray(photo[9 * number : 512 - 20 * number, 12 * number :])
+        picture = resize(part, size).astype(np.float32) / np.float32(255)
+        lit = picture ** rng.uniform(0.6, 1.8) + rng.normal(0, 0.02, picture.shape)
+        pictures.append(np.clip(lit, 0, 1).astype(np.float32))
+    return pictures

@@ -1,0 +1,139 @@
+"""The compact encoder-decoder: strided convolutions down, transposed ones up, a softmax of three classes.
+
+Convolutions are plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these train
+fast and run fast on a processor; but `person` ends below in blocks that were learnt elsewhere (`inverted`).
+Besides the three classes of a trimap the network tells, for each pixel, which share of a contour pixel is
+foreground; the matte is foreground + contour x share, soft from the start (the unknown region of a trimap,
+resolved: cf. Chen et al., "Semantic Human Matting", 2018).
+"""
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from livecam.training.networks.efficientnet_lite import LITE0, Stage, descend, enter
+
+DILATIONS = (1, 2, 4, 4)
+"""Of the steps at 1/16, one after the other and over again."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Settings of a network.
+
+    `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels of plain
+    convolutions at 1/2, 1/4 and so on of it; `depths` how many further ones follow the strided one at 1/4,
+    1/8 and so on. Below them come `stages` of inverted residuals, if any. `blends` are the channels on the
+    way up, from the level above the lowest on; by default two thirds of those on the way down.
+    """
+
+    name: str
+    size: tuple[int, int]
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    stages: tuple[Stage, ...] = ()
+    blends: tuple[int, ...] = ()
+
+
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
+        Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
+        Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
+    )
+}
+
+
+def _convolve(
+    x: keras.KerasTensor, width: int, name: str, stride: int = 1, dilation: int = 1
+) -> keras.KerasTensor:
+    x = layers.Conv2D(
+        width, 3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_conv"
+    )(x)
+    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+    return layers.ReLU(name=name)(x)
+
+
+def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.Conv2DTranspose(
+        skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
+    )(x)
+    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
+    # A side that could not be halved was rounded up on the way down.
+    over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
+    if any(over):
+        x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)
+    return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
+
+
+def _context(x: keras.KerasTensor) -> keras.KerasTensor:
+    """What the whole picture says about every place of it (squeeze and excitation, Hu et al. 2018)."""
+    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(x)
+    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name="context_gate")(pooled)
+    return layers.Multiply(name="context")([x, gate])
+
+
+def _descend(x: keras.KerasTensor, network: Network) -> list[keras.KerasTensor]:
+    """What is seen at 1/2, at 1/4, and so on to the lowest level."""
+    x = _convolve(x, network.widths[0], "down2", stride=2)
+    seen = [x]
+    for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
+        x = _convolve(x, channels, f"down{2**level}", stride=2)
+        for i in range(depth):
+            # At the bottom the dilations make each place see the whole picture.
+            dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
+            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=dilation)
+            x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
+        seen.append(x)
+    if not network.stages:
+        return [*seen[:-1], _context(x)]
+    x = enter(x)
+    for stage in network.stages:
+        x = descend(x, stage)
+        # Of two stages of one size the later knows more.
+        seen = [*seen, x] if stage.stride == 2 else [*seen[:-1], x]
+    return seen
+
+
+def build(network: Network) -> keras.Model:
+    """Build the network, untrained.
+
+    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the softmax over
+    foreground, background and contour, (batch, height, width, 3), and ``matte``, (batch, height, width, 1),
+    in [0, 1].
+    """
+    width, height = network.size
+    picture = keras.Input((height, width, 3), name="picture")
+    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
+    skips = _descend(x, network)
+    x = skips.pop()
+    blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
+    for blend in blends:
+        level = 2 ** len(skips)
+        x = _rise(x, skips.pop(), f"up{level}")
+        x = _convolve(x, blend, f"blend{level}")
+    x = layers.Conv2DTranspose(4, 2, strides=2, padding="same", name="head")(x)
+    classes = layers.Softmax(name="classes")(x[..., :3])
+    share = layers.Activation("sigmoid", name="share")(x[..., 3:])
+    # Named by layers, since the exported graph calls its outputs after them.
+    contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
+    matte = layers.Add(name="matte")([classes[..., :1], contour])
+    return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+
+
+def freeze_norms(model: keras.Model) -> None:
+    """Let normalisations stay as they are while the rest learns on.
+
+    What a network has counted over many scenes is steadier than what the few of a batch tell; a short
+    fine-tune goes further with it.
+    """
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+
+
+def learner(model: keras.Model) -> keras.Model:
+    """The same layers up to the logits, (batch, height, width, 4), which the loss takes."""
+    return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

@@ -1,0 +1,174 @@
+"""The recipe: settings in, a run's folder out.
+
+A run's folder holds ``settings.json``, ``history.csv``, ``curves.png``, ``scenes.png`` (what the network is
+shown), ``augmentations.png`` (what may happen to a scene, by name), ``predictions.png`` (what it answers),
+``best.keras`` (the averaged weights that scored best) and ``backup/`` (to go on from with ``--resume``).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import keras
+from tqdm import tqdm
+
+from livecam.core.errors import TrainingError
+from livecam.core.types import Size
+from livecam.datasets.pets import Sample, list_rooms, read_picture, read_samples, read_subject
+from livecam.training.augmentation_preview import draw_catalogue
+from livecam.training.callbacks import Averager, Progress, judge
+from livecam.training.checkpoint import State, begin, find_state, restore
+from livecam.training.config import TrainSettings, check_settings
+from livecam.training.data.dataset import Batches, Stock
+from livecam.training.figures import draw_scenes
+from livecam.training.losses import SceneLoss
+from livecam.training.malloc import keep_freed_memory
+from livecam.training.networks.matting_net import NETWORKS, Network, build, freeze_norms, learner
+from livecam.training.networks.net2net import widen
+from livecam.training.networks.torch_layers import quicken
+
+__all__ = ["Averager", "TrainSettings", "compile_learner", "fit", "judge", "read_stock", "train"]
+
+T = TypeVar("T")
+JUDGED_BATCHES, JUDGED_VIEWS, JUDGED_SEED = 24, 16, 99
+
+
+def train(settings: TrainSettings) -> Path:
+    """Train a network; give back the path of the best averaged weights.
+
+    Raises:
+        UsageError: a word or number that can't be used, or the run's folder is in use or not to be resumed
+        so. TrainingError: data, first weights or a folder that can't be trained with.
+    """
+    check_settings(settings, tuple(NETWORKS))
+    keep_freed_memory()
+    # Scenes are drawn in threads of their own.
+    cv2.setNumThreads(1)
+    state = find_state(settings)
+    for split in ("trainval", "test"):
+        _list(settings, split)
+    keras.utils.set_random_seed(settings.seed)
+    network = _network(settings)
+    model = _first_model(settings, network, state)
+    begin(settings, state)
+    batches, validation = _batches(settings, Size(*network.size))
+    draw_scenes(batches.views(0), settings.out / "scenes.png")
+    draw_catalogue(batches.stock, Size(*network.size), settings.out / "augmentations.png")
+    averager = Averager(settings.out, validation, _decay(settings), build(network), state)
+    fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
+    best = settings.out / "best.keras"
+    if not best.is_file():
+        raise TrainingError(f"{best} is missing; begin another run with --out")
+    return best
+
+
+def fit(model: keras.Model, batches: Batches, averager: Averager, done: int, epochs: int) -> None:
+    """Train a compiled model from epoch `done` on until `epochs` are done."""
+
+    def follow(epoch: int, logs: dict[str, float] | None = None) -> None:
+        # What is drawn depends on the epoch's number, also when a run goes on in its middle.
+        batches.epoch = epoch
+
+    follow(done)
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=follow), Progress(), averager]
+    model.fit(batches, initial_epoch=done, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+
+
+def read_stock(settings: TrainSettings, split: str) -> Stock:
+    """Decode all that scenes of a split are made of; the last tenth of the rooms is kept for the test split.
+
+    Raises:
+        TrainingError: a folder or a file that can't be trained with.
+    """
+    samples, rooms, empties = _list(settings, split)
+    bar = tqdm(samples, desc=f"decoding {split}", unit="picture", disable=None)
+    # What is judged stays what it is.
+    often = dict(settings.often) if split == "trainval" else {}
+    subjects = [read_subject(sample, settings.longest) for sample in bar]
+    return Stock(
+        subjects,
+        [read_picture(path, settings.longest) for path in rooms],
+        [read_picture(path, settings.longest) for path in empties],
+        often,
+    )
+
+
+def _list(settings: TrainSettings, split: str) -> tuple[list[Sample], list[Path], list[Path]]:
+    samples = [sample for folder in settings.data for sample in read_samples(folder, split)]
+    rooms = [path for folder in settings.rooms for path in _part(list_rooms(folder), split)]
+    return samples, rooms, [path for folder in settings.empty for path in _part(list_rooms(folder), split)]
+
+
+def _part(pictures: list[T], split: str) -> list[T]:
+    held = max(1, len(pictures) // 10)
+    return pictures[-held:] if split == "test" else pictures[:-held] or pictures
+
+
+def _network(settings: TrainSettings) -> Network:
+    network = NETWORKS[settings.network]
+    return replace(network, size=(settings.size.width, settings.size.height)) if settings.size else network
+
+
+def _batches(settings: TrainSettings, size: Size) -> tuple[Batches, Batches]:
+    """The batches to learn from and those to judge by."""
+    learned = Batches(
+        read_stock(settings, "trainval"),
+        size,
+        batch=settings.batch,
+        steps=settings.steps,
+        seed=settings.seed,
+        pairs=settings.pairs,
+        mix=settings.mix,
+        workers=settings.workers,
+        echo=True,
+    )
+    judged = read_stock(settings, "test")
+    return learned, Batches(
+        judged, size, batch=JUDGED_VIEWS, steps=JUDGED_BATCHES, seed=JUDGED_SEED, mix=settings.mix
+    )
+
+
+def _decay(settings: TrainSettings) -> float:
+    return min(0.9995, 1 - 20 / (settings.total + 20))
+
+
+def _first_model(settings: TrainSettings, network: Network, state: State | None) -> keras.Model:
+    """The model that this part of the run begins with: new, of another run's weights, or where it stood."""
+    model = build(network)
+    if settings.start and not state:
+        _begin_with(model, settings.start)
+    if settings.freeze_norms:
+        freeze_norms(model)
+    model = quicken(learner(model))
+    compile_learner(model, settings)
+    if state:
+        restore(model, state, settings.out)
+    return model
+
+
+def _begin_with(model: keras.Model, start: Path) -> None:
+    try:
+        widen(keras.models.load_model(start, compile=False), model)
+    except Exception as error:  # Keras, zipfile, h5py and json each have their own
+        raise TrainingError(
+            f"{start} doesn't hold weights for this network; name a run's best.keras with --start"
+        ) from error
+
+
+def compile_learner(model: keras.Model, settings: TrainSettings) -> None:
+    """AdamW with a warm-up and a cosine's decay over the whole run, and the loss of scenes."""
+    warm = min(200, settings.total // 10)
+    # With no step to warm up in, the highest rate comes first; a schedule of no steps is none.
+    first = settings.learning_rate / 20 if warm else settings.learning_rate
+    rate = keras.optimizers.schedules.CosineDecay(
+        first,
+        max(1, settings.total - warm),
+        alpha=0.02,
+        warmup_target=settings.learning_rate if warm else None,
+        warmup_steps=warm,
+    )
+    model.compile(
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0),
+        loss=SceneLoss(settings.pairs),
+    )

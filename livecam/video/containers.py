@@ -1,0 +1,118 @@
+"""The kinds of file a recording can be: which muxer, which codecs, what each can carry."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from livecam.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Container:
+    """One kind of video file and how livecam fills it."""
+
+    muxer: str
+    codec: str
+    pixel_format: str
+    cutout_pixel_format: str | None = None
+    """None where the codec has no alpha."""
+    tick: Fraction | None = Fraction(1, 90000)
+    """Seconds of one time stamp step; None where every frame lasts the same."""
+    even: bool = False
+    """The codec stores colour for pairs of rows and columns only."""
+    codec_options: Mapping[str, str] = field(default_factory=dict)
+    muxer_options: Mapping[str, str] = field(default_factory=dict)
+    copied_sounds: frozenset[str] = frozenset()
+    """Audio codecs that are taken as they are."""
+    sound_codec: str | None = None
+    """The encoder for all other audio; None where there is no sound."""
+    sound_rate: int | None = None
+    """Hertz the encoder insists on; None where it takes the source's."""
+
+
+# Whole fragments reach the disk every second, so that a file that is cut off plays up to its end; one that is
+# closed in order becomes a plain MP4, which every player can search in.
+_FRAGMENTS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov", "flush_packets": "1"}
+
+# No B-frames and a short lookahead: little memory, and no time stamps below zero that would shift the sound.
+_X264 = {
+    "preset": "veryfast",
+    "crf": "19",
+    "bf": "0",
+    "rc-lookahead": "10",
+    "forced-idr": "1",
+    "x264-params": "sync-lookahead=0",
+}
+_VP9 = {
+    "deadline": "realtime",
+    "cpu-used": "8",
+    "lag-in-frames": "0",
+    "auto-alt-ref": "0",
+    "row-mt": "1",
+    "crf": "22",
+    "b": "0",
+}
+# A fixed quantiser (4, times FFmpeg's 118) is several times faster than searching for a bit rate.
+_PRORES = {"vendor": "apl0", "flags": "+qscale", "global_quality": str(4 * 118)}
+
+CONTAINERS: Mapping[str, Container] = {
+    ".mp4": Container(
+        muxer="mp4",
+        codec="libx264",
+        pixel_format="yuv420p",
+        even=True,
+        codec_options=_X264,
+        muxer_options=_FRAGMENTS,
+        copied_sounds=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
+        sound_codec="aac",
+    ),
+    ".webm": Container(
+        muxer="webm",
+        codec="libvpx-vp9",
+        pixel_format="yuv420p",
+        cutout_pixel_format="yuva420p",
+        tick=Fraction(1, 1000),
+        even=True,
+        codec_options=_VP9,
+        muxer_options={"cluster_time_limit": "1000", "flush_packets": "1"},
+        copied_sounds=frozenset({"opus", "vorbis"}),
+        sound_codec="libopus",
+        sound_rate=48000,
+    ),
+    ".mov": Container(
+        muxer="mov",
+        codec="prores_ks",
+        pixel_format="yuv444p10le",
+        cutout_pixel_format="yuva444p10le",
+        codec_options=_PRORES,
+        muxer_options=_FRAGMENTS,
+        copied_sounds=frozenset(
+            {"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_f32le"}
+        ),
+        sound_codec="aac",
+    ),
+    ".y4m": Container(muxer="yuv4mpegpipe", codec="rawvideo", pixel_format="yuv420p", tick=None),
+}
+
+_CHOICES = "a name ending in " + ", ".join(CONTAINERS) + ", or a folder (a name ending in /) for PNGs"
+_WITH_ALPHA = ".webm, .mov or a folder of PNGs"
+
+
+def container_for(path: str | os.PathLike[str], transparent: bool) -> Container | None:
+    """What a recording at `path` will be; None is a folder of PNGs.
+
+    Raises:
+        UsageError: livecam can't write such a file, or none with alpha where that is asked.
+    """
+    text = os.fspath(path)
+    suffix = Path(text).suffix.lower()
+    if not suffix or text.endswith(("/", os.sep)):
+        return None
+    if suffix not in CONTAINERS:
+        raise UsageError(f"can't record to {suffix} files; choose {_CHOICES}")
+    container = CONTAINERS[suffix]
+    if transparent and container.cutout_pixel_format is None:
+        raise UsageError(f"{suffix} files can't be transparent; choose {_WITH_ALPHA}")
+    return container

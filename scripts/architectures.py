@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""What networks cost: parameters, operations, LiteRT milliseconds at several precisions; as Markdown.
+
+Untrained networks do, since time doesn't depend on what they learnt. All are timed in turn, in one run, so
+that a noisy machine is noisy for each. "int8" is what `livecam export` writes: weights as whole numbers, what
+flows between layers rounded as it comes; "all int8" is rounded by ranges found beforehand, on crops of the
+shipped demo photograph.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from livecam.core.types import Size
+from livecam.imaging.image_io import read_picture
+from livecam.imaging.ops import resize
+from livecam.training.export.litert_converter import PRECISIONS, convert, round_weights
+from livecam.training.export.litert_layers import lighten
+from livecam.training.networks.matting_net import NETWORKS, Network, build
+
+PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
+TRIED = {
+    **{name: network for name, network in NETWORKS.items() if name != "tiny"},
+    "person, 224x128": replace(NETWORKS["person"], size=(224, 128)),
+    "person, 256x144": replace(NETWORKS["person"], size=(256, 144)),
+    "0.5's": replace(NETWORKS["person-lite"], name="plain", size=(256, 144)),
+    "0.3's": Network("former", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
+    "narrow (0.1's)": Network("narrow", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
+    "wider above": Network("above", (256, 144), (24, 40, 96, 192), (1, 3, 6)),
+    "wider and deeper below": Network("below", (256, 144), (16, 32, 96, 256), (1, 3, 8)),
+    "no convolution at 1/4": Network("light", (256, 144), (16, 24, 96, 192), (0, 3, 6)),
+    "320x176": Network("larger", (320, 176), (16, 32, 96, 192), (1, 3, 6)),
+    "384x208": Network("largest", (384, 208), (16, 32, 96, 192), (1, 3, 6)),
+    "160x96": Network("small", (160, 96), (16, 32, 96, 192), (1, 3, 6)),
+}
+KINDS = ("float32", "float16", "int8", "all int8")
+
+
+def main() -> int:
+    """Measure and print; give back the exit code."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("--runs", type=int, default=40, metavar="N", help="runs of each (40)")
+    words.add_argument("--threads", type=int, default=1, metavar="N", help="threads of LiteRT (1)")
+    words.add_argument(
+        "--beside", type=Path, nargs="*", default=[], metavar="FILE", help="other .tflite files"
+    )
+    said = words.parse_args()
+    models = {name: build(network) for name, network in TRIED.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        files = {
+            (name, kind): write(Path(folder), model, kind) for name, model in models.items() for kind in KINDS
+        }
+        files |= {(path.name, "float32"): path for path in said.beside}
+        times = measure(files, said.runs, said.threads)
+    print(
+        "| network | input | widths | depths | parameters | MFLOPs | ms float32 | float16 | int8 | all int8 |"
+    )
+    print("|---|---|---|---|---:|---:|---:|---:|---:|---:|")
+    for name, model in models.items():
+        network = TRIED[name]
+        size = "x".join(map(str, network.size))
+        below = " + Lite0" if network.stages else ""
+        cells = [name, size, " ".join(map(str, network.widths)) + below, " ".join(map(str, network.depths))]
+        cells += [f"{model.count_params():,}", f"{operations(model) / 1e6:.0f}"]
+        print(f"| {' | '.join(cells + [f'{times[name, kind]:.2f}' for kind in KINDS])} |")
+    for path in said.beside:
+        print(f"| {path.name} | | | | | | {times[path.name, 'float32']:.2f} | | | |")
+    return 0
+
+
+def operations(model: keras.Model) -> int:
+    """Multiplications and additions of the convolutions."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            total += int(np.prod(layer.input.shape[1:3])) * int(np.prod(layer.kernel.shape))
+        elif isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)):
+            total += int(np.prod(layer.output.shape[1:3])) * int(np.prod(layer.kernel.shape))
+    return 2 * total
+
+
+def write(folder: Path, model: keras.Model, kind: str) -> Path:
+    """The network as a ``.tflite`` file of that kind of numbers."""
+    path = folder / f"{model.name}_{model.input_shape[2]}_{kind.replace(' ', '_')}.tflite"
+    path.write_bytes(round_weights(convert(model), kind) if kind in PRECISIONS else quantise(model, kind))
+    return path
+
+
+def quantise(model: keras.Model, kind: str) -> bytes:
+    """Weights as float16, or weights and all that flows between layers as int8."""
+    with tempfile.TemporaryDirectory() as folder:
+        lighten(model).export(folder, verbose=False)
+        converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        else:
+            converter.representative_dataset = lambda: pictures(Size(*model.input_shape[2:0:-1]))
+        return bytes(converter.convert())
+
+
+def pictures(size: Size) -> Iterator[list[np.ndarray]]:
+    """Crops of the demo photograph, in [0, 1]."""
+    photo = read_picture(PHOTO, longest=1024).frame
+    for i in range(8):
+        crop = photo[i * 10 : photo.shape[0] - i * 20, i * 12 :]
+        yield [resize(np.ascontiguousarray(crop), size)[None].astype(np.float32) / 255]
+
+
+def measure(files: dict[Any, Path], runs: int, threads: int) -> dict[Any, float]:
+    """Median milliseconds of each file, all timed in turn."""
+    ready = {name: prepare(path, threads) for name, path in files.items()}
+    laps: dict[Any, list[float]] = {name: [] for name in files}
+    for _ in range(runs):
+        for name, interpreter in ready.items():
+            interpreter.invoke()
+            start = time.perf_counter()
+            interpreter.invoke()
+            laps[name].append(1e3 * (time.perf_counter() - start))
+    return {name: float(np.median(lap)) for name, lap in laps.items()}
+
+
+def prepare(path: Path, threads: int) -> Any:
+    """An interpreter with a picture of noise in it."""
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    interpreter.allocate_tensors()
+    given = interpreter.get_input_details()[0]
+    noise = np.random.default_rng(0).random(given["shape"], dtype=np.float32)
+    interpreter.set_tensor(given["index"], noise.astype(given["dtype"]))
+    return interpreter
+
+
+if __name__ == "__main__":
+    sys.exit(main())

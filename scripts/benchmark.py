@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Measures livecam on this machine: milliseconds a frame, memory, time to the first frame, as Markdown."""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from livecam.core.errors import LivecamError
+from livecam.core.types import Frame, Size
+from livecam.pipeline import Pipeline
+from livecam.sinks.recorder import Recorder
+from livecam.sources.demo import Demo
+
+SIZES = [Size(640, 480), Size(1280, 720), Size(1920, 1080)]
+STAGES = ["segment", "smooth", "sharpen", "backdrop", "composite"]
+PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
+BACKGROUNDS = {
+    "colour": "teal",
+    "picture": str(PHOTO),
+    "blur": "blur",
+    "video": "video.mp4",
+    "gif": "moving.gif",
+}
+WARM_UP = 5
+
+# Runs livecam as its command does, and tells when the recorder got the first frame made with a matte.
+PROBE = """
+import sys, time
+from livecam.sinks.recorder import Recorder
+began, send, cards = float(sys.argv.pop(1)), Recorder.send, []
+def noticed(self, picture, seconds=None):
+    send(self, picture, seconds)
+    if cards and picture is not cards[0]:
+        print(time.monotonic() - began, flush=True)
+        Recorder.send = send
+    cards.append(picture)
+Recorder.send = noticed
+from livecam.__main__ import main
+main()
+"""
+
+
+def main() -> int:
+    """Measure and print; give back the exit code."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
+    words.add_argument("--frames", type=int, default=60, metavar="N", help="frames to measure each time (60)")
+    words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
+    words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
+    said = words.parse_args()
+    try:
+        run = measure_run(said.model)
+        with tempfile.TemporaryDirectory() as folder:
+            backgrounds = BACKGROUNDS | film(Path(folder))
+            rows = [
+                measure(size, name, backgrounds[name], said.model, said.frames, said.threads)
+                for size in SIZES
+                for name in backgrounds
+            ]
+    except LivecamError as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 1
+    result = {"machine": machine(), "frames": said.frames, "rows": rows, "run": run}
+    print(table(result))
+    if said.json:
+        said.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def film(folder: Path) -> dict[str, str]:
+    """A video and a GIF of two seconds to stand behind the subject, drawn into `folder`."""
+    made = {name: str(folder / BACKGROUNDS[name]) for name in ("video", "gif")}
+    demo = Demo(Size(1280, 720))
+    with Recorder(made["video"], demo.size, 30) as recorder:
+        for number in range(60):
+            recorder.send(demo.at(number / 30), number / 30)
+    images = [Image.fromarray(demo.at(number / 12)).resize((640, 360)) for number in range(24)]
+    images[0].save(made["gif"], save_all=True, append_images=images[1:], duration=83, loop=0)
+    return made
+
+
+def measure(size: Size, name: str, background: str, model: str, frames: int, threads: int) -> dict[str, Any]:
+    """Times of `Pipeline.replace`, its stages and NumPy's blend in turn, in milliseconds."""
+    demo = Demo(size)
+    pictures = [demo.at(number / 30) for number in range(30)]
+    pipeline = Pipeline.load(model, background, threads=threads)
+    matte = pipeline.matte(pictures[0])
+    behind = pipeline.backdrop.behind(pictures[0], matte)
+    share = matte[..., None]
+
+    def numpy_blend(frame: Frame) -> Frame:
+        return (frame * share + behind * (1 - share)).astype("uint8")
+
+    replaced, blended = [], []
+    for number in range(WARM_UP + frames):
+        frame = pictures[number % len(pictures)]
+        if number == WARM_UP:
+            pipeline.stopwatch.laps.clear()
+        replaced.append(milliseconds(pipeline.replace, frame))
+        blended.append(milliseconds(numpy_blend, frame))
+    laps = {stage: [1e3 * lap for lap in pipeline.stopwatch.laps[stage]] for stage in STAGES}
+    laps |= {"replace": replaced[WARM_UP:], "numpy": blended[WARM_UP:]}
+    pipeline.close()
+    times = {name: {"p50": percentile(lap, 50), "p95": percentile(lap, 95)} for name, lap in laps.items()}
+    return {
+        "size": str(size),
+        "background": name,
+        "ms": times,
+        "ratio": times["replace"]["p50"] / times["numpy"]["p50"],
+    }
+
+
+def milliseconds(work: Callable[[Frame], object], frame: Frame) -> float:
+    """How long `work` takes for `frame`."""
+    start = time.perf_counter()
+    work(frame)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """The value below which `percent` of all lie."""
+    return round(float(np.percentile(values, percent)), 2)
+
+
+def measure_run(model: str) -> dict[str, float]:
+    """Seconds from the process's start to the first frame, files being cached, and the peak memory in MB.
+
+    To be called first: Linux counts what this process has by then as the memory of those it starts.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--camera", "demo", "--background", "blur", "--no-virtual-camera", "--seconds", "3"]
+        words += ["--model", model, "--config", str(Path(folder) / "none.toml"), "--overwrite"]
+        Path(folder, "none.toml").touch()
+        words += ["--record", str(Path(folder) / "o.mp4")]
+        first = [first_frame(words) for _ in range(3)]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return {
+        "first_frame_seconds": round(statistics.median(first[1:]), 2),
+        "peak_megabytes": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
+    }
+
+
+def first_frame(words: list[str]) -> float:
+    """Run livecam once; seconds until it showed a frame."""
+    top = str(Path(__file__).resolve().parent.parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-c", PROBE, str(time.monotonic()), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode or not done.stdout:
+        raise LivecamError(f"the measured run failed: {done.stderr.strip()}")
+    return float(done.stdout.split()[0])
+
+
+def machine() -> dict[str, Any]:
+    """What was measured on."""
+    names = [line.partition(":")[2].strip() for line in cpu_lines() if line.startswith("model name")]
+    return {
+        "processor": names[0] if names else platform.processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        "opencv": cv2.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def cpu_lines() -> list[str]:
+    """What Linux tells of its processors; nothing elsewhere."""
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def table(result: dict[str, Any]) -> str:
+    """The numbers as Markdown."""
+    names = [*STAGES, "replace", "numpy"]
+    lines = [
+        f"| ms, p50 / p95 | background | {' | '.join(names[:-1])} | NumPy blend | replace ÷ NumPy |",
+        "|---|---|" + "---:|" * (len(names) + 1),
+    ]
+    for row in result["rows"]:
+        cells = [f"{row['ms'][name]['p50']:.1f} / {row['ms'][name]['p95']:.1f}" for name in names]
+        lines.append(f"| {row['size']} | {row['background']} | {' | '.join(cells)} | {row['ratio']:.2f} |")
+    m, run = result["machine"], result["run"]
+    lines += [
+        "",
+        f"{m['processor']}, {m['cores']} cores, load {m['load']}; Python {m['python']}, "
+        f"OpenCV {m['opencv']}, NumPy {m['numpy']}; {result['frames']} frames each.",
+        f"`livecam --camera demo --background blur --record FILE`: first frame after "
+        f"{run['first_frame_seconds']:.2f} s, {run['peak_megabytes']} MB at most.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

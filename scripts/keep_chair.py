@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Does `livecam learn` keep a chair? Nothing but this checkout is needed: the case is made of composites.
+
+The demo's person sways beside a chair drawn by code, over five rooms; the last room is held out. Before, the
+chair is cut out; afterwards it should stay, and the person with it. All goes through the live pipeline, frame
+after frame.
+
+    scripts/keep_chair.py OUT [--base person] [--rooms FOLDER [--elsewhere N]] [--sam FOLDER]
+
+OUT gets the clip, its mattes, and chair.png: held-out frames, before and after. --rooms: at least five
+photographs, instead of drawn rooms; --elsewhere judges in N × 5 more of them. Labels are the true mattes, or
+with --sam made as a user would have them made: `learn --keep X,Y --person model --preset FOLDER`, one point
+on the chair's back.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import cv2
+import numpy as np
+
+from livecam.annotation.config import PersonBy
+from livecam.annotation.prompts import Point
+from livecam.annotation.store import Labelled
+from livecam.core.clock import ManualClock
+from livecam.core.errors import LivecamError, UsageError
+from livecam.core.types import Frame, Matte, Size
+from livecam.datasets.evaluation_set import Shot
+from livecam.datasets.pets import list_rooms, read_picture
+from livecam.evaluation.metrics import iou
+from livecam.imaging.ops import grey
+from livecam.models.segmenter import find_model
+from livecam.personalization.comparison import draw_before_after
+from livecam.personalization.journal import learn_folder
+from livecam.personalization.synthetic_rooms import draw_room
+from livecam.personalization.workflow import Learner, LearnSettings, label_frames
+from livecam.pipeline import Pipeline
+from livecam.sinks.recorder import Recorder
+from livecam.sources.demo import Demo
+
+SIZE, ROOMS, EACH, FPS = Size(640, 360), 5, 30, 10.0
+ROOM = Size(SIZE.width + 24, SIZE.height + 24)
+
+
+def draw_chair(size: Size, left: float, top: float) -> tuple[Frame, Matte]:
+    """An office chair seen from the front, its backrest's upper left corner at (left, top), in pixels."""
+    scale = 4
+    shape = (size.height * scale, size.width * scale)
+    picture, matte = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+
+    def part(
+        x: float, y: float, wide: float, high: float, colour: tuple[int, int, int], round_: float
+    ) -> None:
+        a, b = (int((left + x) * scale), int((top + y) * scale)), (int(wide * scale), int(high * scale))
+        radius = int(round_ * scale)
+        for canvas, ink in ((picture, colour), (matte, 255)):
+            cv2.rectangle(canvas, (a[0] + radius, a[1]), (a[0] + b[0] - radius, a[1] + b[1]), ink, -1)
+            cv2.rectangle(canvas, (a[0], a[1] + radius), (a[0] + b[0], a[1] + b[1] - radius), ink, -1)
+            for cx in (a[0] + radius, a[0] + b[0] - radius):
+                for cy in (a[1] + radius, a[1] + b[1] - radius):
+                    cv2.circle(canvas, (cx, cy), radius, ink, -1)
+
+    part(52, 140, 16, 120, (60, 62, 66), 4)
+    part(8, -2, 104, 128, (30, 74, 88), 22)
+    part(20, 10, 80, 104, (38, 96, 112), 16)
+    part(-8, 118, 14, 60, (44, 46, 50), 6)
+    part(114, 118, 14, 60, (44, 46, 50), 6)
+    part(-14, 104, 26, 16, (52, 54, 58), 7)
+    part(108, 104, 26, 16, (52, 54, 58), 7)
+    part(0, 166, 120, 34, (30, 74, 88), 14)
+    light = 1.15 - 0.5 * np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None]
+    weave = np.random.default_rng(3).normal(0, 7, (size.height, size.width, 1)).repeat(3, axis=2)
+    small = cv2.resize(np.clip(picture * light, 0, 255), tuple(size), interpolation=cv2.INTER_AREA) + weave
+    share = cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    return np.clip(small, 0, 255).astype(np.uint8), share
+
+
+def make_rooms(folder: Path | None) -> list[Frame]:
+    """Five rooms, somewhat larger than a frame."""
+    if folder is None:
+        return [draw_room(100 + number, ROOM) for number in range(ROOMS)]
+    pictures = list_rooms(folder)
+    step = max(1, len(pictures) // ROOMS)
+    return [read_room(pictures[number * step]) for number in range(ROOMS)]
+
+
+def read_room(path: Path) -> Frame:
+    """A photograph, stretched to a room's size."""
+    return cv2.resize(read_picture(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA)
+
+
+def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
+    """Print chair and person in photographs drawn by chance: the mean, and the worst chair."""
+    pictures, rows = list_rooms(folder), []
+    chosen = np.random.default_rng(5).choice(len(pictures), fives * ROOMS, replace=False)
+    for start in range(0, len(chosen), ROOMS):
+        rooms = [read_room(pictures[number]) for number in chosen[start : start + ROOMS]]
+        made = list(scenes(base, rooms))
+        for first in range(0, len(made), EACH):
+            shots = made[first : first + EACH : 3]
+            rows.append([*judge(base, shots)[1:], *judge(tuned, shots)[1:]])
+    chair, person, chair_after, person_after = np.mean(rows, axis=0)
+    print(f"in {len(rows)} other rooms, the mean (and the worst chair):")
+    print(f"chair IoU  {chair:6.2f} -> {chair_after:6.2f} % ({np.min(rows, axis=0)[2]:.2f})")
+    print(f"person IoU {person:6.2f} -> {person_after:6.2f} %")
+
+
+def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]]:
+    """Frames with the mattes of the person and of what is seen of the chair."""
+    demo, pipeline, dice = Demo(SIZE), Pipeline.load(base, clock=ManualClock()), np.random.default_rng(9)
+    for number in range(ROOMS * EACH):
+        room, seconds = rooms[number // EACH], number / FPS
+        frame = demo.at(seconds)
+        pipeline.reset()
+        shift = np.float64([[1, 0, -70], [0, 1, 0]])
+        person = cv2.warpAffine(pipeline.matte(frame), shift, tuple(SIZE))
+        frame = cv2.warpAffine(frame, shift, tuple(SIZE), borderMode=cv2.BORDER_REPLICATE)
+        sway = np.sin(0.7 * seconds + number // EACH) * 5
+        chair, whole = draw_chair(SIZE, 452 + sway + 14 * (number // EACH % 3 - 1), 150 + 4 * np.cos(seconds))
+        left, top = int(12 + 6 * np.sin(seconds)), int(12 + 5 * np.cos(1.3 * seconds))
+        picture = room[top : top + SIZE.height, left : left + SIZE.width].astype(np.float32)
+        for layer, share in ((chair, whole), (frame, person)):
+            picture += (layer - picture) * share[..., None]
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.7) + dice.normal(0, 2, picture.shape)
+        yield np.clip(np.rint(picture), 0, 255).astype(np.uint8), person, whole * (1 - person)
+    pipeline.close()
+
+
+def write(out: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
+    """The clip, and a folder of mattes."""
+    with (
+        Recorder(out / "chair.mp4", SIZE, FPS, overwrite=True) as pictures,
+        Recorder(out / "mattes", SIZE, FPS, overwrite=True) as truth,
+    ):
+        for number, (frame, person, chair) in enumerate(made):
+            pictures.send(frame, number / FPS)
+            kept = np.rint(true_matte(person, chair) * 255).astype(np.uint8)
+            truth.send(np.repeat(kept[..., None], 3, axis=2), number / FPS)
+
+
+def judge(model: str, held_out: list[tuple[Frame, Matte, Matte]]) -> tuple[list[Matte], float, float]:
+    """The live mattes, and the IoU in % of the chair and of the person, each where the other is not."""
+    clock = ManualClock()
+    pipeline, mattes, rows = Pipeline.load(model, clock=clock), [], []
+    for number, (frame, person, chair) in enumerate(held_out):
+        clock.seconds = number / FPS
+        matte = pipeline.matte(frame)
+        mattes.append(matte)
+        said = matte > 0.5
+        rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
+    pipeline.close()
+    chair_iou, person_iou = 100 * np.mean(rows, axis=0)
+    return mattes, float(chair_iou), float(person_iou)
+
+
+def true_matte(person: Matte, chair: Matte) -> Matte:
+    """Both together."""
+    return np.asarray(np.clip(person + chair, 0, 1), np.float32)
+
+
+def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> LearnSettings:
+    """What is learnt: true mattes, or a point on the chair, whose matte in the first frame is `chair`."""
+    if said.sam is None:
+        return LearnSettings(name="chair", sources=(str(clip),), mattes=said.out / "mattes", base=said.base)
+    rows, columns = np.nonzero(chair > 0.5)
+    back = Point(float(columns.mean().round()), float(rows.min() + 60))
+    return LearnSettings(
+        name="chair-sam", sources=(str(clip),), base=said.base, keep=(back,), preset=str(said.sam),
+        person=PersonBy.MODEL,
+    )  # fmt: skip
+
+
+def tell_labels(labels: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
+    """How good the labels are: the IoU of chair and person, each where the other is not, with the truth."""
+    labelled = Labelled(labels)
+    kept = [label for label in labelled.labels.values() if labelled.is_kept(label)]
+    rows = []
+    for label in kept:
+        path = labels / "annotations" / "mattes" / f"{label.name}.png"
+        said, (_, person, chair) = grey(read_picture(path, max(SIZE))) > 127, made[label.number]
+        rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
+    print(f"{len(kept)} of {len(labelled.labels)} labelled frames kept")
+    if rows:
+        chairs, people = 100 * np.array(rows).T
+        print(
+            f"their chair IoU {chairs.mean():.2f} % (least {chairs.min():.2f}), person {people.mean():.2f} %"
+        )
+    for name, label in sorted(labelled.labels.items()):
+        if label.reasons:
+            print(f"  {name} set aside: {'; '.join(label.reasons)}")
+
+
+def main() -> int:
+    """Tell whether the chair stays, and the person; 1 if not, or if it can't be told, 2 for wrong words."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--base", default="person")
+    parser.add_argument("--rooms", type=Path)
+    parser.add_argument("--elsewhere", type=int, default=0, metavar="N")
+    parser.add_argument("--sam", type=Path, metavar="FOLDER")
+    said = parser.parse_args()
+    try:
+        return int(not keeps_chair(said))
+    except LivecamError as error:
+        print(f"keep_chair: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+
+
+def keeps_chair(said: argparse.Namespace) -> bool:
+    """Make the case, learn, tell."""
+    said.out.mkdir(parents=True, exist_ok=True)
+    made = list(scenes(said.base, make_rooms(said.rooms)))
+    clip = said.out / "chair.mp4"
+    if not clip.exists():
+        write(said.out, made)
+    settings = settings_of(said, clip, made[0][2])
+    try:
+        learnt = Learner(settings, lambda words: print(words, flush=True), label_frames).learn()
+    finally:
+        labels = learn_folder(settings.name) / "labels"
+        if said.sam is not None and labels.is_dir():
+            tell_labels(labels, made)
+    print(f"{learnt.figures}\n{learnt.reason or 'installed'}; it took {learnt.seconds:.0f} s")
+    held_out = made[-EACH:]
+    tuned = learnt.picture.parent / "model" / f"{settings.name}.tflite"
+    before, chair_before, person_before = judge(said.base, held_out)
+    after, chair_after, person_after = judge(str(tuned), held_out)
+    rows = [
+        (
+            Shot(
+                held_out[at][0],
+                true_matte(*held_out[at][1:]),
+                np.ones((SIZE.height, SIZE.width), bool),
+            ),
+            before[at],
+            after[at],
+        )
+        for at in (0, EACH // 2, EACH - 1)
+    ]
+    draw_before_after(rows, said.out / "chair.png")
+    print(f"live, {EACH} frames in a room that was not learnt (base {find_model(said.base).stem}):")
+    print(f"chair IoU  {chair_before:6.2f} -> {chair_after:6.2f} %")
+    print(f"person IoU {person_before:6.2f} -> {person_after:6.2f} %")
+    if said.rooms and said.elsewhere:
+        judge_elsewhere(said.base, str(tuned), said.rooms, said.elsewhere)
+    return chair_after >= 80 and person_after >= person_before - 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

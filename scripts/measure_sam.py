@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Measures what SAM's presets take, memory and seconds a picture, by random weights of the real shapes.
+
+scripts/measure_sam.py [base] [large] [huge]
+
+Each is built, saved with save_to_preset and loaded again as livecam loads the real ones; memory is the peak
+of a process of its own.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP))
+
+# Hidden width, layers, heads, inner width, which layers attend to all: the paper's ViT-B, ViT-L, ViT-H.
+ENCODERS = {
+    "base": (768, 12, 12, 3072, [2, 5, 8, 11]),
+    "large": (1024, 24, 16, 4096, [5, 11, 17, 23]),
+    "huge": (1280, 32, 16, 5120, [7, 15, 23, 31]),
+}
+
+
+def build(name: str, folder: Path) -> None:
+    """A preset of the real shape in `folder`, nothing learnt."""
+    import keras_hub
+
+    hidden, layers, heads, middle, everywhere = ENCODERS[name]
+    encoder = keras_hub.models.ViTDetBackbone(
+        hidden_size=hidden,
+        num_layers=layers,
+        num_heads=heads,
+        intermediate_dim=middle,
+        global_attention_layer_indices=everywhere,
+        image_shape=(1024, 1024, 3),
+    )
+    decoder = keras_hub.layers.SAMMaskDecoder(
+        hidden_size=256, num_layers=2, intermediate_dim=2048, num_heads=8
+    )
+    backbone = keras_hub.models.SAMBackbone(
+        image_encoder=encoder, prompt_encoder=keras_hub.layers.SAMPromptEncoder(), mask_decoder=decoder
+    )
+    keras_hub.models.SAMImageSegmenter(backbone).save_to_preset(str(folder))
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Load the preset, look at two pictures, ask about one; GB and seconds."""
+    import numpy as np
+
+    from livecam.annotation.prompts import Point, Prompt
+    from livecam.annotation.sam.predictor import Sam
+
+    frame = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
+    began = time.monotonic()
+    sam = Sam.load(str(folder))
+    found = {"seconds to load": time.monotonic() - began, "GB loaded": peak()}
+    for which in ("first", "next"):
+        began = time.monotonic()
+        seen = sam.look(frame)
+        found[f"seconds to look, {which}"] = time.monotonic() - began
+    found["GB looked"] = peak()
+    for which in ("first", "next"):
+        began = time.monotonic()
+        seen.segment(Prompt((Point(600, 300),)))
+        found[f"seconds to segment, {which}"] = time.monotonic() - began
+    known = sam._footprint
+    return found | {"GB foretold": known.whole / 1e9 if known else 0.0, "GB at the end": peak()}
+
+
+def peak() -> float:
+    """The most memory that this process has had, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def main() -> None:
+    """Measure those that were asked for, each in processes of its own."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="base, large, huge (all)")
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    said = parser.parse_args()
+    if said.build:
+        return build(said.names[0], said.build)
+    if said.measure:
+        return print(json.dumps(measure(said.measure)))
+    for name in said.names or ENCODERS:
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, __file__, name, "--build", folder], check=True)
+            again = [sys.executable, __file__, "--measure", folder]
+            done = subprocess.run(again, check=True, capture_output=True, text=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(f"{name}: " + ", ".join(f"{what} {value:.2f}" for what, value in found.items()), flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Draws the README's picture: the built-in demo and what livecam makes of it.
+
+scripts/picture.py [--model NAME] [--out .github/livecam.jpg]
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from livecam import Pipeline, Size
+from livecam.backgrounds.factory import choose
+from livecam.core.clock import ManualClock
+from livecam.imaging.image_io import write_picture
+from livecam.sources.demo import Demo
+
+SIZE = Size(640, 360)
+BACKGROUNDS = ("beach", "blur", "dusk", "bokeh", "#00b140")
+
+
+def draw(model: str) -> np.ndarray:
+    """The source and five backgrounds, two rows of three."""
+    clock = ManualClock()
+    demo = Demo(SIZE, clock=clock)
+    pipeline = Pipeline.load(model, clock=clock)
+    cells = [demo.at(1.0)]
+    for words in BACKGROUNDS:
+        pipeline.switch(choose(words, clock=clock))
+        pipeline.reset()
+        for step in range(10):
+            clock.seconds = 1.0 + step / 30
+            shown = pipeline.replace(demo.at(clock.seconds))
+        cells.append(shown)
+    return np.vstack([np.hstack(cells[:3]), np.hstack(cells[3:])])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="person")
+    parser.add_argument("--out", type=Path, default=Path(".github/livecam.jpg"))
+    said = parser.parse_args()
+    said.out.parent.mkdir(exist_ok=True)
+    write_picture(said.out, draw(said.model))

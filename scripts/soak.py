@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""Runs livecam's loop for an hour's worth of frames at full speed, through every fault, and looks for leaks.
+
+The source is a painted room that drops, repeats, stalls, changes size and is lost by a seeded script; the
+network is a small one that knows the painted person (it runs in LiteRT as any does), and the virtual
+camera's device is a fake; everything else is what runs in a call. Time runs ten times as fast for patience,
+backgrounds and faults.
+"""
+
+import argparse
+import gc
+import io
+import json
+import os
+import platform
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+from PIL import Image
+
+from livecam.backgrounds.factory import choose
+from livecam.core.types import Cutout, Frame, Size
+from livecam.matting.guided_filter import Edges
+from livecam.matting.temporal_filter import Smoother
+from livecam.models.segmenter import Segmenter
+from livecam.pipeline import Pipeline
+from livecam.runtime.live_loop import Controls, Patience, run
+from livecam.sinks.recorder import Recorder
+from livecam.sinks.virtual_camera import VirtualCamera
+from tests.support.fault_injection import FaultyCamera, HurriedClock
+from tests.support.soak_watch import Hand, Heartbeat, measure
+from tests.support.tiny_model import write_model
+
+PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
+FPS, NETWORK = 30, Size(160, 96)
+# Warm after a tenth of all frames, once every background was shown; of a short run at most half goes there.
+WARM_SHARE, WARM_FRAMES, WARM_AT_MOST = 0.1, 2500, 0.5
+GROWTH_MEGABYTES, SILENCE_SECONDS = 5.0, 1.0
+
+
+def main() -> int:
+    """Soak and print; 0 if nothing leaked, grew or stopped."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument(
+        "--seconds", type=float, default=3600, metavar="S", help="so many seconds' worth (3600)"
+    )
+    words.add_argument("--frames", type=int, metavar="N", help="so many frames instead")
+    words.add_argument("--wall", type=float, metavar="S", help="stop after so many seconds of real time")
+    words.add_argument("--seed", type=int, default=1, metavar="N", help="of the script of faults (1)")
+    words.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    said = words.parse_args()
+    result = soak(said.frames or round(said.seconds * FPS), said.seed, said.wall)
+    print(table(result))
+    if said.json:
+        said.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for fault in result["broken"]:
+        print(f"soak: {fault}", file=sys.stderr)
+    return 1 if result["broken"] else 0
+
+
+class TimedPipeline(Pipeline):
+    """Notes how long each frame took."""
+
+    def prepare(self, frames: int) -> None:
+        """Take the memory for the times of so many frames now, so that it is no growth later."""
+        self.seconds = np.full(frames, np.nan, np.float32)
+        self.replaced = 0
+
+    def replace(self, frame: Frame) -> Frame | Cutout:
+        """Replace as ever."""
+        start = time.perf_counter()
+        try:
+            return super().replace(frame)
+        finally:
+            if self.replaced < len(self.seconds):
+                self.seconds[self.replaced] = time.perf_counter() - start
+            self.replaced += 1
+
+
+class KeepingDoor:
+    """In place of a virtual camera's device: keeps the last frame, as a device does."""
+
+    device = "soak"
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.last: Frame | None = None
+
+    def send(self, frame: Frame) -> None:
+        """Take it."""
+        self.frames, self.last = self.frames + 1, frame.copy()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def soak(
+    frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
+    clock, controls, told = HurriedClock(), Controls(), []
+    with tempfile.TemporaryDirectory() as folder:
+        names = backgrounds(Path(folder))
+        segmenter = Segmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)
+        pipeline = TimedPipeline(segmenter, Smoother(), Edges(), choose(names[0], clock=clock), clock=clock)
+        pipeline.prepare(frames)
+        camera = FaultyCamera(frames, seed=seed, clock=clock, gaps=gaps)
+        hand = Hand(camera, controls, names, clock)
+        hand.end_seconds = wall
+        door = KeepingDoor()
+        call = VirtualCamera(camera.size, FPS, opener=lambda *_: door, ask=lambda _: None)
+        gc.collect()
+        before, earlier = measure(), set(threading.enumerate())
+        start = time.monotonic()
+        with call, Heartbeat() as heartbeat:
+            report = run(
+                camera,
+                pipeline,
+                [hand.watcher, call],
+                controls=controls,
+                clock=clock,
+                patience=Patience(lost=float("inf")),
+                tell=told.append,
+            )
+        seconds = time.monotonic() - start
+        pipeline.close()
+        gc.collect()
+        after = measure()
+    result = figures(camera, hand, pipeline, before, after)
+    result |= {
+        "seconds": round(seconds, 1),
+        "seed": seed,
+        "machine_late_ms": round(1e3 * heartbeat.latest),
+        "shown": report.shown,
+        "failed": report.failed,
+        "dropped": report.dropped,
+        "received": door.frames,
+        "lost": sum("lost" in words for words in told),
+        "told": sorted(set(told)),
+        "left_running": [
+            t.name for t in threading.enumerate() if t.name.startswith("livecam-") and t not in earlier
+        ],
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+    }
+    return result | {"broken": faults(result)}
+
+
+def backgrounds(folder: Path) -> list[str]:
+    """One of each kind: blur, colour, scene, picture, video."""
+    with Recorder(folder / "waves.mp4", Size(64, 48), FPS) as film:
+        for number in range(30):
+            film.send(np.full((48, 64, 3), (10, 90 + number, 120), np.uint8), number / FPS)
+    (folder / "green.png").write_bytes(greened(PHOTO))
+    return ["teal", "blur", "dusk", str(folder / "waves.mp4"), "paper", str(folder / "green.png")]
+
+
+def greened(photo: Path) -> bytes:
+    """The photograph without its reds and blues, which the search for the secret would find."""
+    picture = np.array(Image.open(photo).convert("RGB"))
+    picture[..., (0, 2)] //= 2
+    picture[..., 1] |= 128
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
+
+
+def figures(
+    camera: FaultyCamera,
+    hand: Hand,
+    pipeline: TimedPipeline,
+    before: tuple[float, ...],
+    after: tuple[float, ...],
+) -> dict[str, Any]:
+    """What was measured."""
+    samples = hand.samples[: hand.count]
+    begin = min(max(WARM_SHARE * camera.given, WARM_FRAMES), WARM_AT_MOST * camera.given)
+    warm = samples[samples[:, 0] >= begin]
+    fifth = max(1, len(warm) // 5)
+    early, late = warm[:fifth], warm[-fifth:]
+    # The most of files and threads is known once every background was shown, warm or not.
+    first = samples[: max(1, len(samples) // 2)]
+    took = pipeline.seconds[: pipeline.replaced]
+    return {
+        "frames": camera.given,
+        "sent": hand.watcher.frames,
+        "faults": dict(sorted(camera.happened.items())),
+        "sizes": {str(size): count for size, count in sorted(hand.watcher.sizes.items())},
+        "frame_ms": {f"p{p}": round(1e3 * float(np.nanpercentile(took, p)), 2) for p in (50, 95, 99)},
+        "longest_silence_ms": round(1e3 * hand.watcher.longest_silence),
+        "leaks": hand.watcher.leaks,
+        "megabytes": {
+            "warm": round(float(np.median(early[:, 1])), 1),
+            "end": round(float(np.median(late[:, 1])), 1),
+            "growth": round(float(np.median(late[:, 1]) - np.median(early[:, 1])), 2),
+        },
+        "files": {
+            "before": before[1],
+            "most_early": first[:, 2].max(),
+            "most_late": late[:, 2].max(),
+            "after": after[1],
+        },
+        "threads": {
+            "before": before[2],
+            "most_early": first[:, 3].max(),
+            "most_late": late[:, 3].max(),
+            "after": after[2],
+        },
+        "samples": [
+            [round(float(value), 2) for value in row] for row in samples[:: max(1, len(samples) // 40)]
+        ],
+    }
+
+
+def faults(result: dict[str, Any]) -> list[str]:
+    """What must not be, in words."""
+    files, threads, found = result["files"], result["threads"], []
+    if result["leaks"]:
+        found.append(f"{result['leaks']} frames showed the room")
+    # A machine that is busy with other things is late for everybody.
+    if result["longest_silence_ms"] > 1e3 * SILENCE_SECONDS + result["machine_late_ms"]:
+        found.append(f"nothing was sent for {result['longest_silence_ms']} ms")
+    if result["megabytes"]["growth"] > GROWTH_MEGABYTES:
+        found.append(f"memory grew by {result['megabytes']['growth']} MB after warm-up")
+    if files["most_late"] > files["most_early"] or files["after"] > files["before"]:
+        found.append(f"files stay open: {files}")
+    if threads["most_late"] > threads["most_early"] or result["left_running"]:
+        found.append(f"threads stay: {threads}, {result['left_running']}")
+    if result["failed"]:
+        found.append(f"{result['failed']} frames failed: {result['told'][:3]}")
+    if result["shown"] < result["frames"] / 2:
+        found.append(f"only {result['shown']} of {result['frames']} frames were shown")
+    return found
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    m, f, t, ms = result["megabytes"], result["files"], result["threads"], result["frame_ms"]
+    faults = ", ".join(f"{count} × {kind}" for kind, count in result["faults"].items())
+    late = result["machine_late_ms"]
+    rows = {
+        "frames given, sent on, with the person": f"{result['frames']}, {result['sent']}, {result['shown']}",
+        "faults": faults,
+        "frames that showed the room": result["leaks"],
+        "longest silence": f"{result['longest_silence_ms']} ms (the machine was late by {late} ms at most)",
+        "memory after warm-up, at the end": f"{m['warm']} MB, {m['end']} MB ({m['growth']:+.1f} MB)",
+        "open files at most, early and late": f"{f['most_early']:g}, {f['most_late']:g}",
+        "threads at most, early and late": f"{t['most_early']:g}, {t['most_late']:g}",
+        "a frame's time, p50, p95, p99": f"{ms['p50']}, {ms['p95']}, {ms['p99']} ms",
+        "took": f"{result['seconds']} s ({result['machine']}; seed {result['seed']})",
+    }
+    width = max(map(len, rows))
+    return "\n".join(
+        ["| soak | |", "|---|---|", *(f"| {name:{width}} | {value} |" for name, value in rows.items())]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Measures how steady mattes are: frames until a step is followed, flicker before a still scene, as Markdown.
+
+A step is a cut from an empty room to a picture with a person and back; then only the person appears in the
+room and goes again. Counted are the frames until 90 % of the matte's change is made, at 30 frames a second.
+Flicker is the mean absolute change of the matte between frames × 1000 while a still picture gets fresh noise
+in each frame.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from livecam.core.errors import LivecamError, UsageError
+from livecam.core.types import Frame
+from livecam.evaluation.baseline import Rival
+from livecam.evaluation.temporal_stability import (
+    Live,
+    Mattes,
+    before_room,
+    flicker,
+    read_room,
+    read_still,
+    step_frames,
+)
+
+COLUMNS = ("cut in", "cut out", "appears", "goes", "flicker")
+
+
+def main() -> int:
+    """Measure and print; give back the exit code."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
+    words.add_argument(
+        "--rival", type=Path, nargs="+", default=[], metavar="FILE", help=".tflite files of others, run alone"
+    )
+    words.add_argument("--room", type=Path, metavar="PICTURE", help="an empty room (drawn)")
+    words.add_argument("--still", type=Path, metavar="PICTURE", help="a person (the demo's)")
+    words.add_argument("--noise", type=float, default=6, metavar="SIGMA", help="in levels of 255 (6)")
+    words.add_argument("--frames", type=int, default=60, metavar="N", help="noisy frames to measure (60)")
+    words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
+    words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
+    said = words.parse_args()
+    try:
+        rows = measure_all(said)
+    except LivecamError as error:
+        print(f"steadiness: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    print(table(rows))
+    if said.json:
+        said.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def measure_all(said: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """A row a model: livecam's as it is, without its filter over time, and the rivals."""
+    if said.frames < 1 or said.noise < 0:
+        raise UsageError("--frames must be 1 or more, --noise 0 or more")
+    models: dict[str, Mattes] = {
+        said.model: Live(said.model, said.threads),
+        f"{said.model}, unsmoothed": Live(said.model, said.threads, smoothed=False),
+    }
+    models |= {path.stem: Rival(path, said.threads) for path in said.rival}
+    room, still = read_room(said.room), read_still(said.still)
+    person = before_room(models[said.model], still, room)
+    return {
+        name: measure(model, room, still, person, said.noise, said.frames) for name, model in models.items()
+    }
+
+
+def measure(
+    model: Mattes, room: Frame, still: Frame, person: Frame, noise: float, frames: int
+) -> dict[str, Any]:
+    """All columns of one model; `person` is the subject of `still` before `room`."""
+    steps = [(room, still), (still, room), (room, person), (person, room)]
+    counts = [step_frames(model, before, after) for before, after in steps]
+    values = [*counts, round(flicker(model, still, noise=noise, frames=frames), 3)]
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """The numbers as Markdown; "-" where the matte did not change at all."""
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
+    for name, row in rows.items():
+        told = ["-" if row[column] is None else f"{row[column]:g}" for column in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

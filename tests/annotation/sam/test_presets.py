@@ -1,0 +1,133 @@
+"""Whatever keeps a preset from being loaded is one line with the remedy."""
+
+import builtins
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livecam.annotation.sam import memory_estimate as footprint
+from livecam.annotation.sam.presets import load_preset
+from livecam.core.errors import LabellingError
+
+pytestmark = pytest.mark.labelling
+
+
+def complaint(preset: str) -> str:
+    """What loading says, on one line."""
+    with pytest.raises(LabellingError) as caught:
+        load_preset(preset)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_a_name_that_is_nearly_right_is_corrected() -> None:
+    assert "did you mean sam_base_sa1b?" in complaint("sam_bas_sa1b")
+
+
+def test_a_name_that_is_none_lists_those_that_are() -> None:
+    line = complaint("zebra")
+    assert "sam_base_sa1b, sam_large_sa1b, sam_huge_sa1b, or name a folder" in line
+
+
+def test_a_folder_that_is_missing_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "my-sam").mkdir()
+    line = complaint(str(tmp_path / "my-sma"))
+    assert "there is no" in line
+    assert "my-sam?" in line
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"x")
+    assert "is a file; name the folder" in complaint(str(tmp_path / "model.h5"))
+
+
+def test_an_empty_folder_is_no_preset(tmp_path: Path) -> None:
+    assert "is no preset, it has no config.json" in complaint(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}'])
+def test_a_damaged_configuration_is_to_be_copied_again(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    assert "download or copy the preset again" in complaint(str(tmp_path))
+
+
+def test_another_kind_of_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"registered_name": "keras_hub>BertBackbone"}))
+    assert "holds a BertBackbone, no SAM" in complaint(str(tmp_path))
+
+
+def test_missing_weights_are_named(tmp_path: Path, drawn_sam_folder: Path) -> None:
+    shutil.copy(drawn_sam_folder / "config.json", tmp_path)
+    assert "has no model.weights.h5" in complaint(str(tmp_path))
+
+
+def test_damaged_weights_are_one_line(tmp_path: Path, drawn_sam_folder: Path) -> None:
+    shutil.copytree(drawn_sam_folder, tmp_path / "sam")
+    path = tmp_path / "sam" / "model.weights.h5"
+    path.write_bytes(path.read_bytes()[:5000])
+    line = complaint(str(tmp_path / "sam"))
+    assert "can't be loaded as SAM" in line
+    assert "download or copy the preset again" in line
+
+
+def test_too_little_memory_is_said_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable: 1000000 kB\n")
+    monkeypatch.setattr(footprint, "_MEMINFO", tmp_path / "meminfo")
+    assert "sam_large_sa1b needs about" in complaint("sam_large_sa1b")
+
+
+def test_a_machine_without_network_is_told_where_to_download_and_what_to_copy(
+    drawn_sam_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras_hub
+
+    def unreachable(*_: object, **__: object) -> Any:
+        raise ConnectionError("Failed to resolve 'api.kaggle.com'\n([Errno -2])")
+
+    monkeypatch.setattr(keras_hub.models.SAMImageSegmenter, "from_preset", unreachable)
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    line = complaint("sam_base_sa1b")
+    for part in ("Failed to resolve", str(tmp_path / "cache"), "KAGGLEHUB_CACHE", "--preset FOLDER"):
+        assert part in line
+    assert "kagglehub.model_download('keras/sam/keras/sam_base_sa1b')" in line
+
+
+def test_without_kerashub_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "keras_hub":
+            raise ModuleNotFoundError("No module named 'keras_hub'", name="keras_hub")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert "(keras_hub): pip install 'livecam[label]'" in complaint("sam_base_sa1b")
+
+
+def test_the_folder_of_the_tests_tells_nothing_of_where_it_was_made(drawn_sam_folder: Path) -> None:
+    for path in drawn_sam_folder.iterdir():
+        content = path.read_bytes()
+        assert not any(part in content for part in (b"/home/", b"/root/", b"/tmp/", b"/work/")), path.name
+    whole = sum(path.stat().st_size for path in drawn_sam_folder.iterdir())
+    assert whole < 3_000_000
+
+
+def test_colours_come_as_the_presets_converter_wants_them(drawn_sam_folder: Path) -> None:
+    from livecam.annotation.sam.predictor import Sam
+
+    task, known = load_preset(str(drawn_sam_folder))
+    assert known is not None
+    assert Sam(task)._colours[0] == pytest.approx(np.float32(1 / 255))
+    task.preprocessor.image_converter.scale, task.preprocessor.image_converter.offset = [0.5, 1, 2], [1, 2, 3]
+    scale, offset = Sam(task)._colours
+    assert scale.tolist() == [0.5, 1, 2]
+    assert offset.tolist() == [1, 2, 3]
+    task.preprocessor = None
+    assert Sam(task)._colours[0] == pytest.approx(np.float32(1 / 255))

@@ -1,0 +1,550 @@
+import errno
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livecam.annotation import job as bootstrap
+from livecam.annotation import store as labelled
+from livecam.annotation.config import commonest
+from livecam.annotation.job import LabelReport, LabelSettings, PersonBy, Progress, label
+from livecam.annotation.plan import Plan
+from livecam.annotation.prompts import Box, Point
+from livecam.annotation.store import Labelled
+from livecam.core.errors import LabellingError, UsageError
+from livecam.core.types import Size
+from livecam.datasets.pets import read_samples, read_subject
+from livecam.imaging.image_io import read_picture, write_picture
+from livecam.imaging.trimap import FOREGROUND, read_trimap
+from livecam.video.video_reader import Clip
+from tests.support.fakes import PERSON
+from tests.support.synthetic_people import (
+    CHAIR,
+    FakeSam,
+    GreenModel,
+    chair_place,
+    draw_scene,
+    is_near,
+    worse,
+    write_scenes,
+)
+from tests.support.tiny_clip import write_video
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_scenes(tmp_path / "talk.mkv", 20)
+
+
+def run(*sources: Path, out: Path, sam: FakeSam | None = None, **said: Any) -> LabelReport:
+    names = tuple(map(str, sources))
+    more = {name: said.pop(name) for name in ("tell", "progress", "ask", "segmenter") if name in said}
+    settings = LabelSettings(names, out, **{"frames": 8, **said})
+    return label(settings, sam or FakeSam(), **{"segmenter": GreenModel(), **more})
+
+
+def foregrounds(folder: Path, colour: tuple[int, int, int]) -> list[float]:
+    """Of each kept frame: how much of what has a colour is foreground or contour."""
+    shares = []
+    for split in ("trainval", "test"):
+        for sample in read_samples(folder, split):
+            true = is_near(read_picture(sample.picture).frame, colour, 50)
+            shares.append(float((read_trimap(sample.trimap)[true] != 2).mean()))
+    return shares
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_a_clip_becomes_a_data_set_that_training_reads(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    report = run(clip, out=out)
+    assert report.kept == 8
+    assert report.aside == 0
+    assert min(foregrounds(out, PERSON)) > 0.9
+    for split in ("trainval", "test"):
+        for sample in read_samples(out, split):
+            assert read_subject(sample, 160).trimap.any()
+    assert len(list((out / "overlays").iterdir())) == 8
+    assert max(foregrounds(out, CHAIR)) < 0.3
+
+
+def test_keep_adds_a_chair_to_the_person_in_every_frame(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    report = run(clip, out=out, keep=(chair_place(0),))
+    assert report.kept == 8
+    assert min(foregrounds(out, CHAIR)) > 0.9
+    assert min(foregrounds(out, PERSON)) > 0.9
+    for path in (out / "annotations/trimaps").iterdir():
+        number = int(path.stem[-6:])
+        x, y = chair_place(number)
+        assert read_trimap(path)[int(y), int(x)] == FOREGROUND
+
+
+def test_only_the_chair_is_kept_where_nobody_is_asked_for(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=PersonBy.NONE, segmenter=None)
+    assert max(foregrounds(out, PERSON)) < 0.2
+    assert min(foregrounds(out, CHAIR)) > 0.9
+
+
+def nobody_asks(*_: object) -> FakeSam:
+    raise AssertionError("SAM was loaded though nothing is asked of it")
+
+
+def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path: Path) -> None:
+    out, sam = tmp_path / "set", FakeSam()
+    report = run(clip, out=out, sam=sam, keep=(chair_place(0),), person=PersonBy.MODEL)
+    assert report.kept == 8
+    assert min(foregrounds(out, CHAIR)) > 0.9
+    assert min(foregrounds(out, PERSON)) > 0.9
+    asked = {point for prompt in sam.prompts for point in prompt.keep}
+    assert all(abs(point.y - chair_place(0).y) < 3 for point in asked)
+    assert all(one.person["scores"] == [] and one.things for one in Labelled(out).labels.values())
+    assert json.loads((out / "label.json").read_text())["person"] == "model"
+
+
+def test_where_the_model_draws_everything_sam_is_not_loaded(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "_load_sam", nobody_asks)
+    settings = LabelSettings((str(clip),), tmp_path / "set", frames=4, person=PersonBy.MODEL)
+    assert label(settings, segmenter=GreenModel()).kept == 4
+    assert min(foregrounds(tmp_path / "set", PERSON)) > 0.9
+    assert max(foregrounds(tmp_path / "set", CHAIR)) < 0.3
+
+
+def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> None:
+    empty = write_scenes(tmp_path / "e.mkv", 8, lambda n: draw_scene(n, person=False))
+    out = tmp_path / "set"
+    report = run(empty, out=out, keep=(chair_place(0),), person=PersonBy.MODEL)
+    assert (report.kept >= 1, report.aside) == (True, 0)
+    assert min(foregrounds(out, CHAIR)) > 0.9
+
+
+def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_person(tmp_path: Path) -> None:
+    clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
+    said = {"keep": (chair_place(0),), "person": PersonBy.MODEL}
+    report = run(clip, out=tmp_path / "lost", **said)
+    aside = {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.reasons}
+    assert aside == {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.number >= 8}
+    assert "of them as: what was kept at 30,60 is lost" in str(report)
+    report = run(clip, out=tmp_path / "low", sam=FakeSam(worse(0.5)), **said)
+    assert report.kept == 0
+    assert "SAM gives its own mask 0.48" in str(report)
+
+
+def test_a_data_set_begun_before_there_was_a_choice_is_gone_on_with(clip: Path, tmp_path: Path) -> None:
+    run(clip, out=tmp_path / "set")
+    assert not {"person", "size"} & set(json.loads((tmp_path / "set/label.json").read_text()))
+    with pytest.raises(UsageError, match=r"other settings \(person\)"):
+        run(clip, out=tmp_path / "set", person=PersonBy.MODEL)
+
+
+def test_the_commonest_reason_is_told_whatever_its_numbers() -> None:
+    reasons = [("lost at 3,4",), ("score 0.5", "lost at 7,8.5"), ("score 0.41",), ("lost at 1,1",)]
+    assert commonest(reasons) == "3 of them as: lost at 3,4"
+    assert commonest(reasons[:1]) == "lost at 3,4"
+    assert commonest([]) == ""
+
+
+def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(clip, out=out, drop=(Point(130, 85),))
+    first = min(Labelled(out).labels.values(), key=lambda one: one.number)
+    assert first.reasons == ("130,85 was to be dropped, but is kept",)
+
+
+def test_points_to_drop_beside_the_person_change_nothing(clip: Path, tmp_path: Path) -> None:
+    assert run(clip, out=tmp_path / "set", drop=(Point(170, 10),)).kept == 8
+
+
+def test_the_labels_say_how_each_frame_was_made(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(clip, out=out, keep=(chair_place(0),), preset="small")
+    for line in (out / "annotations/labels.jsonl").read_text().splitlines():
+        plain = json.loads(line)
+        assert plain["source"] == str(clip)
+        assert plain["preset"] == "small"
+        assert plain["name"] == f"talk-{plain['number']:06d}"
+        assert plain["person"]["scores"] == [0.96]
+        assert plain["person"]["agreement"] > 0.9
+        assert plain["things"][0]["score"] == 0.96
+
+
+def test_what_is_doubtful_is_set_aside_with_its_reasons(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    report = run(clip, out=out, sam=FakeSam(worse(0.5)))
+    assert (report.kept, report.aside) == (0, 8)
+    assert len(list((out / "review/images").iterdir())) == 8
+    assert not list((out / "images").iterdir())
+    page = (out / "review/index.html").read_text(encoding="utf-8")
+    assert page.count("SAM gives its own mask 0.48") == 8
+    assert "--review" in str(report)
+
+
+def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_path: Path) -> None:
+    empty = write_scenes(tmp_path / "e.mkv", 3, lambda n: draw_scene(n, person=False))
+    report = run(empty, out=tmp_path / "sure")
+    assert report.aside == 0
+    assert report.kept >= 1
+
+    def faint(frame: np.ndarray) -> Any:  # type: ignore[type-arg]
+        return is_near(frame, CHAIR).astype(np.float32) * np.float32(0.7)
+
+    report = run(empty, out=tmp_path / "unsure", segmenter=GreenModel(faint))
+    assert report.kept == 0
+    assert report.aside >= 1
+
+
+def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> None:
+    write_scenes(tmp_path / "other.mkv", 12, lambda n: draw_scene(n, seed=9))
+    for number in range(3):
+        write_picture(tmp_path / f"p{number}.png", draw_scene(number * 5, seed=number))
+    out = tmp_path / "set"
+    run(clip, tmp_path / "other.mkv", *(tmp_path / f"p{n}.png" for n in range(3)), out=out)
+    stems = [
+        {json_stem(out, sample.name) for sample in read_samples(out, split)} for split in ("trainval", "test")
+    ]
+    assert stems[0]
+    assert stems[1]
+    assert not stems[0] & stems[1]
+
+
+def json_stem(out: Path, name: str) -> str:
+    return Labelled(out).labels[name].stem
+
+
+def stop_after(count: int) -> FakeSam:
+    def stop(looked: int) -> None:
+        if looked == count:
+            raise KeyboardInterrupt
+
+    sam = FakeSam()
+    sam.before_look = stop
+    return sam
+
+
+@pytest.mark.parametrize("count", [0, 3, 7])
+def test_interrupted_and_run_again_gives_what_one_run_gives(count: int, clip: Path, tmp_path: Path) -> None:
+    keep = (chair_place(0),)
+    run(clip, out=tmp_path / "whole", keep=keep)
+    with pytest.raises(KeyboardInterrupt):
+        run(clip, out=tmp_path / "parts", keep=keep, sam=stop_after(count))
+    rest = FakeSam()
+    run(clip, out=tmp_path / "parts", keep=keep, sam=rest)
+    assert rest.looked == 8 - count
+    whole, parts = everything(tmp_path / "whole"), everything(tmp_path / "parts")
+    page = "review/index.html"
+    assert {k: v for k, v in whole.items() if k != page} == {k: v for k, v in parts.items() if k != page}
+
+
+def test_done_is_done(clip: Path, tmp_path: Path) -> None:
+    run(clip, out=tmp_path / "set")
+    before = everything(tmp_path / "set")
+    again = FakeSam()
+    run(clip, out=tmp_path / "set", sam=again)
+    assert again.looked == 0
+    assert everything(tmp_path / "set") == before
+
+
+def test_interrupted_while_choosing_begins_that_again(clip: Path, tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.stage == "choose" and progress.done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(clip, out=tmp_path / "set", progress=stop)
+    assert run(clip, out=tmp_path / "set").kept == 8
+
+
+def test_a_full_disk_in_the_middle_can_be_resumed(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = labelled.put
+    written: list[Path] = []
+
+    def full(path: Path, content: bytes) -> None:
+        written.append(path)
+        if len(written) > 14:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(labelled, "put", full)
+        with pytest.raises(LabellingError, match="No space left") as told:
+            run(clip, out=tmp_path / "set")
+    assert "\n" not in str(told.value)
+    assert run(clip, out=tmp_path / "set").kept == 8
+
+
+def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(clip, out=out, sam=FakeSam(worse(0.5)))
+    made = Labelled(out)
+    names = sorted(made.labels)
+    made.decide(accept=names[:2], reject=names[2:3])
+    made.settle()
+    before = everything(out)
+    again = FakeSam()
+    run(clip, out=out, sam=again, again=True)
+    assert again.looked == 5
+    after = everything(out)
+    for name in names[:2]:
+        for place in (
+            f"images/{name}.jpg",
+            f"annotations/trimaps/{name}.png",
+            f"annotations/mattes/{name}.png",
+        ):
+            assert after[place] == before[place]
+    assert f"review/images/{names[2]}.jpg" in after
+    assert Labelled(out).labels[names[0]].reasons
+
+
+def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(3):
+        write_picture(folder / f"good{number}.png", draw_scene(number * 4))
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (folder / "empty.png").touch()
+    (folder / "broken.mp4").write_bytes(b"no video")
+    told: list[str] = []
+    report = run(folder, out=tmp_path / "set", tell=told.append)
+    assert report.kept == 3
+    assert len(report.skipped) == 3
+    assert len(told) == 3
+    assert all(line.startswith("left out: ") for line in told)
+    assert "3 could not be read" in str(report)
+
+
+def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.mp4"):
+        (tmp_path / name).write_bytes(b"nothing")
+    with pytest.raises(LabellingError, match="none of 2 sources"):
+        run(tmp_path / "a.jpg", tmp_path / "b.mp4", out=tmp_path / "set")
+    with pytest.raises(OSError, match="no video"):
+        run(tmp_path / "b.mp4", out=tmp_path / "set2")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"frames": 0}, "--frames 0"),
+        ({"seconds": 0.0}, "--seconds 0"),
+        ({"mattes": Path("m.mkv"), "keep": (Point(1, 1),)}, "--mattes says all"),
+        ({"person": PersonBy.NONE}, "keeps nothing at all"),
+        ({"person": PersonBy.MODEL, "mattes": Path("m.mkv")}, "--mattes says all"),
+        ({"size": Size(640, 480)}, "--size is asked of a camera"),
+        ({"keep": (Point(192, 10),)}, "outside the picture of 192x108"),
+        ({"drop": (Point(10, -1),)}, "outside the picture"),
+        ({"boxes": (Box(100, 50, 300, 90),)}, "outside the picture"),
+        ({"person": PersonBy.NONE, "drop": (Point(3, 3),)}, "keeps nothing at all"),
+        ({"prompts": Path("missing.json")}, "there is no missing.json"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_labelled(
+    said: dict[str, Any], words: str, clip: Path, tmp_path: Path
+) -> None:
+    sam = FakeSam()
+    with pytest.raises(UsageError, match=words):
+        run(clip, out=tmp_path / "set", sam=sam, **said)
+    assert sam.looked == 0
+    assert run(clip, out=tmp_path / "set").kept == 8
+
+
+def test_drop_points_alone_in_a_file_are_refused_without_the_person(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps({"talk": {"drop": [[3, 3]]}}))
+    with pytest.raises(UsageError, match="points to drop alone"):
+        run(clip, out=tmp_path / "set", prompts=path, person=PersonBy.NONE)
+
+
+def test_points_on_the_command_line_are_for_one_source(clip: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "p.png", draw_scene(0))
+    with pytest.raises(UsageError, match=r"not in 2; .*--prompts"):
+        run(clip, tmp_path / "p.png", out=tmp_path / "set", keep=(Point(3, 3),))
+
+
+def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "p.png", draw_scene(0))
+    path = tmp_path / "prompts.json"
+    plain = {
+        "talk-000013": {"keep": [list(chair_place(13))]},
+        "p.png": {"boxes": [[14, 40, 45, 79]]},
+    }
+    path.write_text(json.dumps(plain))
+    out = tmp_path / "set"
+    run(clip, tmp_path / "p.png", out=out, prompts=path)
+    made = Labelled(out)
+    assert "talk-000013" in made.labels
+    for one in made.labels.values():
+        assert len(one.things) == (1 if one.stem == "p" or one.number >= 13 else 0)
+
+
+def test_a_frame_that_the_clip_does_not_have_is_said(clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps({"talk": {"frames": {"20": {"keep": [[3, 3]]}}}}))
+    with pytest.raises(UsageError, match="has no frame 20; its last is 19"):
+        run(clip, out=tmp_path / "set", prompts=path)
+
+
+def test_the_command_line_comes_before_the_file_and_the_file_before_clicks(
+    clip: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "prompts.json"
+    path.write_text(json.dumps({"talk": {"keep": [[9, 9], [8, 8]]}}))
+    out = tmp_path / "a"
+    run(clip, out=out, prompts=path, keep=(chair_place(0),))
+    assert {len(one.things) for one in Labelled(out).labels.values()} == {1}
+
+    def never(*_: object) -> None:
+        raise AssertionError("asked though the file has said it")
+
+    run(clip, out=tmp_path / "b", prompts=path, click=True, ask=never)
+    assert {len(one.things) for one in Labelled(tmp_path / "b").labels.values()} == {2}
+
+
+def clicking(x: float, y: float) -> Callable[..., None]:
+    def ask(plans: Sequence[Plan], path: Path, *_: object) -> None:
+        plan = plans[0]
+        path.write_text(json.dumps({plan.material.name(plan.chosen[0]): {"keep": [[x, y]]}}))
+
+    return ask
+
+
+def test_clicks_are_asked_for_once(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    first = chair_place(0)
+    run(clip, out=out, click=True, ask=clicking(first.x + 4, first.y))
+    assert min(foregrounds(out, CHAIR)) > 0.9
+
+    def never(*_: object) -> None:
+        raise AssertionError("asked again")
+
+    run(clip, out=out, click=True, ask=never)
+
+
+def test_a_lost_thing_is_set_aside_and_said(tmp_path: Path) -> None:
+    clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
+    out = tmp_path / "set"
+    report = run(clip, out=out, keep=(chair_place(0),))
+    made = Labelled(out)
+    aside = {one.number for one in made.labels.values() if one.reasons}
+    assert report.aside == len(aside) > 0
+    assert aside == {one.number for one in made.labels.values() if one.number >= 8}
+    assert all("lost" in " ".join(one.reasons) for one in made.labels.values() if one.reasons)
+
+
+def write_mattes(path: Path, count: int, shift: int = 0) -> Path:
+    shots = [draw_scene(n) for n in range(count)]
+    true = [np.asarray(is_near(s, PERSON) | is_near(s, CHAIR), np.uint8) * 255 for s in shots]
+    if path.suffix:
+        write_video(path, [each[:, shift:] for each in true])
+        return path
+    path.mkdir()
+    for number, each in enumerate(true):
+        write_picture(path / f"{number:04d}.png", np.repeat(each[..., None], 3, axis=2))
+    return path
+
+
+@pytest.mark.parametrize("name", ["m.mkv", "m"])
+def test_true_mattes_need_no_sam(name: str, clip: Path, tmp_path: Path) -> None:
+    mattes = write_mattes(tmp_path / name, 20)
+    out = tmp_path / "set"
+    settings = LabelSettings((str(clip),), out, mattes=mattes, frames=8)
+    report = label(settings)
+    assert report.kept == 8
+    assert min(foregrounds(out, CHAIR)) > 0.9
+    for sample in read_samples(out, "trainval"):
+        number = int(sample.name[-6:])
+        true = is_near(draw_scene(number), PERSON) | is_near(draw_scene(number), CHAIR)
+        trimap = read_trimap(sample.trimap)
+        assert true[trimap == 1].all()
+        assert not true[trimap == 2].any()
+
+
+@pytest.mark.parametrize(
+    ("count", "shift", "words"),
+    [(19, 0, "holds 19 mattes, .* 20 frames"), (21, 0, "holds 21 mattes"), (20, 2, "are 190x108")],
+)
+def test_mattes_that_do_not_fit_are_said(
+    count: int, shift: int, words: str, clip: Path, tmp_path: Path
+) -> None:
+    mattes = write_mattes(tmp_path / "m.mkv", count, shift)
+    with pytest.raises(LabellingError, match=words):
+        run(clip, out=tmp_path / "set", mattes=mattes)
+
+
+def test_mattes_of_pictures_go_by_name(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "m").mkdir()
+    for number in (3, 9):
+        frame = draw_scene(number)
+        write_picture(tmp_path / f"p/shot{number}.png", frame)
+        true = np.asarray(is_near(frame, PERSON), np.uint8) * 255
+        write_picture(tmp_path / f"m/shot{number}.png", np.repeat(true[..., None], 3, axis=2))
+    write_picture(tmp_path / "m/another.png", draw_scene(0))
+    out = tmp_path / "set"
+    run(tmp_path / "p", out=out, mattes=tmp_path / "m")
+    assert min(foregrounds(out, PERSON)) > 0.9
+    (tmp_path / "m/shot9.png").unlink()
+    (tmp_path / "m/another.png").unlink()
+    with pytest.raises(UsageError, match=r"none named like shot9\.png"):
+        run(tmp_path / "p", out=tmp_path / "set2", mattes=tmp_path / "m")
+
+
+def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    stages: list[str] = []
+    report = run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
+    assert report.kept + report.aside >= 1
+    assert list(dict.fromkeys(stages)) == ["record", "choose", "label"]
+    stages.clear()
+    run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
+    assert "record" not in stages
+
+
+def test_the_camera_is_asked_for_the_size_that_was_said(tmp_path: Path) -> None:
+    out = tmp_path / "set"
+    run(out=out, camera="demo", seconds=0.5, size=Size(320, 240))
+    assert {read_picture(path).frame.shape for path in (out / "overlays").iterdir()} <= {(240, 320, 3)}
+    with Clip(out / "recordings/camera.mp4") as clip:
+        assert clip.size == Size(320, 240)
+
+
+def test_progress_ends_at_its_total(clip: Path, tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    run(clip, out=tmp_path / "set", progress=heard.append)
+    assert heard[-1] == Progress("label", 8, 8)
+    assert [p.done for p in heard if p.stage == "choose"] == list(range(1, 21))
+
+
+def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gc
+    import weakref
+
+    from livecam.annotation.media import Material, Moment
+
+    alive: list[weakref.ref[Any]] = []
+    most = 0
+    inner = Material.moments
+
+    def watched(self: Material) -> Any:
+        nonlocal most
+        for moment in inner(self):
+            frame = moment.frame.copy()
+            alive.append(weakref.ref(frame))
+            most = max(most, sum(ref() is not None for ref in alive))
+            yield Moment(moment.number, moment.seconds, frame)
+            del frame, moment
+
+    monkeypatch.setattr(Material, "moments", watched)
+    run(clip, out=tmp_path / "set", keep=(chair_place(0),))
+    gc.collect()
+    assert len(alive) >= 30
+    assert most <= 4

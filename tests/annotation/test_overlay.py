@@ -1,0 +1,98 @@
+"""Overlays show the matte, the prompts and the score, at any size of the picture."""
+
+import numpy as np
+import pytest
+
+from livecam.annotation.overlay import DROP, KEEP, View, draw_overlay, draw_sheet
+from livecam.annotation.prompts import Box, Point, Prompt
+from livecam.core.types import Size
+
+SIZES = [Size(20, 12), Size(640, 480), Size(300, 900), Size(12000, 300), Size(4000, 3000)]
+sizes = pytest.mark.parametrize("size", SIZES, ids=str)
+
+
+def grey_frame(size: Size) -> np.ndarray:
+    return np.full((size.height, size.width, 3), 128, np.uint8)
+
+
+def left_half(size: Size) -> np.ndarray:
+    matte = np.zeros((size.height, size.width), np.float32)
+    matte[:, : size.width // 2] = 1
+    return matte
+
+
+@sizes
+def test_tiny_pictures_are_enlarged_and_huge_ones_shrunk_in_their_shape(size: Size) -> None:
+    shown = View.of(size).shown
+    assert 640 <= max(shown) <= 1920
+    assert shown.width / shown.height == pytest.approx(size.width / size.height, rel=0.05)
+
+
+@sizes
+def test_dots_are_where_the_points_are_green_kept_and_red_dropped(size: Size) -> None:
+    keep, drop = Point(size.width // 4, size.height // 2), Point(size.width * 3 // 4, size.height // 2)
+    overlay = draw_overlay(grey_frame(size), left_half(size), [Prompt((keep,), (drop,))], "")
+    view = View.of(size)
+    for point, colour in ((keep, KEEP), (drop, DROP)):
+        x, y = (round(place) for place in view.spot(*point))
+        assert tuple(overlay[y, x]) == colour
+
+
+def test_what_is_kept_is_tinted_and_the_rest_is_darker() -> None:
+    size = Size(640, 480)
+    overlay = draw_overlay(grey_frame(size), left_half(size), [], "").astype(int)
+    inside, outside = overlay[240, 100], overlay[240, 500]
+    assert inside[2] > inside[0] + 40
+    assert outside[0] == outside[1] == outside[2] < 128
+    assert overlay[240, 318:321].min(axis=1).max() > 200  # the outline
+
+
+def test_a_box_is_drawn_around_what_it_is_around() -> None:
+    size = Size(640, 480)
+    overlay = draw_overlay(grey_frame(size), left_half(size), [Prompt(box=Box(400, 100, 600, 300))], "")
+    for x, y in ((400, 200), (600, 200), (500, 100), (500, 300)):
+        assert (overlay[y - 3 : y + 4, x - 3 : x + 4] == KEEP).all(axis=2).any(), (x, y)
+    assert not (overlay[150:250, 450:550] == KEEP).all(axis=2).any()
+
+
+WORDS = "rank 1: score 0.987 (mask 2)"
+
+
+@sizes
+def test_words_stand_in_the_corner_whole_and_large_enough(size: Size) -> None:
+    written = draw_overlay(grey_frame(size), left_half(size), [], WORDS)
+    plain = draw_overlay(grey_frame(size), left_half(size), [], "")
+    above = written.shape[0] - plain.shape[0]
+    changed = (written[:, :, 0] == 0) if above else (written != plain).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed[:18].any(0))
+    assert (rows[0], columns[0]) == (0, 0)
+    assert rows[-1] >= 14
+    assert above or rows[-1] < 0.5 * len(written)
+    white = np.flatnonzero((written[: rows[-1] + 1] > 240).all(axis=2).any(0))
+    # Narrow pictures have smaller letters, none is cut off.
+    assert len(white)
+    if not above and size.width < 1000:
+        assert columns[-1] < 0.99 * written.shape[1]
+
+
+def test_of_a_strip_the_words_hide_nothing() -> None:
+    size = Size(12000, 300)
+    plain = draw_overlay(grey_frame(size), left_half(size), [], "")
+    written = draw_overlay(grey_frame(size), left_half(size), [], WORDS)
+    np.testing.assert_array_equal(written[-len(plain) :], plain)
+
+
+def test_the_frame_itself_is_left_alone() -> None:
+    frame = grey_frame(Size(640, 480))
+    draw_overlay(frame, left_half(Size(640, 480)), [Prompt((Point(1, 1),))], "words")
+    assert (frame == 128).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5])
+@pytest.mark.parametrize("size", [Size(640, 480), Size(300, 900), Size(1920, 48)], ids=str)
+def test_a_sheet_holds_all_overlays_without_cutting(size: Size, count: int) -> None:
+    overlays = [np.full((size.height, size.width, 3), 100 + number, np.uint8) for number in range(count)]
+    sheet = draw_sheet(overlays, cell=160)
+    areas = [(sheet == 100 + number).all(axis=2).sum() for number in range(count)]
+    assert min(areas) == max(areas)
+    assert areas[0] == 160 * round(160 * min(size) / max(size))

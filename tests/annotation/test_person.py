@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from livecam.annotation.person import Drawn, draw_person, iou, judge_scores, take_person, unite
+from livecam.annotation.prompts import Point, Prompt
+from livecam.annotation.suggest import Person, find_person
+from livecam.backgrounds.factory import Transparent
+from livecam.core.types import Frame, Matte, Size
+from livecam.imaging.ops import shrink_matte
+from livecam.matting.guided_filter import Edges
+from livecam.matting.temporal_filter import Smoother
+from livecam.pipeline import Pipeline
+from tests.support.fakes import PERSON
+from tests.support.synthetic_people import FakeAnswer, FakeSam, GreenModel, draw_scene, is_near, worse
+
+
+def drawn(frame: Frame, sam: FakeSam, before: tuple[float, float] | None = None, drops: int = 0) -> Drawn:
+    points = tuple(Point(3.0 + n, 3.0) for n in range(drops))
+    return draw_person(find_person(GreenModel(), frame), sam.look(frame), points, before)
+
+
+def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
+    frame = draw_scene(2)
+    said = drawn(frame, FakeSam())
+    assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.95
+    assert said.agreement is not None
+    assert said.agreement > 0.9
+    assert said.reasons == ()
+    assert judge_scores(said.answers) == []
+
+
+def test_of_sams_answers_the_one_that_the_model_means_is_taken() -> None:
+    def shirt_first(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+        return [replace(answers[1], score=0.99), answers[0]]
+
+    (answer,) = drawn(draw_scene(2), FakeSam(shirt_first)).answers
+    assert answer.number == 0
+
+
+def test_disagreement_is_a_reason() -> None:
+    def all_of_it(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+        return [answers[2]]
+
+    (reason,) = drawn(draw_scene(2), FakeSam(all_of_it)).reasons
+    assert "agree on" in reason
+
+
+def test_a_mask_that_grows_while_the_person_does_not_is_a_reason() -> None:
+    frame = draw_scene(2)
+    sam, model = drawn(frame, FakeSam()).areas
+    assert drawn(frame, FakeSam(), (sam * 0.5, model * 0.5)).reasons == ()
+    (reason,) = drawn(frame, FakeSam(), (sam * 0.5, model)).reasons
+    assert "grew 2.0 times" in reason
+    (reason,) = drawn(frame, FakeSam(), (sam * 2, model)).reasons
+    assert "shrank 2.0 times" in reason
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
+def test_low_scores_and_none_at_all_are_reasons(score: float, count: int) -> None:
+    said = drawn(draw_scene(2), FakeSam(worse(score)))
+    assert len(judge_scores(said.answers)) == count
+
+
+def test_nobody_is_an_empty_matte_without_reasons() -> None:
+    said = drawn(draw_scene(0, person=False), FakeSam())
+    assert said.matte.shape == (108, 192)
+    assert not said.matte.any()
+    assert (said.reasons, said.agreement, said.areas) == ((), None, (0.0, 0.0))
+
+
+def test_the_model_s_own_matte_is_what_live_shows_in_a_first_frame() -> None:
+    frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
+    said = take_person(find_person(soft, frame))
+    pipeline = Pipeline(soft, Smoother(), Edges(), Transparent())
+    np.testing.assert_array_equal(said.matte, pipeline.matte(frame))
+    assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
+    assert (said.answers, said.prompts, said.agreement, said.reasons) == ((), (), None, ())
+    assert said.areas[0] == said.areas[1] > 0
+
+
+def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
+    return shrink_matte(body.astype(np.float32), Size(96, 54))
+
+
+def test_a_model_in_doubt_about_the_person_is_a_reason() -> None:
+    frame = draw_scene(2)
+    for share, words in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
+        body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
+        assert take_person(Person(body, (), sure=True)).reasons == words
+    nobody = np.zeros((108, 192), np.float32)
+    assert take_person(Person(nobody, (), sure=True)).reasons == ()
+    assert "isn't sure" in take_person(Person(nobody, (), sure=False)).reasons[0]
+
+
+def test_points_to_drop_reach_sam() -> None:
+    sam = FakeSam()
+    drawn(draw_scene(2), sam, drops=2)
+    assert {Point(3, 3), Point(4, 3)} <= set(sam.prompts[0].drop)
+
+
+def test_mattes_are_united_by_the_largest() -> None:
+    a, b = np.zeros((2, 2), np.float32), np.array([[0.2, 0.7], [0, 1]], np.float32)
+    np.testing.assert_array_equal(unite([a, b], (2, 2)), b)
+    assert not a.any()
+    assert iou(a, a) == 1.0

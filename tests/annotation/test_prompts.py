@@ -1,0 +1,112 @@
+"""What may be pointed at, and what is said when it may not."""
+
+import numpy as np
+import pytest
+
+from livecam.annotation.prompts import Box, Point, Prompt, check_prompt, gather, parse_box, parse_point
+from livecam.core.errors import UsageError
+from livecam.core.types import Size
+
+WIDE = Size(640, 480)
+
+
+def test_a_point_is_x_then_y() -> None:
+    assert parse_point("320,180.5") == Point(x=320, y=180.5)
+
+
+def test_a_box_is_its_top_left_and_its_bottom_right() -> None:
+    assert parse_box("40, 30,300,240") == Box(left=40, top=30, right=300, bottom=240)
+
+
+@pytest.mark.parametrize("words", ["", "3", "3,4,5", "a,b", "nan,3", "3,inf", "3;4"])
+def test_what_is_no_point_is_said_with_an_example(words: str) -> None:
+    with pytest.raises(UsageError, match=r"not x,y .* for example 320,180"):
+        parse_point(words)
+
+
+@pytest.mark.parametrize("words", ["", "1,2,3", "1,2,3,4,5", "1,2,nan,4", "1,2,x,4"])
+def test_what_is_no_box_is_said_with_an_example(words: str) -> None:
+    with pytest.raises(UsageError, match=r"not x0,y0,x1,y1 .* as in 40,30,300,240"):
+        parse_box(words)
+
+
+@pytest.mark.parametrize("words", ["30,40,30,90", "30,40,90,40", "90,40,30,90", "30,90,90,40"])
+def test_a_box_without_area_says_which_corner_comes_first(words: str) -> None:
+    with pytest.raises(UsageError, match="no area; give its top left corner first"):
+        parse_box(words)
+
+
+@pytest.mark.parametrize(
+    ("point", "part"),
+    [
+        (Point(640, 100), "x is 0 to 639, y 0 to 479"),
+        (Point(-1, 100), "outside the picture of 640x480"),
+        (Point(300, 480), "y 0 to 479"),
+        (Point(300, 600), "y 0 to 479, are they swapped?"),
+        (Point(float("nan"), 3), "outside"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["keep", "drop"])
+def test_a_point_outside_the_picture_is_refused(kind: str, point: Point, part: str) -> None:
+    prompt = Prompt(**{"keep": (Point(1, 1),), kind: (point,)})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=part.replace("?", r"\?")):
+        check_prompt(prompt, WIDE)
+
+
+def test_the_corners_of_the_picture_are_inside() -> None:
+    check_prompt(Prompt((Point(0, 0), Point(639, 479), Point(639.5, -0.5))), WIDE)
+    check_prompt(Prompt(box=Box(0, 0, 640, 480)), WIDE)
+    check_prompt(Prompt((Point(0, 0),)), Size(1, 1))
+
+
+@pytest.mark.parametrize(
+    "box", [Box(-2, 0, 100, 100), Box(0, -2, 100, 100), Box(0, 0, 641, 100), Box(0, 0, 9, 481)]
+)
+def test_a_box_outside_the_picture_is_refused(box: Box) -> None:
+    with pytest.raises(UsageError, match="outside the picture of 640x480"):
+        check_prompt(Prompt(box=box), WIDE)
+
+
+def test_points_to_drop_alone_select_nothing() -> None:
+    with pytest.raises(UsageError, match="points to drop alone select nothing; add --point"):
+        check_prompt(Prompt(drop=(Point(3, 3),)), WIDE)
+    check_prompt(Prompt(drop=(Point(3, 3),), box=Box(0, 0, 9, 9)), WIDE)
+    check_prompt(Prompt(drop=(Point(3, 3),), rough=np.zeros((480, 640), np.float32)), WIDE)
+
+
+def test_an_empty_prompt_says_what_to_give() -> None:
+    with pytest.raises(UsageError, match="give --point x,y or --box"):
+        check_prompt(Prompt(), WIDE)
+
+
+def test_a_rough_matte_has_the_pictures_size() -> None:
+    with pytest.raises(UsageError, match="the rough matte is 480x640, the picture 640x480"):
+        check_prompt(Prompt(rough=np.zeros((640, 480), np.float32)), WIDE)
+
+
+def test_points_without_boxes_are_one_thing() -> None:
+    keep, drop = [Point(1, 1), Point(5, 5)], [Point(9, 9)]
+    (prompt,) = gather(keep, drop, [])
+    assert (prompt.keep, prompt.drop, prompt.box) == (tuple(keep), tuple(drop), None)
+
+
+def test_each_box_is_a_thing_with_the_points_in_it() -> None:
+    first, second = Box(0, 0, 10, 10), Box(20, 20, 30, 30)
+    prompts = gather([Point(5, 5), Point(25, 25)], [Point(2, 2)], [first, second])
+    assert [prompt.box for prompt in prompts] == [first, second]
+    assert [prompt.keep for prompt in prompts] == [(Point(5, 5),), (Point(25, 25),)]
+    assert [prompt.drop for prompt in prompts] == [(Point(2, 2),), ()]
+
+
+def test_points_to_keep_outside_every_box_are_one_thing_more() -> None:
+    box, inside, outside, away = Box(0, 0, 10, 10), Point(5, 5), Point(50, 50), Point(60, 60)
+    boxed, loose = gather([inside, outside], [away], [box])
+    assert (boxed.keep, boxed.drop, boxed.box) == ((inside,), (), box)
+    assert (loose.keep, loose.drop, loose.box) == ((outside,), (away,), None)
+
+
+def test_points_to_drop_alone_stay_a_prompt_that_is_refused() -> None:
+    (prompt,) = gather([], [Point(3, 3)], [])
+    with pytest.raises(UsageError, match="alone select nothing"):
+        check_prompt(prompt, WIDE)
+    assert gather([], [], []) == ()

@@ -1,0 +1,74 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from livecam.annotation.recording import record
+from livecam.core.clock import ManualClock
+from livecam.core.errors import CameraError, SinkError
+from livecam.core.types import Frame
+from livecam.video.video_reader import Clip
+from tests.support.fakes import FakeCamera
+
+
+class TimedCamera(FakeCamera):
+    """A frame every tenth of a second of a clock that is set by hand."""
+
+    def __init__(self, count: int, clock: ManualClock) -> None:
+        super().__init__(count, pause=0)
+        self._clock = clock
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            self._clock.seconds += 0.1
+            yield frame
+
+
+def test_so_many_seconds_are_recorded(tmp_path: Path) -> None:
+    clock = ManualClock()
+    heard: list[float] = []
+    camera = TimedCamera(50, clock)
+    path = record("0", 2.0, tmp_path / "r" / "camera.mp4", clock=clock, source=camera, progress=heard.append)
+    with Clip(path) as clip:
+        frames = list(clip)
+    assert len(frames) == 20
+    assert heard[-1] == pytest.approx(1.9)
+    assert camera.closed == 1
+    assert [p.name for p in path.parent.iterdir()] == ["camera.mp4"]
+
+
+def test_a_recording_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "camera.mp4").write_bytes(b"there")
+    assert record("nobody", 2.0, tmp_path / "camera.mp4").read_bytes() == b"there"
+
+
+def test_an_interrupted_recording_is_made_again(tmp_path: Path) -> None:
+    clock = ManualClock()
+
+    def stop(seconds: float) -> None:
+        if seconds > 0.5:
+            raise KeyboardInterrupt
+
+    path = tmp_path / "camera.mp4"
+    with pytest.raises(KeyboardInterrupt):
+        record("0", 2.0, path, clock=clock, source=TimedCamera(50, clock), progress=stop)
+    assert not path.exists()
+    record("0", 2.0, path, clock=clock, source=TimedCamera(50, clock))
+    assert path.exists()
+
+
+def test_a_camera_without_pictures_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="gave no pictures"):
+        record("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(0))
+    assert not (tmp_path / "camera.mp4").exists()
+
+
+def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from livecam.sinks.recorder import Recorder
+
+    def full(self: Recorder, picture: Frame, seconds: float | None = None) -> None:
+        raise SinkError("disk full; free space")
+
+    monkeypatch.setattr(Recorder, "send", full)
+    with pytest.raises(SinkError, match="disk full"):
+        record("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(5))

@@ -1,0 +1,214 @@
+"""`livecam segment`: from a picture and a click to overlays, a matte and a trimap."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from livecam.annotation.prompts import Box, Point
+from livecam.annotation.sam.predictor import Candidate
+from livecam.annotation.segment import SegmentSettings, segment
+from livecam.cli.main import main
+from livecam.core.errors import UsageError
+from livecam.core.types import Frame, Size
+from livecam.imaging.image_io import write_picture
+from livecam.imaging.trimap import read_trimap
+from tests.support.synthetic_shapes import draw_shape, iou
+
+pytestmark = pytest.mark.labelling
+
+SIZE = Size(200, 120)
+DISC = draw_shape("disc", Point(60, 50), 35, SIZE)
+
+
+class Knowing:
+    """Stands in for SAM: draws a disc around the prompt, four times, the third the best."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def look_all(self, frames: Any) -> Any:
+        for frame in frames:
+            yield SimpleNamespace(
+                size=Size.of(frame), segment=lambda prompt, frame=frame: self._say(prompt, frame)
+            )
+
+    def _say(self, prompt: Any, frame: Frame) -> tuple[Candidate, ...]:
+        self.asked.append(prompt)
+        spot = prompt.keep[0] if prompt.keep else Point(*np.array(prompt.box).reshape(2, 2).mean(0))
+        matte = draw_shape("disc", spot, 20, Size.of(frame))
+        return tuple(Candidate(number, 0.9 - 0.1 * i, matte) for i, number in enumerate((2, 0, 3, 1)))
+
+
+def never(preset: str) -> Any:
+    raise AssertionError("SAM is not to be loaded")
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    frame = np.full((SIZE.height, SIZE.width, 3), (90, 110, 70), np.float32)
+    frame += (np.array((230, 60, 180)) - frame) * DISC[..., None]
+    write_picture(tmp_path / "disc.png", np.rint(frame).astype(np.uint8))
+    return tmp_path / "disc.png"
+
+
+def run(picture: Path, load: Callable[[str], Any] | None = None, **more: Any) -> Any:
+    settings = SegmentSettings((picture,), picture.parent / "out", **more)
+    return segment(settings, load or (lambda preset: Knowing()))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_the_whole_way_from_a_click_to_a_trimap(
+    picture: Path, drawn_sam_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = picture.parent / "out"
+    words = ["segment", str(picture), "--point", "60,50", "--all", "--preset", str(drawn_sam_folder)]
+    assert main([*words, "--out", str(out)]) == 0
+    overlays = {f"disc.thing1.rank{rank}.png" for rank in (1, 2, 3, 4)}
+    assert names(out) == overlays | {"disc.sheet.png", "disc.matte.png", "disc.trimap.png"}
+    matte = np.asarray(Image.open(out / "disc.matte.png"))
+    assert matte.dtype == np.uint8
+    assert iou((matte / 255).astype(np.float32), DISC) > 0.75
+    trimap = read_trimap(out / "disc.trimap.png")
+    assert trimap[50, 60] == 1
+    assert trimap[100, 180] == 2
+    assert (trimap == 3).any()
+    said = capsys.readouterr().out
+    assert "disc.png" in said
+    assert "score" in said
+
+
+def test_without_all_there_is_the_best_of_each_thing_and_what_is_kept(picture: Path) -> None:
+    (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60), Box(140, 70, 180, 110)))
+    things = {f"disc.thing{number}.rank1.png" for number in (1, 2, 3)}
+    assert names(done.files[0].parent) == things | {
+        "disc.kept.png", "disc.sheet.png", "disc.matte.png", "disc.trimap.png"
+    }  # fmt: skip
+    spots = [Point(160, 40), Point(160, 90), Point(60, 50)]
+    whole = np.maximum.reduce([draw_shape("disc", spot, 20, SIZE) for spot in spots])
+    np.testing.assert_array_equal(done.matte, whole)
+
+
+def test_all_gives_every_candidate_of_every_thing(picture: Path) -> None:
+    (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60),), every=True)
+    overlays = [path for path in done.files if "rank" in path.name]
+    assert len(overlays) == 8
+    assert [candidate.number for candidate in done.things[0]] == [2, 0, 3, 1]
+
+
+def test_the_preset_that_was_asked_for_is_loaded(picture: Path) -> None:
+    asked: list[str] = []
+    run(picture, lambda preset: asked.append(preset) or Knowing(), keep=(Point(1, 1),), preset="other")
+    assert asked == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [
+        ({}, "nothing says what to keep"),
+        ({"drop": (Point(1, 1),)}, "points to drop alone"),
+        ({"keep": (Point(50, 150),)}, "are they swapped"),
+        ({"keep": (Point(500, 150),)}, "outside the picture of 200x120"),
+        ({"boxes": (Box(0, 0, 300, 20),)}, "outside the picture"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_said_before_sam_is_loaded(
+    picture: Path, more: dict[str, Any], part: str
+) -> None:
+    with pytest.raises(UsageError, match=part):
+        run(picture, never, **more)
+
+
+def test_earlier_results_stay_unless_they_may_be_replaced(picture: Path) -> None:
+    run(picture, keep=(Point(60, 50),), every=True)
+    with pytest.raises(UsageError, match="exists; choose another --out, or give --overwrite"):
+        run(picture, never, keep=(Point(60, 50),))
+    # They stay as long as SAM hasn't said anything new.
+    before = names(picture.parent / "out")
+    with pytest.raises(AssertionError):
+        run(picture, never, keep=(Point(60, 50),), overwrite=True)
+    assert names(picture.parent / "out") == before
+    (done,) = run(picture, keep=(Point(60, 50),), overwrite=True)
+    # Nothing of the earlier run is left that this one didn't write.
+    assert names(done.files[0].parent) == {path.name for path in done.files}
+
+
+def test_two_pictures_of_one_name_are_refused(picture: Path) -> None:
+    settings = SegmentSettings((picture, picture), picture.parent / "out", keep=(Point(1, 1),))
+    with pytest.raises(UsageError, match="two pictures are called disc"):
+        segment(settings, never)
+
+
+def test_progress_counts_pictures(picture: Path) -> None:
+    others = [picture.with_name(f"{name}.png") for name in "abc"]
+    for other in others:
+        other.write_bytes(picture.read_bytes())
+    told: list[int] = []
+    settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
+    segment(settings, lambda preset: Knowing(), told.append)  # type: ignore[arg-type,return-value]
+    assert told == [1, 2, 3]
+
+
+def test_a_rough_matte_goes_with_one_thing(picture: Path) -> None:
+    rough = picture.with_name("rough.png")
+    Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(rough)
+    sam = Knowing()
+    run(picture, lambda preset: sam, keep=(Point(60, 50),), rough=rough)
+    np.testing.assert_allclose(sam.asked[0].rough, DISC, atol=0.01)
+    with pytest.raises(UsageError, match="a rough matte is of one thing"):
+        run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), rough=rough, overwrite=True)
+
+
+def test_a_rough_matte_of_another_size_is_refused(picture: Path) -> None:
+    rough = picture.with_name("rough.png")
+    Image.fromarray(np.zeros((60, 100), np.uint8)).save(rough)
+    with pytest.raises(UsageError, match="the rough matte is 100x60, the picture 200x120"):
+        run(picture, never, rough=rough)
+
+
+def test_pixels_are_those_of_the_upright_picture(picture: Path) -> None:
+    turned = picture.with_name("turned.jpg")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter
+    with Image.open(picture) as image:
+        image.save(turned, exif=exif, quality=95)
+    (done,) = run(turned, keep=(Point(100, 190),))
+    assert done.matte.shape == (SIZE.width, SIZE.height)
+
+
+def test_a_long_picture_keeps_its_pixels(picture: Path) -> None:
+    long = picture.with_name("long.png")
+    write_picture(long, np.zeros((30, 12000, 3), np.uint8))
+    (done,) = run(long, keep=(Point(11990, 20),))
+    assert done.matte.shape == (30, 12000)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        ("segment", 2, "required"),
+        ("segment disc.png --point 3 --out o", 2, "not x,y in pixels"),
+        ("segment disc.png --box 9,9,1,1 --out o", 2, "no area"),
+        ("segment disc.png --point 1,1 --preset sam_bas_sa1b --out o", 1, "did you mean sam_base_sa1b?"),
+        ("segment dsic.png --point 1,1 --out o", 1, "did you mean disc.png?"),
+        ("segment disc.png --drop 1,1 --out o", 2, "points to drop alone"),
+        ("segment disc.png --point 1,1 --out disc.png/o", 1, "choose another folder"),
+        ("segmnt disc.png", 2, "did you mean segment?"),
+    ],
+)
+def test_whatever_is_wrong_is_one_line(
+    words: str, code: int, part: str, picture: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(picture.parent)
+    assert main(words.split()) == code
+    said = capfd.readouterr().err
+    assert part in said
+    assert said.count("\n") == 1

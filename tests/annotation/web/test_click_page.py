@@ -1,0 +1,270 @@
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from livecam.annotation.media import Material
+from livecam.annotation.plan import Plan
+from livecam.annotation.prompt_file import read_wishes
+from livecam.annotation.web.click_page import UNFINISHED, ask_clicks, fill
+from livecam.core.errors import LabellingError
+from livecam.core.types import Size
+from tests.support.page_driver import fetch, read_data, read_page, run_page
+from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
+
+
+@contextmanager
+def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, Plan]]:
+    """A page with two frames of a clip; finished when the block ends."""
+    segmenter = GreenModel() if person else None
+    clip = folder / "talk.mkv"
+    if not clip.exists():
+        write_scenes(clip, 6)
+    plan = Plan(Material("talk", clip, True), (1, 4), 6, Size(192, 108))
+    urls: Queue[str] = Queue()
+    path = folder / "clicks.json"
+    said: list[str] = []
+    thread = threading.Thread(
+        target=ask_clicks, args=([plan], path, segmenter, said.append, urls.put), daemon=True
+    )
+    thread.start()
+    url = urls.get(timeout=60)
+    assert url in said[0]
+    yield url, path, plan
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_what_is_clicked_is_a_prompts_file(tmp_path: Path) -> None:
+    with asking(tmp_path) as (url, path, plan):
+        said = {
+            "talk-000004": {"keep": [[30, 60]], "drop": [[1, 2]], "boxes": [[5, 6, 70, 80]]},
+            "talk-000001": {},
+        }
+        assert fetch(url + "done", said)[0] == 200
+    wishes = read_wishes(path, [plan.material])
+    assert list(wishes["talk"]) == [4]
+    assert wishes["talk"][4].as_plain() == said["talk-000004"]
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_each_click_is_kept_at_once_and_is_there_again_after_an_interruption(tmp_path: Path) -> None:
+    said = {"talk-000001": {"keep": [[30, 60]]}}
+    with asking(tmp_path) as (url, path, _):
+        assert fetch(url + "keep", said)[0] == 200
+        assert json.loads((tmp_path / UNFINISHED).read_text()) == said
+        assert not path.exists()
+        frames = read_page(url)
+        assert [frame["wish"] for frame in frames] == [said["talk-000001"], {}]
+        assert [frame["name"] for frame in frames] == ["talk-000001", "talk-000004"]
+        assert (frames[0]["width"], frames[0]["height"]) == (192, 108)
+        fetch(url + "done", said)
+
+
+def test_the_frames_are_shown_with_a_rim_around_the_person(tmp_path: Path) -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    with asking(tmp_path) as (url, _, _plan):
+        code, body, headers = fetch(url + "1.jpg")
+        assert (code, headers["Content-Type"]) == (200, "image/jpeg")
+        with Image.open(io.BytesIO(body)) as image:
+            shown = np.array(image).astype(int)
+        for path in ("2.jpg", "x.jpg", "1.png", "../talk.mkv", "clicks.json", "1.jpg.jpg"):
+            assert fetch(url + path)[0] == 404
+        fetch(url + "done", {})
+    different = np.abs(shown - draw_scene(4)).max(axis=2) > 60
+    assert 20 < different.sum() < 0.1 * different.size
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"talk-000001": {"keep": [[500, 2]]}},
+        {"talk-000001": {"keep": ["a"]}},
+        {"talk-000001": {"boxes": [[9, 9, 3, 3]]}},
+        {"another": {"keep": [[1, 2]]}},
+        [],
+        None,
+    ],
+)
+def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -> None:
+    with asking(tmp_path) as (url, path, _):
+        assert fetch(url + "done", said)[0] in (400, 409)
+        assert not path.exists()
+        assert not (tmp_path / UNFINISHED).exists()
+        fetch(url + "done", {})
+    assert json.loads(path.read_text()) == {}
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path: Path) -> None:
+    text = fill("click.html", {})
+    assert not re.search(r"https?://|src=[\"']//|@import|<link", text)
+    assert 'lang="en"' in text
+    for key in ("ArrowLeft", '"k"', '"d"', '"b"', '"n"', '"p"', '"u"', '"f"', "Enter"):
+        assert key in text
+
+
+def test_names_can_neither_end_the_script_nor_begin_markup() -> None:
+    text = fill("click.html", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0})
+    assert "<script>alert" not in text
+    assert "\u2028" not in text
+    assert read_data(text)["frames"][0]["name"].startswith("</script>")
+
+
+FRAMES = [
+    {"name": "tall", "width": 200, "height": 1000, "wish": {}},
+    {"name": "small", "width": 90, "height": 50, "wish": {}},
+]
+MOUSE = """
+const mouse = {button: 0, isPrimary: true, pointerId: 1, pointerType: "mouse"};
+const at = (x, y, more) => ({clientX: x, clientY: y, ...mouse, ...more});
+const press = (...places) => {
+  canvas.fire("pointerdown", at(...places[0]));
+  for (const place of places.slice(1)) canvas.fire("pointermove", at(...place));
+  canvas.fire("pointerup", at(...places[places.length - 1]));
+};
+const type = (key, more) => document.fire("keydown", {key, ...more});
+"""
+
+
+def run(steps: str) -> Any:
+    """The page with a tall and a small frame in a stage of 900x500, at 20, 30.5 on the page."""
+    return run_page(fill("click.html", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
+
+
+def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels() -> None:
+    tall, small = run(
+        "const look = () => [canvas.style.width, canvas.style.height, canvas.width, canvas.height];"
+        "const tall = look(); open(1); return [tall, look()];"
+    )
+    assert tall == ["100px", "500px", 200, 1000]
+    assert small == ["900px", "500px", 1800, 1000]
+
+
+def test_the_page_itself_is_as_high_as_the_window() -> None:
+    text = fill("click.html", {})
+    assert "height: 100dvh" in text
+    assert "minmax(12rem, 1fr)" in text
+
+
+def test_clicks_are_the_pixels_under_the_pointer_whatever_the_size_on_the_page() -> None:
+    sent = run(
+        "press([20, 30.5]); press([119.9, 530.4]); canvas.fire('contextmenu', at(70.2, 280.6, {button: 2}));"
+        "open(1); press([29.9, 40.4]); press([30, 40.5]); await calm(); return sent;"
+    )
+    assert sent[-1][1] == {
+        "tall": {"keep": [[0, 0], [199, 999]], "drop": [[100, 500]], "boxes": []},
+        "small": {"keep": [[0, 0], [1, 1]], "drop": [], "boxes": []},
+    }
+
+
+def test_a_drag_is_a_box_in_any_direction_and_ends_at_the_border() -> None:
+    sent = run(
+        "open(1); press([520, 280.5], [300, 200], [120, 80.5]); press([520, 280.5], [3000, 2000]);"
+        "press([520, 280.5], [700, 280.5]); await calm(); return sent;"
+    )
+    assert sent[-1][1]["small"] == {"keep": [], "drop": [], "boxes": [[10, 5, 50, 25], [50, 25, 89, 49]]}
+    assert len(sent) == 2
+
+
+def test_a_long_press_drops_and_a_tap_keeps_also_of_a_finger_that_shakes() -> None:
+    sent = run(
+        "const finger = (x, y) => at(x, y, {pointerType: 'touch'});"
+        "canvas.fire('pointerdown', finger(30, 40)); canvas.fire('pointermove', finger(38, 44));"
+        "await calm(); canvas.fire('contextmenu', finger(38, 44)); canvas.fire('pointerup', finger(38, 44));"
+        "canvas.fire('pointerdown', finger(60, 90)); canvas.fire('pointermove', finger(66, 94));"
+        "canvas.fire('pointerup', finger(66, 94)); await calm();"
+        "canvas.fire('pointerdown', finger(30, 40)); canvas.fire('pointermove', finger(90, 140));"
+        "await calm(); canvas.fire('pointerdown', {...finger(50, 60), isPrimary: false});"
+        "canvas.fire('pointerup', finger(90, 140)); await calm(); return sent;"
+    )
+    assert sent[-1][1] == {"tall": {"keep": [[80, 119]], "drop": [[20, 19]], "boxes": []}}
+    assert len(sent) == 2
+
+
+def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> None:
+    sent, place = run(
+        "canvas.fire('pointerdown', at(50, 60, {isPrimary: false})); canvas.fire('pointerup', at(50, 60));"
+        "canvas.fire('contextmenu', at(50, 60, {pointerType: ''}));"
+        "type('ArrowRight'); type('ArrowRight', {repeat: true}); type('k', {repeat: true});"
+        "type('n', {repeat: true}); await calm(); return [sent, [now, ...cross]];"
+    )
+    assert sent == []
+    assert place == [0, 102, 500]
+
+
+def test_finishing_without_a_click_wants_to_be_said_twice() -> None:
+    once, told, twice, thanks, place = run(
+        "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
+        "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent, now];"
+    )
+    assert once == 0
+    assert "nothing is clicked" in told
+    assert twice == [["0/done", {}]]
+    assert thanks.startswith("Thank you")
+    assert place == 0
+
+
+def test_the_page_says_how_much_it_knows_and_what_was_refused_or_not_heard() -> None:
+    verbs, told = run(
+        "answers.push({ok: true, told: {heard: 7}}, {ok: false, told: {error: 'not so'}}, new Error());"
+        "const told = []; for (const x of [30, 40, 50]) {"
+        "press([x, 90]); await calm(); told.push(parts.error.textContent); }"
+        "return [sent.map(([verb]) => verb), told];"
+    )
+    assert verbs == ["0/keep", "7/keep", "7/keep"]
+    assert told[:2] == ["", "not so"]
+    assert "did not hear this" in told[2]
+
+
+def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
+    first, second = {"talk-000001": {"keep": [[30, 60]]}}, {"talk-000004": {"keep": [[9, 9]]}}
+    with asking(tmp_path) as (url, path, _):
+        assert json.loads(fetch(url + "0/keep", first)[1])["heard"] == 1
+        for verb in ("0/keep", "0/done"):
+            code, body, _ = fetch(url + verb, second)
+            assert code == 409
+            assert "another tab" in json.loads(body)["error"]
+        assert read_data(fetch(url)[1].decode())["heard"] == 1
+        assert json.loads((tmp_path / UNFINISHED).read_text()) == first
+        assert fetch(url + "1/done", first | second)[0] == 200
+    assert json.loads(path.read_text()) == first | second
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"talk-000001": 3}', '{"talk-000001": {"kep": []}}'])
+def test_a_broken_draft_is_told_before_a_page_is_shown(content: str, tmp_path: Path) -> None:
+    (tmp_path / UNFINISHED).write_text(content)
+    with pytest.raises(LabellingError, match=UNFINISHED):
+        ask_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
+
+
+def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:
+    with asking(tmp_path) as (url, _, _plan):
+        (tmp_path / "clicks/talk-000004.jpg").unlink()
+        code, body, _ = fetch(url + "1.jpg")
+        assert code == 500
+        assert b"talk-000004.jpg" in body
+        fetch(url + "done", {})
+
+
+def test_nothing_at_all_to_keep_is_no_end(tmp_path: Path) -> None:
+    said = {"talk-000001": {"keep": [[30, 60]]}}
+    with asking(tmp_path, person=False) as (url, path, _):
+        code, body, _headers = fetch(url + "0/done", {})
+        assert code == 409
+        assert "click on a thing" in json.loads(body)["error"]
+        assert not path.exists()
+        assert fetch(url + "0/keep", said)[0] == 200
+        # Undone again, which is no end yet.
+        assert fetch(url + "1/keep", {})[0] == 200
+        assert fetch(url + "2/done", said)[0] == 200
+    assert json.loads(path.read_text()) == said

@@ -1,0 +1,193 @@
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from queue import Queue
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from livecam.annotation.store import Label, Labelled
+from livecam.annotation.web.click_page import fill
+from livecam.annotation.web.review_page import draw_page, review, write_review
+from livecam.core.errors import UsageError
+from livecam.datasets.pets import read_samples
+from livecam.imaging.trimap import trimap_of
+from tests.support.page_driver import fetch, run_page
+from tests.support.synthetic_people import draw_scene
+
+
+def make(folder: Path, names: dict[str, tuple[str, ...]]) -> Labelled:
+    made = Labelled.begin(folder, {})
+    matte = np.zeros((108, 192), np.float32)
+    matte[30:80, 40:90] = 1
+    for number, (name, reasons) in enumerate(names.items()):
+        label = Label(name, name, f"{name}.jpg", 0, 0.0, "small", reasons, {"scores": [0.5]})
+        made.add(label, draw_scene(number), trimap_of(matte), matte, draw_scene(number))
+    made.settle()
+    write_review(made)
+    return made
+
+
+class Page(HTMLParser):
+    """The cards and pictures of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.cards: list[str] = []
+        self.pictures: list[str] = []
+        self.buttons: list[dict[str, str | None]] = []
+        self.scripts = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        if tag == "article":
+            self.cards.append(said["data-name"] or "")
+        elif tag == "img":
+            self.pictures.append(said["src"] or "")
+        elif tag == "button" and "data-say" in said:
+            self.buttons.append(said)
+        self.scripts += tag == "script"
+
+
+@contextmanager
+def reviewing(folder: Path) -> Iterator[str]:
+    urls: Queue[str] = Queue()
+    thread = threading.Thread(target=review, args=(folder, lambda words: None, urls.put), daemon=True)
+    thread.start()
+    yield urls.get(timeout=30)
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+ODD = {"a": (), "b": ("too dark",), "c": ("jumps", "low score"), "d": ("lost",)}
+
+
+def test_the_page_shows_what_is_set_aside_first_with_reasons_and_pictures(tmp_path: Path) -> None:
+    make(tmp_path, ODD)
+    text = (tmp_path / "review/index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.cards == ["b", "c", "d", "a"]
+    for reason in ("too dark", "jumps", "low score", "lost"):
+        assert f"<li>{reason}</li>" in text
+    for picture in page.pictures:
+        assert (tmp_path / "review" / unquote(picture)).is_file()
+    assert len(page.buttons) == 8
+    assert all(button["aria-label"] for button in page.buttons)
+    assert not re.search(r"https?://|<link|@import", text)
+
+
+def test_the_page_tells_the_command_that_does_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "my set's"
+    make(folder, ODD)
+    text = (folder / "review/index.html").read_text(encoding="utf-8")
+    assert "livecam label " in text
+    assert "my set" in text
+    assert "--accept" in text or "accept" in text
+
+
+def test_names_reasons_and_folders_are_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "<!--SECTIONS--><b>&"
+    made = make(folder, {"a": ("<script>alert(1)</script>",), 'x"y': ("odd",)})
+    page = Page(draw_page(made))
+    assert page.scripts == 1
+    assert page.cards == ["a", 'x"y']
+    assert "<b>&" not in draw_page(made)
+
+
+def test_decisions_on_the_page_move_frames_and_last(tmp_path: Path) -> None:
+    make(tmp_path, ODD)
+    with reviewing(tmp_path) as url:
+        assert url.endswith("/review/")
+        code, body, _ = fetch(url)
+        assert code == 200
+        pictures = Page(body.decode()).pictures
+        for picture in pictures:
+            assert fetch(url + picture)[0] == 200 or picture.startswith("../")
+        assert fetch(url.removesuffix("review/") + "overlays/a.jpg")[0] == 200
+        assert fetch(url + "decide", {"accept": ["b"]})[0] == 200
+        assert fetch(url + "decide", {"accept": ["c"]})[0] == 200
+        assert fetch(url + "decide", {"forget": ["c"]})[0] == 200
+        assert fetch(url + "decide", {"reject": ["a"]})[0] == 200
+        assert Labelled(tmp_path).decisions == {"b": True, "a": False}
+        assert 'aria-pressed="true"' in fetch(url)[1].decode()
+        assert fetch(url + "done", None)[0] == 200
+    names = {sample.name for split in ("trainval", "test") for sample in read_samples(tmp_path, split)}
+    assert names == {"b"}
+    assert (tmp_path / "review/images/a.jpg").is_file()
+    assert (tmp_path / "images/b.jpg").is_file()
+    assert Page((tmp_path / "review/index.html").read_text()).cards == ["c", "d", "a", "b"]
+
+
+def test_the_page_hands_out_nothing_but_its_pictures(tmp_path: Path) -> None:
+    make(tmp_path, ODD)
+    with reviewing(tmp_path) as url:
+        top = url.removesuffix("review/")
+        for path in ("", "label.json", "overlays/zz.jpg", "overlays/../label.jpg", "overlays/%2e%2e%2fa.jpg",
+                     "review/images/b.jpg", "review/index.html"):  # fmt: skip
+            assert fetch(top + path)[0] == 404
+        assert fetch(url + "decide", {"accept": ["zz"]})[0] == 409
+        assert fetch(url + "drop", {})[0] == 409
+        fetch(url + "done", None)
+
+
+def test_frames_without_anything_odd_are_told(tmp_path: Path) -> None:
+    made = make(tmp_path, {"a": ()})
+    assert "Nothing is set aside." in draw_page(made)
+
+
+def test_another_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no data set made by `livecam label`"):
+        review(tmp_path, lambda words: None)
+
+
+LOOK = """
+const look = () => [parts.told.textContent, get("error").textContent, [...cards[0].classes]];
+const type = (key, more) => document.fire("keydown", {key, target: cards[0], ...more});
+"""
+
+
+def run(steps: str) -> Any:
+    """The page with two cards, as livecam shows it; the keys are pressed on the first."""
+    return run_page(fill("review.html", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
+
+
+def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:
+    sent, accepted, taken = run(
+        "type('a'); await calm(); const accepted = look();"
+        "type('a'); await calm(); return [sent, accepted, look()];"
+    )
+    assert sent == [["decide", {"accept": ["a"]}], ["decide", {"forget": ["a"]}]]
+    assert accepted == ["1 accepted, 0 rejected; kept at once", "", ["accept"]]
+    assert taken == ["0 accepted, 0 rejected; kept at once", "", []]
+
+
+def test_a_decision_that_was_not_heard_is_not_shown_as_kept() -> None:
+    refused, deaf = run(
+        "answers.push({ok: false, told: {error: 'no room'}}, new Error()); type('r'); await calm();"
+        "const refused = look(); type('a'); await calm(); return [refused, look()];"
+    )
+    assert refused == ["0 accepted, 0 rejected; kept at once", "no room", []]
+    assert deaf[0] == refused[0]
+    assert "did not hear this" in deaf[1]
+    assert deaf[2] == []
+
+
+def test_a_held_key_decides_nothing_and_what_is_finished_hears_nothing_more() -> None:
+    sent, thanks = run(
+        "type('a', {repeat: true}); await parts.finish.onclick(); type('r'); await calm();"
+        "return [sent, document.body.textContent];"
+    )
+    assert sent == [["done", None]]
+    assert thanks.startswith("Thank you")
+
+
+def test_a_picture_can_be_seen_large_and_its_decision_stays() -> None:
+    large, small = run("type('a'); type('l'); const large = look()[2]; type('l'); return [large, look()[2]];")
+    assert large == ["accept", "large"]
+    assert small == ["accept"]

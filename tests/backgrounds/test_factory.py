@@ -1,0 +1,174 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+from livecam.backgrounds.blur import Blur
+from livecam.backgrounds.factory import Backdrop, Fit, Transparent, choose
+from livecam.backgrounds.procedural import SCENES
+from livecam.backgrounds.slideshow import Slides
+from livecam.backgrounds.video import Moving
+from livecam.core.clock import ManualClock
+from livecam.core.errors import ClipError, PictureError, UsageError
+from livecam.core.types import Size, check_frame
+
+SIZE = Size(64, 36)
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def chosen(words: str) -> Backdrop:
+    return choose(words, clock=ManualClock())
+
+
+def tone(words: str) -> tuple[int, ...]:
+    return tuple(int(value) for value in chosen(words).alone(SIZE)[18, 32])
+
+
+def paint(name: str, colour: str = "red") -> None:
+    Image.new("RGB", (32, 18), colour).save(name)
+
+
+@pytest.mark.parametrize(
+    ("words", "colour"),
+    [
+        ("#00b140", (0, 177, 64)),
+        ("#0B4", (0, 187, 68)),
+        ("Teal", (0, 128, 128)),
+        (" rebeccapurple ", (102, 51, 153)),
+    ],
+)
+def test_colours_go_by_number_and_by_name(words: str, colour: tuple[int, int, int]) -> None:
+    assert tone(words) == colour
+
+
+@pytest.mark.parametrize("words", ["blur", "blur:25", "BLUR:7.5", "blur:1", "blur:100"])
+def test_blur_takes_a_strength(words: str) -> None:
+    found = chosen(words)
+    assert isinstance(found, Blur)
+    assert found.strength == float(words.partition(":")[2] or 25)
+
+
+@pytest.mark.parametrize("words", ["blur:0", "blur:101", "blur:", "blur:much", "blur:nan"])
+def test_a_wrong_strength_is_told(words: str) -> None:
+    with pytest.raises(UsageError, match="1 to 100"):
+        chosen(words)
+
+
+def test_every_kind_gives_frames_of_the_size_and_shows_no_source_alone() -> None:
+    paint("a.png")
+    Path("slides").mkdir()
+    paint("slides/a.jpg")
+    images = [Image.new("L", (32, 18), level) for level in (0, 200)]
+    images[0].save("a.gif", save_all=True, append_images=images[1:], duration=100)
+    frame = np.ascontiguousarray(astronaut()[:180, :320])
+    matte = np.zeros((180, 320), np.float32)
+    for words in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *SCENES):
+        backdrop = chosen(words)
+        before = backdrop.alone(Size.of(frame)).copy()
+        behind = check_frame(backdrop.behind(frame, matte))
+        assert behind.shape == frame.shape
+        assert not behind.flags.writeable
+        assert np.array_equal(backdrop.alone(Size.of(frame)), before)
+        backdrop.close()
+        backdrop.close()
+
+
+def test_transparent_is_black_and_known_by_its_class() -> None:
+    assert isinstance(chosen("transparent"), Transparent)
+    assert tone("transparent") == (0, 0, 0)
+
+
+def test_files_and_folders_are_known_by_what_they_are() -> None:
+    paint("photo.jpg")
+    paint("one.gif")
+    Path("my pictures").mkdir()
+    paint("my pictures/a.png", "blue")
+    images = [Image.new("L", (32, 18), level) for level in (0, 200)]
+    images[0].save("two.GIF", save_all=True, append_images=images[1:], duration=100)
+    moving = chosen("two.GIF")
+    assert isinstance(moving, Moving)
+    moving.close()
+    assert not isinstance(chosen("one.gif"), Moving)
+    assert isinstance(chosen("my pictures"), Slides)
+    assert tone("my pictures") == (0, 0, 255)
+    assert tone("photo.jpg")[0] > 240
+
+
+def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    paint("a.png", "lime")
+    assert tone("~/a.png") == (0, 255, 0)
+
+
+def test_our_names_win_over_bare_file_names_but_not_over_paths() -> None:
+    for name in ("teal", "blur", "dusk"):
+        Path(name).mkdir()
+        paint(f"{name}/a.png", "red")
+    assert tone("teal") == (0, 128, 128)
+    assert isinstance(chosen("blur"), Blur)
+    assert not isinstance(chosen("dusk"), Slides)
+    for name in ("./teal", "blur/", "./dusk"):
+        assert isinstance(chosen(name), Slides)
+
+
+def test_fit_is_handed_on() -> None:
+    Image.fromarray(
+        np.repeat(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]), 20, axis=1).repeat(20, 0)
+    ).save("a.png")
+    left = [choose("a.png", fit=fit, clock=ManualClock()).alone(Size(20, 20))[10, 2] for fit in Fit]
+    assert [int(colour.argmax()) for colour in left] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        ("dsuk", "dusk"),
+        ("blurr", "blur"),
+        ("teel", "teal"),
+        ("transparant", "transparent"),
+        ("holidays", "holiday"),
+    ],
+)
+def test_an_unknown_word_names_the_nearest_and_the_kinds(words: str, near: str) -> None:
+    Path("holiday").mkdir()
+    with pytest.raises(UsageError) as error:
+        chosen(words)
+    text = str(error.value)
+    assert f"did you mean {near}?" in text
+    assert "\n" not in text
+    assert all(
+        word in text for word in ("picture", "video", "folder", "#00b140", "blur", "transparent", *SCENES)
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["", "  ", "0x00b140", "#00b14", "#00b140ff", "rgb(1,2,3)", "a\0b", "x" * 5000]
+)
+def test_what_is_nothing_is_refused_in_one_line(words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        chosen(words)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_a_missing_path_names_the_nearest_file() -> None:
+    paint("beach.jpg")
+    for words in ("beech.jpg", "./beech.jpg"):
+        with pytest.raises(UsageError, match=r"did you mean beach\.jpg"):
+            chosen(words)
+
+
+def test_files_that_cannot_be_read_say_so_at_once() -> None:
+    Path("a.png").write_bytes(b"nonsense")
+    Path("a.mp4").write_bytes(b"nonsense")
+    Path("empty").mkdir()
+    for words, kind in (("a.png", PictureError), ("a.mp4", ClipError), ("empty", UsageError)):
+        with pytest.raises(kind):
+            chosen(words)

@@ -1,0 +1,177 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecam.annotation import job as bootstrap
+from livecam.annotation.store import Labelled
+from livecam.cli.main import main
+from livecam.imaging.image_io import write_picture
+from tests.support.synthetic_people import FakeSam, GreenModel, chair_place, draw_scene, worse, write_scenes
+
+TOP = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def sam(monkeypatch: pytest.MonkeyPatch) -> FakeSam:
+    """In SAM's place, and the compact model's."""
+    fake = FakeSam()
+    monkeypatch.setattr(bootstrap, "_load_sam", lambda preset: fake)
+    monkeypatch.setattr(bootstrap.Segmenter, "load", lambda model: GreenModel())
+    return fake
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_scenes(tmp_path / "talk.mkv", 16)
+
+
+def run(*words: object) -> int:
+    return main(["label", *map(str, words)])
+
+
+def test_the_command_line_labels_and_tells(
+    clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ",".join(f"{side:g}" for side in chair_place(0))
+    assert run(clip, "--out", tmp_path / "set", "--keep", place, "--frames", 5, "--quiet") == 0
+    said = capsys.readouterr()
+    assert "5 frames, " in said.out
+    assert "one clip only" in said.out
+    assert "livecam train" in said.out
+    assert said.err == ""
+    assert all(len(label.things) == 1 for label in Labelled(tmp_path / "set").labels.values())
+
+
+@pytest.mark.parametrize("words", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
+def test_who_draws_the_person_can_be_said(
+    words: list[str], clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ",".join(f"{side:g}" for side in chair_place(0))
+    out = tmp_path / "set"
+    assert run(clip, "--out", out, "--keep", place, *words, "--frames", 3, "--quiet") == 0
+    assert all(bool(one.person) == (words[-1] == "Model") for one in Labelled(out).labels.values())
+    assert not any(prompt.box and prompt.box.left > 80 for prompt in sam.prompts)
+
+
+def test_accept_and_reject_work_without_any_page(
+    clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sam._tamper = worse(0.5)
+    out = tmp_path / "set"
+    assert run(clip, "--out", out, "--frames", 4, "--quiet") == 0
+    assert f"livecam label --review {out}" in capsys.readouterr().out
+    names = sorted(Labelled(out).labels)
+    assert run(out, "--accept", *names[:3], "--reject", names[3]) == 0
+    assert "3 accepted, 1 rejected; 3 of 4" in capsys.readouterr().out
+    assert len(list((out / "images").iterdir())) == 3
+    assert json.loads((out / "decisions.json").read_text())[names[3]] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "nothing to label"),
+        (["talk.mkv"], "add --out DATASET"),
+        (["missing.mkv", "--out", "set"], "there is no missing.mkv"),
+        (["talk.mkv", "--out", "talk.mkv"], "is a file"),
+        (["talk.mkv", "--out", "."], "holds other things"),
+        (["talk.mkv", "--out", "set", "--keep", "1"], "is not x,y"),
+        (["talk.mkv", "--out", "set", "--keep", "400,20"], "outside the picture of 192x108"),
+        (["talk.mkv", "--out", "set", "--box", "9,9,3,3"], "has no area"),
+        (["talk.mkv", "--out", "set", "--frames", "0"], "--frames 0"),
+        (["talk.mkv", "--out", "set", "--no-person", "--drop", "3,3"], "keeps nothing at all"),
+        (["talk.mkv", "--out", "set", "--person", "none"], "--person none keeps nothing at all"),
+        (["talk.mkv", "--out", "set", "--person", "me"], "--person must be sam, model, none, not 'me'"),
+        (["talk.mkv", "--out", "set", "--size", "640x480"], "--size is asked of a camera"),
+        (["-c", "demo", "--out", "set", "--size", "640"], "is not WIDTHxHEIGHT"),
+        (["talk.mkv", "--out", "set", "--kep", "3,3"], "did you mean --keep"),
+        (["--review", "."], "no data set made by"),
+        (["--review", "set", "--frames", "3"], "stands alone; leave out --frames"),
+        (["--accept", "a"], "name the data set"),
+        ([".", "--accept", "a"], "no data set made by"),
+        (["talk.mkv", "--out", "set", "--mattes", "none.mkv"], "there is no none.mkv"),
+        (["talk.mkv", "--out", "set", "--prompts", "none.json"], "there is no none.json"),
+    ],
+)
+def test_every_wrong_word_is_one_line(
+    words: list[str],
+    told: str,
+    clip: Path,
+    tmp_path: Path,
+    sam: FakeSam,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if not words:
+        words = ["--out", "set"]
+    assert main(["label", *words]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_ctrl_c_ends_with_130_and_the_rest_comes_later(
+    clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(looked: int) -> None:
+        if looked == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+    sam.before_look = stop
+    words = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
+    assert run(*words) == 130
+    assert capsys.readouterr().err == "livecam: interrupted\n"
+    assert len(Labelled(tmp_path / "set").labels) == 2
+    sam.before_look = lambda looked: None
+    assert run(*words) == 0
+    assert len(Labelled(tmp_path / "set").labels) == 5
+
+
+def test_left_out_pictures_are_told_on_stderr(
+    tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p").mkdir()
+    write_picture(tmp_path / "p/a.png", draw_scene(1))
+    write_picture(tmp_path / "p/c.png", draw_scene(5))
+    (tmp_path / "p/b.jpg").write_bytes(b"no")
+    assert run(tmp_path / "p", "--out", tmp_path / "set", "--quiet") == 0
+    said = capsys.readouterr()
+    assert said.err.startswith("livecam: left out: ")
+    assert said.err.count("\n") == 1
+    assert "1 could not be read" in said.out
+
+
+def test_true_mattes_need_neither_keras_nor_kerashub(clip: Path, tmp_path: Path) -> None:
+    write_scenes(tmp_path / "m.mkv", 16)
+    code = (
+        "import sys\nfrom livecam.cli.main import main\n"
+        f"assert main(['label', {str(clip)!r}, '--out', {str(tmp_path / 'set')!r}, '--frames', '3', "
+        f"'--mattes', {str(tmp_path / 'm.mkv')!r}, '--quiet']) == 0\nprint('LOADED', *sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(TOP)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.partition("LOADED ")[2].split())
+    assert not loaded & {"keras", "keras_hub", "tensorflow", "torch"}
+
+
+def test_a_bar_shows_each_stage(
+    clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert run(clip, "--out", tmp_path / "set", "--frames", 3) == 0
+    said = capsys.readouterr().err
+    assert "choosing" in said
+    assert "labelling" in said

@@ -1,0 +1,233 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from livecam.core.errors import TrainingError
+from livecam.core.types import Size
+from livecam.datasets.pets import (
+    Sample,
+    clean_colours,
+    guess_matte,
+    limit,
+    list_rooms,
+    read_picture,
+    read_rooms,
+    read_samples,
+    read_subject,
+)
+from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, trimap_of
+
+
+def refused(pets: Path, words: str, split: str = "trainval") -> None:
+    """Reading the split fails in one line with these words."""
+    with pytest.raises(TrainingError, match=words) as caught:
+        [read_subject(sample, 416) for sample in read_samples(pets, split)]
+    assert "\n" not in str(caught.value)
+
+
+def test_each_list_gives_its_own_samples_with_all_their_files(pets: Path) -> None:
+    trainval, test = read_samples(pets, "trainval"), read_samples(pets, "test")
+
+    assert [s.name for s in trainval] == ["disc_0", "disc_1", "disc_2", "disc_3"]
+    assert [s.name for s in test] == ["disc_4", "disc_5"]
+    assert all(s.picture.is_file() and s.trimap.is_file() and s.matte for s in trainval + test)
+
+
+def test_a_sample_without_a_matte_is_known_off_its_contour_only(
+    tmp_path: Path, make_pets: Callable[..., Path]
+) -> None:
+    folder = make_pets(tmp_path / "plain", mattes=False)
+
+    subject = read_subject(read_samples(folder, "trainval")[0], 416)
+
+    assert not subject.exact
+    assert (subject.matte[subject.trimap == BACKGROUND] < 30).all()
+    assert subject.matte[subject.trimap == FOREGROUND].mean() > 240
+
+
+def test_comments_blank_lines_and_a_byte_order_mark_are_no_names(pets: Path) -> None:
+    listing = pets / "annotations/trainval.txt"
+    listing.write_bytes(b"\xef\xbb\xbf# a comment\r\n\r\n  disc_1 3 1 2\r\n\t\r\n")
+
+    assert [s.name for s in read_samples(pets, "trainval")] == ["disc_1"]
+
+
+@pytest.mark.parametrize("split", ["trainval", "test"])
+def test_a_folder_in_another_layout_is_told_what_is_missing(pets: Path, split: str) -> None:
+    (pets / f"annotations/{split}.txt").unlink()
+
+    refused(pets, rf"not in Pets layout: .*{split}\.txt is missing \(images/", split)
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "# only a comment\n"])
+def test_an_empty_list_is_refused(pets: Path, text: str) -> None:
+    (pets / "annotations/trainval.txt").write_text(text)
+
+    refused(pets, "lists no picture; write")
+
+
+def test_a_list_that_is_no_text_is_refused(pets: Path) -> None:
+    (pets / "annotations/trainval.txt").write_bytes(b"\xff\xfe\x00\xd8disc")
+
+    refused(pets, "write it again as UTF-8")
+
+
+@pytest.mark.parametrize("part", ["images", "annotations/trimaps"])
+def test_a_listed_picture_without_its_files_is_named(pets: Path, part: str) -> None:
+    (pets / part / "disc_2.png").unlink()
+
+    refused(pets, rf"disc_2 is listed, but {part}/disc_2\.\w+ is missing; add it or mend the list")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg"])
+@pytest.mark.parametrize("part", ["images", "annotations/mattes"])
+def test_a_truncated_picture_or_matte_is_refused(pets: Path, part: str, kind: str) -> None:
+    path = pets / part / "disc_2.png"
+    noise = np.random.default_rng(1).integers(0, 255, (80, 100), np.uint8)
+    Image.fromarray(noise).save(path, "PNG" if kind == "png" else "JPEG")
+    path.write_bytes(path.read_bytes()[:-2000])
+
+    refused(pets, r"disc_2\.png is cut off or damaged")
+
+
+def test_a_picture_that_is_none_is_refused(pets: Path) -> None:
+    (pets / "images/disc_0.png").write_text("not a picture")
+
+    refused(pets, r"disc_0\.png is no picture")
+
+
+@pytest.mark.parametrize("part", ["trimaps", "mattes"])
+def test_labels_of_another_size_than_their_picture_are_refused(pets: Path, part: str) -> None:
+    Image.new("L", (33, 22), 1).save(pets / f"annotations/{part}/disc_1.png")
+
+    refused(pets, r"disc_1\.png is 33x22, but .*disc_1\.png is \d+x\d+ .*make them the same size")
+
+
+def test_labels_fit_a_picture_that_its_camera_turned(pets: Path) -> None:
+    with Image.open(pets / "annotations/trimaps/disc_0.png") as image:
+        labels = image.copy()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.new("RGB", (labels.height, labels.width), (9, 9, 9))
+    lying.save(pets / "images/disc_0.jpg", exif=exif)
+    (pets / "images/disc_0.png").unlink()
+
+    subject = read_subject(read_samples(pets, "trainval")[0], 416)
+
+    assert Size.of(subject.frame) == Size(*labels.size)
+
+
+def test_a_large_sample_shrinks_and_its_labels_stay_labels(tmp_path: Path) -> None:
+    picture = data.astronaut()
+    matte = np.zeros(picture.shape[:2], np.float32)
+    matte[40:420, 100:330] = 1
+    Image.fromarray(picture).save(tmp_path / "p.jpg")
+    Image.fromarray(trimap_of(matte, band=3)).save(tmp_path / "t.png")
+    Image.fromarray((matte * 255).astype(np.uint8)).save(tmp_path / "m.png")
+
+    subject = read_subject(Sample("a", tmp_path / "p.jpg", tmp_path / "t.png", tmp_path / "m.png"), 100)
+
+    assert subject.frame.shape == subject.colours.shape == (100, 100, 3)
+    assert subject.trimap.shape == subject.matte.shape == (100, 100)
+    assert set(np.unique(subject.trimap)) == {FOREGROUND, BACKGROUND, CONTOUR}
+    assert (subject.matte[subject.trimap == FOREGROUND] == 255).all()
+    assert (subject.matte[subject.trimap == BACKGROUND] == 0).all()
+    assert subject.exact
+    assert subject.pasteable
+    assert not subject.headless
+
+
+def test_a_sixteen_bit_matte_means_what_an_eight_bit_one_means(pets: Path) -> None:
+    sample = read_samples(pets, "trainval")[0]
+    assert sample.matte
+    with Image.open(sample.matte) as image:
+        narrow = np.array(image)
+    before = read_subject(sample, 416).matte
+    Image.fromarray(narrow.astype(np.uint16) * 257).save(sample.matte)
+
+    np.testing.assert_allclose(read_subject(sample, 416).matte.astype(int), before.astype(int), atol=1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "pasteable", "headless"),
+    [
+        (slice(10, 40), slice(10, 30), True, False),
+        (slice(0, 40), slice(10, 30), True, True),
+        (slice(10, 40), slice(0, 30), False, False),
+        (slice(10, 40), slice(10, 40), False, False),
+    ],
+)
+def test_a_subject_cut_at_a_side_is_not_pasted_and_at_the_top_is_headless(
+    tmp_path: Path, rows: slice, columns: slice, pasteable: bool, headless: bool
+) -> None:
+    trimap = np.full((40, 40), BACKGROUND, np.uint8)
+    trimap[rows, columns] = FOREGROUND
+    Image.fromarray(trimap).save(tmp_path / "t.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "p.png")
+
+    subject = read_subject(Sample("a", tmp_path / "p.png", tmp_path / "t.png", None), 416)
+
+    assert (subject.pasteable, subject.headless) == (pasteable, headless)
+
+
+def test_rooms_are_every_picture_of_a_folder_at_most_so_long(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.PNG", "c.webp"):
+        Image.new("RGB", (200, 100), (0, 90, 0)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+
+    assert [p.name for p in list_rooms(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]
+    assert [r.shape for r in read_rooms(tmp_path, 50)] == [(25, 50, 3)] * 3
+
+
+def test_a_folder_without_rooms_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"holds no picture .*name another"):
+        list_rooms(tmp_path)
+    with pytest.raises(TrainingError, match="can't be opened"):
+        list_rooms(tmp_path / "missing")
+
+
+def test_a_picture_is_rgb(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10), (250, 20, 10)).save(tmp_path / "red.png")
+
+    assert (read_picture(tmp_path / "red.png", 416) == (250, 20, 10)).all()
+
+
+def test_a_guessed_matte_rises_inside_the_contour_only() -> None:
+    trimap = np.full((9, 40), BACKGROUND, np.uint8)
+    trimap[:, 12:20], trimap[:, 20:] = CONTOUR, FOREGROUND
+
+    row = guess_matte(trimap)[4].astype(int)
+
+    assert (np.diff(row) >= 0).all()
+    assert (row[:10] == 0).all()
+    assert (row[22:] == 255).all()
+    assert 0 < row[16] < 255
+
+
+def test_a_guessed_matte_without_foreground_keeps_nothing() -> None:
+    assert not guess_matte(np.full((8, 8), CONTOUR, np.uint8)).any()
+
+
+def test_a_soft_edge_loses_the_old_room_s_colour(disc: Callable[..., np.ndarray]) -> None:
+    matte = disc(Size(60, 60), 20, (30, 30))
+    # Three pixels soft, as hair is.
+    matte = np.clip(matte + np.roll(matte, 2, 1) + np.roll(matte, -2, 1), 0, 3) / 3
+    share = matte[..., None]
+    frame = np.rint(np.array([220, 30, 30]) * share + np.array([30, 60, 200]) * (1 - share)).astype(np.uint8)
+    soft = (matte > 0.3) & (matte < 0.95)
+
+    cleaned = clean_colours(frame, np.rint(matte * 255).astype(np.uint8))
+
+    before, after = (np.abs(p[soft].astype(int) - (220, 30, 30)).mean() for p in (frame, cleaned))
+    assert after < before / 2
+    np.testing.assert_array_equal(cleaned[matte == 1], frame[matte == 1])
+
+
+def test_limiting_keeps_the_shape_and_never_enlarges() -> None:
+    assert limit(Size(800, 400), 100) == Size(100, 50)
+    assert limit(Size(30, 20), 100) == Size(30, 20)
+    assert limit(Size(5000, 1), 100) == Size(100, 1)

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from livecam.devices.device_tracker import Whereabouts
+from livecam.devices.discovery import Capability
+
+CAMERA = Capability("uvcvideo", captures=True)
+
+
+class Machine:
+    """A sysfs where cameras are plugged in and pulled out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.sysfs = folder
+
+    def plug(self, number: int, name: str) -> None:
+        place = self.sysfs / f"video{number}"
+        place.mkdir(parents=True)
+        (place / "name").write_text(name + "\n")
+        (place / "index").write_text("0\n")
+
+    def pull(self, number: int) -> None:
+        for file in (self.sysfs / f"video{number}").iterdir():
+            file.unlink()
+        (self.sysfs / f"video{number}").rmdir()
+
+    def camera(self, device: int | str) -> Whereabouts:
+        return Whereabouts(device, sysfs=self.sysfs, ask=lambda path: CAMERA)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path / "video4linux")
+    made.plug(0, "C920")
+    made.plug(2, "Integrated")
+    return made
+
+
+@pytest.mark.parametrize("device", [0, "/dev/video0"])
+def test_a_camera_is_where_it_was_as_long_as_it_is_there(machine: Machine, device: int | str) -> None:
+    camera = machine.camera(device)
+    assert camera.look() == device
+    camera.note()
+    assert (str(camera), camera.there, camera.look()) == ("C920", True, device)
+
+
+def test_a_camera_that_comes_back_under_another_number_is_found_by_its_name(machine: Machine) -> None:
+    camera = machine.camera(0)
+    camera.note()
+    machine.pull(0)
+    assert not camera.there
+    assert camera.look() is None
+    machine.plug(4, "C920")
+    assert (camera.look(), camera.device, camera.there) == ("/dev/video4", "/dev/video4", True)
+
+
+def test_another_camera_in_its_place_is_not_taken_for_it(machine: Machine) -> None:
+    camera = machine.camera(0)
+    camera.note()
+    machine.pull(0)
+    machine.plug(0, "Stranger")
+    assert camera.look() is None
+
+
+def test_a_namesake_that_was_there_already_is_not_taken_for_it(machine: Machine) -> None:
+    machine.plug(1, "C920")
+    camera = machine.camera(0)
+    camera.note()
+    machine.pull(0)
+    assert camera.look() is None
+    machine.plug(3, "C920")
+    assert camera.look() == "/dev/video3"
+
+
+def test_where_cameras_have_no_names_it_is_its_number(tmp_path: Path) -> None:
+    camera = Whereabouts(1, sysfs=tmp_path / "missing")
+    camera.note()
+    assert (str(camera), camera.there, camera.look()) == ("1", True, 1)
+
+
+def test_a_camera_that_was_never_opened_is_looked_for_where_it_was_said_to_be(machine: Machine) -> None:
+    camera = machine.camera("/dev/video9")
+    assert (str(camera), camera.look()) == ("/dev/video9", "/dev/video9")

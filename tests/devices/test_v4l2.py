@@ -1,0 +1,100 @@
+"""What a driver says of its formats, read as the kernel writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from livecam.core.types import Size
+from livecam.devices import v4l2 as formats
+from livecam.devices.v4l2 import Format, Mode, list_formats, read_formats
+
+VGA, HD, FOUR_K = Size(640, 480), Size(1280, 720), Size(3840, 2160)
+Ioctl = formats.Ioctl
+
+
+def driver(kinds: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Ioctl:
+    """Answers for ``{buffer type: {pixel format: {size: [(numerator, denominator)]}}}``."""
+
+    def ask(request: int, question: bytes) -> bytes | None:
+        try:
+            return answer(request, question)
+        except IndexError:
+            return None
+
+    def answer(request: int, question: bytes) -> bytes:
+        if request == formats._ENUM_FMT:
+            index, kind, *_ = formats._FORMAT.unpack(question)
+            code = list(kinds.get(kind, {}))[index].encode()
+            return formats._FORMAT.pack(index, kind, 0, b"in words\0rest", code, 0, 0, 0, 0)
+        of_all = {code.encode(): sizes for pixels in kinds.values() for code, sizes in pixels.items()}
+        if request == formats._ENUM_FRAMESIZES:
+            index, code, *_ = formats._FRAME_SIZE.unpack(question)
+            size = list(of_all[code])[index]
+            return formats._FRAME_SIZE.pack(index, code, 1, *size, *[0] * 6)
+        assert request == formats._ENUM_FRAMEINTERVALS
+        index, code, width, height, *_ = formats._INTERVAL.unpack(question)
+        interval = of_all[code][Size(width, height)][index]
+        return formats._INTERVAL.pack(index, code, width, height, 1, *interval, *[0] * 6)
+
+    return ask
+
+
+def test_every_format_size_and_rate_is_read() -> None:
+    webcam = {"MJPG": {HD: [(1, 30), (1001, 30000)], VGA: [(1, 30)]}, "YUYV": {HD: [(1, 5)], VGA: []}}
+    assert read_formats(driver({1: webcam})) == [
+        Format("MJPG", "in words", (Mode(HD, HD, (30.0, 29.97)), Mode(VGA, VGA, (30.0,)))),
+        Format("YUYV", "in words", (Mode(HD, HD, (5.0,)), Mode(VGA, VGA))),
+    ]
+
+
+def test_what_a_virtual_camera_takes_is_told_when_it_gives_nothing() -> None:
+    assert [kind.pixels for kind in read_formats(driver({2: {"RGB3": {VGA: []}}}))] == ["RGB3"]
+    both = driver({1: {"YU12": {}}, 2: {"RGB3": {}}})
+    assert [kind.pixels for kind in read_formats(both)] == ["YU12"]
+
+
+def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
+    asked = []
+
+    def ask(request: int, question: bytes) -> bytes | None:
+        asked.append(request)
+        if request == formats._ENUM_FMT:
+            index, kind, *_ = formats._FORMAT.unpack(question)
+            return None if index else formats._FORMAT.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
+        if request == formats._ENUM_FRAMESIZES:
+            return formats._FRAME_SIZE.pack(0, b"YU12", 3, 2, 3840, 2, 4, 2160, 2, 0, 0)
+        return formats._INTERVAL.pack(0, b"YU12", *FOUR_K, 2, 1, 60, 1, 1, 1, 60, 0, 0)
+
+    (found,) = read_formats(ask)
+    assert [asked.count(request) for request in (formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)] == [
+        1,
+        1,
+    ]
+    assert found.modes == (Mode(Size(2, 4), FOUR_K, (60.0, 1.0)),)
+    assert str(found.modes[0]) == "2x4 to 3840x2160 at 60, 1 fps"
+    assert found.modes[0].holds(HD)
+    assert not found.modes[0].holds(Size(3840, 2161))
+
+
+def test_a_driver_that_never_ends_its_list_is_not_waited_for() -> None:
+    endless = driver({1: {f"F{number:03}": {} for number in range(500)}})
+    assert len(read_formats(endless)) == 64
+
+
+def test_an_interval_of_nothing_is_no_rate() -> None:
+    (found,) = read_formats(driver({1: {"MJPG": {VGA: [(0, 30), (1, 0), (1, 15)]}}}))
+    assert found.modes == (Mode(VGA, VGA, (15.0,)),)
+
+
+def test_the_structures_have_the_kernels_lengths() -> None:
+    requests = (formats._ENUM_FMT, formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)
+    layouts = (formats._FORMAT, formats._FRAME_SIZE, formats._INTERVAL)
+    # The length stands in bits 16 to 29 of a request's number.
+    assert [layout.size for layout in layouts] == [request >> 16 & 0x3FFF for request in requests]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_no_video_device_has_no_formats(tmp_path: Path, there: bool) -> None:
+    if there:
+        (tmp_path / "file").touch()
+    assert list_formats(str(tmp_path / "file")) == []

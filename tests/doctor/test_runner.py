@@ -1,0 +1,478 @@
+"""Every state that the doctor knows, on a machine made of files."""
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from livecam.core.config import Settings
+from livecam.core.errors import CameraError, UsageError, WeightsError
+from livecam.core.types import Size
+from livecam.devices.discovery import Capability
+from livecam.devices.v4l2 import Format, Mode
+from livecam.doctor import Finding, Level, examine
+from livecam.doctor.host import Shot
+from livecam.doctor.messages import MODPROBE, RELOAD, TEXTS
+from tests.support.fake_host import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeSystem
+
+HD, VGA = Size(1280, 720), Size(640, 480)
+INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
+FINE = ["opencv", "camera", "weights", "pace", "virtual"]
+USUAL = Settings()
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
+    monkeypatch.setenv("USER", "me")
+    return FakeSystem(tmp_path)
+
+
+def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeSystem) -> None:
+    found = list(examine(USUAL, laptop))
+    assert [finding.name for finding in found] == FINE
+    assert all(finding.level is Level.FINE and not finding.remedy for finding in found)
+    assert "HD Pro" not in str(found)  # it is named by what livecam opened
+    assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in found[-1].seen
+
+
+# What spoils the machine, with which settings, and what is found.
+
+Spoil = Callable[[FakeSystem], object]
+STATES: list[tuple[str, Spoil, Settings, str]] = []
+
+
+def state(name: str, remedy: str, settings: Settings = USUAL) -> Callable[[Spoil], Spoil]:
+    """Note how a state is made, and which words the remedy must hold."""
+
+    def note(spoil: Spoil) -> Spoil:
+        STATES.append((name, spoil, settings, remedy))
+        return spoil
+
+    return note
+
+
+@state("opencv-broken", "sudo apt install libgl1 libglib2.0-0")
+def _(system: FakeSystem) -> None:
+    system.load_errors["cv2"] = "libGL.so.1: cannot open shared object file"
+
+
+@state("opencv-broken", "pip install --force-reinstall opencv-python")
+def _(system: FakeSystem) -> None:
+    system.load_errors["cv2"] = "No module named 'cv2'"
+
+
+@state("weights-missing", "git -C /src/livecam checkout -- weights")
+def _(system: FakeSystem) -> None:
+    system.folder = "/src/livecam"
+    system.model_error = UsageError("no model is called 'person'; there are: none")
+
+
+@state("weights-missing", "pip install --force-reinstall .")
+def _(system: FakeSystem) -> None:
+    system.model_error = WeightsError("the weights /w/person.tflite can't be read (No such file); put them")
+    system.model_error.__cause__ = FileNotFoundError()
+
+
+@state("weights-damaged", "livecam export RUN mine.tflite", Settings(model="mine.json"))
+def _(system: FakeSystem) -> None:
+    system.model_error = WeightsError("mine.tflite is damaged or not the file its card describes; copy")
+
+
+@state("camera-none-needed", "", Settings(camera="demo"))
+def _(system: FakeSystem) -> None:
+    system.remove(CAMERA)
+
+
+@state("camera-none", "plug one in")
+def _(system: FakeSystem) -> None:
+    system.remove(CAMERA)
+
+
+@state("camera-none", "plug one in", Settings(camera="C920"))
+def _(system: FakeSystem) -> None:
+    system.remove(CAMERA)
+    system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
+    system.write("/sys/module/uvcvideo/version", "1.1.1")
+
+
+@state("camera-driver-missing", "sudo modprobe uvcvideo")
+def _(system: FakeSystem) -> None:
+    system.remove(CAMERA)
+    system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
+
+
+@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="3"))
+@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="/dev/video7"))
+@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="Brio"))
+def _(system: FakeSystem) -> None:
+    pass
+
+
+@state("camera-absent", f"docker run --device {CAMERA}")
+def _(system: FakeSystem) -> None:
+    system.troubles[CAMERA] = errno.ENOENT
+
+
+@state("camera-forbidden", "sudo usermod -aG cams $USER")
+def _(system: FakeSystem) -> None:
+    system.troubles[CAMERA] = errno.EACCES
+    group = system.at(CAMERA).stat().st_gid
+    system.write("/etc/group", f"video:x:{group + 1}:me\ncams:x:{group}:somebody,else\n")
+
+
+@state("camera-forbidden-yet", "newgrp cams")
+def _(system: FakeSystem) -> None:
+    system.troubles[CAMERA] = errno.EACCES
+    system.write("/etc/group", f"cams:x:{system.at(CAMERA).stat().st_gid}:somebody,me\n")
+
+
+@state("camera-busy", "close zoom (pid 4711)")
+def _(system: FakeSystem) -> None:
+    system.shot = CameraError("no pictures")
+    system.open_by(CAMERA, "zoom", 4711)
+    system.open_by("/dev/video3", "other", 4712)
+
+
+@state("camera-busy", f"sudo fuser -v {CAMERA}")
+def _(system: FakeSystem) -> None:
+    system.shot = CameraError(f"{CAMERA} is busy: close the program")
+
+
+@state("camera-in-use", "")
+def _(system: FakeSystem) -> None:
+    system.shot = CameraError("no pictures")
+    system.open_by(CAMERA, "pipewire", 11)
+    system.open_by(CAMERA, "livecam", 4711)
+
+
+@state("camera-silent", "unplug it")
+def _(system: FakeSystem) -> None:
+    system.shot = CameraError("gives no pictures")
+
+
+@state("camera-slow", "livecam --size 640x480")
+def _(system: FakeSystem) -> None:
+    system.modes[CAMERA] = [
+        Format("YUYV", "YUYV 4:2:2", (Mode(VGA, VGA, (30.0,)), Mode(HD, HD, (5.0, 2.5)))),
+    ]
+    system.shot = Shot(HD, 5.0, 5.0)
+
+
+@state("camera-slow", "livecam --size 1280x720 --fps 5")
+def _(system: FakeSystem) -> None:
+    system.modes[CAMERA] = []  # the driver doesn't tell
+    system.shot = Shot(HD, 5.0, 5.0)
+
+
+@state("camera-other-size", "livecam --size 640x480")
+def _(system: FakeSystem) -> None:
+    system.shot = Shot(VGA, 30.0, 30.0)
+
+
+@state("camera-dark", "exposure_dynamic_framerate=0")
+def _(system: FakeSystem) -> None:
+    system.shot = Shot(HD, 30.0, 15.0)
+
+
+@state("camera-refused", "Privacy & Security > Camera", Settings(virtual_camera=False))
+def _(system: FakeSystem) -> None:
+    system.platform = "darwin"
+    system.shot = CameraError("no pictures")
+
+
+@state("virtual-not-wanted", "", Settings(virtual_camera=False))
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+
+
+@state("pyvirtualcam-missing", "python3 -m pip install pyvirtualcam")
+def _(system: FakeSystem) -> None:
+    system.missing.add("pyvirtualcam")
+
+
+@state("module-missing", f"{INSTALL} && {MODPROBE}")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(f"/lib/modules/{KERNEL}/modules.dep", "kernel/drivers/media/usb/uvc/uvcvideo.ko:\n")
+
+
+@state("module-missing", "sudo dnf install akmod-v4l2loopback")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    system.write("/etc/os-release", 'ID="rocky"\nID_LIKE="rhel centos fedora"\n')
+
+
+@state(
+    "module-for-another-kernel",
+    f"sudo apt install linux-headers-$(uname -r) && sudo dkms autoinstall && {MODPROBE}",
+)
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write("/proc/sys/kernel/osrelease", "6.1.0-30-amd64")
+
+
+@state("module-for-another-kernel", "sudo pacman -S linux-headers")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    system.write("/usr/src/v4l2loopback-0.12.7/dkms.conf", "")
+    system.write("/etc/os-release", "ID=manjaro\nID_LIKE=arch\n")
+
+
+@state("module-not-loaded", MODPROBE)
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+
+
+@state("module-not-loaded", MODPROBE)
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    system.write(f"/lib/modules/{KERNEL}/updates/dkms/v4l2loopback.ko", b"\x7fELF")
+
+
+@state("module-not-loaded", MODPROBE)
+def _(system: FakeSystem) -> None:
+    """A refusal of another module, or of Secure Boot that is off, is none of ours."""
+    system.unload_module()
+    system.write(SECURE_BOOT, b"\x06\0\0\0\x00")
+    system.programs["dmesg",] = "v4l2loopback: Key was rejected by service"
+
+
+@state("module-not-loaded", MODPROBE)
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    system.programs["dmesg",] = "Loading of unsigned module nvidia is rejected\nv4l2loopback: bye"
+
+
+@state("module-refused", "sudo mokutil --import /var/lib/dkms/mok.pub")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    system.programs["dmesg",] = (
+        "[ 9.1] Loading of module with unavailable key: v4l2loopback: Key was rejected by service"
+    )
+
+
+@state("module-refused", "sudo mokutil --import /var/lib/shim-signed/mok/MOK.der")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.programs["mokutil", "--sb-state"] = "SecureBoot enabled\n"
+    key = "/var/lib/shim-signed/mok/MOK.der"
+    system.write(key, b"key")
+    system.programs["mokutil", "--test-key", key] = f"{key} is not enrolled\n"
+
+
+@state("module-refused", "choose Enroll MOK")
+def _(system: FakeSystem) -> None:
+    system.unload_module()
+    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    log = "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7"
+    system.programs["journalctl", "--dmesg", "--boot", "--no-pager", "--quiet"] = log
+
+
+@state("module-too-old", "sudo apt install --only-upgrade v4l2loopback-dkms && sudo modprobe -r v4l2loopback")
+def _(system: FakeSystem) -> None:
+    system.load_module("0.10.0")
+
+
+@state("module-without-events", "sudo apt install --only-upgrade", Settings(on_demand=True))
+def _(system: FakeSystem) -> None:
+    system.events = False
+
+
+@state("module-without-exclusive-caps", RELOAD)
+def _(system: FakeSystem) -> None:
+    system.remove(LOOPBACK)
+    system.add_loopback(LOOPBACK, "livecam", exclusive=False)
+
+
+@state("virtual-none", RELOAD)
+def _(system: FakeSystem) -> None:
+    system.remove(LOOPBACK)
+
+
+@state("virtual-unknown", f"livecam --device {LOOPBACK}", Settings(device="studio"))
+@state("virtual-real", f"livecam --device {LOOPBACK}", Settings(device=CAMERA))
+def _(system: FakeSystem) -> None:
+    pass
+
+
+@state("virtual-absent", f"docker run --device {LOOPBACK}")
+def _(system: FakeSystem) -> None:
+    system.troubles[LOOPBACK] = errno.ENOENT
+
+
+@state("virtual-forbidden", "sudo usermod -aG")
+def _(system: FakeSystem) -> None:
+    system.troubles[LOOPBACK] = errno.EACCES
+
+
+@state("virtual-busy", "close obs (pid 12)")
+def _(system: FakeSystem) -> None:
+    """With exclusive_caps=1 a camera that is fed is no output any more."""
+    system.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
+    system.open_by(LOOPBACK, "obs", 12)
+
+
+@state("virtual-busy", f"sudo fuser -v {LOOPBACK}")
+def _(system: FakeSystem) -> None:
+    system.troubles[LOOPBACK] = errno.EBUSY
+
+
+@state("virtual-busy", "close obs (pid 12)")
+def _(system: FakeSystem) -> None:
+    """Without it only the state tells."""
+    system.remove(LOOPBACK)
+    system.add_loopback(LOOPBACK, "livecam", exclusive=False)
+    system.write("/sys/class/video4linux/video10/state", "capture\n")
+    system.open_by(LOOPBACK, "obs", 12)
+
+
+@state("virtual-in-use", "")
+def _(system: FakeSystem) -> None:
+    system.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
+    system.open_by(LOOPBACK, "firefox", 11)
+    system.open_by(LOOPBACK, "livecam", 12)
+
+
+@state("obs-missing-macos", "brew install --cask obs")
+def _(system: FakeSystem) -> None:
+    system.platform = "darwin"
+
+
+@state("obs-not-started", "open -a OBS")
+def _(system: FakeSystem) -> None:
+    system.platform = "darwin"
+    system.write("/Applications/OBS.app/Contents/Info.plist", "")
+    line = "com.obsproject.obs-studio.mac-camera-extension (30.0/1) OBS [activated waiting for user]"
+    system.programs["systemextensionsctl", "list"] = f"1 extension(s)\n{line}\n"
+
+
+@state("obs-missing-windows", "winget install OBSProject.OBSStudio")
+def _(system: FakeSystem) -> None:
+    system.platform = "win32"
+
+
+@state("too-slow", "livecam --size 640x480")
+def _(system: FakeSystem) -> None:
+    system.milliseconds = {HD: 60.0, Size(960, 540): 40.0, VGA: 30.0}
+
+
+@state("too-slow", "livecam --size 320x240 --fps 12")
+def _(system: FakeSystem) -> None:
+    sizes = [HD, Size(960, 540), VGA, Size(640, 360), Size(320, 240)]
+    system.milliseconds = dict.fromkeys(sizes, 80.0)
+
+
+def look(spoil: Spoil, settings: Settings, system: FakeSystem) -> list[Finding]:
+    spoil(system)
+    return list(examine(settings, system))
+
+
+@pytest.mark.parametrize(("name", "spoil", "settings", "remedy"), STATES, ids=[made[0] for made in STATES])
+def test_a_state_is_recognised_alone_and_with_its_remedy(
+    laptop: FakeSystem, name: str, spoil: Spoil, settings: Settings, remedy: str
+) -> None:
+    found = look(spoil, settings, laptop)
+    bad = [finding.name for finding in found if finding.level is not Level.FINE]
+    assert bad == ([] if TEXTS[name].level is Level.FINE else [name])
+    finding = next(finding for finding in found if finding.name == name)
+    assert finding.level is TEXTS[name].level
+    assert remedy in finding.remedy
+    assert bool(finding.remedy) == (finding.level is not Level.FINE)
+    for found_as_well in found:
+        assert not set("\n{}") & set(found_as_well.seen + found_as_well.remedy)
+        assert json.loads(json.dumps(found_as_well.as_plain()))["level"] == found_as_well.level.value
+
+
+def test_every_state_that_is_known_has_a_test() -> None:
+    assert {made[0] for made in STATES} | set(FINE) == set(TEXTS)
+
+
+def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeSystem) -> None:
+    laptop.load_errors["cv2"] = "No module named 'cv2'"
+    assert [finding.name for finding in examine(USUAL, laptop)] == ["opencv-broken", "virtual"]
+
+
+def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeSystem) -> None:
+    laptop.shot = CameraError("no pictures")
+    laptop.open_by(CAMERA, "zoom", 4711)
+    finding = list(examine(USUAL, laptop))[1]
+    assert finding.seen == f"{CAMERA} is held by zoom (pid 4711)"
+    assert finding.as_plain() == {
+        "name": "camera-busy",
+        "level": "broken",
+        "seen": finding.seen,
+        "remedy": "close zoom (pid 4711)",
+    }
+
+
+def test_two_troubles_of_a_camera_are_both_told(laptop: FakeSystem) -> None:
+    laptop.shot = Shot(VGA, 5.0, 5.0)
+    laptop.modes[CAMERA] = []
+    names = [finding.name for finding in examine(USUAL, laptop)]
+    assert names[1:3] == ["camera-other-size", "camera-slow"]
+
+
+def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeSystem) -> None:
+    laptop.at("/sys/module/v4l2loopback/version").unlink()
+    assert list(examine(USUAL, laptop))[-1].seen.endswith("is ready")
+    laptop.write("/usr/src/v4l2loopback-0.12.5/dkms.conf", "")
+    assert "0.12.5" in list(examine(USUAL, laptop))[-1].seen
+    laptop.programs["dmesg",] = "[1.0] v4l2loopback driver version 0.11.0 loaded\n"
+    assert "module-too-old" in [finding.name for finding in examine(USUAL, laptop)]
+
+
+def test_what_on_demand_needs_is_looked_for_only_then(laptop: FakeSystem) -> None:
+    laptop.events = False
+    assert [finding.name for finding in examine(USUAL, laptop)] == FINE
+    laptop.events = True
+    assert [finding.name for finding in examine(Settings(on_demand=True), laptop)] == FINE
+
+
+def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeSystem) -> None:
+    laptop.troubles[LOOPBACK] = errno.EBUSY
+    laptop.add_loopback("/dev/video11", "second")
+    assert "video11" in list(examine(USUAL, laptop))[-1].seen
+    assert list(examine(Settings(device="LiveCam"), laptop))[-1].name == "virtual-busy"
+
+
+def test_who_only_watches_a_virtual_camera_is_no_trouble(laptop: FakeSystem) -> None:
+    laptop.open_by(LOOPBACK, "firefox", 33)
+    assert list(examine(USUAL, laptop))[-1].name == "virtual"
+
+
+def test_who_holds_a_camera_without_using_it_is_no_trouble(laptop: FakeSystem) -> None:
+    laptop.open_by(CAMERA, "pipewire", 33)
+    assert [finding.name for finding in examine(USUAL, laptop)] == FINE
+
+
+def test_a_camera_is_found_by_a_part_of_its_name(laptop: FakeSystem) -> None:
+    assert f"{CAMERA} gives" in list(examine(Settings(camera="c920"), laptop))[1].seen
+
+
+@pytest.mark.parametrize("listed", ["", "x.y.z.mac-camera-extension [activated enabled]"])
+def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeSystem, listed: str) -> None:
+    laptop.platform = "darwin"
+    laptop.write("/Applications/OBS.app/Contents/Info.plist", "")
+    laptop.programs["systemextensionsctl", "list"] = listed.replace("x.y.z", "com.obsproject.obs-studio")
+    assert list(examine(USUAL, laptop))[-1].name == "virtual"
+
+
+@pytest.mark.parametrize(("key", "name"), [("A3FCE0F5", "OBS"), ("5C2CD55C", "Unity")])
+def test_windows_knows_its_virtual_cameras_by_the_registry(laptop: FakeSystem, key: str, name: str) -> None:
+    laptop.platform = "win32"
+    run = laptop.run
+    laptop.run = lambda *words: "InprocServer32" if key in words[-1] else run(*words)  # type: ignore[method-assign]
+    assert name in list(examine(USUAL, laptop))[-1].seen
+
+
+def test_a_file_that_is_shown_needs_no_camera(laptop: FakeSystem, tmp_path: Path) -> None:
+    film = tmp_path / "talk.mp4"
+    film.touch()
+    assert list(examine(Settings(camera=str(film)), laptop))[1].name == "camera-none-needed"

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as tflite
+
+from livecam.core.errors import WeightsError
+from livecam.core.types import Size
+from livecam.evaluation.baseline import Rival
+from tests.support import tiny_model as small_model
+from tests.support.fakes import is_person, secret_frame
+
+GREEN = np.float32([[18, -30, 18], [-18, 30, -18]])
+"""Of room and subject for each pixel: how magenta, and how green."""
+
+
+def write_network(folder: Path, channels: int) -> Path:
+    """Some channels of each pixel, without an activation, at 32x24: those of `GREEN`, then zeros."""
+    weights = np.zeros((channels, 3), np.float32)
+    weights[:2] = GREEN[:channels]
+    bias = np.zeros(channels, np.float32)
+    bias[:2] = [6, -6][:channels]
+    tensors = [
+        small_model.tensor("picture", [1, 24, 32, 3], 0),
+        small_model.tensor("weights", [channels, 1, 1, 3], 1),
+        small_model.tensor("bias", [channels], 2),
+        small_model.tensor("said", [1, 24, 32, channels], 0),
+    ]
+    model = tflite.ModelT()
+    model.version = 3
+    model.operatorCodes = [small_model.operator_code(tflite.BuiltinOperator.CONV_2D)]
+    model.buffers = [small_model.buffer(part) for part in (b"", weights.tobytes(), bias.tobytes())]
+    graph = small_model.subgraph(tensors, [small_model.convolution()])
+    graph.outputs = [3]
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path = folder / f"{channels}.tflite"
+    path.write_bytes(bytes(builder.Output()))
+    return path
+
+
+def finds(path: Path) -> bool:
+    frame = secret_frame(size=Size(128, 96))
+    matte = Rival(path).matte(frame)
+    assert matte.dtype == np.float32
+    assert matte.shape == frame.shape[:2]
+    assert matte.min() >= 0
+    assert matte.max() <= 1
+    return bool(((matte > 0.5) == (is_person(frame) > 0.5)).mean() > 0.95)
+
+
+def test_one_channel_is_the_matte(tmp_path: Path) -> None:
+    assert finds(small_model.write_model(tmp_path))
+
+
+def test_of_two_channels_the_second_is_the_subject(tmp_path: Path) -> None:
+    assert finds(write_network(tmp_path, 2))
+
+
+def test_a_matte_beyond_0_and_1_is_cut_off(tmp_path: Path) -> None:
+    assert not finds(write_network(tmp_path, 1))
+
+
+def test_what_is_no_rival_is_told(tmp_path: Path) -> None:
+    (tmp_path / "not.tflite").write_bytes(b"no model")
+    with pytest.raises(WeightsError, match=r"name a .tflite file"):
+        Rival(tmp_path / "not.tflite")
+    with pytest.raises(WeightsError, match="check the path"):
+        Rival(tmp_path / "missing.tflite")
+    with pytest.raises(WeightsError, match="1 or 2 channels is needed"):
+        Rival(write_network(tmp_path, 3))

@@ -1,0 +1,249 @@
+import json
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from livecam.cli.main import main
+from livecam.core.errors import ClipError, TrainingError, UsageError
+from livecam.core.types import Frame, Matte, Size
+from livecam.datasets.evaluation_set import Case, Shot
+from livecam.evaluation.evaluator import EvaluateSettings, evaluate
+from livecam.evaluation.temporal_stability import Live
+from livecam.models.segmenter import Segmenter
+from livecam.pipeline import Pipeline
+from tests.support.fakes import PERSON, is_person, secret_frame
+from tests.support.tiny_clip import write_clip
+from tests.support.tiny_model import card_of, green_weights, write_model
+
+BENCHES = [top / "shared" / "bench" for top in Path(__file__).resolve().parents]
+BENCH = next((path for path in BENCHES if (path / "metrics.py").is_file()), None)
+LARGE = Size(128, 96)
+
+
+def write_people(folder: Path) -> Path:
+    """Two green persons, whom the green model finds, and a blue one that it doesn't."""
+    for part in ("images", "annotations/trimaps"):
+        (folder / part).mkdir(parents=True)
+    for name, colour in {"green_1": PERSON, "green_2": PERSON, "blue_1": (20, 40, 220)}.items():
+        frame = secret_frame(size=LARGE)
+        subject = is_person(frame) > 0.5
+        frame[subject] = colour
+        Image.fromarray(frame).save(folder / "images" / f"{name}.png")
+        trimap = np.where(subject, 1, 2).astype(np.uint8)
+        Image.fromarray(trimap).save(folder / "annotations/trimaps" / f"{name}.png")
+    (folder / "annotations/test.txt").write_text("green_1\ngreen_2\nblue_1\n")
+    return folder
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    return str(write_model(tmp_path))
+
+
+def test_who_is_found_and_who_is_not_stands_in_the_figures(model: str, tmp_path: Path) -> None:
+    report = evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
+
+    rows = {row.name: row for row in report.rows}
+    assert rows["green"].marks["fg_iou"] > 75
+    assert rows["green"].marks["hole"] < 1
+    assert rows["blue"].marks["fg_iou"] == 0
+    assert rows["blue"].marks["hole"] == 100
+    assert rows["blue"].marks["leak"] == 0
+    assert rows["head and shoulders"].cases == 3
+    assert rows["mean"].marks["ms"] > 0
+    # Pictures have no time, hard labels no softness, this model no classes.
+    assert not {"dtssd", "grad", "contour"} & set(rows["mean"].marks)
+
+
+def test_everything_promised_is_written(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), out))
+
+    assert {path.name for path in out.iterdir()} == {
+        "scores.json",
+        "scores.csv",
+        "scores.md",
+        "worst.html",
+        "worst",
+    }
+    page = (out / "worst.html").read_text()
+    assert '<meta name="viewport" content="width=device-width">' in page
+    assert page.index("blue_1") < page.index("green_1")
+    assert json.loads((out / "scores.json").read_text())["model"] == "green.tflite"
+
+
+class Counting:
+    """The way of a frame, with its resets and its clock written down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[float | str] = []
+        matte, reset = Pipeline.matte, Pipeline.reset
+
+        def noted(pipeline: Pipeline, frame: Frame) -> Matte:
+            self.log.append(round(pipeline._clock.now(), 3))
+            return matte(pipeline, frame)
+
+        def forgetting(pipeline: Pipeline) -> None:
+            self.log.append("reset")
+            reset(pipeline)
+
+        monkeypatch.setattr(Pipeline, "matte", noted)
+        monkeypatch.setattr(Pipeline, "reset", forgetting)
+
+
+def test_clips_keep_their_memory_and_time_and_lose_both_at_the_next(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        write_clip(tmp_path / "clips" / name, size=LARGE)
+    counting = Counting(monkeypatch)
+
+    report = evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out", frames=3))
+
+    assert counting.log == ["reset", 0, 0.04, 0.08] * 2
+    rows = {row.name: row.marks for row in report.rows}
+    assert rows["a"]["dtssd"] == rows["b"]["dtssd"] > 0
+    assert rows["mean"]["miou"] > 80
+    assert "grad" in rows["a"]
+
+
+def test_every_picture_stands_for_itself(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting(monkeypatch)
+    evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
+    assert counting.log == ["reset", 0] * 3
+
+
+def test_the_contour_is_judged_where_the_model_tells_classes(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(tmp_path / "clips" / "a", frames=1, size=LARGE)
+    contour_everywhere = np.broadcast_to(np.float32([0.2, 0.2, 0.6]), (24, 32, 3))
+    monkeypatch.setattr(Segmenter, "classes", lambda _: contour_everywhere)
+
+    report = evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out"))
+
+    # A box of 10 or 11 by 18 pixels of the small matte, cut by the bottom: a line two pixels wide round it.
+    assert 5 < report.rows[0].marks["contour"] < 20
+
+
+def test_a_model_without_classes_tells_none(model: str) -> None:
+    segmenter = Segmenter.load(model)
+    segmenter.segment(secret_frame())
+    assert segmenter.classes() is None
+    # A card that promises what the file has not is not believed either.
+    wrong = Segmenter(card_of(green_weights(), outputs={"matte": 0, "classes": 0}), green_weights())
+    assert wrong.classes() is None
+
+
+def test_the_shipped_model_tells_its_classes() -> None:
+    segmenter = Segmenter.load()
+    segmenter.segment(secret_frame())
+    told = segmenter.classes()
+    assert told is not None
+    assert told.shape == (segmenter.card.size.height, segmenter.card.size.width, 3)
+    np.testing.assert_allclose(told.sum(axis=2), 1, atol=1e-4)
+
+
+@pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
+def test_figures_are_the_benchmarks_own_for_the_same_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert BENCH is not None
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(BENCH))
+    import compare
+
+    folders = {path.name: str(path) for path in sorted((BENCH / "clips").iterdir())[:2]}
+
+    def shots(folder: str) -> Iterator[Shot]:
+        for number, (frame, true) in enumerate(compare.clip(folder, 5)):
+            yield Shot(frame, true, np.ones(true.shape, bool), seconds=number / 25)
+
+    cases = [Case(name, name, partial(shots, folder)) for name, folder in folders.items()]
+    monkeypatch.setattr("livecam.evaluation.evaluator.read_cases", lambda *_, **__: cases)
+
+    class Called(Live):
+        """As the benchmark calls models; by a clock of its own, as a stall counts as a new scene."""
+
+        def __call__(self, frame: Frame) -> Matte:
+            return self.matte(frame)
+
+    theirs = compare.run(
+        Called(),
+        {name: compare.clip(folder, 5) for name, folder in folders.items()},
+    )
+    report = evaluate(EvaluateSettings("person", tmp_path, tmp_path / "out"))
+
+    ours = {row.name: row.marks for row in report.rows}
+    for row in [*theirs["rows"], {"clip": "mean", **theirs["mean"]}]:
+        name = row.pop("clip")
+        assert {mark: ours[name][mark] for mark in row} == pytest.approx(row, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["best.keras", "run"])
+def test_what_is_not_exported_yet_is_told_so(name: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    path = str(tmp_path / name)
+    with pytest.raises(UsageError, match=f"must be exported first: livecam export {path}"):
+        evaluate(EvaluateSettings(path, tmp_path))
+
+
+def test_a_folder_called_like_a_shipped_model_hides_it_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "person").mkdir()
+    monkeypatch.chdir(tmp_path)
+    people = write_people(tmp_path / "people")
+    assert evaluate(EvaluateSettings("person", people, frames=1)).results
+
+
+def test_a_damaged_video_is_told(model: str, tmp_path: Path) -> None:
+    write_clip(tmp_path / "clips" / "a")
+    (tmp_path / "clips" / "a" / "matte.mkv").write_bytes(b"no video")
+    with pytest.raises(ClipError, match=r"matte.mkv"):
+        evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out"))
+
+
+def test_a_file_in_the_folders_place_is_told(model: str, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(TrainingError, match="--out"):
+        evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
+
+
+def test_the_command_prints_the_table_and_where_the_rest_is(
+    model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    people = write_people(tmp_path / "people")
+    words = [
+        "evaluate",
+        model,
+        str(people),
+        "--out",
+        str(tmp_path / "out"),
+        "--threads",
+        "1",
+        "--frames",
+        "2",
+    ]
+
+    assert main(words) == 0
+
+    said = capfd.readouterr()
+    assert said.out.splitlines()[0].split()[:3] == ["cases", "miou", "fg_iou"]
+    assert f"worst.html are in {tmp_path / 'out'}" in said.out
+    assert said.err == ""
+
+
+def test_ctrl_c_is_exit_code_130(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(pipeline: Pipeline, frame: Frame) -> Matte:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pipeline, "matte", interrupted)
+    people = write_people(tmp_path / "people")
+    assert main(["evaluate", model, str(people), "--out", str(tmp_path / "out")]) == 130
+    assert not (tmp_path / "out" / "scores.json").exists()

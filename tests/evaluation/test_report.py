@@ -1,0 +1,68 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from livecam.core.errors import TrainingError
+from livecam.evaluation.report import COLUMNS, Report, Result, as_markdown, write_report
+
+RESULTS = (
+    Result("b_1", "b", ("low light",), {"miou": 90.0, "mad": 10.0, "grad": 0.01}, (5.0,)),
+    Result("a_1", "a", (), {"miou": 80.0, "mad": 20.0}, (1.0, 2.0, 9.0)),
+    Result("a_2", "a", ("low light",), {"miou": 60.0, "mad": 40.0}, (3.0,)),
+)
+REPORT = Report("weights/mine.tflite", "people", 2, RESULTS)
+
+
+def test_a_row_a_group_then_the_mean_of_all_cases_then_conditions() -> None:
+    rows = {row.name: row for row in REPORT.rows}
+
+    assert list(rows) == ["a", "b", "mean", "low light"]
+    assert [row.cases for row in rows.values()] == [2, 1, 3, 2]
+    assert rows["a"].marks["miou"] == 70
+    assert rows["mean"].marks["miou"] == pytest.approx(230 / 3)
+    assert rows["low light"].marks["mad"] == 25
+
+
+def test_milliseconds_are_the_median_of_all_frames() -> None:
+    assert [row.marks["ms"] for row in REPORT.rows] == [2.5, 5, 3, 4]
+
+
+def test_a_mean_is_of_those_that_have_the_mark() -> None:
+    rows = {row.name: row for row in REPORT.rows}
+
+    assert rows["mean"].marks["grad"] == 0.01
+    assert "grad" not in rows["a"].marks
+    assert "contour" not in rows["mean"].marks
+
+
+def test_the_table_says_the_same_in_every_form(tmp_path: Path) -> None:
+    write_report(REPORT, tmp_path)
+
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert (content["model"], content["data"]) == ("mine.tflite", "people")
+    assert [row["name"] for row in content["rows"]] == ["a", "b", "mean", "low light"]
+    assert [case["miou"] for case in content["cases"]] == [90, 80, 60]
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[0]["miou"] == "70.0"
+    assert rows[0]["grad"] == ""
+    marked = [line for line in (tmp_path / "scores.md").read_text().splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in marked} == {len(COLUMNS) + 3}
+    assert marked[2].startswith("| a | 2 | 70.00 | - |")
+    lines = str(REPORT).splitlines()
+    assert lines[0].split() == ["cases", *COLUMNS]
+    assert lines[1].split()[:3] == ["a", "2", "70.00"]
+    assert len({len(line) for line in lines if line}) == 1
+
+
+def test_what_is_not_measured_is_said() -> None:
+    assert "glasses" in as_markdown(REPORT)
+
+
+def test_a_folder_that_cannot_be_written_in_is_told(tmp_path: Path) -> None:
+    (tmp_path / "scores.json").mkdir()
+
+    with pytest.raises(TrainingError, match="--out"):
+        write_report(REPORT, tmp_path)

@@ -1,0 +1,315 @@
+import io
+import os
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from skimage.data import astronaut
+
+from livecam.core.errors import FrameError, PictureError, SinkError
+from livecam.imaging.image_io import moves, read_picture, write_picture
+
+RAMP = np.linspace(0, 255, 64).astype(np.uint8)[None, :].repeat(48, axis=0)
+COLOURS = np.dstack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)])
+
+
+def near(found: np.ndarray, wanted: np.ndarray, by: int) -> bool:
+    return found.shape == wanted.shape and int(np.abs(found.astype(int) - wanted.astype(int)).max()) <= by
+
+
+def one_line(error: pytest.ExceptionInfo[PictureError], *words: str) -> bool:
+    text = str(error.value)
+    return "\n" not in text and all(word in text for word in words)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".gif", ".jpg", ".webp"])
+def test_every_common_format_gives_back_its_colours(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"bücher ☂{suffix}"
+    Image.fromarray(COLOURS).save(path, quality=95)
+    picture = read_picture(path)
+    assert np.abs(picture.frame.astype(int) - COLOURS).mean() < 6
+    assert picture.matte is None
+    assert not picture.frame.flags.writeable
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_picture_comes_out_upright(tmp_path: Path, suffix: str, orientation: int) -> None:
+    corners = np.zeros((32, 64, 3), np.uint8)
+    corners[:16, :32] = (255, 0, 0)  # red above left, as seen by a human
+    corners[16:, 32:] = (0, 0, 255)
+    stored = {
+        1: corners,
+        2: corners[:, ::-1],
+        3: corners[::-1, ::-1],
+        4: corners[::-1],
+        5: corners.transpose(1, 0, 2),
+        6: np.rot90(corners),
+        7: corners[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(corners, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / f"a{suffix}", exif=exif)
+    found = read_picture(tmp_path / f"a{suffix}").frame
+    assert found.shape == corners.shape
+    assert np.abs(found.astype(int) - corners).mean() < 5
+
+
+def test_alpha_becomes_the_matte_and_turns_with_the_picture(tmp_path: Path) -> None:
+    cutout = np.dstack([COLOURS, RAMP])
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(cutout).save(tmp_path / "a.png", exif=exif)
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.matte is not None
+    assert picture.matte.dtype == np.float32
+    assert near(picture.frame, COLOURS[::-1, ::-1], 0)
+    assert np.allclose(picture.matte, RAMP[::-1, ::-1] / 255.0, atol=1e-3)
+
+
+def test_opaque_alpha_is_no_matte(tmp_path: Path) -> None:
+    Image.fromarray(np.dstack([COLOURS, np.full_like(RAMP, 255)])).save(tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").matte is None
+
+
+def test_shrinking_does_not_mix_hidden_colours_into_the_rim(tmp_path: Path) -> None:
+    cutout = np.zeros((64, 64, 4), np.uint8)
+    cutout[:, 31:] = (200, 0, 0, 255)
+    cutout[:, :31, 1] = 255  # green that nobody may see
+    Image.fromarray(cutout).save(tmp_path / "a.png")
+    picture = read_picture(tmp_path / "a.png", longest=16)
+    assert picture.matte is not None
+    assert int(picture.frame[..., 1][picture.matte > 0.02].max()) < 12
+
+
+def test_grey_with_alpha_and_bitmaps_are_read(tmp_path: Path) -> None:
+    Image.fromarray(RAMP).save(tmp_path / "grey.png")
+    Image.merge("LA", [Image.fromarray(RAMP), Image.fromarray(RAMP[::-1, ::-1].copy())]).save(
+        tmp_path / "la.png"
+    )
+    Image.fromarray(RAMP > 127).save(tmp_path / "bits.png")
+    grey, both, bits = (read_picture(tmp_path / f"{name}.png") for name in ("grey", "la", "bits"))
+    assert near(grey.frame, np.dstack([RAMP] * 3), 0)
+    assert near(both.frame, np.dstack([RAMP] * 3), 0)
+    assert both.matte is not None
+    assert np.allclose(both.matte, RAMP[::-1, ::-1] / 255.0, atol=1e-3)
+    assert set(np.unique(bits.frame)) == {0, 255}
+
+
+def test_a_palette_with_a_transparent_entry_gives_a_matte(tmp_path: Path) -> None:
+    image = Image.new("P", (4, 2), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.paste(1, (0, 0, 2, 2))
+    image.save(tmp_path / "plain.png")
+    image.save(tmp_path / "hole.png", transparency=0)
+    image.save(tmp_path / "soft.png", transparency=bytes([128, 255]))
+    image.save(tmp_path / "hole.gif", transparency=0)
+    assert read_picture(tmp_path / "plain.png").matte is None
+    for name, hidden in (("hole.png", 0.0), ("soft.png", 128 / 255), ("hole.gif", 0.0)):
+        picture = read_picture(tmp_path / name)
+        assert picture.matte is not None
+        assert np.allclose(picture.matte, [[1, 1, hidden, hidden]] * 2)
+        assert tuple(picture.frame[0, 0]) == (0, 255, 0)
+
+
+def test_a_colour_key_gives_a_matte(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 2), (9, 9, 9))
+    image.paste((1, 2, 3), (0, 0, 2, 2))
+    image.save(tmp_path / "key.png", transparency=(9, 9, 9))
+    matte = read_picture(tmp_path / "key.png").matte
+    assert matte is not None
+    assert np.array_equal(matte, np.float32([[1, 1, 0, 0]] * 2))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tiff"])
+def test_cmyk_is_not_inverted(tmp_path: Path, suffix: str) -> None:
+    yellow = Image.new("CMYK", (16, 16), (0, 0, 255, 0))
+    yellow.save(tmp_path / f"a{suffix}", quality=95)
+    red, green, blue = (int(value) for value in read_picture(tmp_path / f"a{suffix}").frame[8, 8])
+    assert (red > 220, green > 220, blue < 40) == (True, True, True)
+
+
+def swapped_profile() -> bytes:
+    """An sRGB profile whose red and green primaries are exchanged, so that honouring it shows."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack_from(">I", profile, 128)[0]
+    places = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    profile[places[b"rXYZ"] : places[b"rXYZ"] + 4], profile[places[b"gXYZ"] : places[b"gXYZ"] + 4] = (
+        b"gXYZ",
+        b"rXYZ",
+    )
+    return bytes(profile)
+
+
+def test_a_colour_profile_is_honoured_and_a_broken_one_ignored(tmp_path: Path) -> None:
+    red = Image.new("RGB", (8, 8), (255, 0, 0))
+    red.save(tmp_path / "swapped.png", icc_profile=swapped_profile())
+    red.save(tmp_path / "broken.png", icc_profile=b"no profile at all" * 20)
+    assert tuple(read_picture(tmp_path / "broken.png").frame[0, 0]) == (255, 0, 0)
+    assert near(read_picture(tmp_path / "swapped.png").frame[:1, :1], np.uint8([[[0, 255, 0]]]), 8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_sixteen_bits_keep_their_brightness(tmp_path: Path, suffix: str, channels: int) -> None:
+    wanted = {1: RAMP, 3: COLOURS, 4: np.dstack([COLOURS, RAMP])}[channels]
+    deep = wanted.astype(np.uint16) * 257
+    order = {1: deep, 3: deep[..., ::-1], 4: deep[..., [2, 1, 0, 3]] if channels == 4 else deep}[channels]
+    assert cv2.imwrite(str(tmp_path / f"a{suffix}"), order)
+    found = read_picture(tmp_path / f"a{suffix}").frame
+    assert near(found, np.dstack([RAMP] * 3) if channels == 1 else COLOURS, 1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("brightest", [1.0, 40.0])
+def test_float_tiff_is_read(tmp_path: Path, channels: int, brightest: float) -> None:
+    wanted = COLOURS if channels == 3 else RAMP
+    values = wanted.astype(np.float32) / 255.0 * brightest
+    assert cv2.imwrite(str(tmp_path / "a.tiff"), values[..., ::-1] if channels == 3 else values)
+    found = read_picture(tmp_path / "a.tiff").frame
+    assert near(found, COLOURS if channels == 3 else np.dstack([RAMP] * 3), 1)
+
+
+def bare_png(width: int, height: int) -> bytes:
+    """A PNG of one bit a pixel, all black, that says it is as large as asked."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = zlib.compress(bytes((width + 7) // 8 + 1) * min(height, 20_000))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_a_very_wide_picture_is_made_smaller_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(bare_png(12_000, 7_600))  # above the 89 megapixels at which Pillow warns
+    Image.new("RGB", (12_000, 600), (10, 200, 30)).save(tmp_path / "a.jpg")
+    limit = Image.MAX_IMAGE_PIXELS
+    assert read_picture(tmp_path / "a.png", longest=1200).frame.shape == (760, 1200, 3)
+    wide = read_picture(tmp_path / "a.jpg").frame
+    assert wide.shape == (205, 4096, 3)
+    assert near(wide[100:101, 100:101], np.uint8([[[10, 200, 30]]]), 3)
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_a_bomb_is_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"bomb{suffix}"
+    if suffix == ".png":
+        path.write_bytes(bare_png(60_000, 60_000))
+    else:  # float RGB, which goes past Pillow
+        tags = [
+            (256, 60_000),
+            (257, 60_000),
+            (258, 32),
+            (259, 1),
+            (262, 2),
+            (277, 3),
+            (339, 3),
+            (273, 8),
+            (279, 9),
+        ]
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(tags))
+        path.write_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4))
+    with pytest.raises(PictureError) as error:
+        read_picture(path)
+    assert one_line(error, "60000x60000", "250 megapixels", "smaller")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp", ".tiff"])
+@pytest.mark.parametrize("left", [0.02, 0.6, 0.95])
+def test_a_truncated_picture_is_told_as_such(tmp_path: Path, suffix: str, left: float) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(astronaut()).save(whole, Image.registered_extensions()[suffix])
+    (tmp_path / f"a{suffix}").write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * left)])
+    with pytest.raises(PictureError) as error:
+        read_picture(tmp_path / f"a{suffix}")
+    assert one_line(error, "cut off", "again")
+
+
+def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("Dear diary, today I was renamed.")
+    (tmp_path / "print.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    for name, words in (("empty.png", "0 bytes"), ("text.png", "no picture"), ("print.eps", "no picture")):
+        with pytest.raises(PictureError) as error:
+            read_picture(tmp_path / name)
+        assert one_line(error, name, words)
+    with pytest.raises(PictureError) as error:
+        read_picture(tmp_path)
+    assert one_line(error, "folder")
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "Beach.JPG").touch()
+    with pytest.raises(PictureError) as error:
+        read_picture(tmp_path / "beech.jpg")
+    assert one_line(error, "did you mean", "Beach.JPG")
+    for odd in (tmp_path / "nowhere" / "x.png", "a\0b.png", "x" * 5000):
+        with pytest.raises(PictureError) as error:
+            read_picture(odd)
+        assert one_line(error, "check the path")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights")
+def test_a_file_without_permission_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(COLOURS).save(path)
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(PictureError) as error:
+            read_picture(path)
+    finally:
+        if root:
+            os.seteuid(0)
+    assert one_line(error, "may not be read", "chmod")
+
+
+def test_pictures_are_written_and_read_back(tmp_path: Path) -> None:
+    cutout = np.dstack([COLOURS, np.full_like(RAMP, 128)])
+    write_picture(tmp_path / "frame.PNG", COLOURS)
+    write_picture(tmp_path / "frame.jpeg", COLOURS)
+    write_picture(str(tmp_path / "cutout.png"), cutout)
+    assert near(read_picture(tmp_path / "frame.PNG").frame, COLOURS, 0)
+    assert near(read_picture(tmp_path / "frame.jpeg").frame, COLOURS, 12)
+    matte = read_picture(tmp_path / "cutout.png").matte
+    assert matte is not None
+    assert np.allclose(matte, 128 / 255)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    cutout = np.dstack([COLOURS, RAMP])
+    for name, picture in (
+        ("a.xyz", COLOURS),
+        ("a.jpg", cutout),
+        ("no/a.png", COLOURS),
+        ("folder.png", COLOURS),
+    ):
+        with pytest.raises(SinkError) as error:
+            write_picture(tmp_path / name, picture)
+        assert "\n" not in str(error.value)
+    with pytest.raises(FrameError):
+        write_picture(tmp_path / "a.png", RAMP)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_only_a_gif_of_several_images_moves(tmp_path: Path) -> None:
+    one, two = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
+    one.save(tmp_path / "one.gif")
+    one.save(tmp_path / "two.gif", save_all=True, append_images=[two], duration=100)
+    assert (moves(tmp_path / "one.gif"), moves(tmp_path / "two.gif"), moves(tmp_path / "no.gif")) == (
+        False,
+        True,
+        False,
+    )

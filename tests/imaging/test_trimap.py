@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from livecam.core.errors import TrainingError
+from livecam.core.types import Size
+from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, read_trimap, resize_trimap, trimap_of
+
+
+def a_trimap(height: int = 30, width: int = 40) -> np.ndarray:
+    trimap = np.full((height, width), BACKGROUND, np.uint8)
+    trimap[8:, 10:30] = CONTOUR
+    trimap[10:, 12:28] = FOREGROUND
+    return trimap
+
+
+def test_a_trimap_is_read_as_it_was_written(tmp_path: Path) -> None:
+    Image.fromarray(a_trimap()).save(tmp_path / "t.png")
+
+    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), a_trimap())
+
+
+def test_a_palette_s_indices_are_the_labels(tmp_path: Path) -> None:
+    image = Image.fromarray(a_trimap()).convert("P")
+    image.putdata(a_trimap().ravel().tolist())
+    image.putpalette([0, 0, 0, 0, 255, 0, 255, 0, 0, 128, 128, 128])
+    image.save(tmp_path / "t.png")
+
+    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), a_trimap())
+
+
+@pytest.mark.parametrize("value", [0, 4, 255])
+def test_another_value_than_1_2_3_is_refused(tmp_path: Path, value: int) -> None:
+    trimap = a_trimap()
+    trimap[3, 3] = value
+    Image.fromarray(trimap).save(tmp_path / "t.png")
+
+    with pytest.raises(TrainingError, match=rf"t\.png holds values from .*{value}.*write it again"):
+        read_trimap(tmp_path / "t.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "I;16", "1", "LA"])
+def test_a_png_of_another_kind_is_refused(tmp_path: Path, mode: str) -> None:
+    picture = Image.fromarray(a_trimap().astype(np.uint16)) if mode == "I;16" else Image.fromarray(a_trimap())
+    (picture if mode == "I;16" else picture.convert(mode)).save(tmp_path / "t.png")
+
+    with pytest.raises(TrainingError, match="8-bit grey PNG"):
+        read_trimap(tmp_path / "t.png")
+
+
+def test_a_truncated_or_missing_trimap_is_refused_in_one_line(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(1, 4, (200, 200), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "t.png")
+    whole = (tmp_path / "t.png").read_bytes()
+    (tmp_path / "t.png").write_bytes(whole[: len(whole) // 2])
+
+    for name in ("t.png", "missing.png"):
+        with pytest.raises(TrainingError, match="can't be read as a trimap") as caught:
+            read_trimap(tmp_path / name)
+        assert "\n" not in str(caught.value)
+        assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("size", [Size(7, 5), Size(13, 29), Size(64, 48), Size(121, 33)])
+def test_resizing_never_makes_a_label_that_was_not_there(size: Size) -> None:
+    # Only 1 and 3: any mixing of neighbours would give a 2.
+    stripes = np.where(np.arange(40) % 2, FOREGROUND, CONTOUR).astype(np.uint8)[None].repeat(30, axis=0)
+
+    resized = resize_trimap(stripes, size)
+
+    assert resized.shape == (size.height, size.width)
+    assert resized.dtype == np.uint8
+    assert set(np.unique(resized)) <= {FOREGROUND, CONTOUR}
+
+
+def test_resizing_takes_the_middle_of_each_block() -> None:
+    block = np.array([[2, 2, 2], [2, 1, 2], [2, 2, 2]], np.uint8)
+
+    np.testing.assert_array_equal(resize_trimap(np.tile(block, (4, 5)), Size(5, 4)), 1)
+
+
+def test_a_matte_s_trimap_has_its_contour_on_the_outline_and_where_it_is_soft() -> None:
+    matte = np.zeros((20, 20), np.float32)
+    matte[5:15, 5:15] = 1
+    matte[16, 2] = 0.3
+
+    trimap = trimap_of(matte, band=1)
+
+    assert trimap[10, 10] == FOREGROUND
+    assert trimap[1, 1] == BACKGROUND
+    assert (trimap[10, 3:8] == [BACKGROUND, CONTOUR, CONTOUR, FOREGROUND, FOREGROUND]).all()
+    assert trimap[16, 2] == CONTOUR
+    assert set(np.unique(trimap)) == {1, 2, 3}
+
+
+def test_a_wider_band_makes_a_wider_contour() -> None:
+    matte = np.zeros((40, 40), np.float32)
+    matte[10:30, 10:30] = 1
+
+    widths = [int((trimap_of(matte, band)[20, :20] == CONTOUR).sum()) for band in (1, 2, 4)]
+
+    assert widths == [2, 4, 8]
+
+
+@pytest.mark.parametrize(("value", "label"), [(0.0, BACKGROUND), (1.0, FOREGROUND)])
+def test_a_matte_without_an_outline_has_no_contour(value: float, label: int) -> None:
+    assert (trimap_of(np.full((9, 9), value, np.float32)) == label).all()

@@ -1,0 +1,61 @@
+"""The measure is as good as what it measures with: the point lies on the chair, the figures are of labels."""
+
+from argparse import Namespace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from livecam.annotation.config import PersonBy
+from livecam.annotation.store import Label, Labelled
+from livecam.core.types import Frame, Matte
+from livecam.imaging.trimap import trimap_of
+from tests.support.scripts import load_script
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load_script("keep_chair")
+
+
+def draw(script: ModuleType, left: float = 450) -> tuple[Frame, Matte, Matte]:
+    """A frame, its person, its chair."""
+    chair, whole = script.draw_chair(script.SIZE, left, 150)
+    person = np.zeros_like(whole)
+    person[100:, 100:250] = 1
+    return chair, person, whole
+
+
+@pytest.mark.parametrize("left", [430, 452, 470])
+def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    said = Namespace(sam=tmp_path, out=tmp_path, base="person")
+    settings = script.settings_of(said, tmp_path / "clip.mp4", draw(script, left)[2])
+    (point,) = settings.keep
+    assert left + 20 < point.x < left + 100
+    assert 160 < point.y < 264
+    assert (settings.person, settings.mattes) == (PersonBy.MODEL, None)
+    assert settings.preset == str(tmp_path)
+
+
+def test_labels_are_measured_against_the_truth_and_reasons_told(
+    script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame, person, chair = draw(script)
+    made = Labelled.begin(tmp_path / "labels", {})
+    half = chair.copy()
+    half[:, 512:] = 0
+    for number, (matte, reasons) in enumerate(
+        [(script.true_matte(person, chair), ()), (script.true_matte(person, half), ()), (person, ("lost",))]
+    ):
+        label = Label(f"c-{number}", "c", "c.mp4", number, 0.0, "sam", tuple(reasons))
+        made.add(label, frame, trimap_of(matte), matte, frame)
+    made.settle()
+    script.tell_labels(tmp_path / "labels", [(frame, person, chair)] * 3)
+    told = capsys.readouterr().out
+    assert "2 of 3 labelled frames kept" in told
+    assert "person 100.00 %" in told
+    assert "c-2 set aside: lost" in told
+    least = float(told.partition("(least ")[2].partition(")")[0])
+    assert 40 < least < 60

@@ -1,0 +1,176 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from skimage import data
+
+from livecam.core.types import Size
+from livecam.imaging.ops import shrink
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.datasets.pets import Subject  # noqa: E402
+from livecam.training.data.dataset import Batches, Mix, Stock  # noqa: E402
+from livecam.training.data.scene_renderer import View  # noqa: E402
+from livecam.training.export.litert_converter import convert, places  # noqa: E402
+from livecam.training.networks.matting_net import NETWORKS, build, learner  # noqa: E402
+from scripts.experiments.recurrent_matte import (  # noqa: E402
+    ANOTHER,
+    NOTHING,
+    RememberingBatches,
+    Wear,
+    add_memory,
+    draw_memories,
+    split_inputs,
+)
+
+pytestmark = [
+    pytest.mark.training,
+    # Keras saving a model, with TensorFlow's tensors under NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+SIZE = Size(64, 48)
+
+
+def numbers(tensor: object) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+@pytest.fixture(scope="module")
+def network() -> object:
+    keras.utils.set_random_seed(3)
+    return build(NETWORKS["tiny"])
+
+
+@pytest.fixture(scope="module")
+def seen() -> tuple[np.ndarray, np.ndarray]:
+    """Pictures and memories of noise."""
+    rng = np.random.default_rng(1)
+    return rng.random((2, 48, 64, 3), np.float32), rng.random((2, 48, 64, 1), np.float32)
+
+
+@pytest.fixture
+def stock(subject: Callable[..., Subject]) -> Stock:
+    room = shrink(data.astronaut(), Size(120, 100))
+    return Stock([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
+
+
+def test_at_first_the_memory_changes_nothing(network: object, seen: tuple[np.ndarray, np.ndarray]) -> None:
+    picture, memory = seen
+    grown = add_memory(network)
+
+    said = grown(np.concatenate([picture, memory], axis=3), training=False)
+
+    for name, true in network(picture, training=False).items():
+        np.testing.assert_allclose(numbers(said[name]), numbers(true), atol=1e-6)
+
+
+def test_the_memory_is_listened_to_as_soon_as_it_has_weights(
+    network: object, seen: tuple[np.ndarray, np.ndarray]
+) -> None:
+    picture, memory = seen
+    grown = add_memory(network)
+    kernel = grown.get_layer("down2_conv").kernel
+    kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
+
+    one, other = (grown(np.concatenate([picture, m], axis=3))["matte"] for m in (memory, 0 * memory))
+
+    assert np.abs(numbers(one) - numbers(other)).max() > 1e-3
+    # No memory is exactly what the network was before.
+    before = network(picture, training=False)["matte"]
+    np.testing.assert_allclose(numbers(other), numbers(before), atol=1e-6)
+
+
+def test_it_can_be_learnt_kept_and_read_again(
+    network: object, seen: tuple[np.ndarray, np.ndarray], tmp_path: object
+) -> None:
+    together = np.concatenate(seen, axis=3)
+    grown = add_memory(network)
+    assert learner(grown)(together).shape == (2, 48, 64, 4)
+    grown.save(tmp_path / "grown.keras")
+
+    again = keras.models.load_model(tmp_path / "grown.keras", compile=False)
+
+    np.testing.assert_array_equal(numbers(again(together)["matte"]), numbers(grown(together)["matte"]))
+
+
+def test_litert_takes_the_memory_as_a_second_input(
+    network: object, seen: tuple[np.ndarray, np.ndarray]
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    grown = add_memory(network)
+    kernel = grown.get_layer("down2_conv").kernel
+    kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
+    weights = convert(split_inputs(grown))
+    interpreter = Interpreter(model_content=weights)
+    interpreter.allocate_tensors()
+    given = {int(tensor["shape"][3]): tensor["index"] for tensor in interpreter.get_input_details()}
+    picture, memory = (part[:1] for part in seen)
+    interpreter.set_tensor(given[3], picture)
+    interpreter.set_tensor(given[1], memory)
+
+    interpreter.invoke()
+
+    said = interpreter.get_tensor(interpreter.get_output_details()[places(weights)["matte"]]["index"])
+    true = grown(np.concatenate([picture, memory], axis=3), training=False)["matte"]
+    np.testing.assert_allclose(said, numbers(true), atol=1e-4)
+
+
+def views(count: int, pairs: int = 0) -> list[View]:
+    """Views of one grey each, the two of a pair alike but for their number."""
+    mattes = [np.full((48, 64), 20 + 10 * i, np.uint8) for i in range(count)]
+    frame = np.zeros((48, 64, 3), np.uint8)
+    return [View(frame, np.ones((48, 64), np.uint8), matte, matte) for matte in mattes]
+
+
+def greys(memories: np.ndarray) -> list[float]:
+    """The middle of each memory, where a little movement changes nothing."""
+    return [float(np.median(memory[20:28, 28:36])) * 255 for memory in memories]
+
+
+def test_a_memory_is_nothing_the_other_shot_or_another_scene_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wear, "wear", lambda self, matte: matte)
+    drawn = [greys(draw_memories(views(8), 2, np.random.default_rng(seed))) for seed in range(60)]
+
+    other_shot = [30, 20, 50, 40, 60, 70, 80, 90]
+    kinds = []
+    for memories in drawn:
+        for i, (grey, other) in enumerate(zip(memories, other_shot, strict=True)):
+            kinds.append("nothing" if grey == 0 else "other shot" if round(grey) == other else "stranger")
+            if kinds[-1] == "stranger" and i < 4:
+                assert round(grey) not in (20 + 10 * i, other)
+        # Both shots of a scene remember the same kind of thing.
+        assert kinds[-8] == kinds[-7]
+        assert kinds[-6] == kinds[-5]
+    share = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
+    assert share["nothing"] == pytest.approx(NOTHING, abs=0.1)
+    assert share["stranger"] == pytest.approx(ANOTHER, abs=0.1)
+
+
+def test_what_is_remembered_is_worn_but_known_again(disc: Callable[..., np.ndarray]) -> None:
+    matte = np.rint(disc(SIZE, 16, (32, 30)) * 255).astype(np.uint8)
+    kept = matte.copy()
+
+    worn = [Wear.draw(np.random.default_rng(seed), SIZE).wear(matte) for seed in range(40)]
+
+    np.testing.assert_array_equal(matte, kept)
+    assert all(one.dtype == np.uint8 and one.shape == matte.shape for one in worn)
+    wrong = [float(np.mean((one > 127) != (matte > 127))) for one in worn]
+    assert 0.005 < np.mean(wrong) < 0.1
+    assert max(wrong) < 0.4
+
+
+def test_the_scenes_are_those_of_a_run_without_memory(stock: Stock) -> None:
+    words = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": Mix(0, 0, 0)}
+    plain, remembering = Batches(stock, SIZE, **words), RememberingBatches(stock, SIZE, **words)
+
+    (pictures, truth), (together, same_truth) = plain[1], remembering[1]
+
+    assert (together.shape, together.dtype) == ((8, 48, 64, 4), np.float32)
+    np.testing.assert_array_equal(together[..., :3], pictures)
+    np.testing.assert_array_equal(same_truth, truth)
+    assert together[..., 3].max() > 0.9
+    np.testing.assert_array_equal(remembering[1][0], together)

@@ -1,0 +1,66 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from skimage import data
+
+from livecam.core.errors import TrainingError
+from livecam.core.types import Size
+from livecam.datasets.pets import Subject
+from livecam.imaging.ops import shrink
+from livecam.training.data.scene_sampler import Stock
+from scripts.experiments.synthetic_clips import NOISE, draw_scenes, empty, take, takes
+
+pytestmark = pytest.mark.training
+
+
+@pytest.fixture
+def stock(subject: Callable[..., Subject]) -> Stock:
+    return Stock([subject(), subject(exact=False)], [shrink(data.astronaut(), Size(240, 200))], [])
+
+
+def test_a_take_moves_smoothly_and_its_matte_with_it(stock: Stock) -> None:
+    scene = draw_scenes(stock, 1, seed=4)[0]
+
+    shots = list(take(scene, 9, seed=2))
+
+    assert all(shot.frame.shape == (360, 640, 3) for shot in shots)
+    assert all(shot.matte.dtype == np.float32 and shot.known.all() for shot in shots)
+    moved = [float(np.abs(shot.matte - shots[0].matte).mean()) for shot in shots]
+    assert moved == sorted(moved)
+    assert moved[-1] > 0.005
+    # Slowly at first and at last.
+    change = np.diff(moved)
+    assert max(change[0], change[-1]) < change[3:5].mean()
+
+
+def test_a_take_is_the_same_whenever_it_is_asked_for(stock: Stock) -> None:
+    case = takes(draw_scenes(stock, 2, seed=4), 3, seed=2)[1]
+    once, again = list(case.shots()), list(case.shots())
+    assert case.count == 3
+    for one, other in zip(once, again, strict=True):
+        np.testing.assert_array_equal(one.frame, other.frame)
+    # But no two frames of it: there is noise.
+    assert not np.array_equal(once[0].frame, once[1].frame)
+
+
+def test_the_room_alone_is_what_stands_behind_the_subject(stock: Stock) -> None:
+    scene = draw_scenes(stock, 1, seed=4)[0]
+    shot, room = next(take(scene, 1, seed=2)), empty(scene, seed=2)
+    away = np.abs(shot.frame.astype(int) - room)[shot.matte == 0].mean()
+    there = np.abs(shot.frame.astype(int) - room)[shot.matte == 1].mean()
+    assert away < 8 < 2 * away + 8 < there
+
+
+def test_only_subjects_with_exact_mattes_are_taken_and_none_without_noise(stock: Stock) -> None:
+    scenes = draw_scenes(stock, 6, seed=1)
+    assert all(actor.subject.exact for scene in scenes for actor in scene.actors)
+    assert all(scene.actors and scene.faults.noise >= NOISE for scene in scenes)
+
+
+def test_without_an_exact_subject_or_a_room_the_remedy_is_said(
+    stock: Stock, subject: Callable[..., Subject]
+) -> None:
+    for poor in (Stock(stock.subjects, [], []), Stock([subject(exact=False)], stock.rooms, [])):
+        with pytest.raises(TrainingError, match="annotations/mattes"):
+            draw_scenes(poor, 1, seed=1)

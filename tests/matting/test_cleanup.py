@@ -1,0 +1,153 @@
+import cv2
+import numpy as np
+import pytest
+
+from livecam.matting.cleanup import DIPS, FAINT, LARGEST, LEAST, SURE, UNSURE, drop_islands, fill_holes, tidy
+
+
+def scene() -> np.ndarray:
+    matte = np.zeros((144, 256), np.float32)
+    matte[60:, 90:170] = 1.0
+    return matte
+
+
+def test_a_faint_island_goes_and_the_person_stays() -> None:
+    matte = scene()
+    matte[10:30, 10:40] = 0.6
+    assert (drop_islands(matte) == scene()).all()
+
+
+def test_a_small_glint_goes_and_a_raised_hand_stays() -> None:
+    matte = scene()
+    matte[5:10, 5:10] = 1.0
+    hand = scene()
+    hand[20:36, 200:216] = 1.0
+    assert (drop_islands(matte) == scene()).all()
+    assert (drop_islands(hand) == hand).all()
+
+
+def test_soft_hair_at_the_person_stays() -> None:
+    matte = scene()
+    matte[50:60, 100:160] = 0.4
+    assert (drop_islands(matte) == matte).all()
+
+
+def test_all_and_nothing_stay_what_they_are() -> None:
+    for value in (0.0, 1.0):
+        matte = np.full((144, 256), value, np.float32)
+        assert (drop_islands(matte) == matte).all()
+
+
+def test_the_argument_is_not_written_to() -> None:
+    matte = scene()
+    matte[10:30, 10:40] = 0.6
+    before = matte.copy()
+    drop_islands(matte)
+    assert (matte == before).all()
+
+
+def with_hole(value: float, size: int = 10) -> np.ndarray:
+    matte = scene()
+    matte[90 : 90 + size, 110 : 110 + size] = value
+    return matte
+
+
+@pytest.mark.parametrize("value", [0.3, 0.5, 0.9])
+def test_a_hole_that_the_network_is_in_doubt_about_is_closed(value: float) -> None:
+    assert (fill_holes(with_hole(value)) == scene()).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 0.11])
+def test_a_gap_between_arm_and_body_stays_a_gap(value: float) -> None:
+    matte = with_hole(0.6)
+    matte[94:96, 114] = value
+    assert (fill_holes(matte) == matte).all()
+
+
+def test_a_hole_that_is_mostly_doubt_is_closed_though_it_dips_somewhere() -> None:
+    matte = with_hole(0.6)
+    matte[94:96, 114:119] = 0.2
+    assert (fill_holes(matte) == scene()).all()
+    matte[96, 114] = 0.29
+    assert (fill_holes(matte) == matte).all()
+
+
+def test_a_large_doubt_stays_a_doubt() -> None:
+    matte = with_hole(0.6, size=40)
+    assert (fill_holes(matte) == matte).all()
+
+
+def test_what_is_open_to_the_room_or_an_edge_at_the_side_is_no_hole() -> None:
+    soft = scene()
+    soft[60:70, 100:140] = 0.6
+    assert (fill_holes(soft) == soft).all()
+    for turned in (soft.T, soft.T[:, ::-1], soft[::-1]):
+        one = np.ascontiguousarray(turned)
+        assert (fill_holes(one) == one).all()
+    above = scene()[::-1].copy()
+    above[:10, 100:110] = 0.6
+    assert (fill_holes(above) == above).all()
+    leaning = np.zeros((144, 256), np.float32)
+    leaning[60:, :90] = 1.0
+    leaning[90:100, :8] = 0.6
+    assert (fill_holes(leaning) == leaning).all()
+
+
+def test_a_doubt_at_the_bottom_where_the_picture_ends_is_a_hole() -> None:
+    soft = scene()
+    soft[130:, 100:110] = 0.6
+    assert (fill_holes(soft) == scene()).all()
+    soft[130:, 100:110] = 0.0
+    assert (fill_holes(soft) == soft).all()
+
+
+def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
+    """A person who floats: the rectangle around what is sure ends before the picture does."""
+    floating = np.zeros((144, 256), np.float32)
+    floating[40:100, 90:170] = 1.0
+    for rows, columns in ((slice(95, 100), slice(110, 120)), (slice(60, 70), slice(90, 95))):
+        soft = floating.copy()
+        soft[rows, columns] = 0.6
+        assert (tidy(soft) == soft).all()
+    holed = floating.copy()
+    holed[94:99, 110:120] = 0.6
+    assert (tidy(holed) == floating).all()
+
+
+def reference(matte: np.ndarray) -> np.ndarray:
+    """The same by looking at every part of the whole picture."""
+    count, parts = cv2.connectedComponents((matte > FAINT).view(np.uint8), connectivity=8)
+    tidied = matte.copy()
+    for part in range(1, count):
+        if np.count_nonzero((parts == part) & (matte > SURE)) < LEAST * matte.size:
+            tidied[parts == part] = 0
+    count, parts = cv2.connectedComponents((tidied <= SURE).view(np.uint8), connectivity=4)
+    filled = tidied.copy()
+    for part in range(1, count):
+        hole = parts == part
+        inside = tidied[hole]
+        open_to_the_room = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
+        dips = np.count_nonzero(inside < UNSURE)
+        doubted = inside.min() >= FAINT and dips <= DIPS * inside.size
+        if not open_to_the_room and inside.size <= LARGEST * matte.size and doubted:
+            filled[hole] = 1
+    return filled
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_looking_at_rectangles_gives_what_looking_at_everything_does(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    blobs = cv2.GaussianBlur(rng.normal(0, 1, (72, 128)), (0, 0), rng.uniform(2, 7))
+    matte = np.clip(3 * blobs / blobs.std() + rng.uniform(-3, 3), 0, 1).astype(np.float32)
+    for _ in range(6):
+        top, left = rng.integers(0, 60), rng.integers(0, 110)
+        matte[top : top + 12, left : left + 10] *= np.float32(rng.uniform(0.2, 1))
+    assert (tidy(matte) == reference(matte)).all()
+
+
+def test_islands_go_before_holes_are_closed_and_nothing_is_written_to() -> None:
+    matte = with_hole(0.6)
+    matte[10:30, 10:40] = 0.6
+    before = matte.copy()
+    assert (tidy(matte) == scene()).all()
+    assert (matte == before).all()

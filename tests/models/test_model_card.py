@@ -1,0 +1,77 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecam.core.errors import WeightsError
+from livecam.core.types import Size
+from livecam.models.model_card import Card, read_card
+
+CARD = Card(
+    "pets", "pets.tflite", "ab" * 32, Size(256, 144), 0.0, 1.0, {"matte": 0, "classes": 1}, {"é": [1]}
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    CARD.write(tmp_path / "pets.json")
+    return tmp_path / "pets.json"
+
+
+def test_a_written_card_is_read_again(path: Path) -> None:
+    assert read_card(path) == CARD
+
+
+def test_what_newer_cards_may_add_is_no_trouble(path: Path) -> None:
+    change(path, "extra", 1)
+    assert read_card(path) == CARD
+
+
+def change(path: Path, key: str, value: Any) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if value is None:
+        del content[key]
+    else:
+        content[key] = value
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("key", ["format", "name", "file", "sha256", "input", "outputs"])
+def test_nothing_may_be_missing(path: Path, key: str) -> None:
+    change(path, key, None)
+    with pytest.raises(WeightsError, match="export"):
+        read_card(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("format", 2),
+        ("format", "1"),
+        ("input", []),
+        ("input", {"width": 256, "height": 144, "colours": "BGR", "range": [0, 1]}),
+        ("input", {"width": 256, "height": 144, "colours": "RGB", "range": [0]}),
+        ("input", {"width": "wide", "height": 144, "colours": "RGB", "range": [0, 1]}),
+        ("outputs", ["matte"]),
+        ("outputs", {"matte": "first"}),
+        ("about", 7),
+    ],
+)
+def test_another_format_is_refused(path: Path, key: str, value: Any) -> None:
+    change(path, key, value)
+    with pytest.raises(WeightsError, match="export") as caught:
+        read_card(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"card"', b"7", b"null", b"\xff\xfe\x00"])
+def test_what_is_no_card_is_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"pets\.json"):
+        read_card(path)
+
+
+def test_a_missing_card_says_what_a_model_is(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="beside it"):
+        read_card(tmp_path / "none.json")

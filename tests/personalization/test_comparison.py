@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from livecam.core.types import Size
+from livecam.datasets.evaluation_set import Shot
+from livecam.imaging.image_io import read_picture
+from livecam.personalization.comparison import Verdict, compare
+from tests.support.fakes import SIZE, is_person, secret_frame
+from tests.support.tiny_model import write_model
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        ((90.0, 90.0), (97.0, 97.0), "not cut out better"),
+        ((90.0, 89.0), (97.0, 99.0), "not cut out better"),
+        ((90.0, float("nan")), (97.0, 97.0), "not cut out better"),
+        ((90.0, 95.0), (97.0, 96.45), "became worse"),
+        ((90.0, 95.0), (97.0, float("nan")), "became worse"),
+    ],
+)
+def test_a_model_that_is_not_better_has_a_reason(
+    own: tuple[float, float], other: tuple[float, float], words: str
+) -> None:
+    assert words in Verdict(own, other, 3).reason
+    assert not Verdict((90.0, 90.1), (97.0, 96.6), 3).reason
+
+
+def test_figures_come_from_the_whole_pipeline_and_the_worst_frame_is_on_top(tmp_path: Path) -> None:
+    model = str(write_model(tmp_path))
+    shots = []
+    for number in range(3):
+        frame = secret_frame(number)
+        matte = is_person(frame)
+        # The middle one is labelled as if all of it were kept, which no model says.
+        shots.append(Shot(frame, np.ones_like(matte) if number == 1 else matte, np.ones(matte.shape, bool)))
+    said = compare((model, model), shots, shots[:1], tmp_path / "seen.png")
+
+    assert said.held_out[0] == said.held_out[1]
+    assert 50 < said.held_out[0] < 90
+    assert said.regression[0] > 90
+    assert "not cut out better" in said.reason
+    seen = read_picture(tmp_path / "seen.png").frame
+    assert Size.of(seen).width == 4 * SIZE.width
+    top = seen[-3 * SIZE.height : -2 * SIZE.height, 3 * SIZE.width :]
+    np.testing.assert_array_equal(top, shots[1].frame)

@@ -1,0 +1,351 @@
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from livecam.core.clock import ManualClock
+from livecam.core.errors import ClipError, SinkError, UsageError
+from livecam.runtime.convert import convert
+from livecam.video.video_reader import Clip
+
+TICK = Fraction(1, 90000)
+RATE = 48000
+FLASHES = (0.5, 1.5, 2.5)
+SECRET = np.asarray(
+    Image.fromarray(np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((8, 8))).astype(np.uint8) * 255)
+)
+
+
+class Same:
+    """Gives every frame back; remembers what it was told."""
+
+    transparent = False
+
+    def __init__(self, clock=None):
+        self.clock = clock
+        self.resets = 0
+        self.times = []
+
+    def replace(self, frame):
+        if self.clock:
+            self.times.append(self.clock.seconds)
+        return frame
+
+    def alone(self, size):
+        return np.full((size.height, size.width, 3), (0, 60, 200), np.uint8)
+
+    def reset(self):
+        self.resets += 1
+
+
+class Cut(Same):
+    """Gives cutouts whose left half is empty."""
+
+    transparent = True
+
+    def replace(self, frame):
+        cutout = np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)])
+        cutout[:, : frame.shape[1] // 2] = 0
+        return cutout
+
+    def alone(self, size):
+        return np.zeros((size.height, size.width, 4), np.uint8)
+
+
+class Failing(Same):
+    """Fails at the frames it is told to, in the way it is told to."""
+
+    def __init__(self, at, way):
+        super().__init__()
+        self.at, self.way, self.count = at, way, 0
+
+    def replace(self, frame):
+        self.count += 1
+        if self.count - 1 not in self.at:
+            return np.full_like(frame, 90)
+        return self.way(frame)
+
+
+class Speechless(Failing):
+    """Has nothing to show for a failed frame either."""
+
+    def alone(self, size):
+        raise RuntimeError("no backdrop")
+
+
+def raising(frame):
+    raise RuntimeError("the segmenter broke")
+
+
+def brightness(seconds):
+    return 235 if any(0 <= seconds - flash + 1e-6 < 0.1 for flash in FLASHES) else 20
+
+
+def beeps(start, pitch):
+    """Sound that beeps whenever the picture flashes, from `start` on."""
+    times = start + np.arange(3 * RATE) / RATE
+    loud = np.any([(times >= flash) & (times < flash + 0.1) for flash in FLASHES], axis=0)
+    return (np.sin(2 * np.pi * pitch * times) * loud * 26000).astype(np.int16)
+
+
+def write_sound(output, stream, start, pitch):
+    samples = beeps(start, pitch)
+    for at in range(0, len(samples), 1000):
+        frame = av.AudioFrame.from_ndarray(samples[None, at : at + 1000], "s16", "mono")
+        frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at + round(start * RATE)
+        output.mux(stream.encode(frame))
+    output.mux(stream.encode(None))
+
+
+def clip(path, *, voices=(), times=None, frames=None, options=None):
+    """A clip of flashes, or of `frames`, with (codec, start) voices that beep at the same moments."""
+    times = [index / 30 for index in range(90)] if times is None else times
+    with av.open(str(path), "w", container_options=options or {}) as output:
+        stream = output.add_stream(
+            "libx264", rate=30, options={"bf": "2", "preset": "ultrafast", "crf": "15"}
+        )
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        stream.codec_context.time_base = TICK
+        sounds = [output.add_stream(codec, rate=RATE) for codec, _ in voices]
+        for sound in sounds:
+            sound.codec_context.layout = "mono"
+        for index, seconds in enumerate(times):
+            frame = np.full((96, 128, 3), brightness(seconds), np.uint8) if frames is None else frames[index]
+            picture = av.VideoFrame.from_ndarray(frame)
+            picture.pts, picture.time_base = round(seconds / TICK), TICK
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+        for index, (sound, (_, start)) in enumerate(zip(sounds, voices, strict=True)):
+            write_sound(output, sound, start, 1000 + 400 * index)
+    return path
+
+
+def flashes(path):
+    """When the picture gets bright, seconds by the file."""
+    seen, lit = [], False
+    with av.open(str(path)) as film:
+        for picture in film.decode(video=0):
+            bright = picture.to_ndarray(format="gray").mean() > 120
+            if bright and not lit:
+                seen.append(picture.time)
+            lit = bright
+    return seen
+
+
+def heard(path, voice):
+    """When the sound gets loud, and when it ends, seconds by the file."""
+    seen, last, end = [], -9.0, 0.0
+    with av.open(str(path)) as film:
+        to_mono = av.AudioResampler("flt", "mono", RATE)
+        for decoded in film.decode(audio=voice):
+            for frame in to_mono.resample(decoded):
+                begin = float(frame.pts * frame.time_base)
+                for at in np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2):
+                    seconds = begin + at / RATE
+                    if seconds - last > 0.3:
+                        seen.append(seconds)
+                    last = seconds
+                end = begin + frame.samples / RATE
+    return seen, end
+
+
+def picture_times(path):
+    with av.open(str(path)) as film:
+        return [picture.time for picture in film.decode(video=0)]
+
+
+def run(source, target, pipeline=None, **settings):
+    return convert(source, target, pipeline or Same(), clock=ManualClock(), **settings)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".y4m"])
+def test_every_frame_comes_out_once_and_in_order(tmp_path, suffix):
+    frames = [np.full((96, 128, 3), 20 + 10 * index, np.uint8) for index in range(20)]
+    source = clip(tmp_path / "in.mp4", frames=frames, times=[index / 30 for index in range(20)])
+    report = run(source, tmp_path / f"out{suffix}")
+    with Clip(tmp_path / f"out{suffix}") as result:
+        assert [round((frame.mean() - 20) / 10) for frame in result] == list(range(20))
+    assert (report.frames, report.failed_frames, report.first_error) == (20, 0, None)
+    assert report.seconds == pytest.approx(20 / 30, abs=0.01)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
+def test_irregular_times_are_kept(tmp_path, suffix):
+    times = [0, 0.01, 0.5, 0.517, 2.0, 2.04, 3.9, 4.0]
+    run(clip(tmp_path / "in.mp4", times=times), tmp_path / f"out{suffix}")
+    assert picture_times(tmp_path / f"out{suffix}") == pytest.approx(times, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("source", "voices", "options", "suffix"),
+    [
+        ("in.mp4", [("aac", 0.0)], {}, ".mp4"),
+        ("in.mp4", [("aac", 0.0)], {}, ".webm"),
+        ("in.mp4", [("aac", 0.7)], {}, ".mp4"),
+        ("in.mp4", [("aac", 0.7)], {}, ".webm"),
+        ("in.mp4", [("aac", 0.0)], {"movflags": "frag_keyframe+empty_moov"}, ".mp4"),
+        ("in.mkv", [("libopus", 0.0), ("flac", 0.3)], {}, ".mp4"),
+        ("in.mkv", [("libopus", 0.0), ("flac", 0.3)], {}, ".webm"),
+        ("in.ts", [("aac", 0.0)], {}, ".mp4"),
+        ("in.ts", [("libmp3lame", 0.0)], {}, ".mp4"),
+        ("in.mov", [("pcm_s16le", 0.0), ("pcm_s16le", 0.0)], {}, ".mp4"),
+        ("in.mov", [("pcm_s16le", 0.0), ("pcm_s16le", 0.0)], {}, ".mov"),
+    ],
+)
+def test_all_sound_stays_with_its_picture(tmp_path, source, voices, options, suffix):
+    before, after = clip(tmp_path / source, voices=voices, options=options), tmp_path / f"out{suffix}"
+    report = run(before, after)
+    assert report.audio_streams == len(voices)
+    assert report.dropped_audio_streams == 0
+    flashed = flashes(after)
+    shift = flashed[-1] - flashes(before)[-1]
+    assert len(flashed) == len(FLASHES)
+    for voice in range(len(voices)):
+        (was, was_end), (now, now_end) = heard(before, voice), heard(after, voice)
+        assert len(now) == len(was) >= 2
+        # One frame is allowed; half of one shows a priming that was counted twice.
+        assert np.abs(np.subtract(now, was) - shift).max() < 1 / 60
+        assert now_end - was_end - shift == pytest.approx(0, abs=1 / 30)
+
+
+def test_pictures_that_begin_after_the_sound_stay_behind_it(tmp_path):
+    times = [0.4 + index / 30 for index in range(70)]
+    before, after = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)], times=times), tmp_path / "out.mp4"
+    clock = ManualClock()
+    pipeline = Same(clock)
+    convert(before, after, pipeline, clock=clock)
+    assert picture_times(after) == pytest.approx(times, abs=0.001)
+    assert heard(after, 0)[0] == pytest.approx(flashes(after), abs=0.005)
+    assert pipeline.times == pytest.approx(times, abs=0.001)
+
+
+def payload(path):
+    with av.open(str(path)) as film:
+        return [bytes(packet) for packet in film.demux(audio=0) if packet.size]
+
+
+def test_sound_the_file_takes_is_copied_bit_by_bit(tmp_path):
+    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)])
+    run(source, tmp_path / "out.mp4")
+    assert payload(tmp_path / "out.mp4") == payload(source)
+
+
+@pytest.mark.parametrize("name", ["out.y4m", "out/"])
+def test_what_carries_no_sound_says_so(tmp_path, name):
+    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0), ("aac", 0.0)], times=[0.0, 0.1])
+    report = convert(source, f"{tmp_path}/{name}", Same(), clock=ManualClock())
+    assert (report.frames, report.audio_streams, report.dropped_audio_streams) == (2, 0, 2)
+
+
+def test_the_pipeline_is_reset_once_and_sees_the_time_of_each_frame(tmp_path):
+    times = [0, 0.1, 0.5, 2.0]
+    clock = ManualClock(99.0)
+    pipeline = Same(clock)
+    convert(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline, clock=clock)
+    assert pipeline.resets == 1
+    assert pipeline.times == pytest.approx(times, abs=1e-3)
+
+
+def test_progress_reaches_the_end(tmp_path):
+    told = []
+    run(clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", progress=told.append)
+    assert [each.frames for each in told] == list(range(1, 91))
+    assert {each.total for each in told} == {90}
+    assert told[-1].seconds_done == pytest.approx(89 / 30, abs=0.01)
+    assert told[-1].seconds_total == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_transparent_pipeline_makes_cutouts(tmp_path):
+    frames = [np.full((96, 128, 3), 200, np.uint8)] * 3
+    run(clip(tmp_path / "in.mp4", frames=frames, times=[0, 0.1, 0.2]), tmp_path / "out", Cut())
+    picture = np.asarray(Image.open(tmp_path / "out" / "000003.png"))
+    assert picture[:, :64].max() == 0
+    assert picture[:, 64:, 3].min() == 255
+    with pytest.raises(UsageError, match="transparent"):
+        run(tmp_path / "in.mp4", tmp_path / "out.mp4", Cut())
+
+
+def likeness(picture):
+    """How much of the secret pattern is in a picture: 1 is all, 0 none."""
+    grey = picture[..., :3].mean(axis=2)
+    wanted = SECRET.astype(float) - SECRET.mean()
+    return abs(float(((grey - grey.mean()) * wanted).sum())) / float((wanted**2).sum())
+
+
+WAYS = {
+    "raises": raising,
+    "gives nothing": lambda frame: None,
+    "gives a smaller picture": lambda frame: frame[:50],
+    "gives floats": lambda frame: frame.astype(np.float32),
+    "gives a cutout": lambda frame: np.dstack([frame, frame[..., 0]]),
+    "gives grey": lambda frame: frame[..., 0],
+    "gives a list": lambda frame: frame.tolist(),
+}
+
+
+@pytest.mark.parametrize("pipeline", [Failing, Speechless])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_secret_in_the_clip_is_in_no_frame_that_failed(tmp_path, way, pipeline):
+    secret = np.dstack([SECRET] * 3)
+    source = clip(tmp_path / "in.mp4", frames=[secret] * 8, times=[index / 30 for index in range(8)])
+    with Clip(source) as check:
+        assert min(likeness(frame) for frame in check) > 0.9
+    report = run(source, tmp_path / "out", pipeline({0, 3, 4, 7}, WAYS[way]))
+    pictures = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "out").iterdir())]
+    assert len(pictures) == 8
+    assert max(likeness(picture) for picture in pictures) < 0.02
+    assert (report.frames, report.failed_frames) == (8, 4)
+    assert report.first_error is not None
+    shown = [tuple(picture[48, 64]) for picture in pictures]
+    failed = (0, 60, 200) if pipeline is Failing else (0, 0, 0)
+    assert shown == [failed if index in {0, 3, 4, 7} else (90, 90, 90) for index in range(8)]
+
+
+def test_the_likeness_of_the_secret_is_found_where_it_is(tmp_path):
+    secret = np.dstack([SECRET] * 3)
+    source = clip(tmp_path / "in.mp4", frames=[secret] * 2, times=[0, 0.1])
+    run(source, tmp_path / "out")
+    assert likeness(np.asarray(Image.open(tmp_path / "out" / "000001.png"))) > 0.9
+
+
+def test_a_clip_is_not_written_over_itself(tmp_path):
+    source = clip(tmp_path / "in.mp4", times=[0, 0.1])
+    (tmp_path / "link.mp4").hardlink_to(source)
+    content = source.read_bytes()
+    for target in (source, tmp_path / "." / "in.mp4", tmp_path / "link.mp4"):
+        with pytest.raises(UsageError, match="itself"):
+            run(source, target, overwrite=True)
+    assert source.read_bytes() == content
+
+
+def test_an_existing_result_is_kept_or_replaced_as_asked(tmp_path):
+    source = clip(tmp_path / "in.mp4", times=[0, 0.1])
+    (tmp_path / "out.mp4").write_text("precious")
+    with pytest.raises(UsageError, match="--overwrite"):
+        run(source, tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_text() == "precious"
+    run(source, tmp_path / "out.mp4", overwrite=True)
+    assert len(picture_times(tmp_path / "out.mp4")) == 2
+
+
+def test_a_missing_clip_leaves_nothing_behind(tmp_path):
+    with pytest.raises(ClipError, match="check the name"):
+        run(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SinkError])
+def test_an_interrupted_conversion_leaves_what_was_done(tmp_path, ending):
+    def stop(progress):
+        if progress.frames == 40:
+            raise ending
+
+    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)])
+    with pytest.raises(ending):
+        run(source, tmp_path / "out.mp4", progress=stop)
+    assert len(picture_times(tmp_path / "out.mp4")) == 40
+    assert heard(tmp_path / "out.mp4", 0)[0] == pytest.approx(flashes(tmp_path / "out.mp4"), abs=0.005)
+    assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["in.mp4", "out.mp4"]

@@ -1,0 +1,135 @@
+"""A machine made of files in a folder, which the doctor takes for a real one."""
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from livecam.core.errors import CameraError
+from livecam.core.types import Size
+from livecam.devices.discovery import Capability
+from livecam.devices.v4l2 import Format, Mode
+from livecam.doctor.host import Shot, System
+
+KERNEL = "6.1.0-28-amd64"
+CAMERA, LOOPBACK = "/dev/video0", "/dev/video10"
+SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+
+class FakeSystem(System):
+    """A well Linux laptop: one webcam, one virtual camera; tests take away or spoil what they are about."""
+
+    platform = "linux"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.missing: set[str] = set()
+        self.load_errors: dict[str, str] = {}
+        self.programs: dict[tuple[str, ...], str] = {}
+        self.troubles: dict[str, int] = {}
+        self.capabilities: dict[str, Capability] = {}
+        self.modes: dict[str, list[Format]] = {}
+        self.shot: Shot | CameraError = Shot(Size(1280, 720), 30.0, 29.9)
+        self.model_error: Exception | None = None
+        self.milliseconds = {Size(1280, 720): 20.0}
+        self.folder = ""
+        self.events = True
+        self.write("/proc/sys/kernel/osrelease", KERNEL)
+        self.write("/etc/os-release", "PRETTY_NAME=x\nID=debian\n")
+        self.write("/etc/group", "root:x:0:\nvideo:x:44:somebody\n")
+        self.write(
+            f"/lib/modules/{KERNEL}/modules.dep", "updates/dkms/v4l2loopback.ko.xz: kernel/videodev.ko\n"
+        )
+        self.add_camera(CAMERA, "HD Pro Webcam C920")
+        self.load_module()
+        self.add_loopback(LOOPBACK, "livecam")
+
+    def write(self, path: str, text: str | bytes) -> None:
+        """Make a file."""
+        file = self.at(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def load_module(self, version: str = "0.12.7") -> None:
+        """As modprobe does."""
+        self.write("/sys/module/v4l2loopback/version", f"{version}\n")
+
+    def unload_module(self) -> None:
+        """As modprobe -r does."""
+        self.at("/sys/module/v4l2loopback/version").unlink(missing_ok=True)
+        self.at("/sys/module/v4l2loopback").rmdir()
+        for path, found in tuple(self.capabilities.items()):
+            if found.driver == "v4l2 loopback":
+                self.remove(path)
+
+    def remove(self, path: str) -> None:
+        """Pull the plug."""
+        self.at(f"/sys/class/video4linux/{Path(path).name}").unlink()
+        self.at(path).unlink()
+        del self.capabilities[path]
+        self.troubles[path] = errno.ENOENT
+
+    def add_camera(self, path: str, name: str) -> None:
+        """A webcam."""
+        self._add(path, name, "pci0/usb1", Capability("uvcvideo", captures=True))
+        rates = Mode(Size(1280, 720), Size(1280, 720), (30.0, 15.0))
+        self.modes[path] = [Format("MJPG", "Motion-JPEG", (rates,))]
+
+    def add_loopback(self, path: str, name: str, *, exclusive: bool = True) -> None:
+        """A virtual camera that nobody feeds."""
+        self._add(path, name, "virtual", Capability("v4l2 loopback", captures=not exclusive, outputs=True))
+        self.write(f"/sys/class/video4linux/{Path(path).name}/state", "output\n")
+
+    def _add(self, path: str, name: str, place: str, capability: Capability) -> None:
+        node = Path(path).name
+        self.write(f"/sys/devices/{place}/video4linux/{node}/name", f"{name}\n")
+        self.write(f"/sys/devices/{place}/video4linux/{node}/index", "0\n")
+        link = self.at(f"/sys/class/video4linux/{node}")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(self.at(f"/sys/devices/{place}/video4linux/{node}"))
+        self.write(path, "")
+        self.capabilities[path] = capability
+        self.troubles.pop(path, None)
+
+    def open_by(self, path: str, program: str, pid: int) -> None:
+        """A program has the device open."""
+        self.write(f"/proc/{pid}/comm", f"{program}\n")
+        link = self.at(f"/proc/{pid}/fd/3")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path)
+
+    def run(self, *command: str) -> str:
+        return self.programs.get(command, "")
+
+    def has_module(self, name: str) -> bool:
+        return name not in self.missing
+
+    def load_error(self, name: str) -> str:
+        return self.load_errors.get(name, "")
+
+    def ask(self, path: str) -> Capability | None:
+        return None if self.troubles.get(path) else self.capabilities.get(path)
+
+    def tells_viewers(self, path: str) -> bool:
+        return self.events
+
+    def formats(self, path: str) -> Sequence[Format]:  # type: ignore[override]
+        return self.modes.get(path, [])
+
+    def trouble(self, path: str) -> int:
+        return self.troubles.get(path, 0 if path in self.capabilities else errno.ENOENT)
+
+    def shoot(self, words: str, size: Size, fps: float) -> Shot:
+        if isinstance(self.shot, CameraError):
+            raise self.shot
+        return self.shot
+
+    def load(self, model: str, threads: int) -> Any:
+        if self.model_error:
+            raise self.model_error
+
+    def pace(self, model: str, threads: int, size: Size) -> float:
+        return self.milliseconds[size]
+
+    def checkout(self) -> str:
+        return self.folder

@@ -1,0 +1,141 @@
+"""Fakes: a room with a secret in it, stages that do as told, a sink that keeps what it got."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from livecam.core.errors import CameraError
+from livecam.core.types import Frame, Matte, Size
+
+SIZE = Size(96, 64)
+SECRET = (255, 0, 255)
+PERSON = (20, 200, 40)
+
+
+def secret_frame(number: int = 0, size: Size = SIZE) -> Frame:
+    """A green person before a room whose walls are painted with the secret: magenta stripes on white."""
+    frame = np.full((size.height, size.width, 3), 255, np.uint8)
+    frame[:, number % 4 :: 4] = SECRET
+    frame[:, 1 + number % 4 :: 4] = SECRET
+    left = size.width // 3 + number % 5
+    frame[size.height // 4 :, left : left + size.width // 3] = PERSON
+    return frame
+
+
+def is_person(frame: Frame) -> Matte:
+    """The exact matte of a secret frame."""
+    return np.asarray((frame == np.array(PERSON, np.uint8)).all(axis=2), np.float32)
+
+
+def shows_secret(picture: np.ndarray[Any, Any]) -> bool:
+    """Whether any pixel is anywhere near magenta, also after a video codec had it."""
+    colours = picture[..., :3].astype(int)
+    visible = picture[..., 3] > 0 if picture.shape[2] == 4 else True
+    return bool(((np.minimum(colours[..., 0], colours[..., 2]) - colours[..., 1] > 60) & visible).any())
+
+
+class FakeSegmenter:
+    """Knows the person by its green, at full size."""
+
+    def segment(self, frame: Frame) -> Matte:
+        return is_person(frame)
+
+
+class PlainSmoother:
+    """Lets mattes through and counts its resets."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+
+    def smooth(self, rough: Matte) -> Matte:
+        return rough.copy()
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class PlainEdges:
+    """Lets mattes through."""
+
+    def sharpen(self, calm: Matte, frame: Frame) -> Matte:
+        return calm.copy()
+
+
+class PaintedBackdrop:
+    """One colour."""
+
+    def __init__(self, colour: tuple[int, int, int] = (10, 20, 120)) -> None:
+        self.colour = colour
+
+    def behind(self, frame: Frame, matte: Matte) -> Frame:
+        return self.alone(Size.of(frame))
+
+    def alone(self, size: Size) -> Frame:
+        return np.full((size.height, size.width, 3), self.colour, np.uint8)
+
+    def close(self) -> None:
+        pass
+
+
+class FakeCamera:
+    """Gives `count` secret frames, `pause` seconds apart; before frame `lost_at` it is lost, once."""
+
+    def __init__(
+        self,
+        count: int = 30,
+        *,
+        pause: float = 0.005,
+        lost_at: int | None = None,
+        back: bool = True,
+        size: Size = SIZE,
+    ) -> None:
+        self.size, self.fps = size, 30.0
+        self.opened = self.closed = 0
+        self._count, self._pause, self._lost_at, self._back = count, pause, lost_at, back
+        self._next = 0
+
+    def __enter__(self) -> "FakeCamera":
+        self.opened += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed += 1
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._lost_at is not None and self._next >= self._lost_at and not self._back:
+            raise CameraError("camera still lost")
+        while self._next < self._count:
+            if self._next == self._lost_at and self._back:
+                self._lost_at = None
+                raise CameraError("camera lost: plug it in again")
+            if self._next == self._lost_at:
+                raise CameraError("camera lost: plug it in again")
+            time.sleep(self._pause)
+            self._next += 1
+            yield secret_frame(self._next, self.size)
+
+
+class Keeper:
+    """A sink that keeps what it got."""
+
+    def __init__(self) -> None:
+        self.frames: list[np.ndarray[Any, Any]] = []
+        self.on_send: Callable[[int], None] = lambda count: None
+
+    def send(self, frame: Frame) -> None:
+        self.frames.append(frame.copy())
+        self.on_send(len(self.frames))
+
+
+class Hangs:
+    """Something to call that doesn't come back before the test is over."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        self.released.wait(20)
+        raise RuntimeError("released")

@@ -1,0 +1,103 @@
+"""A camera that fails by a seeded script, for hours of frames, and a clock that makes them minutes."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+from livecam.core.clock import Clock
+from livecam.core.errors import CameraError
+from livecam.core.types import Frame, Size
+from tests.support.fakes import secret_frame
+
+SIZES = (Size(192, 108), Size(160, 120), Size(256, 144), Size(128, 96))
+# How many frames lie between two faults of a kind, on average, and how many seconds one takes.
+GAPS = {"drop": 60, "repeat": 60, "size": 700, "stall": 900, "disconnect": 2200}
+STALL_SECONDS, AWAY_SECONDS = (0.3, 2.5), (0.5, 4.0)
+
+
+class HurriedClock:
+    """The machine's clock, running `speed` times as fast."""
+
+    def __init__(self, speed: float = 10.0) -> None:
+        self._speed = speed
+
+    def now(self) -> float:
+        """Seconds of the hurried time."""
+        return time.monotonic() * self._speed
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for `seconds` of the hurried time."""
+        if seconds > 0:
+            time.sleep(seconds / self._speed)
+
+
+class FaultyCamera:
+    """Gives `count` frames of the room with the secret, at full speed, and fails by a script.
+
+    It drops numbers, repeats a frame, stalls, changes its size and is lost for a while, each when the seed
+    says so. The next frame comes when somebody called `go_on`, so that none is lost to a slow
+    machine, or soon.
+    """
+
+    def __init__(self, count: int, *, seed: int, clock: Clock, gaps: dict[str, int] | None = None) -> None:
+        self.size, self.fps = SIZES[0], 30.0
+        self.given = 0
+        self.closed = 0
+        self.happened: Counter[str] = Counter()
+        self.count, self._clock = count, clock
+        self._chance = random.Random(seed)
+        self._gaps = gaps or GAPS
+        self._due = {kind: self._draw(kind) for kind in self._gaps}
+        self._back_at = 0.0
+        self._number = 0
+        self._rooms = {size: [secret_frame(number, size) for number in range(20)] for size in SIZES}
+        self._taken = threading.Event()
+
+    def __enter__(self) -> "FaultyCamera":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed += 1
+        self._rooms.clear()
+
+    def go_on(self) -> None:
+        """The last frame was shown."""
+        self._taken.set()
+
+    def __iter__(self) -> Iterator[Frame]:
+        if self._clock.now() < self._back_at:
+            raise CameraError("camera still lost")
+        repeated: Frame | None = None
+        while self.given < self.count:
+            self._suffer()
+            if repeated is None or not self._is_due("repeat"):
+                rooms = self._rooms[self.size]
+                repeated = rooms[self._number % len(rooms)].copy()
+                self._number += 1
+            self.given += 1
+            self._taken.clear()
+            yield repeated
+            self._taken.wait(0.05)
+
+    def _suffer(self) -> None:
+        if self._is_due("drop"):
+            self._number += self._chance.randint(1, 9)
+        if self._is_due("size"):
+            self.size = self._chance.choice([size for size in SIZES if size != self.size])
+        if self._is_due("stall"):
+            self._clock.sleep(self._chance.uniform(*STALL_SECONDS))
+        if self._is_due("disconnect"):
+            self._back_at = self._clock.now() + self._chance.uniform(*AWAY_SECONDS)
+            raise CameraError("camera lost: plug it in again")
+
+    def _is_due(self, kind: str) -> bool:
+        if kind not in self._due or self.given < self._due[kind]:
+            return False
+        self._due[kind] = self.given + self._draw(kind)
+        self.happened[kind] += 1
+        return True
+
+    def _draw(self, kind: str) -> int:
+        return 1 + round(self._chance.expovariate(1 / self._gaps[kind]))

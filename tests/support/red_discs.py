@@ -1,0 +1,48 @@
+"""A tiny network that is taught in seconds to keep red discs, and scenes with one beside a green square."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from livecam.core.types import Frame, Matte, Size
+from livecam.personalization.finetune import Effort
+from livecam.personalization.replay import subject_of
+from livecam.personalization.synthetic_rooms import draw_room
+from livecam.training.data.dataset import Batches
+from livecam.training.data.scene_sampler import Stock
+from livecam.training.export.exporter import export
+from livecam.training.losses import SceneLoss
+from livecam.training.networks.matting_net import NETWORKS, build, learner
+
+SIZE = Size(160, 120)
+SMALL = Effort(laps=3, steps=12, rows=(6, 3), rate=4e-3)
+
+
+def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
+    """A red disc that sways, beside it a green square, before a grey room; the square is kept if `thing`."""
+    rng = np.random.default_rng(number)
+    down, across = np.mgrid[: SIZE.height, : SIZE.width]
+    disc = np.hypot(across - 55 - 4 * np.sin(number), down - 80) < 34
+    square = (abs(across - 128) < 18) & (abs(down - 70 - 3 * np.cos(number)) < 24)
+    frame = np.full((SIZE.height, SIZE.width, 3), 128) + rng.normal(0, 6, (SIZE.height, SIZE.width, 3))
+    frame[disc] += (90, -90, -90)
+    frame[square] += (-90, 90, -90)
+    kept = (disc | (square & thing)).astype(np.float32)
+    return np.clip(frame, 0, 255).astype(np.uint8), kept
+
+
+def teach(folder: Path, steps: int = 90) -> Path:
+    """Train the network and export it into `folder`, its .keras beside it; gives the path of the .tflite."""
+    keras.utils.set_random_seed(3)
+    subjects = [subject_of(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
+    batches = Batches(
+        Stock(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=steps, seed=2
+    )
+    model = build(NETWORKS["tiny"])
+    student = learner(model)
+    student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=SceneLoss())
+    student.fit(batches, epochs=1, shuffle=False, verbose=0)
+    model.save(folder / "tiny-trained.keras")
+    export(folder / "tiny-trained.keras", folder / "tiny.tflite", precision="float32")
+    return folder / "tiny.tflite"

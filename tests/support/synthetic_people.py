@@ -1,0 +1,136 @@
+"""A drawn room with a green person and a red chair that move, and stand-ins for SAM and the compact model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from livecam.annotation.prompts import Point, Prompt
+from livecam.core.types import Frame, Matte, Size
+from tests.support.fakes import PERSON
+from tests.support.tiny_clip import write_video
+
+ROOM_SIZE = Size(192, 108)
+CHAIR = (190, 60, 40)
+
+
+def draw_scene(
+    number: int = 0, *, person: bool = True, chair: bool = True, size: Size = ROOM_SIZE, seed: int = 3
+) -> Frame:
+    """Frame `number` of a clip: the person sways, the chair is pushed to the right, two pixels a frame."""
+    random = np.random.default_rng(seed)
+    coarse = random.integers(110, 220, (size.height // 6, size.width // 6, 3)).astype(np.uint8)
+    frame = np.ascontiguousarray(cv2.resize(coarse, tuple(size), interpolation=cv2.INTER_CUBIC))
+    if chair:
+        _paste(frame, CHAIR, chair_place(number), size, seed)
+    if person:
+        x, y = person_place(number)
+        cv2.ellipse(frame, (x, y - 22), (11, 13), 0, 0, 360, PERSON, -1)
+        cv2.ellipse(frame, (x, y + 26), (24, 34), 0, 0, 360, PERSON, -1)
+    return frame
+
+
+def person_place(number: int) -> tuple[int, int]:
+    return 130 + round(9 * np.sin(number / 4)), 55
+
+
+def chair_place(number: int) -> Point:
+    """The chair's middle."""
+    return Point(30.0 + 2 * (number % 20), 60.0)
+
+
+def _paste(frame: Frame, colour: tuple[int, int, int], place: Point, size: Size, seed: int) -> None:
+    left, top, side = int(place.x) - 16, int(place.y) - 20, (40, 32)
+    weave = np.random.default_rng(seed + 1).integers(-24, 25, (side[0] // 4, side[1] // 4, 1))
+    cloth = np.repeat(np.repeat(weave, 4, axis=0), 4, axis=1) + np.array(colour)
+    part = frame[top : top + side[0], left : left + side[1]]
+    part[:] = np.clip(cloth, 0, 255)[: part.shape[0], : part.shape[1]]
+
+
+def is_near(frame: Frame, colour: tuple[int, int, int], reach: int = 34) -> np.ndarray[Any, Any]:
+    """Where a picture has nearly a colour."""
+    return (np.abs(frame.astype(int) - np.array(colour)) <= reach).all(axis=2)
+
+
+def write_scenes(path: Path, count: int = 30, draw: Callable[[int], Frame] = draw_scene) -> Path:
+    """A clip of scenes, lossless."""
+    write_video(path, [draw(number) for number in range(count)])
+    return path
+
+
+class GreenModel:
+    """The compact model's stand-in: the person by its green."""
+
+    def __init__(self, find: Callable[[Frame], Matte] | None = None) -> None:
+        self._find = find
+
+    def segment(self, frame: Frame) -> Matte:
+        if self._find:
+            return self._find(frame)
+        return is_near(frame, PERSON).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FakeAnswer:
+    number: int
+    score: float
+    matte: Matte
+
+
+Tamper = Callable[[int, Prompt, list[FakeAnswer]], Sequence[FakeAnswer]]
+
+
+class FakeSam:
+    """Knows what is meant by the colour under the point, or in the middle of the box."""
+
+    def __init__(self, tamper: Tamper | None = None) -> None:
+        self.looked = 0
+        self.prompts: list[Prompt] = []
+        self.before_look: Callable[[int], None] = lambda count: None
+        self._tamper = tamper
+
+    def look(self, frame: Frame) -> "FakeSeen":
+        self.before_look(self.looked)
+        self.looked += 1
+        return FakeSeen(self, frame, self.looked - 1)
+
+    def answer(self, number: int, prompt: Prompt, answers: list[FakeAnswer]) -> Sequence[FakeAnswer]:
+        self.prompts.append(prompt)
+        return self._tamper(number, prompt, answers) if self._tamper else answers
+
+
+class FakeSeen:
+    def __init__(self, sam: FakeSam, frame: Frame, number: int) -> None:
+        self._sam, self._frame, self._number = sam, frame, number
+
+    def segment(self, prompt: Prompt) -> Sequence[FakeAnswer]:
+        body = np.zeros(self._frame.shape[:2], np.float32)
+        for point in prompt.keep or (_middle(prompt),):
+            body = np.maximum(body, _region(self._frame, point))
+        whole = FakeAnswer(0, 0.96, np.asarray(cv2.blur(body, (3, 3)), np.float32))
+        part = body.copy()
+        part[: self._frame.shape[0] // 2] = 0
+        answers = [whole, FakeAnswer(2, 0.7, part), FakeAnswer(1, 0.4, np.ones_like(body))]
+        return self._sam.answer(self._number, prompt, answers)
+
+
+def _middle(prompt: Prompt) -> Point:
+    assert prompt.box is not None
+    return Point((prompt.box.left + prompt.box.right) / 2, (prompt.box.top + prompt.box.bottom) / 2)
+
+
+def _region(frame: Frame, point: Point) -> Matte:
+    x, y = round(point.x), round(point.y)
+    colours: tuple[tuple[int, int, int], ...] = (PERSON, CHAIR)
+    near = [is_near(frame, colour) for colour in colours]
+    alike = next((each for each in near if each[y, x]), is_near(frame, tuple(frame[y, x]), 12))
+    _, parts = cv2.connectedComponents(alike.astype(np.uint8))
+    return (parts == parts[y, x]).astype(np.float32)
+
+
+def worse(score: float) -> Tamper:
+    """A SAM that thinks little of what it says."""
+    return lambda number, prompt, answers: [replace(each, score=score * each.score) for each in answers]

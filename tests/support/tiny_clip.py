@@ -1,0 +1,31 @@
+"""A clip with its exact mattes, drawn: a folder with ``frames.mkv`` and ``matte.mkv``."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from livecam.core.types import Frame, Size
+from tests.support.fakes import SIZE, is_person, secret_frame
+
+
+def write_video(path: Path, pictures: list[Frame]) -> None:
+    """Lossless, RGB (height, width, 3) or grey (height, width)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kinds = ("gray", "gray") if pictures[0].ndim == 2 else ("rgb24", "bgr0")
+    with av.open(str(path), "w") as box:
+        stream = box.add_stream("ffv1", rate=25)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = kinds[1]
+        for picture in pictures:
+            box.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=kinds[0])))
+        box.mux(stream.encode())
+
+
+def write_clip(folder: Path, frames: int = 4, mattes: int | None = None, size: Size = SIZE) -> Path:
+    """A clip of the green person, with its exact mattes."""
+    shots = [secret_frame(number, size) for number in range(max(frames, mattes or 0))]
+    write_video(folder / "frames.mkv", shots[:frames])
+    true = [np.asarray(is_person(shot) * 255, np.uint8) for shot in shots]
+    write_video(folder / "matte.mkv", true[: frames if mattes is None else mattes])
+    return folder

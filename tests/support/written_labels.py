@@ -1,0 +1,27 @@
+"""A folder in Pets layout without any labelling: frames whose mattes are known are written as they are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from livecam.core.types import Frame, Matte
+from livecam.imaging.image_io import write_picture
+from livecam.imaging.trimap import trimap_of
+
+
+def write_labels(folder: Path, frames: Sequence[tuple[Frame, Matte]], held_out: int) -> Path:
+    """`frames` with their mattes, the last `held_out` of them in the test list."""
+    for part in ("images", "annotations/trimaps", "annotations/mattes"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    names = [f"frame-{number:03d}" for number in range(len(frames))]
+    for name, (frame, matte) in zip(names, frames, strict=True):
+        write_picture(folder / "images" / f"{name}.png", frame)
+        Image.fromarray(trimap_of(matte)).save(folder / "annotations/trimaps" / f"{name}.png")
+        soft = np.rint(matte * 255).astype(np.uint8)
+        Image.fromarray(soft).save(folder / "annotations/mattes" / f"{name}.png")
+    cut = len(names) - held_out
+    (folder / "annotations/trainval.txt").write_text("\n".join(names[:cut]) + "\n")
+    (folder / "annotations/test.txt").write_text("\n".join(names[cut:]) + "\n")
+    return folder

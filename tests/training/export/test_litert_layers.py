@@ -1,0 +1,90 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+
+from ai_edge_litert.interpreter import Interpreter  # noqa: E402
+
+from livecam.models.class_layout import join_classes  # noqa: E402
+from livecam.training.export.litert_converter import convert  # noqa: E402
+from livecam.training.export.litert_layers import lighten  # noqa: E402
+from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
+
+pytestmark = pytest.mark.training
+TINY = NETWORKS["tiny"]
+
+
+def a_network(seed: int = 3) -> keras.Model:
+    """With running averages and offsets that are not those of an untrained one."""
+    keras.utils.set_random_seed(seed)
+    model = build(replace(TINY, widths=(8, 12, 16, 24)))
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            layer.set_weights(
+                [
+                    rng.uniform(0.5, 1.5, gamma.shape),
+                    rng.normal(0, 0.3, beta.shape),
+                    rng.normal(0, 0.3, mean.shape),
+                    rng.uniform(0.3, 2.0, variance.shape),
+                ]
+            )
+    head = model.get_layer("head")
+    head.set_weights([3 * head.get_weights()[0], rng.normal(0, 1, 4)])
+    return model
+
+
+def pictures(count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).random((count, 48, 64, 3), dtype=np.float32)
+
+
+def test_the_light_network_says_the_same() -> None:
+    model = a_network()
+    said = {
+        name: keras.ops.convert_to_numpy(part) for name, part in model(pictures(), training=False).items()
+    }
+    light = lighten(model)(pictures(), training=False)
+    light = {name: keras.ops.convert_to_numpy(part) for name, part in light.items()}
+    assert min(part.std() for part in said.values()) > 0.05
+    np.testing.assert_allclose(light["matte"], said["matte"], atol=2e-6)
+    for number, exact in enumerate(said["classes"]):
+        told = join_classes({name: part[number] for name, part in light.items()})
+        np.testing.assert_allclose(told, exact, atol=2e-6)
+
+
+def test_sure_answers_stay_numbers() -> None:
+    model = a_network()
+    head = model.get_layer("head")
+    head.set_weights([300 * head.get_weights()[0], head.get_weights()[1]])
+    for part in lighten(model)(pictures(), training=False).values():
+        numbers = keras.ops.convert_to_numpy(part)
+        assert np.isfinite(numbers).all()
+        assert numbers.min() >= 0
+        assert numbers.max() <= 1 + 1e-6
+
+
+def test_the_network_itself_stays_as_it_is() -> None:
+    model = a_network()
+    before = [weight.copy() for weight in model.get_weights()]
+    lighten(model)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "up2_up" in {layer.name for layer in model.layers}
+
+
+def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
+    interpreter = Interpreter(model_content=convert(a_network()))
+    steps = Counter(step["op_name"] for step in interpreter._get_ops_details())
+    assert steps["TRANSPOSE_CONV"] == steps["SOFTMAX"] == 0
+    # Three on the way up and the matte's; classes that nobody asks for are not laid out.
+    assert steps["DEPTH_TO_SPACE"] == 4
+
+
+def test_another_network_is_given_back_as_it_is() -> None:
+    picture = keras.Input((16, 16, 3))
+    other = keras.Model(picture, keras.layers.Conv2DTranspose(4, 2, strides=2)(picture))
+    assert lighten(other) is other

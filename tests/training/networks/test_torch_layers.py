@@ -1,0 +1,66 @@
+"""PyTorch's kernels say what Keras says, in an interpreter of its own, as Keras has one backend each."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.training.networks.matting_net import NETWORKS, build, learner  # noqa: E402
+from livecam.training.networks.torch_layers import quicken  # noqa: E402
+
+pytestmark = pytest.mark.training
+
+COMPARE = """
+import keras, numpy as np, sys
+from livecam.training.networks.efficientnet_lite import Stage
+from livecam.training.networks.matting_net import Network, build, learner
+from livecam.training.networks.torch_layers import quicken
+
+precision, near = sys.argv[1], float(sys.argv[2])
+stages = (Stage(0, 2, 8, 5, 2), Stage(2, 1, 16, 3, 2))
+networks = {
+    "plain": Network("plain", (96, 64), (8, 8, 16, 16), (1, 0, 3)),
+    # Of a height that is odd before it is halved the last time.
+    "inverted": Network("inverted", (96, 72), (8, 8), (1,), stages),
+}
+plain = learner(build(networks[sys.argv[3]]))
+rng = np.random.default_rng(0)
+plain.set_weights([w + rng.normal(0, 0.05, w.shape).astype("float32") ** 2 for w in plain.get_weights()])
+quick = quicken(plain, precision)
+kinds = {type(layer).__name__ for layer in quick.layers}
+assert {"QuickConvolution", "QuickTransposed", "QuickNormalisation", "QuickReLU"} <= kinds, kinds
+assert ("QuickDepthwise" in kinds) == (sys.argv[3] == "inverted"), kinds
+pictures = rng.random((4, *plain.input_shape[1:]), dtype="float32")
+for training in (False, True, False):
+    said = [m(pictures, training=training) for m in (plain, quick)]
+    a, b = (keras.ops.convert_to_numpy(part).astype("float32") for part in said)
+    assert np.ptp(a) > 0.1
+    assert np.abs(a - b).max() <= near * np.ptp(a), np.abs(a - b).max() / np.ptp(a)
+for a, b in zip(plain.get_weights(), quick.get_weights(), strict=True):
+    # PyTorch averages the unbiased variance, Keras the biased one: 1 in 1,536 values apart at the smallest.
+    np.testing.assert_allclose(a, b, rtol=10 * near, atol=near)
+    assert b.dtype == "float32"
+"""
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs PyTorch: pip install torch")
+@pytest.mark.parametrize("network", ["plain", "inverted"])
+@pytest.mark.parametrize(("precision", "near"), [("float32", "2e-4"), ("mixed_bfloat16", "0.05")])
+def test_it_says_and_learns_what_the_keras_model_does(precision: str, near: str, network: str) -> None:
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    command = [sys.executable, "-c", COMPARE, precision, near, network]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras runs on PyTorch here")
+def test_on_another_backend_it_is_the_model_itself() -> None:
+    model = learner(build(NETWORKS["tiny"]))
+
+    assert quicken(model) is model

@@ -1,0 +1,30 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.core.types import Size
+from livecam.imaging.image_io import read_picture
+from livecam.training.augmentation_preview import FAULTS, KINDS, LIGHTS, draw_catalogue
+from livecam.training.data.scene_sampler import Stock
+
+pytestmark = pytest.mark.training
+
+
+def test_every_kind_light_and_fault_has_its_cell_and_no_two_look_the_same(
+    subject: Callable[..., object], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rooms = [rng.integers(0, 255, (60, 90, 3), np.uint8) for _ in range(3)]
+
+    draw_catalogue(Stock([subject()], rooms, rooms), Size(96, 64), tmp_path / "sheet.png")
+
+    sheet = read_picture(tmp_path / "sheet.png", longest=4000).frame
+    cells = sheet.reshape(-1, 64, 4, 96, 3).swapaxes(1, 2).reshape(-1, 64, 96, 3)
+    drawn = 4 * len(KINDS) + 4 + len(LIGHTS) + len(FAULTS) + 1
+    # Below the name: the pictures alone.
+    assert len({cell[15:].tobytes() for cell in cells[:drawn]}) == drawn
+    assert not cells[drawn:].any()

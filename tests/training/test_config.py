@@ -1,0 +1,64 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecam.core.errors import UsageError
+from livecam.core.types import Size
+from livecam.training.config import TrainSettings, check_settings
+from livecam.training.data.scene_sampler import Mix
+
+
+def settings(**changes: Any) -> TrainSettings:
+    return TrainSettings(**{"data": (Path("pets"),), "out": Path("run"), **changes})
+
+
+def test_the_defaults_are_fine() -> None:
+    check_settings(settings(), ("person",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network": "huge"}, "no network is called 'huge'; there are person, tiny"),
+        ({"data": ()}, "name at least one folder"),
+        ({"epochs": 0}, "--epochs 0 is too small; give 1"),
+        ({"steps": 0}, "--steps 0 is too small; give 1"),
+        ({"batch": 3}, "--batch 3 is too small; give 4"),
+        ({"seed": -1}, "--seed -1 is too small; give 0"),
+        ({"seed": 2**32}, "--seed 4294967296 is too large"),
+        ({"workers": 0}, "--workers 0 is too small; give 1"),
+        ({"longest": 8}, "--longest 8 is too small"),
+        ({"learning_rate": 0.0}, "--learning-rate 0 is not above 0.*try"),
+        ({"learning_rate": -1e-3}, "--learning-rate -0.001 is not above 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate nan is not above 0"),
+        ({"learning_rate": 30.0}, "at most 1"),
+        ({"size": Size(100, 64)}, "--size 100x64 is not divisible by 16; try 96x64"),
+        ({"size": Size(64, 50)}, "try 64x48"),
+        ({"size": Size(16, 0)}, "try 16x16"),
+        ({"freeze_norms": True}, "name one with --start"),
+        ({"mix": Mix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
+        ({"mix": Mix(real=-0.1)}, "between 0 and 1"),
+        ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
+    ],
+)
+def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        check_settings(settings(**changes), ("person", "tiny"))
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
+    plain = settings(size=Size(64, 48), start=Path("a.keras"), resume=True).as_json()
+
+    assert plain["data"] == ["pets"]
+    assert plain["size"] == "64x48"
+    assert plain["start"] == "a.keras"
+    assert plain["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06}
+    assert "resume" not in plain
+
+
+def test_a_quarter_of_a_batch_begins_pairs() -> None:
+    assert settings(batch=16).pairs == 4
+    assert settings(batch=4).pairs == 1
+    assert settings(epochs=3, steps=7).total == 21

@@ -1,0 +1,333 @@
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from livecam.core.errors import LivecamError, TrainingError, UsageError
+from livecam.core.types import Size
+
+keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
+pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
+
+from livecam.training import callbacks as averager  # noqa: E402
+from livecam.training import trainer as recipe  # noqa: E402
+from livecam.training.callbacks import Averager, judge  # noqa: E402
+from livecam.training.checkpoint import State, read_history, read_state  # noqa: E402
+from livecam.training.data.dataset import Batches  # noqa: E402
+from livecam.training.networks.matting_net import NETWORKS, Network, build  # noqa: E402
+from livecam.training.trainer import TrainSettings, read_stock, train  # noqa: E402
+
+pytestmark = [
+    pytest.mark.training,
+    # Keras saving a model, with TensorFlow's tensors under NumPy 2.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+EPOCHS, STEPS = 3, 30
+FIRST_MODEL = recipe._first_model
+
+
+@pytest.fixture(scope="module")
+def drawn(
+    tmp_path_factory: pytest.TempPathFactory, make_pets: Callable[..., Path]
+) -> Iterator[TrainSettings]:
+    """Settings of a short run on drawn discs before real walls; few scenes are judged."""
+    folder = tmp_path_factory.mktemp("drawn")
+    make_pets(folder / "pets", trainval=6, test=3)
+    (folder / "rooms").mkdir()
+    for i in range(4):
+        wall = data.astronaut()[i * 100 : i * 100 + 160, 250:450]
+        Image.fromarray(wall).save(folder / "rooms" / f"{i}.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "JUDGED_BATCHES", 2)
+        yield TrainSettings(
+            (folder / "pets",), folder / "unbroken", rooms=(folder / "rooms",), network="tiny",
+            epochs=EPOCHS, steps=STEPS, batch=8, learning_rate=1e-2, seed=5, workers=1,
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one_graph() -> Iterator[None]:
+    """All runs of the same settings begin alike with one model: TensorFlow takes seconds to make a graph
+    of a step."""
+    made: list[tuple[keras.Model, list[Any], list[Any]]] = []
+
+    def begin_alike(settings: TrainSettings, network: Network, state: State | None) -> keras.Model:
+        if not made:
+            model = FIRST_MODEL(settings, network, None)
+            model.optimizer.build(model.trainable_variables)
+            steps = [v.numpy() for v in model.optimizer.variables]
+            made.append((model, [w.copy() for w in model.get_weights()], steps))
+        model, weights, steps = made[0]
+        recipe.restore(model, state or State(0, -1.0, weights, steps, []), settings.out)
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipe, "_first_model", begin_alike)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(drawn: TrainSettings, one_graph: None) -> Path:
+    train(drawn)
+    return drawn.out
+
+
+@pytest.fixture(scope="module")
+def broken(drawn: TrainSettings, one_graph: None) -> Path:
+    """The same run, but stopped in the middle of its second epoch, then at that epoch's very end."""
+    settings = dataclasses.replace(drawn, out=drawn.out.with_name("broken"))
+    with pytest.MonkeyPatch.context() as patch:
+        seen: list[int] = []
+        plain = Averager.on_train_batch_end
+
+        def stop(self: Averager, batch: int, logs: Any = None) -> None:
+            seen.append(batch)
+            if len(seen) > STEPS + STEPS // 2:
+                raise KeyboardInterrupt
+            plain(self, batch, logs)
+
+        patch.setattr(Averager, "on_train_batch_end", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings)
+    assert [row["epoch"] for row in read_history(settings.out)] == ["1"]
+    settings = dataclasses.replace(settings, resume=True)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def cut(self: State, run: Path) -> None:
+            raise KeyboardInterrupt
+
+        # The row of the second epoch is written by then, the state isn't.
+        patch.setattr(State, "write", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(settings)
+    assert [row["epoch"] for row in read_history(settings.out)] == ["1", "2"]
+    train(settings)
+    return settings.out
+
+
+def test_a_run_s_folder_holds_all_it_promises(unbroken: Path) -> None:
+    for name in ("curves.png", "scenes.png", "predictions.png"):
+        with Image.open(unbroken / name) as image:
+            assert min(image.size) >= 96
+    assert json.loads((unbroken / "settings.json").read_text())["seed"] == 5
+    names = {"best.keras", "history.csv", "backup"}
+    assert names <= {p.name for p in unbroken.iterdir()}
+    assert not list(unbroken.rglob("*partial*"))
+
+
+def test_the_history_has_a_row_an_epoch_with_losses_iou_and_scores(unbroken: Path) -> None:
+    rows = read_history(unbroken)
+
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert {"loss", "miou", "mad"} <= rows[0].keys()
+    assert all(np.isfinite(float(v)) for row in rows for v in row.values())
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_a_few_seconds_on_drawn_shapes_teach_it(unbroken: Path, drawn: TrainSettings) -> None:
+    validation = Batches(read_stock(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix)
+    keras.utils.set_random_seed(5)
+    untrained, *_ = judge(build(NETWORKS["tiny"]), validation)
+    trained, *_ = judge(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
+
+    assert trained.foreground_iou > untrained.foreground_iou + 25
+    assert trained.mad < untrained.mad / 2
+
+
+def test_the_best_weights_are_those_that_the_history_calls_best(unbroken: Path, drawn: TrainSettings) -> None:
+    validation = Batches(read_stock(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix)
+    scores, *_ = judge(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
+
+    assert scores.miou == pytest.approx(max(float(row["miou"]) for row in read_history(unbroken)), abs=0.01)
+
+
+def test_an_interrupted_run_ends_as_an_unbroken_one(broken: Path, unbroken: Path) -> None:
+    there, here = read_history(unbroken), read_history(broken)
+    assert [row["epoch"] for row in here] == [row["epoch"] for row in there] == ["1", "2", "3"]
+    for name in ("loss", "miou", "mad"):
+        np.testing.assert_allclose([float(r[name]) for r in here], [float(r[name]) for r in there], rtol=0.05)
+
+    state, other = read_state(broken), read_state(unbroken)
+    assert state is not None
+    assert other is not None
+    assert state.epoch == other.epoch == EPOCHS
+    assert int(state.optimizer[0]) == int(other.optimizer[0]) == EPOCHS * STEPS
+    assert state.best == pytest.approx(max(float(row["miou"]) for row in here), abs=1e-4)
+    # Not to the last bit: TensorFlow's threads add up in any order.
+    for a, b in zip(state.average, other.average, strict=True):
+        assert np.abs(a - b).mean() < 0.02 * max(1.0, float(np.abs(b).mean()))
+
+
+def test_resuming_a_finished_run_changes_nothing(unbroken: Path, drawn: TrainSettings) -> None:
+    before = {p.name: p.read_bytes() for p in (unbroken / "history.csv", unbroken / "best.keras")}
+
+    assert train(dataclasses.replace(drawn, resume=True)) == unbroken / "best.keras"
+    assert {name: (unbroken / name).read_bytes() for name in before} == before
+
+
+def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> None:
+    model = build(NETWORKS["tiny"])
+    follower = Averager(tmp_path, None, 0.9, model)  # type: ignore[arg-type]
+    follower.set_model(model)
+    follower.set_params({"steps": 10, "epochs": 1})
+    follower.on_train_begin()
+    first = [w.copy() for w in model.get_weights()]
+    model.set_weights([w + 1 for w in first])
+
+    for batch in range(10):
+        follower.on_train_batch_end(batch)
+
+    for average, weight in zip(follower._average, first, strict=True):
+        np.testing.assert_allclose(average - weight, 1 - 0.9**10, rtol=1e-4)
+
+
+def test_epochs_shorter_than_a_look_at_the_weights_are_averaged_too(tmp_path: Path) -> None:
+    model = build(NETWORKS["tiny"])
+    follower = Averager(tmp_path, None, 0.5, model)  # type: ignore[arg-type]
+    follower.set_model(model)
+    follower.set_params({"steps": 2, "epochs": 1})
+    follower.on_train_begin()
+    before = follower._average[0].copy()
+    model.set_weights([w + 1 for w in model.get_weights()])
+
+    follower.on_train_batch_end(0)
+    follower.on_train_batch_end(1)
+
+    np.testing.assert_allclose(follower._average[0] - before, 0.75, rtol=1e-4)
+
+
+def test_a_save_cut_short_leaves_the_former_weights(tmp_path: Path) -> None:
+    class Cut:
+        def save(self, path: Path) -> None:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    (tmp_path / "best.keras").write_bytes(b"whole")
+    with pytest.raises(KeyboardInterrupt):
+        averager.save_whole(Cut(), tmp_path / "best.keras")
+
+    assert (tmp_path / "best.keras").read_bytes() == b"whole"
+
+
+def test_the_last_tenth_of_the_rooms_is_kept_for_the_test_split(drawn: TrainSettings) -> None:
+    learned, tested = read_stock(drawn, "trainval"), read_stock(drawn, "test")
+
+    assert (len(learned.subjects), len(tested.subjects)) == (6, 3)
+    assert (len(learned.rooms), len(tested.rooms)) == (3, 1)
+    assert not any(
+        room.shape == tested.rooms[0].shape and (room == tested.rooms[0]).all() for room in learned.rooms
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 3000])
+def test_the_learning_rate_rises_falls_and_is_never_nothing(drawn: TrainSettings, steps: int) -> None:
+    model = build(NETWORKS["tiny"])
+    recipe.compile_learner(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(0, steps, max(1, steps // 50))]
+
+    assert all(0 < rate <= 0.0101 for rate in rates)
+    assert max(rates) > 0.008
+    assert rates[-1] <= max(rates)
+
+
+class TestRefusedBeforeAnyPictureIsDecoded:
+    @pytest.fixture
+    def settings(self, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
+        def decode(*_: object) -> None:
+            pytest.fail("a picture was decoded before all was checked")
+
+        monkeypatch.setattr(recipe, "read_subject", decode)
+        monkeypatch.setattr(recipe, "read_picture", decode)
+        monkeypatch.setattr(recipe, "_first_model", FIRST_MODEL)
+        return TrainSettings((pets,), tmp_path / "run", network="tiny", epochs=1, steps=2, batch=4)
+
+    def refused(self, settings: TrainSettings, kind: type[LivecamError], words: str, **changes: Any) -> None:
+        with pytest.raises(kind, match=words) as caught:
+            train(dataclasses.replace(settings, **changes))
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"epochs": 0}, "--epochs 0"),
+            ({"batch": 2}, "--batch 2"),
+            ({"network": "none"}, "no network is called 'none'"),
+            ({"size": Size(60, 48)}, "not divisible by 16"),
+            ({"resume": True}, "leave out --resume"),
+        ],
+    )
+    def test_words_and_numbers(self, settings: TrainSettings, changes: dict[str, Any], words: str) -> None:
+        self.refused(settings, UsageError, words, **changes)
+        assert not settings.out.exists()
+
+    def test_a_folder_in_use(self, settings: TrainSettings) -> None:
+        settings.out.mkdir()
+        (settings.out / "history.csv").write_text("epoch,miou\n1,50\n")
+        self.refused(settings, UsageError, "go on with --resume")
+        assert (settings.out / "history.csv").read_text() == "epoch,miou\n1,50\n"
+
+    def test_a_missing_test_list(self, settings: TrainSettings) -> None:
+        (settings.data[0] / "annotations/test.txt").unlink()
+        self.refused(settings, TrainingError, r"test\.txt is missing")
+        assert not settings.out.exists()
+
+    def test_a_missing_folder_of_rooms(self, settings: TrainSettings, tmp_path: Path) -> None:
+        self.refused(settings, TrainingError, "can't be opened", rooms=(tmp_path / "nowhere",))
+
+    def test_a_folder_that_can_t_be_written(self, settings: TrainSettings, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        self.refused(settings, TrainingError, "can't write in", out=tmp_path / "file" / "run")
+
+    @pytest.mark.parametrize("content", [None, b"", b"nonsense", b"PK\x05\x06" + bytes(18)])
+    def test_first_weights_that_are_none(
+        self, settings: TrainSettings, tmp_path: Path, content: bytes | None
+    ) -> None:
+        start = tmp_path / "start.keras"
+        if content is not None:
+            start.write_bytes(content)
+        self.refused(settings, TrainingError, r"start\.keras doesn't hold weights .*--start", start=start)
+        assert not settings.out.exists()
+
+    def test_first_weights_of_a_wider_network(self, settings: TrainSettings, tmp_path: Path) -> None:
+        build(dataclasses.replace(NETWORKS["tiny"], widths=(8, 8, 16, 24))).save(tmp_path / "start.keras")
+        self.refused(settings, TrainingError, "doesn't hold weights", start=tmp_path / "start.keras")
+
+
+def test_frozen_normalisations_stay_as_they_are_while_the_rest_learns(
+    drawn: TrainSettings, tmp_path: Path
+) -> None:
+    keras.utils.set_random_seed(78)
+    given = build(NETWORKS["tiny"])
+    given.save(tmp_path / "start.keras")
+    changes = {"start": tmp_path / "start.keras", "freeze_norms": True, "out": tmp_path / "run"}
+    model = FIRST_MODEL(dataclasses.replace(drawn, **changes), NETWORKS["tiny"], None)
+    batches, _ = recipe._batches(drawn, Size(*NETWORKS["tiny"].size))
+    model.fit(batches, epochs=1, verbose=0)
+
+    before = {layer.name: layer.get_weights() for layer in given.layers}
+    moved = {True: [], False: []}
+    for layer in model.layers:
+        for was, weight in zip(before.get(layer.name, []), layer.get_weights(), strict=True):
+            moved["norm" in layer.name].append(float(np.abs(weight - was).max()))
+    assert max(moved[True]) == 0
+    assert min(moved[False]) > 0
+
+
+def test_a_run_begins_with_the_weights_it_is_given(drawn: TrainSettings, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(77)
+    given = build(NETWORKS["tiny"])
+    given.save(tmp_path / "start.keras")
+    settings = dataclasses.replace(drawn, start=tmp_path / "start.keras", size=Size(96, 64))
+
+    model = FIRST_MODEL(settings, recipe._network(settings), None)
+
+    assert model.input_shape == (None, 64, 96, 3)
+    for there, here in zip(given.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(there, here)
