@@ -19,7 +19,8 @@ __all__ = ["Frame", "LivecamError", "Matte", "Pipeline", "Size", "run"]
 
 if TYPE_CHECKING:
     from livecam.core.errors import LivecamError
-    from livecam.core.types import Frame, Matte, Size
+    from livecam.core.geometry import Size
+    from livecam.core.types import Frame, Matte
     from livecam.pipeline import Pipeline
     from livecam.runtime.live_loop import run
 
@@ -28,7 +29,7 @@ _HOMES = {
     "LivecamError": "core.errors",
     "Matte": "core.types",
     "Pipeline": "pipeline",
-    "Size": "core.types",
+    "Size": "core.geometry",
     "run": "runtime.live_loop",
 }
 

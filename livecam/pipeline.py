@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
 
 import numpy as np
 
-from livecam.backgrounds.factory import Backdrop, Fit, Transparent, choose
+from livecam.backgrounds.base import Backdrop
+from livecam.backgrounds.factory import Fit, choose
 from livecam.backgrounds.placeholder import back_soon
+from livecam.backgrounds.static import Transparent
 from livecam.core.clock import Clock, Stopwatch, SystemClock
 from livecam.core.errors import FrameError, UsageError
-from livecam.core.types import Cutout, Frame, Matte, Size, check_frame, check_matte
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame, Matte, check_frame, check_matte
 from livecam.imaging.compositing import composite, cut_out
+from livecam.matting.base import Sharpens, Smooths
 from livecam.matting.cleanup import tidy
 from livecam.matting.guided_filter import Edges, EdgeSettings
 from livecam.matting.scene_cut import CutDetector
 from livecam.matting.temporal_filter import Smoother
+from livecam.models.base import Segments
 from livecam.models.segmenter import Segmenter
 
 STALL_SECONDS = 0.5
-
-
-class Segments(Protocol):
-    """Frame to small matte."""
-
-    def segment(self, frame: Frame) -> Matte: ...  # noqa: D102
-
-
-class Smooths(Protocol):
-    """Small matte to calm small matte."""
-
-    def smooth(self, rough: Matte) -> Matte: ...  # noqa: D102
-    def reset(self) -> None: ...  # noqa: D102
-
-
-class Sharpens(Protocol):
-    """Small matte to the frame's size."""
-
-    def sharpen(self, calm: Matte, frame: Frame) -> Matte: ...  # noqa: D102
 
 
 class Pipeline:

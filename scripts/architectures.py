@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_picture
 from livecam.imaging.ops import resize
 from livecam.training.export.litert_converter import PRECISIONS, convert, round_weights

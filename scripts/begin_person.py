@@ -25,7 +25,7 @@ import keras
 
 from livecam.core.errors import LivecamError
 from livecam.core.fileio import reason
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.training.callbacks import Progress, save_whole
 from livecam.training.config import TrainSettings
 from livecam.training.data.dataset import Batches

@@ -22,7 +22,8 @@ import numpy as np
 from PIL import Image
 
 from livecam.core.errors import LivecamError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.pipeline import Pipeline
 from livecam.sinks.recorder import Recorder
 from livecam.sources.demo import Demo

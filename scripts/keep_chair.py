@@ -28,12 +28,13 @@ from livecam.annotation.prompts import Point
 from livecam.annotation.store import Labelled
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import Shot
 from livecam.datasets.pets import list_rooms, read_picture
 from livecam.evaluation.metrics import iou
 from livecam.imaging.ops import grey
-from livecam.models.segmenter import find_model
+from livecam.models.registry import find_model
 from livecam.personalization.comparison import draw_before_after
 from livecam.personalization.journal import learn_folder
 from livecam.personalization.synthetic_rooms import draw_room

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from livecam.core.errors import LivecamError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.pipeline import Pipeline
 from livecam.runtime.live_loop import run
 from livecam.sources.demo import Demo

@@ -26,7 +26,8 @@ import numpy as np
 from PIL import Image
 
 from livecam.backgrounds.factory import choose
-from livecam.core.types import Cutout, Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame
 from livecam.matting.guided_filter import Edges
 from livecam.matting.temporal_filter import Smoother
 from livecam.models.segmenter import Segmenter

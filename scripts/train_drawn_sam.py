@@ -32,7 +32,8 @@ import tensorflow as tf
 
 from livecam.annotation.prompts import Point, Prompt
 from livecam.annotation.sam.preprocessing import SIDE, Canvas
-from livecam.core.types import Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Matte
 from livecam.training.malloc import keep_freed_memory
 from tests.support.synthetic_shapes import box_of, draw, iou, point_off, point_on
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.backgrounds.factory import Transparent
+from livecam.backgrounds.static import Transparent
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, MatteError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
     PERSON,

@@ -6,20 +6,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from livecam.annotation.config import LabelSettings, PersonBy
+from livecam.annotation.frame_selection import Plan
 from livecam.annotation.ground_truth import Truth, check_size
 from livecam.annotation.media import Moment
 from livecam.annotation.object_tracker import Things
 from livecam.annotation.observation import Looked, Sighting, plain_score, read_last
-from livecam.annotation.outline import draw_label, trimap_by_doubt
-from livecam.annotation.person import Drawn, draw_person, judge_scores, take_person, unite
-from livecam.annotation.plan import Plan
+from livecam.annotation.overlay import draw_label
+from livecam.annotation.person import Drawn, draw_person, find_person, judge_scores, take_person, unite
 from livecam.annotation.prompt_file import Wish
 from livecam.annotation.prompts import Point, Prompt
 from livecam.annotation.store import Label, Labelled
-from livecam.annotation.suggest import find_person
 from livecam.core.types import Frame, Matte
-from livecam.imaging.trimap import trimap_of
-from livecam.pipeline import Segments
+from livecam.imaging.trimap import trimap_by_doubt, trimap_of
+from livecam.models.base import Segments
 
 
 class Looks(Protocol):

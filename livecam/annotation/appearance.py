@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.annotation.prompts import Box
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize_light
 
 _SIDE = 16

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from livecam.annotation.prompts import Box, Point
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 
 class PersonBy(Enum):

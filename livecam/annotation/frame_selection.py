@@ -1,15 +1,19 @@
 """Which frames of a clip are worth a label: those that differ, and the sharp ones first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.annotation.media import Moment
-from livecam.core.types import Size, limit
+from livecam.annotation.media import Material, Moment
+from livecam.annotation.store import CHOSEN
+from livecam.core.fileio import json_bytes, put, read_json, writing
+from livecam.core.geometry import Size, limit
 from livecam.imaging.ops import grey, shrink
 
 SAME = 1.0
@@ -99,3 +103,62 @@ def _distances(light: NDArray[np.float32], place: int) -> NDArray[np.float32]:
 def _thin(glances: list[Glance], stretch: int) -> list[Glance]:
     stretches = groupby(glances, lambda each: each.number // stretch)
     return [max(group, key=lambda each: each.sharpness) for _, group in stretches]
+
+
+Watch = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done with a material: the numbers of the frames to label, of so many of one size."""
+
+    material: Material
+    chosen: tuple[int, ...]
+    frames: int
+    size: Size
+
+    def moments(self) -> Iterator[Moment]:
+        """The frames up to the last chosen one.
+
+        Raises:
+            ClipError, PictureError: it can't be read any more.
+        """
+        for moment in self.material.moments():
+            yield moment
+            if moment.number >= self.chosen[-1]:
+                return
+
+
+def make_plan(
+    material: Material, folder: Path, most: int, wanted: Collection[int], watch: Watch = lambda number: None
+) -> Plan:
+    """Look through a clip, or read back what was decided when that was done before.
+
+    Args:
+        material: the clip or picture.
+        folder: the data set.
+        most: frames to label.
+        wanted: numbers of frames that are labelled in any case.
+        watch: hears how many frames were looked at.
+
+    Raises:
+        ClipError, PictureError: it can't be read, or has no frames.
+        LabellingError: the data set can't be read or written.
+    """
+    path = folder / CHOSEN
+    kept: dict[str, Any] = read_json(path, missing={})
+    if material.stem not in kept:
+        kept[material.stem] = _look(material, most, wanted, watch)
+        with writing(folder):
+            put(path, json_bytes(kept))
+    plain = kept[material.stem]
+    return Plan(material, tuple(plain["chosen"]), int(plain["frames"]), Size(*plain["size"]))
+
+
+def _look(material: Material, most: int, wanted: Collection[int], watch: Watch) -> dict[str, Any]:
+    glances, size = Glances(wanted), Size(0, 0)
+    for moment in material.moments():
+        size = Size.of(moment.frame)
+        glances.add(moment)
+        watch(glances.count)
+    return {"frames": glances.count, "size": list(size), "chosen": glances.choose(most)}

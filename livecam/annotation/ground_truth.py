@@ -7,7 +7,8 @@ import numpy as np
 
 from livecam.annotation.media import Material, find_materials, is_clip
 from livecam.core.errors import LabellingError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import grey
 
 _BLACK, _WHITE = 3, 252

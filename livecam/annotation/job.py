@@ -15,9 +15,9 @@ from livecam.annotation.config import (
     as_plain,
     commonest,
 )
+from livecam.annotation.frame_selection import Plan, make_plan
 from livecam.annotation.ground_truth import Truth
 from livecam.annotation.media import Material, find_materials
-from livecam.annotation.plan import Plan, make_plan
 from livecam.annotation.prompt_file import Wish, Wishes, check_wish, read_wishes
 from livecam.annotation.recording import record
 from livecam.annotation.store import Label, Labelled, claim
@@ -25,8 +25,8 @@ from livecam.annotation.web.click_page import CLICKS, Ask, ask_clicks
 from livecam.annotation.web.review_page import write_review
 from livecam.core.errors import ClipError, LabellingError, PictureError, UsageError
 from livecam.core.locking import alone_in
+from livecam.models.base import Segments
 from livecam.models.segmenter import Segmenter
-from livecam.pipeline import Segments
 
 __all__ = ["LabelReport", "LabelSettings", "PersonBy", "Progress", "label"]
 

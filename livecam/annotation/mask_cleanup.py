@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from livecam.annotation.outline import SURELY_IN, SURELY_OUT
 from livecam.annotation.prompts import Point
 from livecam.core.types import Matte
+from livecam.imaging.trimap import SURELY_IN, SURELY_OUT
 
 SPECK, PINHOLE = 0.05, 0.02
 """Of the thing's pixels: parts with fewer are specks, holes with fewer are pinholes."""

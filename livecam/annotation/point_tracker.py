@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.annotation.prompts import Point
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.ops import grey, shrink
 
 LONGEST = 480

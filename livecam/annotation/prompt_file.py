@@ -23,7 +23,7 @@ from livecam.annotation.media import Material
 from livecam.annotation.prompts import Box, Point, Prompt, check_prompt
 from livecam.core.errors import UsageError
 from livecam.core.fileio import missing, reason
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 _FIELDS = ("keep", "drop", "boxes")
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from livecam.core.errors import UsageError
-from livecam.core.types import Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Matte
 
 
 class Point(NamedTuple):

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
-from livecam.core.files import writing
-from livecam.core.types import Size
+from livecam.core.fileio import writing
+from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
-from livecam.sources.factory import DEFAULT_SIZE, Source, open_source
+from livecam.sources.base import Source
+from livecam.sources.factory import DEFAULT_SIZE, open_source
 
 _LEAST_FRAMES = 2
 

@@ -13,7 +13,8 @@ from livecam.annotation.sam.predictor import Candidate, Sam, unite
 from livecam.annotation.sam.presets import PRESETS
 from livecam.core.errors import SinkError, UsageError
 from livecam.core.fileio import reason
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import read_picture, write_levels, write_picture
 from livecam.imaging.ops import grey
 from livecam.imaging.trimap import trimap_of

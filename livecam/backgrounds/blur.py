@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from livecam.backgrounds.placeholder import back_soon
 from livecam.core.errors import UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize, resize_light, shrink, shrink_matte, soften_light, spread, widen_matte
 
 Light = NDArray[np.float32]

@@ -5,45 +5,23 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 from PIL import ImageColor
 
+from livecam.backgrounds.base import Backdrop
 from livecam.backgrounds.blur import Blur
 from livecam.backgrounds.procedural import SCENES
 from livecam.backgrounds.slideshow import Slides
-from livecam.backgrounds.static import Drawn, of_colour, of_picture
+from livecam.backgrounds.static import Drawn, Transparent, of_colour, of_picture
 from livecam.backgrounds.video import Moving
 from livecam.core.clock import Clock, ManualClock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import missing, nearest_name
-from livecam.core.types import Frame, Matte, Size
 from livecam.imaging.fit import Fit as Fit
 from livecam.imaging.image_io import moves, read_picture
 from livecam.video.video_reader import Clip
 
 _VIDEO = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|ogv|wmv|flv|3gp|apng)", re.IGNORECASE)
-
-
-class Backdrop(Protocol):
-    """What stands behind the subject."""
-
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
-        """The backdrop at the size of `frame`; never written again by whoever gave it."""
-
-    def alone(self, size: Size) -> Frame:
-        """What is shown without a matte; no pixel of it comes from a source."""
-
-    def close(self) -> None:
-        """Let go of files and pictures."""
-
-
-class Transparent(Drawn):
-    """Nothing behind the subject: the pipeline makes cutouts, and black where a frame is asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda size: np.zeros((size.height, size.width, 3), np.uint8))
 
 
 def choose(words: str, *, fit: Fit = Fit.COVER, clock: Clock, slide_seconds: float = 10.0) -> Backdrop:

@@ -1,20 +1,18 @@
 """The card that is shown when there is nothing else to show: a calm picture, a cup and some words."""
 
-import unicodedata
 from contextlib import suppress
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame
+from livecam.imaging.text import draw_words
 
 _TOP, _BOTTOM = (34, 40, 52), (18, 21, 29)
 _INK = (214, 219, 228)
-_LEAST_LETTER = 7  # pixels; smaller words are only dirt
 _MOST_SIGNS = 200
-# Pillow's own font has no letter beyond ASCII.
-_SYSTEM_FONTS = ("DejaVuSans.ttf", "segoeui.ttf", "arial.ttf", "Arial Unicode.ttf", "Helvetica.ttc")
 # Lines are drawn at several times their size and then averaged, which is all the smoothness they need.
 _FINER = 4
 
@@ -50,38 +48,6 @@ def _at(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
     return round((size.width - ink.width) / 2), round(middle - ink.height / 2)
 
 
-def draw_words(words: str, letter: float, widest: float) -> Image.Image | None:
-    """The words as a map of ink (mode L), letters at most `letter` high; None if unreadable."""
-    if not words or letter < _LEAST_LETTER:
-        return None
-    ink = _ink(words, letter)
-    if letter * min(1.0, widest / ink.width) < _LEAST_LETTER:
-        return None
-    ink.thumbnail((max(1, int(widest)), max(1, int(letter * 4))))
-    return ink
-
-
-def _ink(words: str, letter: float) -> Image.Image:
-    font, words = _font(words, letter)
-    box = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), words, font)
-    ink = Image.new("L", (max(1, int(box[2] - box[0]) + 2), max(1, int(box[3] - box[1]) + 2)))
-    ImageDraw.Draw(ink).text((1 - box[0], 1 - box[1]), words, 255, font)
-    return ink
-
-
-def _font(words: str, letter: float) -> tuple[ImageFont.ImageFont | ImageFont.FreeTypeFont, str]:
-    """A font and the words as far as it has their letters."""
-    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode("ascii")
-    if plain != words:
-        for name in _SYSTEM_FONTS:
-            with suppress(OSError, ImportError):
-                return ImageFont.truetype(name, letter), words
-    try:
-        return ImageFont.load_default(size=letter), plain
-    except (TypeError, ImportError, OSError):  # Pillow before 10.1, or built without FreeType
-        return ImageFont.load_default(), plain
-
-
 def _cup(side: int) -> Image.Image:
     """A steaming cup as a map of ink (mode L), `side` pixels square."""
     wide = side * _FINER
@@ -100,3 +66,38 @@ def _cup(side: int) -> Image.Image:
         across, up = middle + 0.028 * np.sin(rise * 2 * np.pi), 0.30 - 0.24 * rise
         pen.line([(x * wide, y * wide) for x, y in zip(across, up, strict=True)], 255, line, joint="curve")
     return ink.resize((side, side), Image.Resampling.BOX)
+
+
+_CAPTION_INK = (236, 240, 246)
+
+
+_SHADE = 0.35  # how much of the picture shines through the strip behind the words
+
+
+def lay_notice(picture: Frame | Cutout, words: str) -> Frame | Cutout:
+    """A copy of `picture`, read-only, with `words` on a dark strip in its lower part.
+
+    A picture too small for words comes back without any, and so does a cutout, which is to be laid over
+    something else.
+    Never raises: that a notice can't be drawn must not cost the picture.
+    """
+    made: Frame | Cutout = picture.copy()
+    if picture.shape[2] == 3:
+        with suppress(Exception):
+            _write(made, words)
+    made.setflags(write=False)
+    return made
+
+
+def _write(picture: Frame, words: str) -> None:
+    size = Size.of(picture)
+    ink = draw_words(words, size.height / 12, size.width * 0.8)
+    if ink is None:
+        return
+    top = round(size.height * 0.8 - ink.height)
+    bottom = min(size.height, top + ink.height * 2)
+    strip = picture[max(0, top - ink.height) : bottom]
+    strip[:] = np.rint(strip * _SHADE).astype(np.uint8)
+    page = Image.fromarray(picture)
+    page.paste(_CAPTION_INK, (round((size.width - ink.width) / 2), top), ink)
+    picture[:] = np.asarray(page)

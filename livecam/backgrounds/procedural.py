@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 
 Light = NDArray[np.floating[Any]]
 

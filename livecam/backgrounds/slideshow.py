@@ -7,7 +7,8 @@ from pathlib import Path
 from livecam.backgrounds.static import Drawn, of_picture
 from livecam.core.clock import Clock
 from livecam.core.errors import PictureError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import Fit
 from livecam.imaging.image_io import read_picture
 from livecam.imaging.ops import blend

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import Fit, fitted, opaque
 from livecam.imaging.image_io import Picture
 
@@ -55,3 +56,10 @@ def of_colour(red: int, green: int, blue: int) -> Drawn:
     """One colour, each part 0..255."""
     colour = np.array([red, green, blue], np.uint8)
     return Drawn(lambda size: np.tile(colour, (size.height, size.width, 1)))
+
+
+class Transparent(Drawn):
+    """Nothing behind the subject: the pipeline makes cutouts, and black where a frame is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda size: np.zeros((size.height, size.width, 3), np.uint8))

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Protocol
 from livecam.backgrounds.prefetch import Ahead
 from livecam.core.clock import Clock
 from livecam.core.errors import ClipError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import Fit, fitted
 
 # Further behind than this (a laptop that slept), the video goes on from where it was instead of catching up.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.cli.parser import Parser, add_debug, new_parser, reading
 from livecam.core.config import config_path, parse_fit
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 LIVE = """\
 Shows you before another background in every video call, and never your room.

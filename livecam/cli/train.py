@@ -7,7 +7,7 @@ from pathlib import Path
 
 from livecam.cli.parser import Parser, add_debug, new_parser, reading, settings_of
 from livecam.core.errors import LivecamError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 
 def _often(words: str) -> tuple[str, int]:

@@ -12,7 +12,7 @@ import platformdirs
 import tomli_w
 
 from livecam.core.errors import SinkError, UsageError
-from livecam.core.types import Fit, Size
+from livecam.core.geometry import Fit, Size
 
 if sys.version_info >= (3, 11):
     import tomllib

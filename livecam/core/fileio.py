@@ -1,10 +1,14 @@
 """Files as people name them: why one can't be opened, which was meant; and written whole or not at all."""
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from livecam.core.errors import PictureError
+from livecam.core.errors import LabellingError, PictureError
 
 
 def first_bytes(path: Path) -> bytes:
@@ -65,3 +69,42 @@ def put(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def json_bytes(plain: Any) -> bytes:
+    """As people can read it, for `put`."""
+    return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_json(path: Path, missing: Any = None) -> Any:
+    """What is in a file; `missing`, if given, where there is none.
+
+    Raises:
+        LabellingError: it can't be read.
+    """
+    if missing is not None and not path.exists():
+        return missing
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LabellingError(
+            f"{path} can't be read ({reason(error)}); mend it, or label into another folder"
+        ) from error
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What can't be written, in our words.
+
+    Raises:
+        LabellingError: instead of OSError.
+    """
+    try:
+        yield
+    except LabellingError:
+        raise
+    except OSError as error:
+        raise LabellingError(
+            f"can't write into {folder} ({reason(error)}); mend that and run the same command again, "
+            "it goes on where it stopped"
+        ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from livecam.core.errors import LabellingError
-from livecam.core.files import writing
+from livecam.core.fileio import writing
 
 IN_USE = ".in-use"
 """The file that is locked. It stays, empty: that it is there says nothing."""

@@ -5,61 +5,16 @@ cutout  uint8 RGBA, shape (height, width, 4), straight alpha; what nobody may se
 matte   float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, what you chose to keep)
 """
 
-import re
-from enum import Enum
-from typing import Any, NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.errors import FrameError, MatteError, UsageError
+from livecam.core.errors import FrameError, MatteError
 
 Frame = NDArray[np.uint8]
 Cutout = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
 _BITS_OF_ONE = np.float32(1.0).view(np.uint32)
-
-
-class Size(NamedTuple):
-    """Width and height in pixels, in that order."""
-
-    width: int
-    height: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Size":
-        """Read ``1280x720``.
-
-        Raises:
-            UsageError: the text is not WIDTHxHEIGHT with both between 16 and 16384.
-        """
-        match = re.fullmatch(r"\s*(\d{1,5})\s*[xX×*]\s*(\d{1,5})\s*", text)
-        if not match or not all(16 <= int(side) <= 16384 for side in match.groups()):
-            raise UsageError(f"size {text!r} is not WIDTHxHEIGHT, both 16 to 16384, for example 1280x720")
-        return cls(int(match[1]), int(match[2]))
-
-    @classmethod
-    def of(cls, picture: NDArray[Any]) -> "Size":
-        """The size of an array of shape (height, width, ...)."""
-        return cls(int(picture.shape[1]), int(picture.shape[0]))
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
-def limit(size: Size, longest: int) -> Size:
-    """`size` scaled down, if need be, so that no side is longer than `longest`."""
-    scale = min(1.0, longest / max(size))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-
-
-class Fit(Enum):
-    """What happens to a picture whose shape is not the frame's."""
-
-    COVER = "cover"  # fills the frame, the middle of the picture remains
-    CONTAIN = "contain"  # all of the picture, over a soft dark copy of itself
-    STRETCH = "stretch"  # all of the picture, out of shape
 
 
 def check_frame(frame: object) -> Frame:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import PictureError, TrainingError
 from livecam.core.fileio import reason
-from livecam.core.types import Frame, Size, limit
+from livecam.core.geometry import Size, limit
+from livecam.core.types import Frame
 from livecam.imaging.compositing import unmix
 from livecam.imaging.image_io import read_picture as read_any_picture
 from livecam.imaging.ops import grey, resize

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livecam.core.config import Settings
 from livecam.core.errors import CameraError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.discovery import FoundCamera
 from livecam.devices.v4l2 import Format
 from livecam.doctor.findings import Finding, find

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from livecam.core.config import Settings
 from livecam.core.errors import UsageError, WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.doctor.distro_packages import install_gl
 from livecam.doctor.findings import Finding, find
 from livecam.doctor.host import System

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices import discovery as devices
 from livecam.devices.discovery import Capability, FoundCamera
 from livecam.devices.v4l2 import Format, list_formats

@@ -7,7 +7,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from livecam.core.errors import WeightsError
 from livecam.core.fileio import reason
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize_matte, shrink
 from livecam.models.segmenter import hushed
 

@@ -18,7 +18,8 @@ from tqdm import tqdm
 from livecam.core.clock import ManualClock
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.fileio import reason
-from livecam.core.types import Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Matte
 from livecam.datasets.evaluation_set import Case, Shot, read_cases
 from livecam.evaluation.attributes import conditions_of
 from livecam.evaluation.metrics import dtssd, iou, measure
@@ -27,7 +28,7 @@ from livecam.evaluation.worst_cases import Worst
 from livecam.imaging.ops import shrink_matte
 from livecam.imaging.trimap import CONTOUR, resize_trimap, trimap_of
 from livecam.models.model_card import read_card
-from livecam.models.segmenter import find_model
+from livecam.models.registry import find_model
 from livecam.pipeline import Pipeline
 
 SPLITS = ("test", "trainval")

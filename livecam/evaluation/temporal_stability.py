@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from livecam.core.clock import ManualClock
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.compositing import composite
 from livecam.imaging.fit import Fit, fitted
 from livecam.imaging.image_io import read_picture

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import SinkError, TrainingError
 from livecam.core.fileio import reason
-from livecam.core.types import Frame, Matte, Size, limit
+from livecam.core.geometry import Size, limit
+from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import Shot
 from livecam.imaging.image_io import write_picture
 from livecam.imaging.ops import resize

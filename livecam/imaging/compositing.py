@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.types import Cutout, Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame, Matte
 from livecam.imaging import buffers as memory
 from livecam.imaging.ops import resize_light, shrink, shrink_matte, soften_light
 

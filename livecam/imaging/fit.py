@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from livecam.core.types import Fit as Fit
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Fit as Fit
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize, shrink, soften
 
 # What shows through a picture's transparent parts: dark and neutral, so that it tints nobody's hair.

@@ -14,7 +14,8 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from livecam.core.errors import FrameError, PictureError, SinkError
 from livecam.core.fileio import first_bytes, put, reason
-from livecam.core.types import Cutout, Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame, Matte
 from livecam.imaging.color import eight_bits, rgb_and_alpha, smoothable
 from livecam.imaging.ops import decode_deep
 
@@ -197,3 +198,14 @@ def _read_deep_tiff(file: io.BufferedReader) -> Image.Image:
 def _check_pixels(width: int, height: int) -> None:
     if width * height > _MOST_MEGAPIXELS * 1_000_000:
         raise _TooLargeError(f"{width}x{height} pixels, more than {_MOST_MEGAPIXELS} megapixels")
+
+
+def encode(picture: NDArray[np.uint8], suffix: str) -> bytes:
+    """A picture, RGB or of one channel, as the bytes of a ``.png`` or ``.jpg``."""
+    written = io.BytesIO()
+    image = Image.fromarray(picture)
+    if suffix == ".png":
+        image.save(written, "PNG")
+    else:
+        image.save(written, "JPEG", quality=95, subsampling=0)
+    return written.getvalue()

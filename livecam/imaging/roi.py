@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.types import Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Matte
 from livecam.imaging.ops import halvings
 
 Place = tuple[slice, slice]

@@ -13,7 +13,8 @@ from PIL import Image
 
 from livecam.core.errors import TrainingError
 from livecam.core.fileio import reason
-from livecam.core.types import Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Matte
 
 FOREGROUND, BACKGROUND, CONTOUR = 1, 2, 3
 
@@ -57,3 +58,16 @@ def trimap_of(matte: Matte, band: int = 1) -> Trimap:
     trimap = np.where(hard == 1, FOREGROUND, BACKGROUND).astype(np.uint8)
     trimap[(outline > 0) | ((matte > 0.05) & (matte < 0.95))] = CONTOUR
     return trimap
+
+
+def trimap_by_doubt(matte: Matte) -> Trimap:
+    """Contour is what the matte isn't sure of, and one pixel more; never less than the outline itself."""
+    square = np.ones((3, 3), np.uint8)
+    doubt = ((matte > SURELY_OUT) & (matte < SURELY_IN)).astype(np.uint8)
+    outline = cv2.morphologyEx((matte > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, square)
+    trimap = np.where(matte > 0.5, FOREGROUND, BACKGROUND).astype(np.uint8)
+    trimap[(cv2.dilate(doubt, square) > 0) | (outline > 0)] = CONTOUR
+    return trimap
+
+
+SURELY_OUT, SURELY_IN = 0.1, 0.9

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.errors import WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 FORMAT = 1
 

@@ -139,3 +139,22 @@ def remove(name: str) -> Sequence[Path]:
             f"can't delete {card.parent / name}.* ({reason(error)}); allow writing there"
         ) from error
     return gone
+
+
+def find_model(words: str) -> Path:
+    """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
+
+    Shipped names go before those of personal models.
+
+    Raises:
+        UsageError: no such model.
+    """
+    if words.endswith((".tflite", ".json")):
+        return Path(words).expanduser().with_suffix(".json")
+    card = shipped_weights() / f"{words}.json"
+    if card.is_file():
+        return card
+    if words in personal_names():
+        return find_personal(words)
+    names = ", ".join([*shipped_names(), *personal_names()]) or "none; reinstall livecam"
+    raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")

@@ -4,40 +4,20 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from livecam.core.errors import UsageError, WeightsError
+from livecam.core.errors import WeightsError
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import shrink
 from livecam.models.class_layout import CLASSES, join_classes
 from livecam.models.model_card import Card, read_card
-from livecam.models.registry import find_personal, personal_names, shipped_names, shipped_weights
+from livecam.models.registry import find_model
 
 ROUNDING = 1e-4
 """What a sum of three rounded shares may be off by."""
-
-
-def find_model(words: str) -> Path:
-    """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
-
-    Shipped names go before those of personal models.
-
-    Raises:
-        UsageError: no such model.
-    """
-    if words.endswith((".tflite", ".json")):
-        return Path(words).expanduser().with_suffix(".json")
-    card = shipped_weights() / f"{words}.json"
-    if card.is_file():
-        return card
-    if words in personal_names():
-        return find_personal(words)
-    names = ", ".join([*shipped_names(), *personal_names()]) or "none; reinstall livecam"
-    raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")
 
 
 class Segmenter:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from livecam.core.clock import ManualClock
-from livecam.core.types import Frame, Matte, Size, limit
+from livecam.core.geometry import Size, limit
+from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import Shot
 from livecam.evaluation.metrics import measure
 from livecam.imaging.ops import letterbox

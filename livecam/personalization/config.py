@@ -8,10 +8,9 @@ from livecam.annotation.config import PersonBy
 from livecam.annotation.prompts import Box, Point
 from livecam.core.errors import UsageError
 from livecam.core.fileio import missing
-from livecam.core.types import Size
-from livecam.models.registry import check_name
-from livecam.models.segmenter import find_model
-from livecam.personalization.sample_split import LEAST_FRAMES
+from livecam.core.geometry import Size
+from livecam.models.registry import check_name, find_model
+from livecam.personalization.stages import LEAST_FRAMES
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from livecam.core.clock import Clock
 from livecam.core.errors import CameraError, ClipError
 from livecam.sinks.recorder import Recorder
-from livecam.sources.factory import Source
+from livecam.sources.base import Source
 from livecam.video.video_reader import Clip
 
 Tell = Callable[[str], None]

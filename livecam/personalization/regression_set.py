@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.evaluation_set import Shot, read_cases
 from livecam.datasets.pets import Subject, read_rooms
 from livecam.personalization.replay import OTHER, subject_of

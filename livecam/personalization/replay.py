@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.datasets.pets import Subject, clean_colours
 from livecam.imaging.trimap import trimap_of
 from livecam.training.data.dataset import Batches, give_way, pack

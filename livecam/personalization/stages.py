@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.errors import LabellingError, TrainingError
+from livecam.core.geometry import Size
 from livecam.datasets.evaluation_set import Shot, read_cases
 from livecam.datasets.pets import Sample, Subject, read_samples, read_subject
 from livecam.models.model_card import read_card
-from livecam.models.segmenter import Segmenter, find_model
+from livecam.models.registry import find_model
+from livecam.models.segmenter import Segmenter
 from livecam.personalization.comparison import Verdict, compare, live_miou
 from livecam.personalization.finetune import Effort, Tell, load_network, save_network, tune
 from livecam.personalization.regression_set import astronaut, regression_set, rooms_of
 from livecam.personalization.replay import make_lessons
-from livecam.personalization.sample_split import part_samples
 from livecam.personalization.weight_interpolation import LEEWAY, SHARES, choose_share
 from livecam.training.export.exporter import export
 
@@ -94,3 +94,34 @@ def judge(folder: Path, base: str, data: Sequence[Path], model: Path, picture: P
     _, _, test = part_samples(folder / "labels")
     held_out = _shots(folder / "labels", {sample.name for sample in test}, "test")
     return compare((base, str(model)), held_out, regression_set(astronaut(base), rooms_of(()), data), picture)
+
+
+LEAST_FRAMES, CHOOSING = 4, 5
+"""So many frames are needed to learn from; every fifth of them only chooses how far the weights may go."""
+
+
+def part_samples(labels: Path) -> tuple[list[Sample], list[Sample], list[Sample]]:
+    """The user's labelled frames: to learn from, to choose by, held out. No frame is in two of them.
+
+    Raises:
+        LabellingError: too few frames. TrainingError: not in Pets layout.
+    """
+    test, rest = (_listed(labels, split) for split in ("test", "trainval"))
+    held_out = {sample.name for sample in test}
+    rest = [sample for sample in rest if sample.name not in held_out]
+    choose = rest[CHOOSING // 2 :: CHOOSING]
+    learn = [sample for sample in rest if sample not in choose]
+    if len(learn) < LEAST_FRAMES or not choose or not test:
+        raise LabellingError(
+            f"only {len(rest)} frames are labelled to learn from and {len(test)} to judge by; look at those "
+            f"that were set aside (livecam label --review {labels}) and give the same command again, or "
+            "record more with --seconds under another --name"
+        )
+    return learn, choose, test
+
+
+def _listed(labels: Path, split: str) -> list[Sample]:
+    listing = labels / "annotations" / f"{split}.txt"
+    # While everything is set aside, lists are there and empty.
+    empty = listing.is_file() and not listing.read_text(encoding="utf-8").strip()
+    return [] if empty else read_samples(labels, split)

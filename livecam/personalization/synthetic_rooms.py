@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.backgrounds.procedural import SCENES
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 
 Light = NDArray[np.float32]
 SIZE = Size(640, 360)

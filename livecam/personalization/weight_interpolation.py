@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.evaluation_set import Shot
 from livecam.evaluation.metrics import iou
 from livecam.imaging.ops import shrink, shrink_matte

@@ -22,12 +22,12 @@ from livecam.core.errors import LabellingError, LivecamError
 from livecam.core.fileio import reason
 from livecam.core.locking import alone_in
 from livecam.models.model_card import read_card
-from livecam.models.registry import install, personal_names
-from livecam.models.segmenter import Segmenter, find_model
+from livecam.models.registry import find_model, install, personal_names
+from livecam.models.segmenter import Segmenter
 from livecam.personalization.config import LearnSettings, whole
 from livecam.personalization.guided_recording import record
 from livecam.personalization.journal import make_folder, open_journal
-from livecam.personalization.sample_split import part_samples
+from livecam.personalization.stages import part_samples
 from livecam.sources.factory import open_source
 
 __all__ = ["Labeller", "LearnSettings", "Learner", "Learnt", "label_frames"]

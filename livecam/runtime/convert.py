@@ -10,7 +10,8 @@ import numpy as np
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, UsageError
-from livecam.core.types import Cutout, Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame
 from livecam.runtime.audio_passthrough import Sound
 from livecam.sinks.recorder import Recorder
 from livecam.video.video_reader import Clip

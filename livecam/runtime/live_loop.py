@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from livecam.backgrounds.factory import Backdrop
-from livecam.backgrounds.notice import lay_notice
+from livecam.backgrounds.base import Backdrop
+from livecam.backgrounds.placeholder import lay_notice
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.pipeline import Pipeline, stand_alone
-from livecam.runtime.latest import Closed, Reader
-from livecam.runtime.threads import Result, Worker
+from livecam.runtime.threads import Closed, Reader, Result, Worker
 from livecam.sinks.base import Outlets, Sink, as_sink_error
-from livecam.sources.factory import Source
+from livecam.sources.base import Source
 
 LOST_WORDS = "camera lost"
 

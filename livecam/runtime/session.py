@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from livecam.backgrounds.factory import Backdrop, choose
+from livecam.backgrounds.base import Backdrop
+from livecam.backgrounds.factory import choose
 from livecam.backgrounds.procedural import SCENES
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.config import Settings
@@ -16,7 +17,8 @@ from livecam.sinks.base import Sink
 from livecam.sinks.preview import Key, Preview
 from livecam.sinks.recorder import Recorder
 from livecam.sinks.virtual_camera import VirtualCamera
-from livecam.sources.factory import Source, open_source
+from livecam.sources.base import Source
+from livecam.sources.factory import open_source
 from livecam.sources.on_demand import OnDemand
 
 Tell = Callable[[str], None]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import SinkError
-from livecam.core.types import Frame, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, check_frame
 from livecam.imaging.ops import resize, swap_red_and_blue
 from livecam.sinks.display import USE_WINDOWS, find_trouble
 

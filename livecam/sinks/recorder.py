@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FrameError, SinkError, UsageError
-from livecam.core.types import Cutout, Frame, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Cutout, Frame, check_frame
 from livecam.imaging.ops import letterbox
 from livecam.video.audio import Voice
 from livecam.video.containers import container_for

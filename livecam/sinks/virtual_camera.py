@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Protocol, cast
 
 from livecam.core.errors import SinkError
-from livecam.core.types import Frame, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, check_frame
 from livecam.devices.discovery import Ask, find_holders, list_loopbacks, query_capability
-from livecam.devices.kept_format import Kept, ask_format, keeps_format, release
+from livecam.devices.v4l2 import Kept, ask_format, keeps_format, release
 from livecam.imaging.ops import letterbox
 
 _SETUP = {

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import PictureError
-from livecam.core.types import Frame, Size
-from livecam.sources.image import beats, check_fps
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
+from livecam.sources.pacing import beats, check_fps
 
 PERIOD_SECONDS = 8.0
 

@@ -4,39 +4,19 @@ import difflib
 import mimetypes
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
 
 from livecam.core.clock import Clock
 from livecam.core.errors import PictureError, UsageError
 from livecam.core.fileio import nearest_name
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
 from livecam.devices.discovery import DEMO_HINT, FoundCamera, list_cameras
+from livecam.sources.base import Source
 from livecam.sources.webcam import Webcam
 
 __all__ = ["FoundCamera", "Source", "Webcam", "list_cameras", "open_source"]
 
 DEFAULT_SIZE = Size(1280, 720)
-
-
-class Source(Protocol):
-    """Where frames come from: entered, then iterated; `size` and `fps` are right once it is entered."""
-
-    size: Size
-    fps: float
-
-    def __enter__(self) -> object:
-        """Open it."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> object:
-        """Close it."""
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames until the end. CameraError: lost for now; iterating again tries again."""
 
 
 def open_source(words: str, *, size: Size | None = DEFAULT_SIZE, fps: float = 30.0, clock: Clock) -> Source:

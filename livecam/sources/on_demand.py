@@ -6,9 +6,9 @@ from typing import Protocol
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError, UsageError
-from livecam.core.types import Frame, Size
-from livecam.runtime.latest import Idle
-from livecam.sources.factory import Source
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
+from livecam.sources.base import Idle, Source
 
 ARRIVE_SECONDS = 0.3
 """Apps that list cameras look at each for a moment; who stays longer is a viewer."""

@@ -7,7 +7,8 @@ import cv2
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.devices.device_tracker import Look, Whereabouts
 from livecam.devices.discovery import explain_failure
 from livecam.devices.opencv_capture import Capture, Novelty, Opener, open_capture, quiet_opencv, to_rgb

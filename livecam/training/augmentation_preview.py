@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.training.data.augmentation import Faults, Light
 from livecam.training.data.scene_renderer import shoot
 from livecam.training.data.scene_sampler import Mix, Scene, Stock, draw_scene

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.training.data.scene_sampler import Mix
 
 PAIRED = 4

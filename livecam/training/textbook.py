@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.pets import Sample, read_picture, read_samples
 from livecam.imaging.ops import resize
 from livecam.imaging.trimap import FOREGROUND, Trimap, read_trimap, resize_trimap

@@ -14,7 +14,7 @@ import keras
 from tqdm import tqdm
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.pets import Sample, list_rooms, read_picture, read_samples, read_subject
 from livecam.training.augmentation_preview import draw_catalogue
 from livecam.training.callbacks import Averager, Progress, judge

@@ -10,7 +10,8 @@ from av.sidedata.sidedata import SideData, Type
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 
 BT709 = 1
 """The same number as colour matrix, primaries and transfer in FFmpeg."""

@@ -10,7 +10,8 @@ from av.container import InputContainer
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ClipError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import Developer
 from livecam.video.demux import decode, open_media, video_stream

@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.video.audio import Voice
 from livecam.video.colorspace import BT709, LIMITED, Packer, guess_matrix, pad_to_even
 from livecam.video.containers import Container

@@ -43,16 +43,18 @@ from tqdm import tqdm
 from livecam.backgrounds.factory import choose
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, TrainingError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import Shot, read_cases
 from livecam.evaluation.metrics import dtssd, measure
 from livecam.evaluation.temporal_stability import Mattes, Paced, Unsmoothed, flicker, step_frames
 from livecam.imaging.ops import shrink
+from livecam.matting.base import Smooths
 from livecam.matting.guided_filter import Edges
 from livecam.matting.temporal_filter import Smoother
 from livecam.models.model_card import Card
 from livecam.models.segmenter import Segmenter, hushed, within_one
-from livecam.pipeline import Pipeline, Smooths
+from livecam.pipeline import Pipeline
 from livecam.training.callbacks import Averager, save_whole
 from livecam.training.checkpoint import begin, find_state, restore
 from livecam.training.config import TrainSettings, check_settings

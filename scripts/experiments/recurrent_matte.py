@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.training.data.augmentation import Rng, Transform, nudge, warp_matte
 from livecam.training.data.dataset import Batches, View, give_way, pack
 from livecam.training.networks.net2net import widen

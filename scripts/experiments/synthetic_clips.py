@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.evaluation_set import Case, Shot
 from livecam.evaluation.temporal_stability import FPS, SIZE
 from livecam.training.data.augmentation import compose, nudge

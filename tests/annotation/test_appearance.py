@@ -1,8 +1,8 @@
 import numpy as np
 
 from livecam.annotation.appearance import Likeness
+from livecam.annotation.geometry import bounds
 from livecam.annotation.prompts import Box
-from livecam.annotation.suggest import bounds
 from livecam.core.types import Frame, Matte
 from tests.support.synthetic_people import CHAIR, chair_place, draw_scene, is_near
 

@@ -10,12 +10,12 @@ import pytest
 from livecam.annotation import job as bootstrap
 from livecam.annotation import store as labelled
 from livecam.annotation.config import commonest
+from livecam.annotation.frame_selection import Plan
 from livecam.annotation.job import LabelReport, LabelSettings, PersonBy, Progress, label
-from livecam.annotation.plan import Plan
 from livecam.annotation.prompts import Box, Point
 from livecam.annotation.store import Labelled
 from livecam.core.errors import LabellingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.pets import read_samples, read_subject
 from livecam.imaging.image_io import read_picture, write_picture
 from livecam.imaging.trimap import FOREGROUND, read_trimap

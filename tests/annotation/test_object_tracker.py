@@ -7,7 +7,7 @@ from livecam.annotation.observation import Sighting, read_last
 from livecam.annotation.person import iou
 from livecam.annotation.prompt_file import Wish
 from livecam.annotation.prompts import Box, Point, Prompt, check_prompt
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from tests.support.synthetic_people import CHAIR, FakeAnswer, FakeSam, chair_place, draw_scene, is_near
 
 

@@ -3,7 +3,8 @@ import pytest
 
 from livecam.annotation.point_tracker import Anchor, Follower
 from livecam.annotation.prompts import Point
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.ops import resize
 from tests.support.synthetic_people import chair_place, draw_scene
 

@@ -7,7 +7,7 @@ from livecam.annotation.media import Material
 from livecam.annotation.prompt_file import Wish, check_wish, parse_wish, read_wishes
 from livecam.annotation.prompts import Box, Point
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 TALK = Material("my-talk", Path("clips/my talk.mp4"), True)
 CAT = Material("cat", Path("cat.jpg"), False)

@@ -5,7 +5,7 @@ import pytest
 
 from livecam.annotation.prompts import Box, Point, Prompt, check_prompt, gather, parse_box, parse_point
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 WIDE = Size(640, 480)
 

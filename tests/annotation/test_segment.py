@@ -14,7 +14,8 @@ from livecam.annotation.sam.predictor import Candidate
 from livecam.annotation.segment import SegmentSettings, segment
 from livecam.cli.main import main
 from livecam.core.errors import UsageError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.image_io import write_picture
 from livecam.imaging.trimap import read_trimap
 from tests.support.synthetic_shapes import draw_shape, iou

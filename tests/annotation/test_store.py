@@ -10,8 +10,8 @@ from livecam.annotation import store as labelled
 from livecam.annotation.store import Label, Labelled
 from livecam.core.errors import LabellingError, UsageError
 from livecam.core.fileio import put
-from livecam.core.files import encode
 from livecam.datasets.pets import read_samples, read_subject
+from livecam.imaging.image_io import encode
 from livecam.imaging.trimap import trimap_of
 from tests.support.synthetic_people import draw_scene
 

@@ -5,7 +5,8 @@ from skimage.data import astronaut
 from livecam.backgrounds.blur import Blur
 from livecam.backgrounds.placeholder import back_soon
 from livecam.core.errors import UsageError
-from livecam.core.types import Frame, Matte, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte, check_frame
 from livecam.imaging.ops import soften
 
 STRENGTHS = [1.0, 8.0, 25.0, 60.0, 100.0]

@@ -5,14 +5,17 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
+from livecam.backgrounds.base import Backdrop
 from livecam.backgrounds.blur import Blur
-from livecam.backgrounds.factory import Backdrop, Fit, Transparent, choose
+from livecam.backgrounds.factory import Fit, choose
 from livecam.backgrounds.procedural import SCENES
 from livecam.backgrounds.slideshow import Slides
+from livecam.backgrounds.static import Transparent
 from livecam.backgrounds.video import Moving
 from livecam.core.clock import ManualClock
 from livecam.core.errors import ClipError, PictureError, UsageError
-from livecam.core.types import Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import check_frame
 
 SIZE = Size(64, 36)
 

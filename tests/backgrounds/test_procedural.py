@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from livecam.backgrounds.procedural import SCENES
-from livecam.core.types import Frame, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, check_frame
 
 each_scene = pytest.mark.parametrize("draw", SCENES.values(), ids=SCENES.keys())
 

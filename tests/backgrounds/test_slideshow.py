@@ -9,7 +9,7 @@ from PIL import Image
 from livecam.backgrounds.slideshow import Slides, pictures_in
 from livecam.core.clock import ManualClock
 from livecam.core.errors import PictureError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.fit import Fit
 from livecam.imaging.image_io import Picture, read_picture
 

@@ -1,7 +1,8 @@
 import numpy as np
 
 from livecam.backgrounds.static import Drawn, of_colour, of_picture
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.fit import Fit
 from livecam.imaging.image_io import Picture
 

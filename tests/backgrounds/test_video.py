@@ -16,7 +16,8 @@ from PIL import Image
 from livecam.backgrounds.video import Moving
 from livecam.core.clock import ManualClock
 from livecam.core.errors import ClipError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.fit import Fit
 from livecam.video.video_reader import Clip
 

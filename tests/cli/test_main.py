@@ -18,7 +18,7 @@ from livecam.cli import train as training
 from livecam.cli.main import main
 from livecam.core.config import Settings
 from livecam.core.errors import CameraError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.doctor import Finding, Level
 from livecam.imaging.image_io import write_picture
 from livecam.sinks.recorder import Recorder

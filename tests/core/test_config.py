@@ -14,7 +14,7 @@ from livecam.core.config import (
     write_config,
 )
 from livecam.core.errors import SinkError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.fit import Fit
 
 CHANGED = Settings(

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import FrameError, MatteError, UsageError
-from livecam.core.types import Size, check_frame, check_matte
+from livecam.core.geometry import Size
+from livecam.core.types import check_frame, check_matte
 
 
 @pytest.mark.parametrize("words", ["1280x720", " 1280 x 720 ", "1280X720", "1280×720", "1280*720"])

@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import data
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.pets import (
     Sample,
     clean_colours,

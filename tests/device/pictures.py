@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 
 TEAL = (0, 128, 128)
 WHITE, YELLOW, CYAN, GREEN, MAGENTA, RED, BLUE, BLACK = range(8)

@@ -19,7 +19,8 @@ from kernel import CALL, CAMERA, is_fed, wait_for
 
 import livecam.runtime.session  # so that a fork of this process has all that livecam needs
 from livecam.__main__ import main
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.devices.opencv_capture import quiet_opencv
 from livecam.sinks.virtual_camera import VirtualCamera
 

@@ -10,7 +10,7 @@ from kernel import ALL_CAPS, CALL, OTHER_CAMERA, SECOND, set_control, wait_for
 from pictures import bars, hides_room, shows_person
 from programs import Reader, Starter, feed_with_ffmpeg, open_when_ready, read_with_ffmpeg
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam", "loopback")]
 SMALL = Size(320, 180)

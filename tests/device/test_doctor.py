@@ -25,7 +25,7 @@ from kernel import (
 
 from livecam.cli.main import main
 from livecam.core.config import Settings
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.device_info import list_devices
 from livecam.doctor import Finding, System, check_camera
 from livecam.doctor.check_installation import check_pace, check_weights

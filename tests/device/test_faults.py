@@ -18,7 +18,8 @@ from kernel import (
 from pictures import hides_room, paint_number, read_number, says_lost, shows_person
 from programs import Feed, Reader, Starter
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam", "loopback")]
 

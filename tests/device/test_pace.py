@@ -9,7 +9,7 @@ from kernel import CALL, FEED
 from pictures import paint_number, read_number
 from programs import Feed, Reader, Starter
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from tests.support.tiny_model import write_model
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("loopback")]

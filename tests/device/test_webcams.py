@@ -7,7 +7,7 @@ from kernel import CAMERA, FEED
 from pictures import shows_person
 from programs import feed_with_ffmpeg
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.sources.webcam import Webcam
 
 pytestmark = pytest.mark.device

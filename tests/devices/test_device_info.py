@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from livecam.cli.main import main
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.device_info import Device, list_devices
 from livecam.devices.v4l2 import Format, Mode
 from tests.support.fake_host import CAMERA, LOOPBACK, FakeSystem

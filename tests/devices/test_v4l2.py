@@ -1,12 +1,15 @@
 """What a driver says of its formats, read as the kernel writes it."""
 
+import errno
+import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices import v4l2 as formats
-from livecam.devices.v4l2 import Format, Mode, list_formats, read_formats
+from livecam.devices.v4l2 import Format, Kept, Mode, ask_format, keeps_format, list_formats, read_formats
 
 VGA, HD, FOUR_K = Size(640, 480), Size(1280, 720), Size(3840, 2160)
 Ioctl = formats.Ioctl
@@ -23,9 +26,9 @@ def driver(kinds: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Io
 
     def answer(request: int, question: bytes) -> bytes:
         if request == formats._ENUM_FMT:
-            index, kind, *_ = formats._FORMAT.unpack(question)
+            index, kind, *_ = formats._FORMAT_DESCRIPTION.unpack(question)
             code = list(kinds.get(kind, {}))[index].encode()
-            return formats._FORMAT.pack(index, kind, 0, b"in words\0rest", code, 0, 0, 0, 0)
+            return formats._FORMAT_DESCRIPTION.pack(index, kind, 0, b"in words\0rest", code, 0, 0, 0, 0)
         of_all = {code.encode(): sizes for pixels in kinds.values() for code, sizes in pixels.items()}
         if request == formats._ENUM_FRAMESIZES:
             index, code, *_ = formats._FRAME_SIZE.unpack(question)
@@ -59,8 +62,8 @@ def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
     def ask(request: int, question: bytes) -> bytes | None:
         asked.append(request)
         if request == formats._ENUM_FMT:
-            index, kind, *_ = formats._FORMAT.unpack(question)
-            return None if index else formats._FORMAT.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
+            index, kind, *_ = formats._FORMAT_DESCRIPTION.unpack(question)
+            return None if index else formats._FORMAT_DESCRIPTION.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
         if request == formats._ENUM_FRAMESIZES:
             return formats._FRAME_SIZE.pack(0, b"YU12", 3, 2, 3840, 2, 4, 2160, 2, 0, 0)
         return formats._INTERVAL.pack(0, b"YU12", *FOUR_K, 2, 1, 60, 1, 1, 1, 60, 0, 0)
@@ -88,7 +91,7 @@ def test_an_interval_of_nothing_is_no_rate() -> None:
 
 def test_the_structures_have_the_kernels_lengths() -> None:
     requests = (formats._ENUM_FMT, formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)
-    layouts = (formats._FORMAT, formats._FRAME_SIZE, formats._INTERVAL)
+    layouts = (formats._FORMAT_DESCRIPTION, formats._FRAME_SIZE, formats._INTERVAL)
     # The length stands in bits 16 to 29 of a request's number.
     assert [layout.size for layout in layouts] == [request >> 16 & 0x3FFF for request in requests]
 
@@ -98,3 +101,56 @@ def test_what_is_no_video_device_has_no_formats(tmp_path: Path, there: bool) -> 
     if there:
         (tmp_path / "file").touch()
     assert list_formats(str(tmp_path / "file")) == []
+
+
+fcntl = pytest.importorskip("fcntl")
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *kinds: int) -> None:
+    """A driver that answers for these kinds of buffers: struct v4l2_format as a 64-bit kernel lays it out."""
+
+    def ioctl(handle: int, request: int, data: bytes) -> bytes:
+        assert (request, len(data)) == (0xC0D05604, 208)
+        kind = struct.unpack_from("=I", data)[0]
+        if kind not in kinds:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return struct.pack("=I4xII4s", kind, 640, 480, b"YU12").ljust(208, b"\0")
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+
+
+@pytest.mark.parametrize("kinds", [(1,), (2,), (1, 2)])
+def test_a_device_tells_its_format_as_output_or_as_camera(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kinds: Any
+) -> None:
+    answer(monkeypatch, *kinds)
+    (tmp_path / "video10").touch()
+    assert ask_format(str(tmp_path / "video10")) == Kept(Size(640, 480), "YU12")
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_virtual_camera_tells_whether_it_keeps_its_format(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: int
+) -> None:
+    def ioctl(handle: int, request: int, data: bytes) -> bytes:
+        assert (request, struct.unpack("=Ii", data)) == (0xC008561B, (0x0098F900, 0))
+        return struct.pack("=Ii", 0x0098F900, value)
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    (tmp_path / "video10").touch()
+    assert keeps_format(str(tmp_path / "video10")) == bool(value)
+
+
+def test_what_is_no_device_keeps_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answer(monkeypatch)
+    monkeypatch.setattr(fcntl, "ioctl", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOTTY, "none")))
+    (tmp_path / "file").touch()
+    assert not keeps_format(str(tmp_path / "file"))
+    assert not keeps_format(str(tmp_path / "missing"))
+
+
+def test_what_is_no_device_has_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    answer(monkeypatch)
+    (tmp_path / "file").touch()
+    assert ask_format(str(tmp_path / "file")) is None
+    assert ask_format(str(tmp_path / "missing")) is None

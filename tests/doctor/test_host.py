@@ -11,7 +11,7 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.config import Settings
 from livecam.core.errors import CameraError, WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.doctor import Level, System, examine
 from livecam.doctor.findings import Finding
 from livecam.sources.webcam import Webcam

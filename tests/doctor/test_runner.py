@@ -9,7 +9,7 @@ import pytest
 
 from livecam.core.config import Settings
 from livecam.core.errors import CameraError, UsageError, WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.discovery import Capability
 from livecam.devices.v4l2 import Format, Mode
 from livecam.doctor import Finding, Level, examine

@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as tflite
 
 from livecam.core.errors import WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.evaluation.baseline import Rival
 from tests.support import tiny_model as small_model
 from tests.support.fakes import is_person, secret_frame

@@ -10,7 +10,8 @@ from PIL import Image
 
 from livecam.cli.main import main
 from livecam.core.errors import ClipError, TrainingError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import Case, Shot
 from livecam.evaluation.evaluator import EvaluateSettings, evaluate
 from livecam.evaluation.temporal_stability import Live

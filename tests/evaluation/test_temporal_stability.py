@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.evaluation.temporal_stability import (
     SIZE,
     Live,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from livecam.core.types import Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import check_frame
 from livecam.imaging.fit import Fit, fitted, opaque
 
 # Red, green and blue thirds, side by side, 3:1.

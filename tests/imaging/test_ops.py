@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging import ops as images
 
 PHOTO = astronaut()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.ops import shrink
 from livecam.imaging.roi import Region, bounds
 

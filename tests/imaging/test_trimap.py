@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, read_trimap, resize_trimap, trimap_of
 
 

@@ -8,7 +8,8 @@ import pytest
 from livecam.annotation.job import LabelSettings, PersonBy, label
 from livecam.annotation.prompts import Point
 from livecam.annotation.store import Labelled
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import read_picture
 from livecam.imaging.ops import grey
 from livecam.imaging.trimap import FOREGROUND, read_trimap

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.roi import Region
 from livecam.matting.guided_filter import Edges, EdgeSettings, shift_edge
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from livecam.core.errors import WeightsError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.models.model_card import Card, read_card
 
 CARD = Card(

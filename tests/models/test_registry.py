@@ -10,8 +10,15 @@ from livecam.models import archive as parcel
 from livecam.models import registry as models
 from livecam.models.archive import export_model, import_model
 from livecam.models.model_card import read_card
-from livecam.models.registry import check_name, find_personal, install, models_folder, personal_names, remove
-from livecam.models.segmenter import find_model
+from livecam.models.registry import (
+    check_name,
+    find_model,
+    find_personal,
+    install,
+    models_folder,
+    personal_names,
+    remove,
+)
 from livecam.pipeline import Pipeline
 from tests.support.tiny_model import SIZE, write_model
 

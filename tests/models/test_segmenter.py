@@ -8,8 +8,10 @@ import pytest
 from skimage.data import astronaut
 
 from livecam.core.errors import UsageError, WeightsError
-from livecam.core.types import Frame, Size, check_matte
-from livecam.models.segmenter import Segmenter, find_model, shipped_weights, within_one
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, check_matte
+from livecam.models.registry import find_model, shipped_weights
+from livecam.models.segmenter import Segmenter, within_one
 from tests.support.fakes import is_person, secret_frame
 from tests.support.tiny_model import SIZE, card_of, green_weights, write_model
 

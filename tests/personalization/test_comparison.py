@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.evaluation_set import Shot
 from livecam.imaging.image_io import read_picture
 from livecam.personalization.comparison import Verdict, compare

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.backgrounds.notice import lay_notice
+from livecam.backgrounds.placeholder import lay_notice
 from livecam.core.errors import CameraError, SinkError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.pipeline import Pipeline
 from livecam.runtime.live_loop import LOST_WORDS, Controls, Patience, run
 from livecam.sinks.recorder import Recorder

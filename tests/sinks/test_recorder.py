@@ -14,7 +14,7 @@ from skimage.data import astronaut
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, SinkError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
 from livecam.video.containers import CONTAINERS
 

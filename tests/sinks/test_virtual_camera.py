@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import FrameError, SinkError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.discovery import FoundCamera
-from livecam.devices.kept_format import Kept
+from livecam.devices.v4l2 import Kept
 from livecam.sinks import virtual_camera
 from livecam.sinks.virtual_camera import VirtualCamera, explain, find_loopback
 

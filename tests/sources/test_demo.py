@@ -5,7 +5,8 @@ import pytest
 from skimage.data import astronaut
 
 from livecam.core.clock import ManualClock
-from livecam.core.types import Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import check_frame
 from livecam.sources.demo import PERIOD_SECONDS, Demo, view
 
 SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(480, 480), Size(1920, 800)]

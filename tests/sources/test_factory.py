@@ -4,7 +4,7 @@ from PIL import Image
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.sources import factory as camera
 from livecam.sources.demo import Demo
 from livecam.sources.factory import FoundCamera, Webcam, find_camera, open_source

@@ -5,8 +5,9 @@ import pytest
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, UsageError
-from livecam.core.types import Size
-from livecam.sources.image import Still, beats
+from livecam.core.geometry import Size
+from livecam.sources.image import Still
+from livecam.sources.pacing import beats
 
 
 def picture(width, height):

@@ -7,7 +7,7 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError, UsageError
 from livecam.core.types import Frame
-from livecam.runtime.latest import Idle
+from livecam.sources.base import Idle
 from livecam.sources.on_demand import ARRIVE_SECONDS, LEAVE_SECONDS, OnDemand
 from tests.support.fakes import SIZE, FakeCamera, secret_frame
 

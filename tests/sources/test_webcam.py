@@ -6,7 +6,7 @@ import pytest
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.sources.webcam import Webcam
 
 BLUE = np.full((72, 128, 3), (250, 10, 20), np.uint8)  # as OpenCV has it: blue first

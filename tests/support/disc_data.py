@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.pets import Subject, clean_colours
 from livecam.imaging.trimap import trimap_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.errors import CameraError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.devices.discovery import Capability
 from livecam.devices.v4l2 import Format, Mode
 from livecam.doctor.host import Shot, System

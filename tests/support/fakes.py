@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from livecam.core.errors import CameraError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 
 SIZE = Size(96, 64)
 SECRET = (255, 0, 255)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from livecam.core.clock import Clock
 from livecam.core.errors import CameraError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from tests.support.fakes import secret_frame
 
 SIZES = (Size(192, 108), Size(160, 120), Size(256, 144), Size(128, 96))

@@ -5,7 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.personalization.finetune import Effort
 from livecam.personalization.replay import subject_of
 from livecam.personalization.synthetic_rooms import draw_room

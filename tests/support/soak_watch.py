@@ -11,7 +11,8 @@ import numpy as np
 
 from livecam.backgrounds.factory import choose
 from livecam.core.clock import Clock
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.runtime.live_loop import Controls
 from tests.support.fakes import shows_secret
 from tests.support.fault_injection import FaultyCamera

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from livecam.annotation.prompts import Point, Prompt
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from tests.support.fakes import PERSON
 from tests.support.tiny_clip import write_video
 

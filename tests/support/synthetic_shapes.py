@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from livecam.annotation.prompts import Box, Point
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 
 KINDS = ("disc", "ellipse", "rectangle", "triangle", "star", "ring", "cross")
 _FINE = 4  # bits of a pixel's fraction that OpenCV draws with

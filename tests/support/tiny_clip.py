@@ -5,7 +5,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from tests.support.fakes import SIZE, is_person, secret_frame
 
 

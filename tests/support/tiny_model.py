@@ -8,7 +8,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.models.model_card import Card
 
 SIZE = Size(32, 24)

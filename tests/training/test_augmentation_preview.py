@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_picture
 from livecam.training.augmentation_preview import FAULTS, KINDS, LIGHTS, draw_catalogue
 from livecam.training.data.scene_sampler import Stock

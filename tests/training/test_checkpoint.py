@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.training.checkpoint import State, add_to_history, begin, find_state, read_history, read_state
 from livecam.training.config import TrainSettings
 

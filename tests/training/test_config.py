@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.training.config import TrainSettings, check_settings
 from livecam.training.data.scene_sampler import Mix
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from livecam.cli.main import main
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.compositing import composite
 from livecam.imaging.ops import shrink
 from livecam.models.segmenter import Segmenter

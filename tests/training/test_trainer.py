@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from livecam.core.errors import LivecamError, TrainingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import ClipError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.video.video_reader import Clip
 
 TICK = Fraction(1, 90000)

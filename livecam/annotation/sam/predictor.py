@@ -16,7 +16,8 @@ from livecam.annotation.prompts import Point, Prompt, check_prompt
 from livecam.annotation.sam.memory_estimate import Footprint, told_of_memory
 from livecam.annotation.sam.preprocessing import Canvas
 from livecam.annotation.sam.presets import PRESETS, load_preset
-from livecam.core.types import Frame, Matte, Size, check_frame
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte, check_frame
 
 _KEEP, _DROP, _PADDING = 1.0, 0.0, -1.0
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.annotation.prompts import Point
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize, resize_light, shrink_matte
 
 SIDE = 1024

@@ -6,17 +6,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from livecam.annotation.outline import draw_rim
-from livecam.annotation.plan import Plan
+from livecam.annotation.frame_selection import Plan
+from livecam.annotation.overlay import draw_rim
+from livecam.annotation.person import find_person
 from livecam.annotation.prompt_file import Wish, check_wish, parse_wish
-from livecam.annotation.suggest import find_person
 from livecam.annotation.web.server import Content, Desk, invite, open_browser, page
 from livecam.core.errors import LabellingError, UsageError
-from livecam.core.fileio import put
-from livecam.core.files import encode, json_bytes, read_json, writing
-from livecam.core.types import Frame, Size, limit
+from livecam.core.fileio import json_bytes, put, read_json, writing
+from livecam.core.geometry import Size, limit
+from livecam.core.types import Frame
+from livecam.imaging.image_io import encode
 from livecam.imaging.ops import resize
-from livecam.pipeline import Segments
+from livecam.models.base import Segments
 
 CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
 _LONGEST = 1280

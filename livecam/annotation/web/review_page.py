@@ -12,8 +12,7 @@ from livecam.annotation.store import Label, Labelled, check_made
 from livecam.annotation.web.click_page import fill
 from livecam.annotation.web.server import Content, Desk, invite, open_browser, page
 from livecam.core.errors import UsageError
-from livecam.core.fileio import put
-from livecam.core.files import writing
+from livecam.core.fileio import put, writing
 from livecam.core.locking import alone_in
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")

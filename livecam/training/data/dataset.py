@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.trimap import CONTOUR
 from livecam.training.data.augmentation import Light
 from livecam.training.data.scene_renderer import View, shoot

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.imaging.ops import shrink
 from livecam.imaging.trimap import CONTOUR, trimap_of
 from livecam.training.data.augmentation import (

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.pets import Subject
 from livecam.imaging.trimap import BACKGROUND
 from livecam.training.data.augmentation import Faults, Light, Rng, Transform, place

@@ -5,6 +5,7 @@ Beside them lies ``NAME.keras``, the network as it was trained: what a further t
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ import keras
 
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.fileio import reason
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.models.class_layout import CLASSES
 from livecam.models.model_card import Card
 from livecam.training.checkpoint import read_history
 from livecam.training.config import check_size
-from livecam.training.export.card_scores import read_figures
 from livecam.training.export.litert_converter import OUTPUTS, check_parity, convert, places, round_weights
 from livecam.training.networks.matting_net import NETWORKS, build
 from livecam.training.textbook import NAME, with_matte
@@ -173,3 +173,34 @@ def _names(paths: Any) -> Any:
     if isinstance(paths, list):
         return [_names(path) for path in paths]
     return Path(paths).name if isinstance(paths, str) else paths
+
+
+SAID = ("miou", "fg_iou", "bf", "mad", "mse", "dtssd", "leak", "hole")
+"""Columns that a card tells; milliseconds depend on the machine."""
+
+
+def read_figures(files: Sequence[Path], sha256: str) -> dict[str, Any]:
+    """By the data's name: the rows of each evaluation, groups, mean and conditions.
+
+    Raises:
+        TrainingError: a file that can't be read, or the evaluation of other weights.
+    """
+    return dict(_read(path, sha256) for path in files)
+
+
+def _read(path: Path, sha256: str) -> tuple[str, dict[str, Any]]:
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+        rows = {row["name"]: _said(row) for row in scores["rows"]}
+        data, model = str(scores["data"]), scores.get("sha256")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{path} can't be read ({reason(error)}); name the scores.json of livecam evaluate"
+        ) from error
+    if model != sha256:
+        raise TrainingError(f"{path} tells of other weights than these; run livecam evaluate again")
+    return data, rows
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    return {"cases": row["cases"], **{name: round(row[name], 2) for name in SAID if name in row}}

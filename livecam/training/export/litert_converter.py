@@ -23,7 +23,7 @@ from ai_edge_quantizer.quantizer import Quantizer  # type: ignore[import-not-fou
 from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_picture
 from livecam.imaging.ops import resize
 from livecam.models.class_layout import CLASSES, WAYS, join_classes

@@ -12,7 +12,8 @@ from livecam.annotation.prompts import Box, Point, Prompt, gather
 from livecam.annotation.sam.memory_estimate import Footprint
 from livecam.annotation.sam.predictor import Candidate, Sam, rank, unite
 from livecam.core.errors import FrameError, LabellingError, UsageError
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from tests.support.synthetic_shapes import Drawing, box_of, draw, draw_shape, iou, point_off, point_on
 
 pytestmark = pytest.mark.labelling

@@ -5,7 +5,7 @@ import pytest
 
 from livecam.annotation.prompts import Point
 from livecam.annotation.sam.preprocessing import MEAN, SIDE, Canvas
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from tests.support.synthetic_shapes import draw_shape, iou
 
 SIZES = [

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from livecam.annotation.frame_selection import Plan
 from livecam.annotation.media import Material
-from livecam.annotation.plan import Plan
 from livecam.annotation.prompt_file import read_wishes
 from livecam.annotation.web.click_page import UNFINISHED, ask_clicks, fill
 from livecam.core.errors import LabellingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from tests.support.page_driver import fetch, read_data, read_page, run_page
 from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 

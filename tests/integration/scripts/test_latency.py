@@ -6,7 +6,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.pipeline import Pipeline
 from tests.support.fakes import FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother
 from tests.support.scripts import load_script

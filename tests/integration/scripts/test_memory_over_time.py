@@ -9,7 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from livecam.core.types import Frame, Matte, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.evaluation.temporal_stability import SIZE, Unsmoothed, draw_room
 from livecam.imaging.image_io import write_picture
 from livecam.imaging.ops import shrink

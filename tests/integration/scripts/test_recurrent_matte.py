@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.ops import shrink
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")

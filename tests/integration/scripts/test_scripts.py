@@ -11,7 +11,7 @@ import pytest
 from livecam.backgrounds.factory import choose
 from livecam.backgrounds.video import Moving
 from livecam.core.clock import ManualClock
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_picture, write_picture
 from tests.support.fakes import secret_frame
 from tests.support.scripts import load_script

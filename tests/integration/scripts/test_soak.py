@@ -13,7 +13,8 @@ import pytest
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from tests.support.fakes import secret_frame
 from tests.support.fault_injection import FaultyCamera, HurriedClock
 from tests.support.scripts import load_script

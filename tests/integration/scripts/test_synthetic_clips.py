@@ -5,7 +5,7 @@ import pytest
 from skimage import data
 
 from livecam.core.errors import TrainingError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.pets import Subject
 from livecam.imaging.ops import shrink
 from livecam.training.data.scene_sampler import Stock

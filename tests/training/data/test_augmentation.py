@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.ops import shrink
 from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND
 from livecam.training.data.augmentation import (

@@ -8,7 +8,7 @@ import pytest
 from skimage import data
 
 from livecam.core.errors import UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.imaging.ops import shrink
 
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")

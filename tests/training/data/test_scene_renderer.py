@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from livecam.core.types import Frame, Size
+from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.datasets.pets import Subject
 from livecam.imaging.ops import shrink
 from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND

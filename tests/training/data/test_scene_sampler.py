@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from livecam.core.types import Size
+from livecam.core.geometry import Size
 from livecam.datasets.pets import Subject
 from livecam.training.data.scene_sampler import (
     DARK_CLOTHES,

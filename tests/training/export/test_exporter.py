@@ -9,10 +9,12 @@ import pytest
 from skimage import data
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.types import Size
+from livecam.core.geometry import Size
+from livecam.evaluation.report import Report, Result, write_report
 from livecam.imaging.ops import shrink
 from livecam.models.model_card import read_card
 from livecam.models.segmenter import Segmenter
+from livecam.training.export.exporter import read_figures
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
@@ -310,3 +312,43 @@ def test_a_size_that_cannot_be_halved_is_refused(run: Path, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="--size 100x50 is not divisible by 16; try 96x48"):
         export(run, tmp_path / "x.tflite", size=Size(100, 50))
     assert not list(tmp_path.iterdir())
+
+
+def evaluation(folder: Path, data: str, sha256: str, miou: float = 90.126) -> Path:
+    """What an evaluation of one case writes."""
+    result = Result("a_1", "a", ("low light",), {"miou": miou, "grad": 0.01, "hole": 2.0}, (5.0,))
+    folder.mkdir()
+    write_report(Report("mine", data, 2, (result,), sha256), folder)
+    return folder / "scores.json"
+
+
+def test_a_card_gets_every_row_of_every_evaluation(tmp_path: Path) -> None:
+    files = [evaluation(tmp_path / "a", "people", "abc"), evaluation(tmp_path / "b", "clips", "abc", 80.0)]
+
+    figures = read_figures(files, "abc")
+
+    assert list(figures) == ["people", "clips"]
+    assert list(figures["people"]) == ["a", "mean", "low light"]
+    assert figures["people"]["mean"] == {"cases": 1, "miou": 90.13, "hole": 2.0}
+    assert figures["clips"]["a"]["miou"] == 80.0
+
+
+@pytest.mark.parametrize("told", ["abd", ""])
+def test_figures_of_other_weights_are_refused(tmp_path: Path, told: str) -> None:
+    with pytest.raises(TrainingError, match="other weights"):
+        read_figures([evaluation(tmp_path / "a", "people", told)], "abc")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"rows": [{"name": "a"}], "data": "x"})])
+def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "scores.json").write_text(text)
+
+    with pytest.raises(TrainingError, match="can't be read") as caught:
+        read_figures([tmp_path / "scores.json"], "abc")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"nowhere\.json"):
+        read_figures([tmp_path / "nowhere.json"], "abc")

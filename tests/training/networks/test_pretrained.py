@@ -7,7 +7,7 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.core.errors import TrainingError  # noqa: E402
-from livecam.core.types import Size  # noqa: E402
+from livecam.core.geometry import Size  # noqa: E402
 from livecam.training.data.dataset import Batches  # noqa: E402
 from livecam.training.data.scene_sampler import Mix, Stock  # noqa: E402
 from livecam.training.networks.efficientnet_lite import Stage, see  # noqa: E402
