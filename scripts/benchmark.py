@@ -26,7 +26,7 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.pipeline import Pipeline
 from livecam.sinks.recorder import Recorder
-from livecam.sources.demo import Demo
+from livecam.sources.demo import DemoSource
 
 SIZES = [Size(640, 480), Size(1280, 720), Size(1920, 1080)]
 STAGES = ["segment", "smooth", "sharpen", "backdrop", "composite"]
@@ -87,22 +87,22 @@ def main() -> int:
 def film(folder: Path) -> dict[str, str]:
     """A video and a GIF of two seconds to stand behind the subject, drawn into `folder`."""
     made = {name: str(folder / BACKGROUNDS[name]) for name in ("video", "gif")}
-    demo = Demo(Size(1280, 720))
+    demo = DemoSource(Size(1280, 720))
     with Recorder(made["video"], demo.size, 30) as recorder:
         for number in range(60):
-            recorder.send(demo.at(number / 30), number / 30)
-    images = [Image.fromarray(demo.at(number / 12)).resize((640, 360)) for number in range(24)]
+            recorder.send(demo.frame_at(number / 30), number / 30)
+    images = [Image.fromarray(demo.frame_at(number / 12)).resize((640, 360)) for number in range(24)]
     images[0].save(made["gif"], save_all=True, append_images=images[1:], duration=83, loop=0)
     return made
 
 
 def measure(size: Size, name: str, background: str, model: str, frames: int, threads: int) -> dict[str, Any]:
     """Times of `Pipeline.replace`, its stages and NumPy's blend in turn, in milliseconds."""
-    demo = Demo(size)
-    pictures = [demo.at(number / 30) for number in range(30)]
+    demo = DemoSource(size)
+    pictures = [demo.frame_at(number / 30) for number in range(30)]
     pipeline = Pipeline.load(model, background, threads=threads)
     matte = pipeline.matte(pictures[0])
-    behind = pipeline.backdrop.behind(pictures[0], matte)
+    behind = pipeline.background.render(pictures[0], matte)
     share = matte[..., None]
 
     def numpy_blend(frame: Frame) -> Frame:
@@ -112,10 +112,10 @@ def measure(size: Size, name: str, background: str, model: str, frames: int, thr
     for number in range(WARM_UP + frames):
         frame = pictures[number % len(pictures)]
         if number == WARM_UP:
-            pipeline.stopwatch.laps.clear()
+            pipeline.timer.samples.clear()
         replaced.append(milliseconds(pipeline.replace, frame))
         blended.append(milliseconds(numpy_blend, frame))
-    laps = {stage: [1e3 * lap for lap in pipeline.stopwatch.laps[stage]] for stage in STAGES}
+    laps = {stage: [1e3 * lap for lap in pipeline.timer.samples[stage]] for stage in STAGES}
     laps |= {"replace": replaced[WARM_UP:], "numpy": blended[WARM_UP:]}
     pipeline.close()
     times = {name: {"p50": percentile(lap, 50), "p95": percentile(lap, 95)} for name, lap in laps.items()}
@@ -128,7 +128,7 @@ def measure(size: Size, name: str, background: str, model: str, frames: int, thr
 
 
 def milliseconds(work: Callable[[Frame], object], frame: Frame) -> float:
-    """How long `work` takes for `frame`."""
+    """How long `work` takes for `picture`."""
     start = time.perf_counter()
     work(frame)
     return 1e3 * (time.perf_counter() - start)

@@ -156,7 +156,7 @@ def _open(url: str, have: int) -> HTTPResponse | None:
 
 
 def _pour(answer: HTTPResponse, part: Path, start: int, total: int | None) -> int:
-    """Write the answer behind the first `start` bytes; how many came."""
+    """Write the answer behind the first `open` bytes; how many came."""
     came = 0
     bar = tqdm(
         total=total, initial=start, desc=part.name.removesuffix(".part"),

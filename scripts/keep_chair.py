@@ -23,25 +23,29 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import cv2
 import numpy as np
 
-from livecam.annotation.config import PersonBy
+from livecam.annotation.config import PersonSource
 from livecam.annotation.prompts import Point
-from livecam.annotation.store import Labelled
+from livecam.annotation.store import AnnotationStore
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.datasets.evaluation_set import Shot
-from livecam.datasets.pets import list_rooms, read_picture
+from livecam.datasets.evaluation_set import LabeledFrame
+from livecam.datasets.pets import list_images, load_image
 from livecam.evaluation.metrics import iou
-from livecam.imaging.ops import grey
-from livecam.models.registry import find_model
+from livecam.imaging.ops import to_gray
+from livecam.models.registry import resolve_model
 from livecam.personalization.comparison import draw_before_after
-from livecam.personalization.journal import learn_folder
+from livecam.personalization.journal import workspace_dir
 from livecam.personalization.synthetic_rooms import draw_room
-from livecam.personalization.workflow import Learner, LearnSettings, label_frames
+from livecam.personalization.workflow import (
+    PersonalizationSettings,
+    PersonalizationWorkflow,
+    annotate_sources,
+)
 from livecam.pipeline import Pipeline
 from livecam.sinks.recorder import Recorder
-from livecam.sources.demo import Demo
+from livecam.sources.demo import DemoSource
 
 SIZE, ROOMS, EACH, FPS = Size(640, 360), 5, 30, 10.0
 ROOM = Size(SIZE.width + 24, SIZE.height + 24)
@@ -84,19 +88,19 @@ def make_rooms(folder: Path | None) -> list[Frame]:
     """Five rooms, somewhat larger than a frame."""
     if folder is None:
         return [draw_room(100 + number, ROOM) for number in range(ROOMS)]
-    pictures = list_rooms(folder)
+    pictures = list_images(folder)
     step = max(1, len(pictures) // ROOMS)
     return [read_room(pictures[number * step]) for number in range(ROOMS)]
 
 
 def read_room(path: Path) -> Frame:
     """A photograph, stretched to a room's size."""
-    return cv2.resize(read_picture(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA)
+    return cv2.resize(load_image(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA)
 
 
 def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
     """Print chair and person in photographs drawn by chance: the mean, and the worst chair."""
-    pictures, rows = list_rooms(folder), []
+    pictures, rows = list_images(folder), []
     chosen = np.random.default_rng(5).choice(len(pictures), fives * ROOMS, replace=False)
     for start in range(0, len(chosen), ROOMS):
         rooms = [read_room(pictures[number]) for number in chosen[start : start + ROOMS]]
@@ -112,10 +116,14 @@ def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
 
 def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]]:
     """Frames with the mattes of the person and of what is seen of the chair."""
-    demo, pipeline, dice = Demo(SIZE), Pipeline.load(base, clock=ManualClock()), np.random.default_rng(9)
+    demo, pipeline, dice = (
+        DemoSource(SIZE),
+        Pipeline.load(base, clock=ManualClock()),
+        np.random.default_rng(9),
+    )
     for number in range(ROOMS * EACH):
         room, seconds = rooms[number // EACH], number / FPS
-        frame = demo.at(seconds)
+        frame = demo.frame_at(seconds)
         pipeline.reset()
         shift = np.float64([[1, 0, -70], [0, 1, 0]])
         person = cv2.warpAffine(pipeline.matte(frame), shift, tuple(SIZE))
@@ -163,26 +171,28 @@ def true_matte(person: Matte, chair: Matte) -> Matte:
     return np.asarray(np.clip(person + chair, 0, 1), np.float32)
 
 
-def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> LearnSettings:
+def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> PersonalizationSettings:
     """What is learnt: true mattes, or a point on the chair, whose matte in the first frame is `chair`."""
     if said.sam is None:
-        return LearnSettings(name="chair", sources=(str(clip),), mattes=said.out / "mattes", base=said.base)
+        return PersonalizationSettings(
+            name="chair", sources=(str(clip),), mattes=said.out / "mattes", base=said.base
+        )
     rows, columns = np.nonzero(chair > 0.5)
     back = Point(float(columns.mean().round()), float(rows.min() + 60))
-    return LearnSettings(
+    return PersonalizationSettings(
         name="chair-sam", sources=(str(clip),), base=said.base, keep=(back,), preset=str(said.sam),
-        person=PersonBy.MODEL,
+        person=PersonSource.MODEL,
     )  # fmt: skip
 
 
 def tell_labels(labels: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
     """How good the labels are: the IoU of chair and person, each where the other is not, with the truth."""
-    labelled = Labelled(labels)
-    kept = [label for label in labelled.labels.values() if labelled.is_kept(label)]
+    labelled = AnnotationStore(labels)
+    kept = [label for label in labelled.labels.values() if labelled.is_accepted(label)]
     rows = []
     for label in kept:
         path = labels / "annotations" / "mattes" / f"{label.name}.png"
-        said, (_, person, chair) = grey(read_picture(path, max(SIZE))) > 127, made[label.number]
+        said, (_, person, chair) = to_gray(load_image(path, max(SIZE))) > 127, made[label.number]
         rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
     print(f"{len(kept)} of {len(labelled.labels)} labelled frames kept")
     if rows:
@@ -222,9 +232,11 @@ def keeps_chair(said: argparse.Namespace) -> bool:
         write(said.out, made)
     settings = settings_of(said, clip, made[0][2])
     try:
-        learnt = Learner(settings, lambda words: print(words, flush=True), label_frames).learn()
+        learnt = PersonalizationWorkflow(
+            settings, lambda words: print(words, flush=True), annotate_sources
+        ).learn()
     finally:
-        labels = learn_folder(settings.name) / "labels"
+        labels = workspace_dir(settings.name) / "labels"
         if said.sam is not None and labels.is_dir():
             tell_labels(labels, made)
     print(f"{learnt.figures}\n{learnt.reason or 'installed'}; it took {learnt.seconds:.0f} s")
@@ -234,7 +246,7 @@ def keeps_chair(said: argparse.Namespace) -> bool:
     after, chair_after, person_after = judge(str(tuned), held_out)
     rows = [
         (
-            Shot(
+            LabeledFrame(
                 held_out[at][0],
                 true_matte(*held_out[at][1:]),
                 np.ones((SIZE.height, SIZE.width), bool),
@@ -245,7 +257,7 @@ def keeps_chair(said: argparse.Namespace) -> bool:
         for at in (0, EACH // 2, EACH - 1)
     ]
     draw_before_after(rows, said.out / "chair.png")
-    print(f"live, {EACH} frames in a room that was not learnt (base {find_model(said.base).stem}):")
+    print(f"live, {EACH} frames in a room that was not learnt (base {resolve_model(said.base).stem}):")
     print(f"chair IoU  {chair_before:6.2f} -> {chair_after:6.2f} %")
     print(f"person IoU {person_before:6.2f} -> {person_after:6.2f} %")
     if said.rooms and said.elsewhere:

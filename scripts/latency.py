@@ -20,7 +20,7 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.pipeline import Pipeline
 from livecam.runtime.live_loop import run
-from livecam.sources.demo import Demo
+from livecam.sources.demo import DemoSource
 
 BITS = 16
 
@@ -37,7 +37,7 @@ def read_number(frame: Frame) -> int:
     return sum(int(frame[0, bit, 0] > 127) << bit for bit in range(BITS))
 
 
-class PacedCamera(Demo):
+class PacedCamera(DemoSource):
     """The demo as a webcam whose driver gives a frame each period, whoever reads; notes when it had which."""
 
     def __init__(self, size: Size, fps: float, seconds: float) -> None:
@@ -45,7 +45,7 @@ class PacedCamera(Demo):
         self.count = int(fps * seconds)
         self.had: dict[int, float] = {}
         # Drawn before, as a webcam's frames cost this machine nothing.
-        self._drawn = [self.at(moment / 4) for moment in range(8)]
+        self._drawn = [self.frame_at(moment / 4) for moment in range(8)]
 
     def __iter__(self) -> Iterator[Frame]:
         start = time.monotonic()
@@ -105,7 +105,7 @@ def measure(pipeline: Pipeline, size: Size, fps: float, seconds: float) -> dict[
         "fps": fps,
         "period_ms": 1000 / fps,
         "given": len(camera.had),
-        "shown": report.shown,
+        "shown": report.frames_shown,
         "in_order": all(before < after for before, after in itertools.pairwise(shown)),
         "processing_ms": _spread([1000 * numbered.took[number] for number in settled]),
         "delay_ms": _spread(delays),

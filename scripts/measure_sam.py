@@ -54,20 +54,20 @@ def measure(folder: Path) -> dict[str, float]:
     import numpy as np
 
     from livecam.annotation.prompts import Point, Prompt
-    from livecam.annotation.sam.predictor import Sam
+    from livecam.annotation.sam.predictor import SamPredictor
 
     frame = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
     began = time.monotonic()
-    sam = Sam.load(str(folder))
+    sam = SamPredictor.load(str(folder))
     found = {"seconds to load": time.monotonic() - began, "GB loaded": peak()}
     for which in ("first", "next"):
         began = time.monotonic()
-        seen = sam.look(frame)
+        seen = sam.embed(frame)
         found[f"seconds to look, {which}"] = time.monotonic() - began
     found["GB looked"] = peak()
     for which in ("first", "next"):
         began = time.monotonic()
-        seen.segment(Prompt((Point(600, 300),)))
+        seen.predict(Prompt((Point(600, 300),)))
         found[f"seconds to segment, {which}"] = time.monotonic() - began
     known = sam._footprint
     return found | {"GB foretold": known.whole / 1e9 if known else 0.0, "GB at the end": peak()}

@@ -13,10 +13,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam import Pipeline, Size
-from livecam.backgrounds.factory import choose
+from livecam.backgrounds.factory import create_background
 from livecam.core.clock import ManualClock
-from livecam.imaging.image_io import write_picture
-from livecam.sources.demo import Demo
+from livecam.imaging.image_io import write_image
+from livecam.sources.demo import DemoSource
 
 SIZE = Size(640, 360)
 BACKGROUNDS = ("beach", "blur", "dusk", "bokeh", "#00b140")
@@ -25,15 +25,15 @@ BACKGROUNDS = ("beach", "blur", "dusk", "bokeh", "#00b140")
 def draw(model: str) -> np.ndarray:
     """The source and five backgrounds, two rows of three."""
     clock = ManualClock()
-    demo = Demo(SIZE, clock=clock)
+    demo = DemoSource(SIZE, clock=clock)
     pipeline = Pipeline.load(model, clock=clock)
-    cells = [demo.at(1.0)]
+    cells = [demo.frame_at(1.0)]
     for words in BACKGROUNDS:
-        pipeline.switch(choose(words, clock=clock))
+        pipeline.set_background(create_background(words, clock=clock))
         pipeline.reset()
         for step in range(10):
             clock.seconds = 1.0 + step / 30
-            shown = pipeline.replace(demo.at(clock.seconds))
+            shown = pipeline.replace(demo.frame_at(clock.seconds))
         cells.append(shown)
     return np.vstack([np.hstack(cells[:3]), np.hstack(cells[3:])])
 
@@ -46,4 +46,4 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path(".github/livecam.jpg"))
     said = parser.parse_args()
     said.out.parent.mkdir(exist_ok=True)
-    write_picture(said.out, draw(said.model))
+    write_image(said.out, draw(said.model))

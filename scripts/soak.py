@@ -25,16 +25,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image
 
-from livecam.backgrounds.factory import choose
+from livecam.backgrounds.factory import create_background
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame
-from livecam.matting.guided_filter import Edges
-from livecam.matting.temporal_filter import Smoother
-from livecam.models.segmenter import Segmenter
+from livecam.core.types import Frame, RgbaFrame
+from livecam.matting.guided_filter import GuidedFilterUpsampler
+from livecam.matting.temporal_filter import AdaptiveTemporalFilter
+from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import Controls, Patience, run
+from livecam.runtime.live_loop import RunControls, Timeouts, run
 from livecam.sinks.recorder import Recorder
-from livecam.sinks.virtual_camera import VirtualCamera
+from livecam.sinks.virtual_camera import VirtualCameraSink
 from tests.support.fault_injection import FaultyCamera, HurriedClock
 from tests.support.soak_watch import Hand, Heartbeat, measure
 from tests.support.tiny_model import write_model
@@ -74,7 +74,7 @@ class TimedPipeline(Pipeline):
         self.seconds = np.full(frames, np.nan, np.float32)
         self.replaced = 0
 
-    def replace(self, frame: Frame) -> Frame | Cutout:
+    def replace(self, frame: Frame) -> Frame | RgbaFrame:
         """Replace as ever."""
         start = time.perf_counter()
         try:
@@ -106,17 +106,23 @@ def soak(
     frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
 ) -> dict[str, Any]:
     """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
-    clock, controls, told = HurriedClock(), Controls(), []
+    clock, controls, told = HurriedClock(), RunControls(), []
     with tempfile.TemporaryDirectory() as folder:
         names = backgrounds(Path(folder))
-        segmenter = Segmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)
-        pipeline = TimedPipeline(segmenter, Smoother(), Edges(), choose(names[0], clock=clock), clock=clock)
+        segmenter = LiteRTSegmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)
+        pipeline = TimedPipeline(
+            segmenter,
+            AdaptiveTemporalFilter(),
+            GuidedFilterUpsampler(),
+            create_background(names[0], clock=clock),
+            clock=clock,
+        )
         pipeline.prepare(frames)
         camera = FaultyCamera(frames, seed=seed, clock=clock, gaps=gaps)
         hand = Hand(camera, controls, names, clock)
         hand.end_seconds = wall
         door = KeepingDoor()
-        call = VirtualCamera(camera.size, FPS, opener=lambda *_: door, ask=lambda _: None)
+        call = VirtualCameraSink(camera.size, FPS, opener=lambda *_: door, ask=lambda _: None)
         gc.collect()
         before, earlier = measure(), set(threading.enumerate())
         start = time.monotonic()
@@ -127,8 +133,8 @@ def soak(
                 [hand.watcher, call],
                 controls=controls,
                 clock=clock,
-                patience=Patience(lost=float("inf")),
-                tell=told.append,
+                timeouts=Timeouts(camera_lost=float("inf")),
+                notify=told.append,
             )
         seconds = time.monotonic() - start
         pipeline.close()
@@ -139,9 +145,9 @@ def soak(
         "seconds": round(seconds, 1),
         "seed": seed,
         "machine_late_ms": round(1e3 * heartbeat.latest),
-        "shown": report.shown,
-        "failed": report.failed,
-        "dropped": report.dropped,
+        "shown": report.frames_shown,
+        "failed": report.frames_failed,
+        "dropped": report.frames_dropped,
         "received": door.frames,
         "lost": sum("lost" in words for words in told),
         "told": sorted(set(told)),

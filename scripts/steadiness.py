@@ -17,15 +17,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam.core.errors import LivecamError, UsageError
 from livecam.core.types import Frame
-from livecam.evaluation.baseline import Rival
+from livecam.evaluation.baseline import BaselineSegmenter
 from livecam.evaluation.temporal_stability import (
-    Live,
-    Mattes,
-    before_room,
+    LivePipeline,
+    MatteEstimator,
     flicker,
+    flicker_before_room,
     read_room,
     read_still,
-    step_frames,
+    step_response_frames,
 )
 
 COLUMNS = ("cut in", "cut out", "appears", "goes", "flicker")
@@ -60,24 +60,24 @@ def measure_all(said: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """A row a model: livecam's as it is, without its filter over time, and the rivals."""
     if said.frames < 1 or said.noise < 0:
         raise UsageError("--frames must be 1 or more, --noise 0 or more")
-    models: dict[str, Mattes] = {
-        said.model: Live(said.model, said.threads),
-        f"{said.model}, unsmoothed": Live(said.model, said.threads, smoothed=False),
+    models: dict[str, MatteEstimator] = {
+        said.model: LivePipeline(said.model, said.threads),
+        f"{said.model}, unsmoothed": LivePipeline(said.model, said.threads, smoothed=False),
     }
-    models |= {path.stem: Rival(path, said.threads) for path in said.rival}
+    models |= {path.stem: BaselineSegmenter(path, said.threads) for path in said.rival}
     room, still = read_room(said.room), read_still(said.still)
-    person = before_room(models[said.model], still, room)
+    person = flicker_before_room(models[said.model], still, room)
     return {
         name: measure(model, room, still, person, said.noise, said.frames) for name, model in models.items()
     }
 
 
 def measure(
-    model: Mattes, room: Frame, still: Frame, person: Frame, noise: float, frames: int
+    model: MatteEstimator, room: Frame, still: Frame, person: Frame, noise: float, frames: int
 ) -> dict[str, Any]:
-    """All columns of one model; `person` is the subject of `still` before `room`."""
+    """All columns of one model; `person` is the subject of `still` before `backdrop`."""
     steps = [(room, still), (still, room), (room, person), (person, room)]
-    counts = [step_frames(model, before, after) for before, after in steps]
+    counts = [step_response_frames(model, before, after) for before, after in steps]
     values = [*counts, round(flicker(model, still, noise=noise, frames=frames), 3)]
     return dict(zip(COLUMNS, values, strict=True))
 

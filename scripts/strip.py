@@ -20,10 +20,10 @@ from livecam import Pipeline, Size
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError
 from livecam.core.types import Frame
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from livecam.imaging.ops import resize
-from livecam.sources.demo import Demo
-from livecam.video.video_reader import Clip
+from livecam.sources.demo import DemoSource
+from livecam.video.video_reader import VideoReader
 
 SIZE = Size(320, 180)
 GREEN = "#00b140"
@@ -49,10 +49,10 @@ def draw(models: list[str], source: str, columns: int, every: int) -> Frame:
 def frames(source: str) -> Iterator[Frame]:
     """The frames of the demo, or of a video."""
     if source == "demo":
-        demo = Demo(Size(640, 360))
-        yield from (demo.at(number / 30) for number in range(10_000))
+        demo = DemoSource(Size(640, 360))
+        yield from (demo.frame_at(number / 30) for number in range(10_000))
     else:
-        with Clip(Path(source)) as clip:
+        with VideoReader(Path(source)) as clip:
             yield from clip
 
 
@@ -74,7 +74,7 @@ def main() -> int:
     words.add_argument("--out", type=Path, default=Path("strip.jpg"), metavar="FILE")
     said = words.parse_args()
     try:
-        write_picture(said.out, draw(said.models, said.camera, max(1, said.columns), max(1, said.every)))
+        write_image(said.out, draw(said.models, said.camera, max(1, said.columns), max(1, said.every)))
     except LivecamError as error:
         print(f"strip: {error}", file=sys.stderr)
         return 1

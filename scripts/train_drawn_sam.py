@@ -31,10 +31,10 @@ import numpy as np
 import tensorflow as tf
 
 from livecam.annotation.prompts import Point, Prompt
-from livecam.annotation.sam.preprocessing import SIDE, Canvas
+from livecam.annotation.sam.preprocessing import SIDE, ResizeLongestSide
 from livecam.core.geometry import Size
 from livecam.core.types import Matte
-from livecam.training.malloc import keep_freed_memory
+from livecam.training.malloc import retain_freed_memory
 from tests.support.synthetic_shapes import box_of, draw, iou, point_off, point_on
 
 WIDTH = 64
@@ -121,8 +121,8 @@ def make_batch(rng: np.random.Generator, side: int, pictures: int) -> Batch:
         drawing = draw(rng, any_size(rng, min(1.1 * side, 640)))
         if not drawing.mattes:
             continue
-        canvas = Canvas.of(Size.of(drawing.frame), side)
-        images.append(canvas.place(drawing.frame, np.float32(1 / 255), np.float32(0)))
+        canvas = ResizeLongestSide.of(Size.of(drawing.frame), side)
+        images.append(canvas.apply_image(drawing.frame, np.float32(1 / 255), np.float32(0)))
         for kind, count in (("points", POINTS), ("boxes", BOXES), ("roughs", ROUGHS)):
             for _ in range(count):
                 matte = drawing.mattes[int(rng.integers(len(drawing.mattes)))]
@@ -138,30 +138,34 @@ def make_batch(rng: np.random.Generator, side: int, pictures: int) -> Batch:
     )  # fmt: skip
 
 
-def ask_points(rng: np.random.Generator, canvas: Canvas, matte: Matte, most: int) -> list[list[float]]:
+def ask_points(
+    rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, most: int
+) -> list[list[float]]:
     """`most` points, the first of them on the shape, and the padding point: rows of x, y, label."""
-    rows = [[*canvas.point(point_on(rng, matte)), 1.0]]
+    rows = [[*canvas.apply_point(point_on(rng, matte)), 1.0]]
     for _ in range(most - 1):
         keep = rng.random() < 0.35
-        rows.append([*canvas.point((point_on if keep else point_off)(rng, matte)), float(keep)])
+        rows.append([*canvas.apply_point((point_on if keep else point_off)(rng, matte)), float(keep)])
     return [*rows, [0.0, 0.0, -1.0]]
 
 
-def ask_box(rng: np.random.Generator, canvas: Canvas, matte: Matte, most: int) -> list[list[list[float]]]:
+def ask_box(
+    rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, most: int
+) -> list[list[list[float]]]:
     """A box around the shape, a little off as hands are."""
     box = box_of(matte)
     shake = rng.normal(0, 0.015, 4) * np.array([box.right - box.left, box.bottom - box.top] * 2)
     left, top, right, bottom = np.array(box) + shake
-    return [[list(canvas.point(corner)) for corner in (Point(left, top), Point(right, bottom))]]
+    return [[list(canvas.apply_point(corner)) for corner in (Point(left, top), Point(right, bottom))]]
 
 
-def ask_rough(rng: np.random.Generator, canvas: Canvas, matte: Matte, most: int) -> np.ndarray:
+def ask_rough(rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, most: int) -> np.ndarray:
     """A blurred, badly cut matte as logits: (1, side / 4, side / 4, 1)."""
     reach = max(1, int(math.sqrt(float(matte.sum())) * rng.uniform(0.02, 0.15)))
     square = np.ones((2 * reach + 1,) * 2, np.uint8)
     rough = (cv2.dilate if rng.random() < 0.5 else cv2.erode)(matte, square)
     rough = cv2.GaussianBlur(rough, (0, 0), max(0.5, reach / 2))
-    return canvas.rough(rough)[None, ..., None]
+    return canvas.mask_to_logits(rough)[None, ..., None]
 
 
 ASK = {"points": ask_points, "boxes": ask_box, "roughs": ask_rough}
@@ -277,14 +281,14 @@ def ask_unseen(pictures: int, seed: int) -> Iterator[tuple[Any, Matte, dict[str,
 
 def judge(folder: Path, pictures: int) -> None:
     """Say how well the saved SAM does on unseen drawings, by the way that livecam itself goes."""
-    from livecam.annotation.sam.predictor import Sam
+    from livecam.annotation.sam.predictor import SamPredictor
 
-    sam, found, last, seen = Sam.load(str(folder)), {}, None, None
+    sam, found, last, seen = SamPredictor.load(str(folder)), {}, None, None
     for frame, matte, prompts in ask_unseen(pictures, seed=987654321):
         if frame is not last:
-            last, seen = frame, sam.look(frame)
+            last, seen = frame, sam.embed(frame)
         for kind, prompt in prompts.items():
-            found.setdefault(kind, []).append(iou(seen.segment(prompt)[0].matte, matte))
+            found.setdefault(kind, []).append(iou(seen.predict(prompt)[0].matte, matte))
     for kind, ious in found.items():
         good = np.mean(np.array(ious) >= 0.8)
         print(f"{kind}: mean IoU {np.mean(ious):.3f}, at least 0.8 in {good:.1%} of {len(ious)} prompts")
@@ -304,7 +308,7 @@ def main() -> None:
     said = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell's & has turned Ctrl-C off
         signal.signal(number, signal.default_int_handler)
-    keep_freed_memory()
+    retain_freed_memory()
     rng = np.random.default_rng(said.seed)
     keras.utils.set_random_seed(said.seed)
     final = build(SIDE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from livecam.doctor.findings import troubleshooting
+from livecam.doctor.findings import troubleshooting_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- doctor -->", "<!-- /doctor -->"
@@ -21,7 +21,7 @@ def main() -> int:
     words.add_argument("--check", action="store_true", help="change nothing; exit code 1 if they disagree")
     said = words.parse_args()
     before = said.readme.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n{troubleshooting()}\n{END}"
+    block = f"{BEGIN}\n{troubleshooting_table()}\n{END}"
     after, count = re.subn(f"{BEGIN}.*?{END}", lambda _: block, before, flags=re.DOTALL)
     if count != 1:
         print(f"troubleshooting: {said.readme} must hold {BEGIN} and {END} once", file=sys.stderr)

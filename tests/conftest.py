@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from livecam.datasets.pets import Subject
+from livecam.datasets.pets import Foreground
 from tests.support.disc_data import a_subject, draw_disc, write_pets
 
 if TYPE_CHECKING:
-    from livecam.annotation.sam.predictor import Sam
+    from livecam.annotation.sam.predictor import SamPredictor
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def pets(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def subject() -> Callable[..., Subject]:
+def subject() -> Callable[..., Foreground]:
     return a_subject
 
 
@@ -58,8 +58,8 @@ def drawn_sam_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def drawn_sam(drawn_sam_folder: Path) -> "Sam":
+def drawn_sam(drawn_sam_folder: Path) -> "SamPredictor":
     """Loaded once, the way the real presets are."""
-    from livecam.annotation.sam.predictor import Sam
+    from livecam.annotation.sam.predictor import SamPredictor
 
-    return Sam.load(str(drawn_sam_folder))
+    return SamPredictor.load(str(drawn_sam_folder))

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.backgrounds.static import Transparent
+from livecam.backgrounds.static import TransparentBackground
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, MatteError, UsageError
 from livecam.core.geometry import Size
@@ -26,9 +26,13 @@ from tests.support.fakes import (
 from tests.support.tiny_model import write_model
 
 
-def make(backdrop: Any = None, smoother: Any = None, clock: Any = None) -> Pipeline:
+def make(backdrop: Any = None, temporal_filter: Any = None, clock: Any = None) -> Pipeline:
     return Pipeline(
-        FakeSegmenter(), smoother or PlainSmoother(), PlainEdges(), backdrop or PaintedBackdrop(), clock=clock
+        FakeSegmenter(),
+        temporal_filter or PlainSmoother(),
+        PlainEdges(),
+        backdrop or PaintedBackdrop(),
+        clock=clock,
     )
 
 
@@ -84,7 +88,7 @@ def test_faint_islands_and_faint_holes_are_gone_before_the_matte_is_smoothed() -
     faulty = person.copy()
     faulty[top, left] = 0.6
     faulty[0, 0] = 0.6
-    pipeline.segmenter.segment = lambda frame: faulty  # type: ignore[method-assign]
+    pipeline.segmenter.predict = lambda frame: faulty  # type: ignore[method-assign]
     assert (pipeline.matte(frame) == person).all()
 
 
@@ -104,7 +108,7 @@ def test_what_is_no_frame_is_refused(frame: Any) -> None:
         make().replace(frame)
 
 
-@pytest.mark.parametrize("stage", ["segmenter.segment", "smoother.smooth", "edges.sharpen"])
+@pytest.mark.parametrize("stage", ["segmenter.predict", "temporal_filter.apply", "upsampler.upsample"])
 @pytest.mark.parametrize("bad", [None, np.nan, 2.0, -0.5])
 def test_nonsense_from_a_stage_raises_instead_of_giving_a_frame(stage: str, bad: float | None) -> None:
     pipeline = make()
@@ -116,20 +120,20 @@ def test_nonsense_from_a_stage_raises_instead_of_giving_a_frame(stage: str, bad:
 
 
 def test_a_transparent_backdrop_gives_cutouts_without_the_room() -> None:
-    pipeline, frame = make(Transparent()), secret_frame()
+    pipeline, frame = make(TransparentBackground()), secret_frame()
     cutout = pipeline.replace(frame)
     assert pipeline.transparent
     assert cutout.shape == (*frame.shape[:2], 4)
     assert (cutout[..., 3] == 255 * is_person(frame)).all()
     assert not shows_secret(cutout)
     assert not cutout[cutout[..., 3] == 0].any()
-    assert not pipeline.alone(Size(40, 30)).any()
-    assert pipeline.alone(Size(40, 30)).shape == (30, 40, 4)
+    assert not pipeline.render_standalone(Size(40, 30)).any()
+    assert pipeline.render_standalone(Size(40, 30)).shape == (30, 40, 4)
 
 
 def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
     clock, smoother = ManualClock(), PlainSmoother()
-    pipeline = make(smoother=smoother, clock=clock)
+    pipeline = make(temporal_filter=smoother, clock=clock)
     for _ in range(5):
         pipeline.matte(secret_frame())
         clock.sleep(1 / 30)
@@ -146,14 +150,14 @@ def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
 
 def test_a_switched_backdrop_is_shown_from_the_next_frame_on() -> None:
     pipeline = make()
-    pipeline.switch(PaintedBackdrop((1, 2, 3)))
+    pipeline.set_background(PaintedBackdrop((1, 2, 3)))
     assert (pipeline.replace(secret_frame())[0, 0] == (1, 2, 3)).all()
 
 
 def test_alone_falls_back_to_a_card_when_the_backdrop_fails() -> None:
     backdrop = PaintedBackdrop()
-    backdrop.alone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
-    assert make(backdrop).alone(Size(64, 48)).shape == (48, 64, 3)
+    backdrop.render_standalone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
+    assert make(backdrop).render_standalone(Size(64, 48)).shape == (48, 64, 3)
 
 
 class ClosingBackdrop(PaintedBackdrop):
@@ -168,7 +172,7 @@ class ClosingBackdrop(PaintedBackdrop):
 def test_a_backdrop_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:
     first, second = ClosingBackdrop(), ClosingBackdrop()
     pipeline = make(first)
-    pipeline.switch(second)
+    pipeline.set_background(second)
     assert first.closed == 0
     pipeline.replace(secret_frame())
     assert (first.closed, second.closed) == (1, 0)

@@ -13,7 +13,7 @@ from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 
 
-class PersonBy(Enum):
+class PersonSource(Enum):
     """Who draws the person: SAM, pointed at them by the compact model; that model itself; nobody."""
 
     SAM = "sam"
@@ -21,22 +21,22 @@ class PersonBy(Enum):
     NONE = "none"
 
 
-def parse_person(words: str) -> PersonBy:
+def parse_person(words: str) -> PersonSource:
     """Who draws the person, by name.
 
     Raises:
         UsageError: nobody is called so.
     """
     try:
-        return PersonBy(words.lower())
+        return PersonSource(words.lower())
     except ValueError as error:
         raise UsageError(
-            f"--person must be {', '.join(each.value for each in PersonBy)}, not {words!r}"
+            f"--person must be {', '.join(each.value for each in PersonSource)}, not {words!r}"
         ) from error
 
 
 @dataclass(frozen=True)
-class LabelSettings:
+class AnnotationSettings:
     """What `livecam label` is told.
 
     Attributes:
@@ -69,7 +69,7 @@ class LabelSettings:
     mattes: Path | None = None
     frames: int = 24
     model: str = "person"
-    person: PersonBy = PersonBy.SAM
+    person: PersonSource = PersonSource.SAM
     camera: str | None = None
     seconds: float = 20.0
     size: Size | None = None
@@ -87,20 +87,20 @@ class LabelSettings:
             raise UsageError(f"--seconds {self.seconds:g} can't be; choose 0.5 to 3600, for example 20")
         if self.size and self.camera is None:
             raise UsageError("--size is asked of a camera, clips keep theirs; add --camera or leave it out")
-        if self.mattes and (self.things or self.drop or self.person is not PersonBy.SAM):
+        if self.mattes and (self.has_object_prompts or self.drop or self.person is not PersonSource.SAM):
             raise UsageError("--mattes says all that is kept; leave out --keep, --person and the like")
-        if self.person is PersonBy.NONE and not (self.mattes or self.things):
+        if self.person is PersonSource.NONE and not (self.mattes or self.has_object_prompts):
             raise UsageError("--person none keeps nothing at all; say what to keep: --keep x,y or --box")
 
     @property
-    def things(self) -> bool:
+    def has_object_prompts(self) -> bool:
         """Whether anything is kept beside the person, as far as is known before clicks."""
         return bool(self.keep or self.boxes or self.prompts or self.click)
 
     @property
-    def sam(self) -> bool:
+    def needs_sam(self) -> bool:
         """Whether SAM is asked for anything."""
-        return not self.mattes and (self.person is PersonBy.SAM or self.things)
+        return not self.mattes and (self.person is PersonSource.SAM or self.has_object_prompts)
 
 
 class Progress(NamedTuple):
@@ -137,7 +137,7 @@ class LabelReport:
         return f"{self.folder}: {self.kept} frames, {lists}{note}{aside}{skipped}"
 
 
-def commonest(reasons: Sequence[Sequence[str]]) -> str:
+def most_common_reason(reasons: Sequence[Sequence[str]]) -> str:
     """The reason that most frames have, of the `reasons` of each, whatever numbers it holds; "" for none."""
     kinds: dict[str, list[str]] = {}
     for said in reasons:
@@ -149,7 +149,7 @@ def commonest(reasons: Sequence[Sequence[str]]) -> str:
     return most[0] if len(reasons) == 1 else f"{len(most)} of them as: {most[0]}"
 
 
-def as_plain(settings: LabelSettings) -> dict[str, Any]:
+def to_dict(settings: AnnotationSettings) -> dict[str, Any]:
     """All that labels depend on, as plain JSON."""
 
     def whole(path: Path | str | None) -> str | None:
@@ -158,7 +158,7 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
     prompts = settings.prompts
     # Said only where it is not as it always was: older data sets are gone on with.
     more: dict[str, Any] = {"size": list(settings.size)} if settings.size else {}
-    more |= {"person": settings.person.value} if settings.person is PersonBy.MODEL else {}
+    more |= {"person": settings.person.value} if settings.person is PersonSource.MODEL else {}
     return more | {
         "sources": [whole(source) for source in settings.sources],
         "camera": settings.camera,
@@ -171,5 +171,5 @@ def as_plain(settings: LabelSettings) -> dict[str, Any]:
         "click": settings.click,
         "mattes": whole(settings.mattes),
         "frames": settings.frames,
-        "model": None if settings.mattes or settings.person is PersonBy.NONE else settings.model,
+        "model": None if settings.mattes or settings.person is PersonSource.NONE else settings.model,
     }

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.annotation.media import Material, Moment
+from livecam.annotation.media import IndexedFrame, MediaItem
 from livecam.annotation.store import CHOSEN
-from livecam.core.fileio import json_bytes, put, read_json, writing
+from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
 from livecam.core.geometry import Size, limit
-from livecam.imaging.ops import grey, shrink
+from livecam.imaging.ops import downscale, to_gray
 
-SAME = 1.0
+MIN_DIFFERENCE = 1.0
 """Frames that differ by less (root mean square of their small signatures, levels of 255) show the same."""
 _SIGNATURE = Size(16, 9)
 _LOOK = 360
@@ -29,7 +29,7 @@ _SHARP = 0.5
 """Of the clip's median sharpness; what has less is taken only where nothing sharp is left that differs."""
 
 
-class Glance(NamedTuple):
+class FrameSignature(NamedTuple):
     """What is remembered of a frame: uint8 (9, 16, 3), and the variance of its Laplacian."""
 
     number: int
@@ -37,14 +37,14 @@ class Glance(NamedTuple):
     sharpness: float
 
 
-def glance(moment: Moment) -> Glance:
+def compute_signature(moment: IndexedFrame) -> FrameSignature:
     """Look at a frame."""
-    small = shrink(moment.frame, limit(Size.of(moment.frame), _LOOK))
-    edges = cv2.Laplacian(grey(small), cv2.CV_32F)
-    return Glance(moment.number, shrink(small, _SIGNATURE), float(edges.var()))
+    small = downscale(moment.frame, limit(Size.of(moment.frame), _LOOK))
+    edges = cv2.Laplacian(to_gray(small), cv2.CV_32F)
+    return FrameSignature(moment.number, downscale(small, _SIGNATURE), float(edges.var()))
 
 
-class Glances:
+class SignatureBuffer:
     """Glances at a clip of any length in bounded memory: the sharpest of each stretch."""
 
     def __init__(self, wanted: Collection[int] = (), most: int = _MOST) -> None:
@@ -52,24 +52,24 @@ class Glances:
         self.count = 0
         """How many frames were looked at."""
         self._wanted, self._most, self._stretch = frozenset(wanted), most, 1
-        self._kept: list[Glance] = []
-        self._sure: list[Glance] = []
+        self._kept: list[FrameSignature] = []
+        self._sure: list[FrameSignature] = []
 
-    def add(self, moment: Moment) -> None:
+    def add(self, moment: IndexedFrame) -> None:
         """Look at the next frame."""
         self.count += 1
-        seen = glance(moment)
+        seen = compute_signature(moment)
         (self._sure if seen.number in self._wanted else self._kept).append(seen)
         while len(self._kept) > self._most * 2:
             self._stretch *= 2
             self._kept = _thin(self._kept, self._stretch)
 
-    def choose(self, most: int) -> list[int]:
+    def select_frames(self, most: int) -> list[int]:
         """The numbers of at most `most` frames, in the clip's order; and of all wanted ones, however many."""
-        return choose([*self._sure, *self._kept], most, [seen.number for seen in self._sure])
+        return select_frames([*self._sure, *self._kept], most, [seen.number for seen in self._sure])
 
 
-def choose(glances: Sequence[Glance], most: int, wanted: Collection[int] = ()) -> list[int]:
+def select_frames(glances: Sequence[FrameSignature], most: int, wanted: Collection[int] = ()) -> list[int]:
     """Farthest first: each next frame is the one that differs most from all chosen so far.
 
     The first is the sharpest of the clip's first few sharp ones. Sharp frames are used up before blurred
@@ -89,7 +89,7 @@ def choose(glances: Sequence[Glance], most: int, wanted: Collection[int] = ()) -
         while len(chosen) < most:
             left = np.where(group, far, -1.0)
             best = int(np.argmax(left))
-            if left[best] < SAME:
+            if left[best] < MIN_DIFFERENCE:
                 break
             chosen.append(best)
             far = np.minimum(far, _distances(light, best))
@@ -100,7 +100,7 @@ def _distances(light: NDArray[np.float32], place: int) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(np.mean((light - light[place]) ** 2, axis=1)), np.float32)
 
 
-def _thin(glances: list[Glance], stretch: int) -> list[Glance]:
+def _thin(glances: list[FrameSignature], stretch: int) -> list[FrameSignature]:
     stretches = groupby(glances, lambda each: each.number // stretch)
     return [max(group, key=lambda each: each.sharpness) for _, group in stretches]
 
@@ -109,29 +109,29 @@ Watch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class FramePlan:
     """What is done with a material: the numbers of the frames to label, of so many of one size."""
 
-    material: Material
-    chosen: tuple[int, ...]
-    frames: int
+    media: MediaItem
+    selected: tuple[int, ...]
+    frame_count: int
     size: Size
 
-    def moments(self) -> Iterator[Moment]:
+    def selected_frames(self) -> Iterator[IndexedFrame]:
         """The frames up to the last chosen one.
 
         Raises:
-            ClipError, PictureError: it can't be read any more.
+            VideoError, ImageError: it can't be read any more.
         """
-        for moment in self.material.moments():
+        for moment in self.media.frames():
             yield moment
-            if moment.number >= self.chosen[-1]:
+            if moment.number >= self.selected[-1]:
                 return
 
 
-def make_plan(
-    material: Material, folder: Path, most: int, wanted: Collection[int], watch: Watch = lambda number: None
-) -> Plan:
+def plan_frames(
+    material: MediaItem, folder: Path, most: int, wanted: Collection[int], watch: Watch = lambda number: None
+) -> FramePlan:
     """Look through a clip, or read back what was decided when that was done before.
 
     Args:
@@ -142,23 +142,23 @@ def make_plan(
         watch: hears how many frames were looked at.
 
     Raises:
-        ClipError, PictureError: it can't be read, or has no frames.
-        LabellingError: the data set can't be read or written.
+        VideoError, ImageError: it can't be read, or has no frames.
+        AnnotationError: the data set can't be read or written.
     """
     path = folder / CHOSEN
     kept: dict[str, Any] = read_json(path, missing={})
     if material.stem not in kept:
         kept[material.stem] = _look(material, most, wanted, watch)
-        with writing(folder):
-            put(path, json_bytes(kept))
+        with translate_os_errors(folder):
+            write_atomic(path, json_bytes(kept))
     plain = kept[material.stem]
-    return Plan(material, tuple(plain["chosen"]), int(plain["frames"]), Size(*plain["size"]))
+    return FramePlan(material, tuple(plain["chosen"]), int(plain["frames"]), Size(*plain["size"]))
 
 
-def _look(material: Material, most: int, wanted: Collection[int], watch: Watch) -> dict[str, Any]:
-    glances, size = Glances(wanted), Size(0, 0)
-    for moment in material.moments():
+def _look(material: MediaItem, most: int, wanted: Collection[int], watch: Watch) -> dict[str, Any]:
+    glances, size = SignatureBuffer(wanted), Size(0, 0)
+    for moment in material.frames():
         size = Size.of(moment.frame)
         glances.add(moment)
         watch(glances.count)
-    return {"frames": glances.count, "size": list(size), "chosen": glances.choose(most)}
+    return {"frames": glances.count, "size": list(size), "chosen": glances.select_frames(most)}

@@ -7,11 +7,11 @@ from livecam.annotation.prompts import Box
 from livecam.core.geometry import Size
 
 
-def bounds(area: NDArray[np.bool_], margin: float = 0.0) -> Box:
+def bounding_box(area: NDArray[np.bool_], margin: float = 0.0) -> Box:
     """The box around an area that isn't empty, wider by a share `margin` of its sides, within the picture."""
     rows, columns = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
-    return within(
+    return clip_box(
         Box(
             left - margin * (right - left + 1),
             top - margin * (bottom - top + 1),
@@ -22,7 +22,7 @@ def bounds(area: NDArray[np.bool_], margin: float = 0.0) -> Box:
     )
 
 
-def within(box: Box, size: Size) -> Box:
+def clip_box(box: Box, size: Size) -> Box:
     """The part of a box that lies in a picture of `size`; without area where none does."""
     return Box(
         float(np.clip(box.left, 0, size.width - 1)),

@@ -5,41 +5,41 @@ from pathlib import Path
 
 import numpy as np
 
-from livecam.annotation.media import Material, find_materials, is_clip
-from livecam.core.errors import LabellingError, UsageError
+from livecam.annotation.media import MediaItem, collect_media, is_clip
+from livecam.core.errors import AnnotationError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import grey
+from livecam.imaging.ops import to_gray
 
 _BLACK, _WHITE = 3, 252
 """A video codec's nearly black and nearly white are black and white."""
 
 
-class Truth:
+class GroundTruthMattes:
     """True mattes for one clip, or for pictures, in a video or in pictures."""
 
-    def __init__(self, path: Path, materials: Sequence[Material]) -> None:
+    def __init__(self, path: Path, materials: Sequence[MediaItem]) -> None:
         """See that `path` can hold the mattes of `materials`.
 
         Raises:
             UsageError: it can't: several clips, no mattes, or another number of pictures.
         """
         self.path = path
-        self._clip: Material | None = None
-        self._pictures: list[Material] = []
-        moving = [material for material in materials if material.moving]
+        self._clip: MediaItem | None = None
+        self._pictures: list[MediaItem] = []
+        moving = [material for material in materials if material.is_video]
         if len(materials) > 1 and moving:
             raise UsageError("--mattes belongs to one clip or to pictures; label one clip at a time")
         if path.is_file() and is_clip(path):
-            (self._clip,) = find_materials([str(path)])
+            (self._clip,) = collect_media([str(path)])
         else:
-            self._pictures = [each for each in find_materials([str(path)]) if not each.moving]
+            self._pictures = [each for each in collect_media([str(path)]) if not each.is_video]
             if not self._pictures:
                 raise UsageError(f"{path} holds no pictures; name a video or a folder of mattes")
         if not moving:
             self._match(materials)
 
-    def mattes(self, material: Material, count: int) -> Iterator[Matte]:
+    def mattes(self, material: MediaItem, count: int) -> Iterator[Matte]:
         """The matte of every frame of a material, in order, each float32 (height, width).
 
         Args:
@@ -47,10 +47,10 @@ class Truth:
             count: how many frames it has.
 
         Raises:
-            LabellingError: there are more, or fewer, mattes than frames.
-            ClipError, PictureError: one can't be read.
+            AnnotationError: there are more, or fewer, mattes than frames.
+            VideoError, ImageError: one can't be read.
         """
-        if not material.moving:
+        if not material.is_video:
             yield from (_matte(frame) for frame in self._frames([self._of[material.stem]]))
             return
         number = 0
@@ -59,26 +59,26 @@ class Truth:
             if number <= count:
                 yield _matte(frame)
         if number != count:
-            raise LabellingError(
+            raise AnnotationError(
                 f"{self.path} holds {number} mattes, {material.path} {count} frames; one for each is needed"
             )
 
-    def check_count(self, material: Material, count: int) -> None:
+    def check_count(self, material: MediaItem, count: int) -> None:
         """Count the mattes of a clip before any is used.
 
         Raises:
-            LabellingError: there are more, or fewer, than frames.
+            AnnotationError: there are more, or fewer, than frames.
         """
-        if material.moving:
+        if material.is_video:
             for _ in self.mattes(material, count):
                 pass
 
-    def _frames(self, pictures: Sequence[Material]) -> Iterator[Frame]:
+    def _frames(self, pictures: Sequence[MediaItem]) -> Iterator[Frame]:
         for material in [self._clip] if self._clip else pictures:
-            for moment in material.moments():
+            for moment in material.frames():
                 yield moment.frame
 
-    def _match(self, materials: Sequence[Material]) -> None:
+    def _match(self, materials: Sequence[MediaItem]) -> None:
         """Pictures by their names, or else in order where there are as many."""
         if self._clip:
             if len(materials) == 1:
@@ -102,15 +102,15 @@ def check_size(matte: Matte, frame: Frame, path: Path) -> None:
     """See that a matte is as large as its frame.
 
     Raises:
-        LabellingError: it is not.
+        AnnotationError: it is not.
     """
     if Size.of(matte) != Size.of(frame):
-        raise LabellingError(
+        raise AnnotationError(
             f"the mattes of {path} are {Size.of(matte)}, the frames {Size.of(frame)}; make them the same size"
         )
 
 
 def _matte(frame: Frame) -> Matte:
-    levels = grey(frame)
+    levels = to_gray(frame)
     share = (levels.astype(np.float32) - _BLACK) / np.float32(_WHITE - _BLACK)
     return np.asarray(np.clip(share, 0.0, 1.0), np.float32)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from livecam.core.errors import UsageError
-from livecam.core.fileio import missing, reason
+from livecam.core.fileio import not_found_message, os_error_reason
 from livecam.core.types import Frame
-from livecam.imaging.image_io import moves, read_picture
-from livecam.video.video_reader import Clip
+from livecam.imaging.image_io import is_animated_gif, read_image
+from livecam.video.video_reader import VideoReader
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 # Those that not every machine's table of types knows.
@@ -22,7 +22,7 @@ _WHOLE = 1 << 20
 """Longer than any picture: points are given in its own pixels, so it is read at its own size."""
 
 
-class Moment(NamedTuple):
+class IndexedFrame(NamedTuple):
     """A frame of a clip with its number, from 0, and its time; or a picture, whose number is 0."""
 
     number: int
@@ -31,33 +31,33 @@ class Moment(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Material:
+class MediaItem:
     """A clip or a picture. `stem` names it in the data set: no other has it, and it holds no white space."""
 
     stem: str
     path: Path
-    moving: bool
+    is_video: bool
 
     def name(self, number: int) -> str:
         """What frame `number` is called in the data set."""
-        return f"{self.stem}-{number:06d}" if self.moving else self.stem
+        return f"{self.stem}-{number:06d}" if self.is_video else self.stem
 
-    def moments(self) -> Iterator[Moment]:
+    def frames(self) -> Iterator[IndexedFrame]:
         """Every frame in order, one at a time.
 
         Raises:
-            ClipError: the video can't be read, or nothing in it is a picture.
-            PictureError: the picture can't be read.
+            VideoError: the video can't be read, or nothing in it is a picture.
+            ImageError: the picture can't be read.
         """
-        if not self.moving:
-            yield Moment(0, 0.0, read_picture(self.path, longest=_WHOLE).frame)
+        if not self.is_video:
+            yield IndexedFrame(0, 0.0, read_image(self.path, longest=_WHOLE).image)
             return
-        with Clip(self.path) as clip:
+        with VideoReader(self.path) as clip:
             for number, frame in enumerate(clip):
-                yield Moment(number, clip.seconds, frame)
+                yield IndexedFrame(number, clip.seconds, frame)
 
 
-def find_materials(sources: Sequence[str]) -> list[Material]:
+def collect_media(sources: Sequence[str]) -> list[MediaItem]:
     """The clips and pictures that `sources` name, in that order; those of a folder by their names.
 
     Raises:
@@ -67,14 +67,14 @@ def find_materials(sources: Sequence[str]) -> list[Material]:
     paths = list(dict.fromkeys(paths))
     if not paths:
         raise UsageError("nothing to label: name clips, pictures or folders, or use --camera 0")
-    found: list[Material] = []
+    found: list[MediaItem] = []
     taken: set[str] = set()
     for path in paths:
         stem = _stem(path)
         if stem.casefold() in taken:
             stem += "-" + hashlib.sha1(str(path.absolute()).encode(), usedforsecurity=False).hexdigest()[:6]
         taken.add(stem.casefold())
-        found.append(Material(stem, path, is_clip(path)))
+        found.append(MediaItem(stem, path, is_clip(path)))
     return found
 
 
@@ -83,18 +83,18 @@ def is_clip(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in _PICTURES:
         return False
-    return moves(path) if suffix == ".gif" else True
+    return is_animated_gif(path) if suffix == ".gif" else True
 
 
 def _expand(path: Path) -> list[Path]:
     try:
         if not path.is_dir():
             if not path.exists():
-                raise UsageError(missing(path))
+                raise UsageError(not_found_message(path))
             return [path]
         found = sorted(each for each in path.iterdir() if _is_material(each))
     except OSError as error:
-        raise UsageError(f"{path} can't be opened ({reason(error)}); check the path") from error
+        raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
     if not found:
         raise UsageError(f"{path} holds no clip and no picture; name another folder")
     return found

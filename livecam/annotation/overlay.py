@@ -13,7 +13,7 @@ from livecam.annotation.prompts import Point, Prompt
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import resize, resize_matte
-from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, Trimap, resize_trimap
+from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN, Trimap, resize_trimap
 
 TINT = np.array([30, 144, 255], np.float32)
 KEEP, DROP, OUTLINE = (40, 200, 80), (230, 50, 50), (255, 255, 255)
@@ -24,14 +24,14 @@ _PAPER = 24
 
 
 @dataclass(frozen=True)
-class View:
+class OverlayScale:
     """How large a picture is shown."""
 
     size: Size
     shown: Size
 
     @classmethod
-    def of(cls, size: Size) -> "View":
+    def of(cls, size: Size) -> "OverlayScale":
         """Between `SHORTEST` and `LONGEST`, in the picture's shape."""
         scale = min(max(1.0, SHORTEST / max(size)), LONGEST / max(size))
         return cls(size, Size(max(1, round(size.width * scale)), max(1, round(size.height * scale))))
@@ -60,7 +60,7 @@ def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], words: s
         prompts: in its pixels: kept points are green, dropped ones red, boxes green.
         words: one line; empty for none.
     """
-    view = View.of(Size.of(frame))
+    view = OverlayScale.of(Size.of(frame))
     canvas = Image.fromarray(_tinted(resize(frame, view.shown), resize_matte(matte, view.shown), view.unit))
     pen = ImageDraw.Draw(canvas)
     for prompt in prompts:
@@ -69,9 +69,9 @@ def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], words: s
             corners = [view.spot(left, top), view.spot(right, bottom)]
             pen.rectangle(corners, outline=(0, 0, 0), width=round(2 * view.unit))
             pen.rectangle(corners, outline=KEEP, width=round(view.unit))
-        for point in prompt.keep:
+        for point in prompt.positive:
             _dot(pen, view, point, KEEP)
-        for point in prompt.drop:
+        for point in prompt.negative:
             _dot(pen, view, point, DROP)
     return _labelled(canvas, words) if words else np.array(canvas)
 
@@ -108,7 +108,7 @@ def _tinted(frame: Frame, matte: Matte, unit: float) -> Frame:
     return painted
 
 
-def _dot(pen: ImageDraw.ImageDraw, view: View, point: Point, colour: tuple[int, int, int]) -> None:
+def _dot(pen: ImageDraw.ImageDraw, view: OverlayScale, point: Point, colour: tuple[int, int, int]) -> None:
     x, y = view.spot(*point)
     for reach, fill in (
         (4.2 * view.unit, (0, 0, 0)),
@@ -142,7 +142,7 @@ def _font(letter: float) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
         return ImageFont.load_default()
 
 
-def levels(matte: Matte) -> NDArray[np.uint8]:
+def matte_to_uint8(matte: Matte) -> NDArray[np.uint8]:
     """A matte as 0 to 255."""
     return np.asarray(np.rint(matte * 255), np.uint8)
 
@@ -150,13 +150,13 @@ def levels(matte: Matte) -> NDArray[np.uint8]:
 _LONGEST = 960
 
 
-_TINTS = {FOREGROUND: (30, 200, 90), CONTOUR: (255, 190, 0)}
+_TINTS = {FOREGROUND: (30, 200, 90), UNKNOWN: (255, 190, 0)}
 
 
 _DIM = 0.35
 
 
-def draw_label(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()) -> Frame:
+def draw_annotation(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()) -> Frame:
     """What is kept as it is, with a green rim; the contour yellow, the rest dim; and what SAM was asked.
 
     At most 960 pixels long. A dot is a point to keep, a cross one to drop.
@@ -166,7 +166,7 @@ def draw_label(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()) -> 
     size = Size(max(1, round(have.width * scale)), max(1, round(have.height * scale)))
     small, labels = resize(frame, size), resize_trimap(trimap, size)
     shown = np.where((labels == BACKGROUND)[..., None], (small * _DIM).astype(np.uint8), small)
-    shown[labels == CONTOUR] = small[labels == CONTOUR] // 3 + np.array(_TINTS[CONTOUR], np.uint8) // 3 * 2
+    shown[labels == UNKNOWN] = small[labels == UNKNOWN] // 3 + np.array(_TINTS[UNKNOWN], np.uint8) // 3 * 2
     body = (labels == FOREGROUND).astype(np.uint8)
     rim = body - cv2.erode(body, np.ones((5, 5), np.uint8))
     shown[rim > 0] = _TINTS[FOREGROUND]
@@ -183,15 +183,15 @@ def _draw_prompt(picture: Frame, prompt: Prompt, scale: float) -> None:
     if prompt.box:
         left, top, right, bottom = prompt.box
         cv2.rectangle(picture, place(left, top), place(right, bottom), (90, 170, 255), 1, cv2.LINE_AA)
-    for point in prompt.keep:
+    for point in prompt.positive:
         cv2.circle(picture, place(*point), 5, (0, 0, 0), -1, cv2.LINE_AA)
         cv2.circle(picture, place(*point), 4, (60, 255, 120), -1, cv2.LINE_AA)
-    for point in prompt.drop:
+    for point in prompt.negative:
         for thickness, colour in ((4, (0, 0, 0)), (2, (255, 70, 70))):
             cv2.drawMarker(picture, place(*point), colour, cv2.MARKER_TILTED_CROSS, 10, thickness)
 
 
-def draw_rim(frame: Frame, matte: Matte) -> Frame:
+def draw_outline(frame: Frame, matte: Matte) -> Frame:
     """The frame with a thin green line around what a matte of its size keeps."""
     body = (matte > 0.5).astype(np.uint8)
     picture: Frame = frame.copy()

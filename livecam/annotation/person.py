@@ -8,29 +8,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.annotation.geometry import bounds
-from livecam.annotation.observation import Answer, Looked, trust
+from livecam.annotation.geometry import bounding_box
+from livecam.annotation.observation import EmbeddedImageLike, MaskCandidateLike, finite_score
 from livecam.annotation.prompts import Point, Prompt
 from livecam.core.types import Frame, Matte
-from livecam.imaging.trimap import SURELY_IN
-from livecam.matting.cleanup import tidy
-from livecam.matting.guided_filter import Edges
-from livecam.models.base import Segments
+from livecam.imaging.trimap import CERTAIN_FOREGROUND
+from livecam.matting.cleanup import clean_matte
+from livecam.matting.guided_filter import GuidedFilterUpsampler
+from livecam.models.base import MatteModel
 
 
-class Person(NamedTuple):
+class PersonEstimate(NamedTuple):
     """What the compact model says of a frame.
 
-    `matte` is float32 (height, width); `prompts` has one for each person; `sure` is False where it finds
+    `matte` is float32 (height, width); `prompts` has one for each person; `confident` is False where it finds
     nobody and isn't sure of that.
     """
 
     matte: Matte
     prompts: tuple[Prompt, ...]
-    sure: bool
+    confident: bool
 
 
-LEAST_SCORE = 0.75
+MIN_SCORE = 0.75
 """What SAM expects of its own mask (IoU); below it somebody should look."""
 _LEAST_AGREEMENT = 0.75
 _JUMP = 1.6
@@ -39,7 +39,7 @@ _MOST_DOUBT = 0.4
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PersonAnnotation:
     """The person as SAM draws it, or as the compact model does: then there are no prompts and no answers.
 
     `agreement` is the IoU with the compact model, `areas` are the shares of the picture that SAM and the
@@ -47,16 +47,19 @@ class Drawn:
     """
 
     prompts: tuple[Prompt, ...]
-    answers: tuple[Answer, ...]
+    candidates: tuple[MaskCandidateLike, ...]
     matte: Matte
     agreement: float | None
     areas: tuple[float, float]
     reasons: tuple[str, ...]
 
 
-def draw_person(
-    person: Person, seen: Looked, drops: tuple[Point, ...], before: tuple[float, float] | None
-) -> Drawn:
+def segment_person(
+    person: PersonEstimate,
+    seen: EmbeddedImageLike,
+    drops: tuple[Point, ...],
+    before: tuple[float, float] | None,
+) -> PersonAnnotation:
     """Ask SAM for each person that the compact model found.
 
     Args:
@@ -65,16 +68,16 @@ def draw_person(
         drops: further points that are not part of anybody.
         before: the `areas` of the chosen frame before.
     """
-    prompts = tuple(replace(prompt, drop=prompt.drop + drops) for prompt in person.prompts)
-    answers = tuple(_nearest(seen.segment(prompt), prompt, person.matte) for prompt in prompts)
-    matte = unite([answer.matte for answer in answers], person.matte.shape)
+    prompts = tuple(replace(prompt, negative=prompt.negative + drops) for prompt in person.prompts)
+    answers = tuple(_nearest(seen.predict(prompt), prompt, person.matte) for prompt in prompts)
+    matte = union([answer.matte for answer in answers], person.matte.shape)
     agreement = iou(matte, person.matte) if prompts else None
     areas = (float((matte > 0.5).mean()), float((person.matte > 0.5).mean()))
     reasons = [*_odd(agreement, areas, before), *_unsure(person)]
-    return Drawn(prompts, answers, matte, agreement, areas, tuple(reasons))
+    return PersonAnnotation(prompts, answers, matte, agreement, areas, tuple(reasons))
 
 
-def take_person(person: Person) -> Drawn:
+def person_from_model(person: PersonEstimate) -> PersonAnnotation:
     """The compact model's own matte as the person, without SAM.
 
     Its doubt is what lies between the outside and the inside after the live path's edges: there the trimap
@@ -84,10 +87,10 @@ def take_person(person: Person) -> Drawn:
     reasons = _unsure(person)
     if doubt > _MOST_DOUBT:
         reasons.append(f"the compact model is in doubt about {doubt:.0%} of the person")
-    return Drawn((), (), person.matte, None, (area, area), tuple(reasons))
+    return PersonAnnotation((), (), person.matte, None, (area, area), tuple(reasons))
 
 
-def unite(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
+def union(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
     """The largest of all mattes at each pixel; zeros of `shape` where there is none."""
     united = np.zeros(shape, np.float32)
     for matte in mattes:
@@ -102,14 +105,14 @@ def iou(first: Matte, second: Matte) -> float:
     return float((a & b).sum()) / whole if whole else 1.0
 
 
-def judge_scores(answers: Sequence[Answer]) -> list[str]:
+def low_score_reasons(answers: Sequence[MaskCandidateLike]) -> list[str]:
     """A line for each answer that SAM itself thinks little of."""
     # Said this way round, a score that is no number is low too.
-    low = [answer.score for answer in answers if not answer.score >= LEAST_SCORE]
+    low = [answer.score for answer in answers if not answer.score >= MIN_SCORE]
     return [f"SAM gives its own mask {score:.2f}" for score in low]
 
 
-def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
+def _nearest(answers: Sequence[MaskCandidateLike], prompt: Prompt, matte: Matte) -> MaskCandidateLike:
     """Of SAM's answers (all of a person, the shirt, the face) the one the compact model means too."""
     theirs = matte
     if prompt.box:
@@ -117,17 +120,17 @@ def _nearest(answers: Sequence[Answer], prompt: Prompt, matte: Matte) -> Answer:
         theirs = np.zeros_like(matte)
         left, top, right, bottom = (round(side) for side in prompt.box)
         theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
-    return max(answers, key=lambda answer: trust(answer.score) + 2 * iou(answer.matte, theirs))
+    return max(answers, key=lambda answer: finite_score(answer.score) + 2 * iou(answer.matte, theirs))
 
 
-def _unsure(person: Person) -> list[str]:
-    return [] if person.sure else ["the compact model isn't sure whether somebody is there"]
+def _unsure(person: PersonEstimate) -> list[str]:
+    return [] if person.confident else ["the compact model isn't sure whether somebody is there"]
 
 
 def _doubt(matte: Matte) -> float:
     """The share of a person that isn't surely in; 0 where nobody is."""
     body = int((matte > 0.5).sum())
-    return 1 - int((matte >= SURELY_IN).sum()) / body if body else 0.0
+    return 1 - int((matte >= CERTAIN_FOREGROUND).sum()) / body if body else 0.0
 
 
 def _odd(
@@ -145,7 +148,7 @@ def _odd(
     return reasons
 
 
-INSIDE, OUTSIDE = 0.95, 0.05
+CONFIDENT_INSIDE, CONFIDENT_OUTSIDE = 0.95, 0.05
 
 
 _SMALLEST = 0.004
@@ -164,16 +167,16 @@ _DOUBT = 0.5
 _DOUBTFUL_SHARE = 0.001
 
 
-def find_person(segmenter: Segments, frame: Frame) -> Person:
+def estimate_person(segmenter: MatteModel, frame: Frame) -> PersonEstimate:
     """Ask the compact model, without memory of other frames."""
-    rough = segmenter.segment(frame)
-    matte = Edges().sharpen(tidy(rough), frame)
-    prompts = suggest(matte)
+    rough = segmenter.predict(frame)
+    matte = GuidedFilterUpsampler().upsample(clean_matte(rough), frame)
+    prompts = prompts_from_matte(matte)
     doubtful = float((rough > _DOUBT).mean()) > _DOUBTFUL_SHARE
-    return Person(matte, prompts, bool(prompts) or not doubtful)
+    return PersonEstimate(matte, prompts, bool(prompts) or not doubtful)
 
 
-def suggest(matte: Matte) -> tuple[Prompt, ...]:
+def prompts_from_matte(matte: Matte) -> tuple[Prompt, ...]:
     """A prompt for each connected person in a matte, the largest first; none where nobody is."""
     body = (matte > 0.5).astype(np.uint8)
     count, parts, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
@@ -187,17 +190,17 @@ def suggest(matte: Matte) -> tuple[Prompt, ...]:
 
 
 def _prompt(matte: Matte, part: NDArray[np.bool_]) -> Prompt | None:
-    keep = deepest(part & (matte >= INSIDE), _POINTS)
+    keep = interior_points(part & (matte >= CONFIDENT_INSIDE), _POINTS)
     if not keep:
         return None
-    box = bounds(part, _MARGIN)
+    box = bounding_box(part, _MARGIN)
     beside = np.zeros_like(part)
     rows, columns = slice(int(box.top), int(box.bottom) + 1), slice(int(box.left), int(box.right) + 1)
-    beside[rows, columns] = (matte <= OUTSIDE)[rows, columns]
-    return Prompt(keep=keep, drop=deepest(beside, _BESIDE), box=box)
+    beside[rows, columns] = (matte <= CONFIDENT_OUTSIDE)[rows, columns]
+    return Prompt(positive=keep, negative=interior_points(beside, _BESIDE), box=box)
 
 
-def deepest(area: NDArray[np.bool_], count: int) -> tuple[Point, ...]:
+def interior_points(area: NDArray[np.bool_], count: int) -> tuple[Point, ...]:
     """Up to `count` points far inside an area (height, width) and far from each other.
 
     Each is the one farthest from the area's edge and from the points before; where the picture ends the

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from livecam.annotation.prompts import Point
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.imaging.ops import grey, shrink
+from livecam.imaging.ops import downscale, to_gray
 
 LONGEST = 480
 """The longest side, in pixels, at which places are followed; small enough to look at every frame."""
-_ALIKE, _SURELY_ALIKE = 0.6, 0.75
+_MATCH, _SURELY_ALIKE = 0.6, 0.75
 """Normalised correlation with the first look: to be found again nearby, and anywhere."""
-_STRANGE = 0.25
+_REJECT = 0.25
 """Below it something else stands at the place, whatever the corners say."""
-_UNLIKE, _APART = 0.1, 8
+_UNIQUENESS_MARGIN, _APART = 0.1, 8
 """What is found anywhere must be this much liker than every other place, so many pixels away or more."""
 _PLAIN = 3.0
 """A look with less contrast (standard deviation, levels of 255) can't be told from another."""
@@ -39,18 +39,18 @@ Grey = NDArray[np.uint8]
 Corners = NDArray[np.float32]
 
 
-class Anchor(NamedTuple):
+class TrackedPoint(NamedTuple):
     """A place to follow, and how far around it the same thing reaches, in the frame's pixels."""
 
     point: Point
     radius: float = 24.0
 
 
-class Follower:
+class PointTracker:
     """Follows places through frames of one size, each in order."""
 
-    def __init__(self, frame: Frame, anchors: Sequence[Anchor]) -> None:
-        """Begin at `frame`, in whose pixels the anchors are."""
+    def __init__(self, frame: Frame, anchors: Sequence[TrackedPoint]) -> None:
+        """Begin at `picture`, in whose pixels the anchors are."""
         self.size = Size.of(frame)
         self._scale = min(1.0, LONGEST / max(self.size))
         self._last = self._small(frame)
@@ -71,8 +71,8 @@ class Follower:
         """Say where an anchor is in the last frame, in the frame's own pixels: it is found again."""
         self._marks[number].put(self._last, self._little(place))
 
-    def _mark(self, anchor: Anchor) -> "_Mark":
-        return _Mark(self._last, self._little(anchor.point), max(5.0, anchor.radius * self._scale))
+    def _mark(self, anchor: TrackedPoint) -> "_Track":
+        return _Track(self._last, self._little(anchor.point), max(5.0, anchor.radius * self._scale))
 
     def _little(self, point: Point) -> tuple[float, float]:
         x, y = ((side + 0.5) * self._scale - 0.5 for side in point)
@@ -85,10 +85,10 @@ class Follower:
     def _small(self, frame: Frame) -> Grey:
         width, height = self.size
         size = Size(max(1, round(width * self._scale)), max(1, round(height * self._scale)))
-        return grey(shrink(frame, size) if size != self.size else frame)
+        return to_gray(downscale(frame, size) if size != self.size else frame)
 
 
-class _Mark:
+class _Track:
     """One place in the small pictures."""
 
     def __init__(self, picture: Grey, place: tuple[float, float], radius: float) -> None:
@@ -106,9 +106,9 @@ class _Mark:
             self._search(now, None, _SURELY_ALIKE)
             return
         flowed = self._flow(before, now)
-        if not flowed or self._likeness(now) < _STRANGE:
-            self._search(now, _REACH, _ALIKE)
-        elif len(self._corners) < _MANY and self._likeness(now) >= _ALIKE:
+        if not flowed or self._likeness(now) < _REJECT:
+            self._search(now, _REACH, _MATCH)
+        elif len(self._corners) < _MANY and self._likeness(now) >= _MATCH:
             self._corners = self._corners_in(now)
 
     def _flow(self, before: Grey, now: Grey) -> bool:
@@ -168,14 +168,14 @@ def _patch(picture: Grey, place: tuple[float, float], half: int) -> Grey:
 
 
 def _find(
-    picture: Grey, look: Grey, place: tuple[float, float], reach: int | None
+    picture: Grey, template: Grey, place: tuple[float, float], reach: int | None
 ) -> tuple[float, tuple[float, float]] | None:
     """The likest place and how alike it is, -1 to 1; None where the look doesn't fit in, or is plain.
 
     `reach` None looks anywhere, with more care: a look that several places share is nowhere.
     """
-    high, wide = look.shape
-    if look.std() < (_PLAIN if reach is not None else 2 * _PLAIN):
+    high, wide = template.shape
+    if template.std() < (_PLAIN if reach is not None else 2 * _PLAIN):
         return None
     half_x, half_y = wide // 2, high // 2
     left = top = 0
@@ -186,10 +186,10 @@ def _find(
         part = picture[top : y + high - half_y + reach, left : x + wide - half_x + reach]
     if part.shape[0] < high or part.shape[1] < wide:
         return None
-    said = cv2.matchTemplate(part, look, cv2.TM_CCOEFF_NORMED)
+    said = cv2.matchTemplate(part, template, cv2.TM_CCOEFF_NORMED)
     scores = np.nan_to_num(np.asarray(said, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
     _, best, _, at = cv2.minMaxLoc(scores)
-    if reach is None and _second(scores, at) > best - _UNLIKE:
+    if reach is None and _second(scores, at) > best - _UNIQUENESS_MARGIN:
         return None
     return float(best), (float(at[0] + left + half_x), float(at[1] + top + half_y))
 

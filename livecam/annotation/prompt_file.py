@@ -7,7 +7,7 @@ A prompts file::
      "talk-000120": {"keep": [[400, 310]]}}
 
 A key is a clip's or picture's path, file name or stem, or the name that a frame has in the data set. Without
-``frames`` it means the first chosen frame. What is kept is followed from its frame to the next that says
+``moments`` it means the first chosen frame. What is kept is followed from its frame to the next that says
 anything.
 """
 
@@ -19,17 +19,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livecam.annotation.media import Material
-from livecam.annotation.prompts import Box, Point, Prompt, check_prompt
+from livecam.annotation.media import MediaItem
+from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
 from livecam.core.errors import UsageError
-from livecam.core.fileio import missing, reason
+from livecam.core.fileio import not_found_message, os_error_reason
 from livecam.core.geometry import Size
 
 _FIELDS = ("keep", "drop", "boxes")
 
 
 @dataclass(frozen=True)
-class Wish:
+class FramePrompts:
     """Of one frame, in its own pixels: points on things to keep, on what is to go, boxes around things."""
 
     keep: tuple[Point, ...] = ()
@@ -45,23 +45,23 @@ class Wish:
         return {name: value for name, value in lists.items() if value}
 
 
-Wishes = dict[int | None, Wish]
+ClipPrompts = dict[int | None, FramePrompts]
 """By the number of the frame; None is the first chosen one."""
 
 
-def check_wish(wish: Wish, size: Size) -> None:
+def validate_frame_prompts(wish: FramePrompts, size: Size) -> None:
     """See that all of it lies in a picture of `size`.
 
     Raises:
         UsageError: it doesn't, in words that say where the picture ends.
     """
     for point in (*wish.keep, *wish.drop):
-        check_prompt(Prompt(keep=(point,)), size)
+        validate_prompt(Prompt(positive=(point,)), size)
     for box in wish.boxes:
-        check_prompt(Prompt(box=box), size)
+        validate_prompt(Prompt(box=box), size)
 
 
-def parse_wish(plain: object, where: str) -> Wish:
+def parse_frame_prompts(plain: object, where: str) -> FramePrompts:
     """A wish of plain JSON.
 
     Raises:
@@ -74,10 +74,12 @@ def parse_wish(plain: object, where: str) -> Wish:
             raise UsageError(f"{where} says {name!r}; there are keep, drop, boxes and frames")
     keep, drop = (_numbers(plain.get(name, []), 2, f"{where}, {name}") for name in ("keep", "drop"))
     boxes = _numbers(plain.get("boxes", []), 4, f"{where}, boxes")
-    return Wish(tuple(Point(*p) for p in keep), tuple(Point(*p) for p in drop), tuple(Box(*b) for b in boxes))
+    return FramePrompts(
+        tuple(Point(*p) for p in keep), tuple(Point(*p) for p in drop), tuple(Box(*b) for b in boxes)
+    )
 
 
-def read_wishes(path: Path, materials: Sequence[Material]) -> dict[str, Wishes]:
+def load_prompt_file(path: Path, materials: Sequence[MediaItem]) -> dict[str, ClipPrompts]:
     """A prompts file: by the stem of each material that it names.
 
     Raises:
@@ -86,46 +88,46 @@ def read_wishes(path: Path, materials: Sequence[Material]) -> dict[str, Wishes]:
     try:
         plain = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
-        raise UsageError(missing(path)) from error
+        raise UsageError(not_found_message(path)) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} can't be read as JSON ({reason(error)}); mend it") from error
-    return parse_wishes(plain, materials, str(path))
+        raise UsageError(f"{path} can't be read as JSON ({os_error_reason(error)}); mend it") from error
+    return parse_clip_prompts(plain, materials, str(path))
 
 
-def parse_wishes(plain: object, materials: Sequence[Material], where: str) -> dict[str, Wishes]:
-    """What `read_wishes` gives, of the plain JSON.
+def parse_clip_prompts(plain: object, materials: Sequence[MediaItem], where: str) -> dict[str, ClipPrompts]:
+    """What `load_prompt_file` gives, of the plain JSON.
 
     Raises:
         UsageError: as there.
     """
     if not isinstance(plain, dict):
         raise UsageError(f'{where} is no prompts file; write {{"CLIP": {{"keep": [[x, y]]}}}}')
-    found: dict[str, Wishes] = {}
+    found: dict[str, ClipPrompts] = {}
     for key, value in plain.items():
-        material, number = _meant(key, materials, where)
+        material, number = _resolve_key(key, materials, where)
         wishes = found.setdefault(material.stem, {})
         if number is None and isinstance(value, dict) and "frames" in value:
             value = dict(value)
             wishes |= _of_frames(value.pop("frames"), f"{where}, {key}, frames")
         if value:
-            wishes[number] = parse_wish(value, f"{where}, {key}")
+            wishes[number] = parse_frame_prompts(value, f"{where}, {key}")
     return found
 
 
-def _of_frames(plain: object, where: str) -> Wishes:
+def _of_frames(plain: object, where: str) -> ClipPrompts:
     if not isinstance(plain, Mapping) or not all(str(number).isdecimal() for number in plain):
         raise UsageError(f'{where}: write {{"120": {{"keep": [[x, y]]}}}}, by the frames\' numbers from 0')
-    return {int(number): parse_wish(value, f"{where}, {number}") for number, value in plain.items()}
+    return {int(number): parse_frame_prompts(value, f"{where}, {number}") for number, value in plain.items()}
 
 
-def _meant(key: str, materials: Sequence[Material], where: str) -> tuple[Material, int | None]:
+def _resolve_key(key: str, materials: Sequence[MediaItem], where: str) -> tuple[MediaItem, int | None]:
     for material in materials:
         if key in (material.stem, material.path.name, material.path.stem, str(material.path)):
             return material, None
     frame = re.fullmatch(r"(.+)-(\d{6,})", key)
     if frame:
         for material in materials:
-            if material.moving and frame[1] == material.stem:
+            if material.is_video and frame[1] == material.stem:
                 return material, int(frame[2])
     near = difflib.get_close_matches(key, [each.path.name for each in materials], n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {_some([m.path.name for m in materials])}"

@@ -55,10 +55,10 @@ class Prompt:
         rough: a rough matte of it, of the picture's size.
     """
 
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
+    positive: tuple[Point, ...] = ()
+    negative: tuple[Point, ...] = ()
     box: Box | None = None
-    rough: Matte | None = None
+    mask: Matte | None = None
 
 
 def parse_point(words: str) -> Point:
@@ -89,12 +89,12 @@ def parse_box(words: str) -> Box:
     return box
 
 
-def gather(keep: Sequence[Point], drop: Sequence[Point], boxes: Sequence[Box]) -> tuple[Prompt, ...]:
+def group_prompts(keep: Sequence[Point], drop: Sequence[Point], boxes: Sequence[Box]) -> tuple[Prompt, ...]:
     """Sort what was said into prompts, one for each thing; their mattes are meant to be united.
 
     Each box is a thing, and the points in it are its. Points to keep outside every box are one thing more.
     Points to drop outside every box go with those; without any such they have nothing to drop from, unless
-    nothing else was said (which `check_prompt` refuses).
+    nothing else was said (which `validate_prompt` refuses).
     """
     prompts = [Prompt(tuple(filter(box.holds, keep)), tuple(filter(box.holds, drop)), box) for box in boxes]
     loose = tuple(point for point in keep if not any(box.holds(point) for box in boxes))
@@ -104,24 +104,24 @@ def gather(keep: Sequence[Point], drop: Sequence[Point], boxes: Sequence[Box]) -
     return tuple(prompts)
 
 
-def check_prompt(prompt: Prompt, size: Size) -> None:
+def validate_prompt(prompt: Prompt, size: Size) -> None:
     """See that a prompt can be used on a picture of `size`.
 
     Raises:
         UsageError: nothing in it, only points to drop, a box without area, something outside the picture, or
             a rough matte of another size.
     """
-    if not (prompt.keep or prompt.drop or prompt.box or prompt.rough is not None):
+    if not (prompt.positive or prompt.negative or prompt.box or prompt.mask is not None):
         raise UsageError("nothing says what to keep; give --point x,y or --box x0,y0,x1,y1")
-    if prompt.drop and not (prompt.keep or prompt.box or prompt.rough is not None):
+    if prompt.negative and not (prompt.positive or prompt.box or prompt.mask is not None):
         raise UsageError("points to drop alone select nothing; add --point x,y or --box x0,y0,x1,y1")
-    for point in (*prompt.keep, *prompt.drop):
+    for point in (*prompt.positive, *prompt.negative):
         _check_point(point, size)
     if prompt.box is not None:
         _check_sides(prompt.box)
         _check_box(prompt.box, size)
-    if prompt.rough is not None and prompt.rough.shape != (size.height, size.width):
-        found = Size.of(prompt.rough)
+    if prompt.mask is not None and prompt.mask.shape != (size.height, size.width):
+        found = Size.of(prompt.mask)
         raise UsageError(f"the rough matte is {found}, the picture {size}; make it the picture's size")
 
 

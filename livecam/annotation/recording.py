@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
-from livecam.core.fileio import writing
+from livecam.core.fileio import translate_os_errors
 from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
@@ -14,7 +14,7 @@ from livecam.sources.factory import DEFAULT_SIZE, open_source
 _LEAST_FRAMES = 2
 
 
-def record(
+def record_camera(
     camera: str,
     seconds: float,
     path: Path,
@@ -45,7 +45,7 @@ def record(
     if path.exists():
         return path
     clock = clock or SystemClock()
-    with writing(path.parent):
+    with translate_os_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.stem}-unfinished{path.suffix}")
     source = source or open_source(camera, size=size or DEFAULT_SIZE, clock=clock)
@@ -60,6 +60,6 @@ def record(
             progress(now - begun)
         if recorder.frames < _LEAST_FRAMES:
             raise CameraError(f"camera {camera} gave no pictures; try `livecam --camera {camera} --preview`")
-    with writing(path.parent):
+    with translate_os_errors(path.parent):
         draft.replace(path)
     return path

@@ -11,7 +11,7 @@ _GAP_SECONDS, _GAP_SHARE = 1.0, 0.1
 """Between the training and the testing part of one clip, in seconds, but no more of it than this share."""
 
 
-class Place(NamedTuple):
+class FrameRef(NamedTuple):
     """Where a labelled frame comes from: the stem of its clip or picture, its number and time there."""
 
     name: str
@@ -28,16 +28,16 @@ class Split(NamedTuple):
     note: str = ""
 
 
-def split_by_clip(places: Sequence[Place]) -> Split:
+def split_by_clip(places: Sequence[FrameRef]) -> Split:
     """Each clip, and each picture, goes to one side as a whole, by its stem alone: about a fifth to test.
 
     Were one side empty, the clip nearest to it goes there. Of a single clip the last fifth is test, and what
     lies within a second before it (in a short clip less) is used for neither.
     """
-    stems = sorted({place.stem for place in places}, key=_draw)
+    stems = sorted({place.stem for place in places}, key=_stable_hash01)
     if len(stems) < 2:
         return _split_one(sorted(places, key=lambda place: place.number))
-    count = min(max(1, sum(_draw(stem) < _TEST_SHARE for stem in stems)), len(stems) - 1)
+    count = min(max(1, sum(_stable_hash01(stem) < _TEST_SHARE for stem in stems)), len(stems) - 1)
     testing = set(stems[:count])
     return Split(
         tuple(place.name for place in places if place.stem not in testing),
@@ -45,12 +45,12 @@ def split_by_clip(places: Sequence[Place]) -> Split:
     )
 
 
-def _draw(stem: str) -> float:
+def _stable_hash01(stem: str) -> float:
     """A number in [0, 1) that is a stem's own for ever."""
     return int.from_bytes(hashlib.sha256(stem.encode()).digest()[:6], "big") / 2**48
 
 
-def _split_one(places: Sequence[Place]) -> Split:
+def _split_one(places: Sequence[FrameRef]) -> Split:
     names = tuple(place.name for place in places)
     if len(names) < 2:
         note = "there is one frame only: it is both for training and for testing" if names else ""

@@ -23,21 +23,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.annotation.split import Place, Split, split_by_clip
-from livecam.core.errors import LabellingError, UsageError
-from livecam.core.fileio import json_bytes, put, read_json, reason, writing
-from livecam.core.locking import IN_USE
+from livecam.annotation.split import FrameRef, Split, split_by_clip
+from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.fileio import json_bytes, os_error_reason, read_json, translate_os_errors, write_atomic
+from livecam.core.locking import LOCK_FILE
 from livecam.core.types import Frame, Matte
-from livecam.imaging.image_io import encode
+from livecam.imaging.image_io import encode_image
 from livecam.imaging.trimap import Trimap
 
-__all__ = ["CHOSEN", "DECISIONS", "SETTINGS", "Label", "Labelled", "check_made", "claim"]
+__all__ = [
+    "CHOSEN",
+    "DECISIONS",
+    "SETTINGS",
+    "AnnotationRecord",
+    "AnnotationStore",
+    "claim_directory",
+    "require_store",
+]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
 
 
 @dataclass(frozen=True)
-class Label:
+class AnnotationRecord:
     """What is known of one labelled frame; `reasons` is why it is set aside, empty where it is not.
 
     `person` is what the compact model and SAM said of the person (scores, agreement, areas), `things` what
@@ -55,29 +63,29 @@ class Label:
     things: tuple[Mapping[str, Any], ...] = ()
 
 
-def read_lines(path: Path) -> Iterator[Label]:
+def load_records(path: Path) -> Iterator[AnnotationRecord]:
     """The labels of a file; none if there isn't any. A line that was cut off in the middle is removed.
 
     Raises:
-        LabellingError: it can't be read.
+        AnnotationError: it can't be read.
     """
     try:
         content = path.read_bytes() if path.is_file() else b""
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
             # That frame is done again.
-            put(path, whole)
+            write_atomic(path, whole)
         for line in whole.decode().splitlines():
             plain = json.loads(line)
             plain |= {"reasons": tuple(plain["reasons"]), "things": tuple(plain["things"])}
-            yield Label(**plain)
+            yield AnnotationRecord(**plain)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise LabellingError(
-            f"{path} can't be read ({reason(error)}); mend it, or label into another folder"
+        raise AnnotationError(
+            f"{path} can't be read ({os_error_reason(error)}); mend it, or label into another folder"
         ) from error
 
 
-def lines_of(labels: Iterable[Label]) -> str:
+def dump_records(labels: Iterable[AnnotationRecord]) -> str:
     """Labels as such a file holds them."""
     return "".join(json.dumps(asdict(label), ensure_ascii=False) + "\n" for label in labels)
 
@@ -90,7 +98,7 @@ _FOLDERS = {
 }
 
 
-class Labelled:
+class AnnotationStore:
     """A data set that is being made, or looked at."""
 
     def __init__(self, folder: Path) -> None:
@@ -98,17 +106,17 @@ class Labelled:
 
         Raises:
             UsageError: it is none.
-            LabellingError: what is in it can't be read.
+            AnnotationError: what is in it can't be read.
         """
         self.folder = folder
-        check_made(folder)
+        require_store(folder)
         self.settings = read_json(folder / SETTINGS)
-        self.labels = {label.name: label for label in read_lines(self._lines)}
+        self.labels = {label.name: label for label in load_records(self._lines)}
         self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={})
         """By name: whether a person accepted (True) or rejected it."""
 
     @classmethod
-    def begin(cls, folder: Path, settings: Mapping[str, Any], *, again: bool = False) -> "Labelled":
+    def begin(cls, folder: Path, settings: Mapping[str, Any], *, again: bool = False) -> "AnnotationStore":
         """Make the folder, or go on with it.
 
         Args:
@@ -118,12 +126,12 @@ class Labelled:
 
         Raises:
             UsageError: the folder is somebody else's, or was made with other settings.
-            LabellingError: it can't be read or written.
+            AnnotationError: it can't be read or written.
         """
-        claim(folder)
+        claim_directory(folder)
         if not (folder / SETTINGS).is_file():
-            with writing(folder):
-                put(folder / SETTINGS, json_bytes(settings))
+            with translate_os_errors(folder):
+                write_atomic(folder / SETTINGS, json_bytes(settings))
         made = cls(folder)
         if again:
             made._start_again(settings)
@@ -149,35 +157,37 @@ class Labelled:
             )
         return label is not None
 
-    def add(self, label: Label, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame) -> None:
+    def add(
+        self, label: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
+    ) -> None:
         """Write one frame's files, its line last.
 
         Raises:
-            LabellingError: they can't be written; what is there stays good.
+            AnnotationError: they can't be written; what is there stays good.
         """
         place = self.folder / "review" if label.reasons else self.folder
         pictures: tuple[NDArray[np.uint8], ...] = (
             frame, trimap, np.rint(matte * 255).astype(np.uint8), overlay
         )  # fmt: skip
-        with writing(self.folder):
+        with translate_os_errors(self.folder):
             for (folder, suffix), picture in zip(_FOLDERS.items(), pictures, strict=True):
-                put(place / folder / f"{label.name}{suffix}", encode(picture, suffix))
+                write_atomic(place / folder / f"{label.name}{suffix}", encode_image(picture, suffix))
             with self._lines.open("a", encoding="utf-8") as file:
-                file.write(lines_of([label]))
+                file.write(dump_records([label]))
         self.labels[label.name] = label
 
-    def is_kept(self, label: Label) -> bool:
+    def is_accepted(self, label: AnnotationRecord) -> bool:
         """Whether a frame is one to learn from: what a person said, else whether nothing was odd."""
         return self.decisions.get(label.name, not label.reasons)
 
-    def decide(
+    def set_decisions(
         self, accept: Iterable[str] = (), reject: Iterable[str] = (), forget: Iterable[str] = ()
     ) -> None:
         """Keep what a person said, until they say otherwise; `forget` takes it back.
 
         Raises:
             UsageError: a name that isn't labelled, or one both accepted and rejected.
-            LabellingError: it can't be written.
+            AnnotationError: it can't be written.
         """
         accept, reject, forget = list(accept), list(reject), set(forget)
         for name in (*accept, *reject, *forget):
@@ -188,27 +198,27 @@ class Labelled:
             raise UsageError(f"{min(both)} is both accepted and rejected; say one of them")
         decided = self.decisions | dict.fromkeys(accept, True) | dict.fromkeys(reject, False)
         decided = {name: kept for name, kept in decided.items() if name not in forget}
-        with writing(self.folder):
-            put(self.folder / DECISIONS, json_bytes(decided))
+        with translate_os_errors(self.folder):
+            write_atomic(self.folder / DECISIONS, json_bytes(decided))
         self.decisions = decided
 
-    def settle(self) -> Split:
+    def sync_files(self) -> Split:
         """Put every frame's files where they belong, and write the lists; again does nothing more.
 
         Raises:
-            LabellingError: they can't be moved or written.
+            AnnotationError: they can't be moved or written.
         """
-        kept = [label for label in self.labels.values() if self.is_kept(label)]
-        split = split_by_clip([Place(each.name, each.stem, each.number, each.seconds) for each in kept])
+        kept = [label for label in self.labels.values() if self.is_accepted(label)]
+        split = split_by_clip([FrameRef(each.name, each.stem, each.number, each.seconds) for each in kept])
         notes = self.folder / "annotations"
-        with writing(self.folder):
+        with translate_os_errors(self.folder):
             # In this order the lists never name what is missing, wherever it is interrupted.
             for label in kept:
                 self._move(label, self.folder / "review", self.folder)
             for name, names in (("trainval", split.train), ("test", split.test)):
-                put(notes / f"{name}.txt", "".join(f"{each}\n" for each in names).encode())
+                write_atomic(notes / f"{name}.txt", "".join(f"{each}\n" for each in names).encode())
             for label in self.labels.values():
-                if not self.is_kept(label):
+                if not self.is_accepted(label):
                     self._move(label, self.folder, self.folder / "review")
         return split
 
@@ -216,14 +226,14 @@ class Labelled:
     def _lines(self) -> Path:
         return self.folder / "annotations" / "labels.jsonl"
 
-    def _move(self, label: Label, here: Path, there: Path) -> None:
+    def _move(self, label: AnnotationRecord, here: Path, there: Path) -> None:
         for folder, suffix in _FOLDERS.items():
             file = here / folder / f"{label.name}{suffix}"
             if file.is_file():
                 file.replace(there / folder / file.name)
 
     def _make_folders(self) -> None:
-        with writing(self.folder):
+        with translate_os_errors(self.folder):
             for place in (self.folder, self.folder / "review"):
                 for folder in _FOLDERS:
                     (place / folder).mkdir(parents=True, exist_ok=True)
@@ -232,11 +242,11 @@ class Labelled:
         dropped = [label for label in self.labels.values() if label.name not in self.decisions]
         for label in dropped:
             del self.labels[label.name]
-        with writing(self.folder):
+        with translate_os_errors(self.folder):
             self._lines.parent.mkdir(exist_ok=True)
             # The lines go first: files without a line are nobody's.
-            put(self._lines, lines_of(self.labels.values()).encode())
-            put(self.folder / SETTINGS, json_bytes(settings))
+            write_atomic(self._lines, dump_records(self.labels.values()).encode())
+            write_atomic(self.folder / SETTINGS, json_bytes(settings))
             (self.folder / CHOSEN).unlink(missing_ok=True)
             for label in dropped:
                 for place in (self.folder, self.folder / "review"):
@@ -244,10 +254,10 @@ class Labelled:
                         (place / folder / f"{label.name}{suffix}").unlink(missing_ok=True)
         self.settings = dict(settings)
         self._make_folders()
-        self.settle()
+        self.sync_files()
 
 
-def check_made(folder: Path) -> None:
+def require_store(folder: Path) -> None:
     """See that `livecam label` made a folder, without reading what somebody may be writing.
 
     Raises:
@@ -260,18 +270,18 @@ def check_made(folder: Path) -> None:
         )
 
 
-def claim(folder: Path) -> None:
+def claim_directory(folder: Path) -> None:
     """Make a data set's folder, or see that it is one or empty.
 
     Raises:
         UsageError: it is somebody else's.
-        LabellingError: it can't be made or read.
+        AnnotationError: it can't be made or read.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file; name a new folder")
-    with writing(folder):
+    with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / SETTINGS).is_file() and any(each.name != IN_USE for each in folder.iterdir()):
+        if not (folder / SETTINGS).is_file() and any(each.name != LOCK_FILE for each in folder.iterdir()):
             raise UsageError(f"--out {folder} holds other things already; name a new folder")
 
 

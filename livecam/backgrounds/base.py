@@ -6,13 +6,13 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 
 
-class Backdrop(Protocol):
+class Background(Protocol):
     """What stands behind the subject."""
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
-        """The backdrop at the size of `frame`; never written again by whoever gave it."""
+    def render(self, frame: Frame, matte: Matte) -> Frame:
+        """The backdrop at the size of `picture`; never written again by whoever gave it."""
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         """What is shown without a matte; no pixel of it comes from a source."""
 
     def close(self) -> None:

@@ -11,32 +11,40 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.backgrounds.placeholder import back_soon
+from livecam.backgrounds.placeholder import placeholder_frame
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import resize, resize_light, shrink, shrink_matte, soften_light, spread, widen_matte
+from livecam.imaging.ops import (
+    dilate3,
+    downscale,
+    downscale_matte,
+    gaussian_blur_float,
+    replicate_channels,
+    resize,
+    resize_float,
+)
 
 Light = NDArray[np.float32]
 
-_USUAL_STRENGTH = 25.0
+_DEFAULT_STRENGTH = 25.0
 # Everything is measured in pixels of a frame of this height.
 _HEIGHT = 720
 # At a quarter of that height, bilinear enlarging shows its grid below one pixel of blur.
-_LEAST_STRENGTH = 4.0
+_MIN_STRENGTH = 4.0
 # A cell that is an eighth subject, or next to one, says nothing about the room any more.
-_DOUBT = np.float32(8.0)
+_FOREGROUND_GAIN = np.float32(8.0)
 # How little background there may be in reach before coarser scales take over.
-_SCARCE = np.float32(0.05)
+_MIN_WEIGHT = np.float32(0.05)
 # Below this there is no background at all, only rounding.
 _NOTHING = np.float32(1e-4)
 _NEUTRAL = np.array([[[92.0, 94.0, 98.0]]], np.float32)
 
 
-class Blur:
+class BlurredBackground:
     """Stands behind the subject: the frame's own background, blurred beyond reading."""
 
-    def __init__(self, strength: float = _USUAL_STRENGTH) -> None:
+    def __init__(self, strength: float = _DEFAULT_STRENGTH) -> None:
         """Set the strength.
 
         Args:
@@ -47,49 +55,51 @@ class Blur:
         """
         if not 1.0 <= strength <= 100.0:
             raise UsageError(
-                f"blur strength {strength:g} is not from 1 to 100; blur:{_USUAL_STRENGTH:g} is usual"
+                f"blur strength {strength:g} is not from 1 to 100; blur:{_DEFAULT_STRENGTH:g} is usual"
             )
         self.strength = float(strength)
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
+    def render(self, frame: Frame, matte: Matte) -> Frame:
         """The blurred background at the frame's size; a neutral tone where the matte keeps everything."""
         size = Size.of(frame)
-        sigma = max(self.strength, _LEAST_STRENGTH) * size.height / _HEIGHT
+        sigma = max(self.strength, _MIN_STRENGTH) * size.height / _HEIGHT
         halvings = _halvings(sigma, size.height)
         for _ in range(halvings):  # several times faster than one large step
-            frame, matte = shrink(frame, _half(frame)), shrink_matte(matte, _half(frame))
+            frame, matte = downscale(frame, _half(frame)), downscale_matte(matte, _half(frame))
         room = _room(frame, matte)
         sigma /= 1 << halvings
-        fill = soften_light(_known(room.halved()), sigma / 2)
+        fill = gaussian_blur_float(_pull_push_fill(room.halved()), sigma / 2)
         blurred = resize(_to_frame(room.softened(sigma).filled(fill)), size)
         blurred.setflags(write=False)
         return blurred
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         """The card: without a matte there is no telling what is room."""
-        return back_soon(size)
+        return placeholder_frame(size)
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-class _Room(NamedTuple):
+class _WeightedColors(NamedTuple):
     """Colours times their weight as background (height, width, 3), and the weight (height, width)."""
 
     light: Light
     weight: Light
 
-    def halved(self) -> "_Room":
+    def halved(self) -> "_WeightedColors":
         size = _half(self.weight)
-        return _Room(resize_light(self.light, size), resize_light(self.weight, size))
+        return _WeightedColors(resize_float(self.light, size), resize_float(self.weight, size))
 
-    def softened(self, sigma: float) -> "_Room":
-        return _Room(soften_light(self.light, sigma), soften_light(self.weight, sigma))
+    def softened(self, sigma: float) -> "_WeightedColors":
+        return _WeightedColors(
+            gaussian_blur_float(self.light, sigma), gaussian_blur_float(self.weight, sigma)
+        )
 
-    def filled(self, fill: Light, scarce: np.float32 = _SCARCE) -> Light:
+    def filled(self, fill: Light, scarce: np.float32 = _MIN_WEIGHT) -> Light:
         """The colours; those of `fill` (of any size) where the weight is not far above `scarce`."""
-        light: Light = self.light + scarce * resize_light(fill, Size.of(self.light))
-        light /= spread(self.weight + scarce)
+        light: Light = self.light + scarce * resize_float(fill, Size.of(self.light))
+        light /= replicate_channels(self.weight + scarce)
         return light
 
 
@@ -102,16 +112,16 @@ def _halvings(sigma: float, height: int) -> int:
     return min(4, max(0, int(math.log2(max(sigma / 2.0, height / 180.0)))))
 
 
-def _room(frame: Frame, matte: Matte) -> _Room:
-    weight = np.clip(np.float32(1.0) - _DOUBT * widen_matte(matte), 0.0, 1.0)
-    return _Room(frame * spread(weight), weight)
+def _room(frame: Frame, matte: Matte) -> _WeightedColors:
+    weight = np.clip(np.float32(1.0) - _FOREGROUND_GAIN * dilate3(matte), 0.0, 1.0)
+    return _WeightedColors(frame * replicate_channels(weight), weight)
 
 
-def _known(room: _Room) -> Light:
+def _pull_push_fill(room: _WeightedColors) -> Light:
     """Colours for every place of the room, each from the finest scale that has any there."""
     if max(room.weight.shape) <= 2:
         return room.filled(_NEUTRAL, _NOTHING)
-    return room.filled(_known(room.halved()))
+    return room.filled(_pull_push_fill(room.halved()))
 
 
 def _to_frame(light: Light) -> Frame:

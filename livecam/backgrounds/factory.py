@@ -8,23 +8,30 @@ from pathlib import Path
 
 from PIL import ImageColor
 
-from livecam.backgrounds.base import Backdrop
-from livecam.backgrounds.blur import Blur
-from livecam.backgrounds.procedural import SCENES
-from livecam.backgrounds.slideshow import Slides
-from livecam.backgrounds.static import Drawn, Transparent, of_colour, of_picture
-from livecam.backgrounds.video import Moving
+from livecam.backgrounds.base import Background
+from livecam.backgrounds.blur import BlurredBackground
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds.slideshow import SlideshowBackground
+from livecam.backgrounds.static import (
+    StaticBackground,
+    TransparentBackground,
+    color_background,
+    image_background,
+)
+from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import Clock, ManualClock
 from livecam.core.errors import UsageError
-from livecam.core.fileio import missing, nearest_name
-from livecam.imaging.fit import Fit as Fit
-from livecam.imaging.image_io import moves, read_picture
-from livecam.video.video_reader import Clip
+from livecam.core.fileio import closest_existing_name, not_found_message
+from livecam.imaging.fit import FitMode as FitMode
+from livecam.imaging.image_io import is_animated_gif, read_image
+from livecam.video.video_reader import VideoReader
 
 _VIDEO = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|ogv|wmv|flv|3gp|apng)", re.IGNORECASE)
 
 
-def choose(words: str, *, fit: Fit = Fit.COVER, clock: Clock, slide_seconds: float = 10.0) -> Backdrop:
+def create_background(
+    words: str, *, fit: FitMode = FitMode.COVER, clock: Clock, slide_seconds: float = 10.0
+) -> Background:
     """The backdrop that the words name, opened and ready.
 
     A name of ours wins over a file or folder called the same; `./dusk` means the file.
@@ -38,8 +45,8 @@ def choose(words: str, *, fit: Fit = Fit.COVER, clock: Clock, slide_seconds: flo
 
     Raises:
         UsageError: the words name nothing, with the nearest name there is.
-        PictureError: the picture can't be read.
-        ClipError: the video can't be read.
+        ImageError: the picture can't be read.
+        VideoError: the video can't be read.
     """
     words = words.strip()
     path = _path(words)
@@ -49,21 +56,21 @@ def choose(words: str, *, fit: Fit = Fit.COVER, clock: Clock, slide_seconds: flo
     if words and _exists(path):
         return _of_path(path, fit, clock, slide_seconds)
     like_a_path = re.search(r"[/\\]", words) or path.suffix
-    raise UsageError(missing(path) if like_a_path else _unknown(words, path))
+    raise UsageError(not_found_message(path) if like_a_path else _unknown(words, path))
 
 
-def _named(words: str) -> Callable[[], Backdrop] | None:
+def _named(words: str) -> Callable[[], Background] | None:
     """What makes the backdrop of this name; None where there is no such."""
     if words == "transparent":
-        return Transparent
+        return TransparentBackground
     if words == "blur":
-        return Blur
+        return BlurredBackground
     if words.startswith("blur:"):
-        return lambda: Blur(_strength(words[len("blur:") :]))
-    if words in SCENES:
-        return partial(Drawn, SCENES[words])
+        return lambda: BlurredBackground(_strength(words[len("blur:") :]))
+    if words in PROCEDURAL_BACKGROUNDS:
+        return partial(StaticBackground, PROCEDURAL_BACKGROUNDS[words])
     if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", words) or words in ImageColor.colormap:
-        return lambda: of_colour(*ImageColor.getrgb(words)[:3])
+        return lambda: color_background(*ImageColor.getrgb(words)[:3])
     return None
 
 
@@ -76,13 +83,13 @@ def _strength(text: str) -> float:
         ) from error
 
 
-def _of_path(path: Path, fit: Fit, clock: Clock, slide_seconds: float) -> Backdrop:
+def _of_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Background:
     if path.is_dir():
-        return Slides(path, fit=fit, clock=clock, seconds=slide_seconds)
-    if _VIDEO.fullmatch(path.suffix) or moves(path):
+        return SlideshowBackground(path, fit=fit, clock=clock, seconds=slide_seconds)
+    if _VIDEO.fullmatch(path.suffix) or is_animated_gif(path):
         # A paced clip converts for speed; on a clock of its own it gives frames as fast as they are wanted.
-        return Moving(Clip(path, paced=True, clock=ManualClock()), fit=fit, clock=clock)
-    return of_picture(read_picture(path), fit)
+        return VideoBackground(VideoReader(path, realtime=True, clock=ManualClock()), fit=fit, clock=clock)
+    return image_background(read_image(path), fit)
 
 
 def _path(words: str) -> Path:
@@ -100,10 +107,10 @@ def _exists(path: Path) -> bool:
 
 
 def _unknown(words: str, path: Path) -> str:
-    ours = ["blur", "transparent", *SCENES, *ImageColor.colormap]
-    near = next(iter(get_close_matches(words.casefold(), ours, n=1)), None) or nearest_name(path)
+    ours = ["blur", "transparent", *PROCEDURAL_BACKGROUNDS, *ImageColor.colormap]
+    near = next(iter(get_close_matches(words.casefold(), ours, n=1)), None) or closest_existing_name(path)
     hint = f"did you mean {near}? " if near else ""
     return (
         f"no backdrop {words[:80]!r}; {hint}Give a picture, video or folder, a colour (#00b140, teal), "
-        f"blur, blur:1 to blur:100, transparent, or one of {', '.join(SCENES)}"
+        f"blur, blur:1 to blur:100, transparent, or one of {', '.join(PROCEDURAL_BACKGROUNDS)}"
     )

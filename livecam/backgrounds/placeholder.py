@@ -7,36 +7,36 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame
-from livecam.imaging.text import draw_words
+from livecam.core.types import Frame, RgbaFrame
+from livecam.imaging.text import render_text_mask
 
 _TOP, _BOTTOM = (34, 40, 52), (18, 21, 29)
 _INK = (214, 219, 228)
-_MOST_SIGNS = 200
+_MAX_CHARACTERS = 200
 # Lines are drawn at several times their size and then averaged, which is all the smoothness they need.
 _FINER = 4
 
 
 @lru_cache(maxsize=8)
-def back_soon(size: Size, words: str = "back soon") -> Frame:
+def placeholder_frame(size: Size, words: str = "back soon") -> Frame:
     """The card at `size` (from 1x1), read-only; too small a one leaves out the words.
 
     Nothing of it comes from a source, so it may be shown at any moment.
     """
-    card = Image.fromarray(_ground(size))
+    card = Image.fromarray(_gradient(size))
     unit = min(size.width, size.height * 16 / 9) / 16  # a ninth of the height of the largest 16:9 inside
     middle = size.height / 2
-    lettering = draw_words(words[:_MOST_SIGNS].strip(), unit * 0.85, size.width * 0.8)
+    lettering = render_text_mask(words[:_MAX_CHARACTERS].strip(), unit * 0.85, size.width * 0.8)
     if lettering is not None:
-        card.paste(_INK, _at(size, lettering, middle + unit * 1.6), lettering)
+        card.paste(_INK, _centered(size, lettering, middle + unit * 1.6), lettering)
     cup = _cup(max(6, round(unit * 2.4)))
-    card.paste(_INK, _at(size, cup, middle - unit * (0.7 if lettering else 0.0)), cup)
+    card.paste(_INK, _centered(size, cup, middle - unit * (0.7 if lettering else 0.0)), cup)
     frame = np.array(card)
     frame.setflags(write=False)
     return frame
 
 
-def _ground(size: Size) -> Frame:
+def _gradient(size: Size) -> Frame:
     """A gradient with a little noise, as eight bits of dark would show their steps."""
     down = np.linspace(0.0, 1.0, size.height)[:, None, None]
     light = np.array(_TOP) * (1.0 - down) + np.array(_BOTTOM) * down
@@ -44,7 +44,7 @@ def _ground(size: Size) -> Frame:
     return np.asarray(light + noise, dtype=np.uint8)
 
 
-def _at(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
+def _centered(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
     return round((size.width - ink.width) / 2), round(middle - ink.height / 2)
 
 
@@ -74,14 +74,14 @@ _CAPTION_INK = (236, 240, 246)
 _SHADE = 0.35  # how much of the picture shines through the strip behind the words
 
 
-def lay_notice(picture: Frame | Cutout, words: str) -> Frame | Cutout:
+def with_caption(picture: Frame | RgbaFrame, words: str) -> Frame | RgbaFrame:
     """A copy of `picture`, read-only, with `words` on a dark strip in its lower part.
 
     A picture too small for words comes back without any, and so does a cutout, which is to be laid over
     something else.
     Never raises: that a notice can't be drawn must not cost the picture.
     """
-    made: Frame | Cutout = picture.copy()
+    made: Frame | RgbaFrame = picture.copy()
     if picture.shape[2] == 3:
         with suppress(Exception):
             _write(made, words)
@@ -91,7 +91,7 @@ def lay_notice(picture: Frame | Cutout, words: str) -> Frame | Cutout:
 
 def _write(picture: Frame, words: str) -> None:
     size = Size.of(picture)
-    ink = draw_words(words, size.height / 12, size.width * 0.8)
+    ink = render_text_mask(words, size.height / 12, size.width * 0.8)
     if ink is None:
         return
     top = round(size.height * 0.8 - ink.height)

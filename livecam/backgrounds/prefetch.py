@@ -14,14 +14,14 @@ class _Failure:
     error: Exception
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """One piece of work at a time in a daemon thread; what it raises is raised in the one who takes."""
 
     def __init__(self, work: Callable[[], T], finish: Callable[[], None]) -> None:
         """Start the thread; it does nothing before `begin`.
 
         Args:
-            work: makes the next one; from `begin` to a `take` that gives it, what it uses is the thread's.
+            work: makes the next one; from `begin` to a `get` that gives it, what it uses is the thread's.
             finish: lets go of what `work` uses; called once, by the thread, when it ends.
         """
         self._work, self._finish = work, finish
@@ -30,11 +30,11 @@ class Ahead(Generic[T]):
         self._ended = threading.Event()
         threading.Thread(target=self._run, name="livecam-ahead", daemon=True).start()
 
-    def begin(self) -> None:
+    def request(self) -> None:
         """Have the next one made."""
         self._asked.put(True)
 
-    def take(self, timeout_seconds: float) -> T | None:
+    def get(self, timeout_seconds: float) -> T | None:
         """What was begun; None if it isn't there within `timeout_seconds`. Raises what the work raised."""
         try:
             made = self._made.get(timeout=timeout_seconds)

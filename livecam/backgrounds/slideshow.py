@@ -4,14 +4,14 @@ import re
 import threading
 from pathlib import Path
 
-from livecam.backgrounds.static import Drawn, of_picture
+from livecam.backgrounds.static import StaticBackground, image_background
 from livecam.core.clock import Clock
-from livecam.core.errors import PictureError, UsageError
+from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.fit import Fit
-from livecam.imaging.image_io import read_picture
-from livecam.imaging.ops import blend
+from livecam.imaging.fit import FitMode
+from livecam.imaging.image_io import read_image
+from livecam.imaging.ops import cross_fade
 
 _SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm"}
@@ -19,13 +19,13 @@ _SUFFIXES = frozenset(
 _FADE_SECONDS = 0.7
 
 
-class Slides:
+class SlideshowBackground:
     """Shows each picture for `seconds`; a thread reads the next one in good time, so that no frame waits.
 
     A picture that comes into the folder takes its turn, one that is gone or broken is left out.
     """
 
-    def __init__(self, folder: Path, *, fit: Fit, clock: Clock, seconds: float = 10.0) -> None:
+    def __init__(self, folder: Path, *, fit: FitMode, clock: Clock, seconds: float = 10.0) -> None:
         """Read the first picture.
 
         Args:
@@ -36,11 +36,11 @@ class Slides:
 
         Raises:
             UsageError: no picture is in the folder, or `seconds` is not above 0.
-            PictureError: none of them can be read.
+            ImageError: none of them can be read.
         """
         if not seconds > 0.0:
             raise UsageError(f"slides of {seconds:g} seconds can't be; give a number above 0, for example 10")
-        if not pictures_in(folder):
+        if not list_images(folder):
             raise UsageError(f"there is no picture in {folder}; put JPEG or PNG files there")
         self._folder = folder
         self._fit = fit
@@ -49,19 +49,19 @@ class Slides:
         self._seconds = seconds
         self._fade = min(_FADE_SECONDS, seconds / 2.0)
         self._path, self._shown = _next_slide(folder, None, fit)
-        self._before: Drawn | None = None
+        self._before: StaticBackground | None = None
         self._since: float | None = None
-        self._errand: _Errand | None = None
+        self._errand: _SlideLoader | None = None
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
-        """The slide for now at the size of `frame`; raises as `alone`."""
-        return self.alone(Size.of(frame))
+    def render(self, frame: Frame, matte: Matte) -> Frame:
+        """The slide for now at the size of `picture`; raises as `render_standalone`."""
+        return self.render_standalone(Size.of(frame))
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         """The slide for now at `size`.
 
         Raises:
-            PictureError: the next was due and no picture in the folder can be read any more.
+            ImageError: the next was due and no picture in the folder can be read any more.
         """
         with self._lock:
             return self._at(self._clock.now(), size)
@@ -75,77 +75,78 @@ class Slides:
         if self._since is None:
             self._since = now
         if self._errand is None:
-            self._errand = _Errand(self._folder, self._path, self._fit, size)
+            self._errand = _SlideLoader(self._folder, self._path, self._fit, size)
         if now - self._since >= self._seconds and self._errand.done.is_set():
             self._change(self._errand, now)
         share = (now - self._since) / self._fade
         if self._before is None or share >= 1.0:
             self._before = None
-            return self._shown.alone(size)
-        faded = blend(self._before.alone(size), self._shown.alone(size), share)
+            return self._shown.render_standalone(size)
+        faded = cross_fade(self._before.render_standalone(size), self._shown.render_standalone(size), share)
         faded.setflags(write=False)
         return faded
 
-    def _change(self, errand: "_Errand", now: float) -> None:
+    def _change(self, errand: "_SlideLoader", now: float) -> None:
         self._errand, self._since = None, now
         path, slide = errand.result()
         if path != self._path:
             self._before, self._path, self._shown = self._shown, path, slide
 
 
-def pictures_in(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The pictures in a folder by name, as people sort: 2 comes before 10.
 
     Raises:
-        PictureError: the folder can't be read.
+        ImageError: the folder can't be read.
     """
     try:
         found = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES]
     except OSError as error:
-        raise PictureError(f"can't look into {folder}; is it still there, and may you read it?") from error
-    return sorted((path for path in found if not path.name.startswith(".")), key=_by_name)
+        raise ImageError(f"can't look into {folder}; is it still there, and may you read it?") from error
+    return sorted((path for path in found if not path.name.startswith(".")), key=natural_sort_key)
 
 
-def _by_name(path: Path) -> tuple[list[tuple[int, str]], str]:
+def natural_sort_key(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return a sort key that orders numbers in file names by value."""
     # ASCII digits only: others fit \\d but not int().
     parts = re.split("([0-9]+)", path.name.casefold())
     return [(int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts)], path.name
 
 
-def _next_slide(folder: Path, after: Path | None, fit: Fit) -> tuple[Path, Drawn]:
+def _next_slide(folder: Path, after: Path | None, fit: FitMode) -> tuple[Path, StaticBackground]:
     """The first picture after `after`, around the end, that can be read."""
-    paths = pictures_in(folder)
-    later = [path for path in paths if after is not None and _by_name(path) > _by_name(after)]
-    failure: PictureError | None = None
+    paths = list_images(folder)
+    later = [path for path in paths if after is not None and natural_sort_key(path) > natural_sort_key(after)]
+    failure: ImageError | None = None
     for path in later + [path for path in paths if path not in later]:
         try:
-            return path, of_picture(read_picture(path), fit)
-        except PictureError as error:
+            return path, image_background(read_image(path), fit)
+        except ImageError as error:
             failure = failure or error
-    raise PictureError(f"no picture in {folder} can be read any more; put some back") from failure
+    raise ImageError(f"no picture in {folder} can be read any more; put some back") from failure
 
 
-class _Errand:
+class _SlideLoader:
     """Reads the next slide, and fits it, in a thread of its own; nobody ever waits for it."""
 
-    def __init__(self, folder: Path, after: Path, fit: Fit, size: Size) -> None:
+    def __init__(self, folder: Path, after: Path, fit: FitMode, size: Size) -> None:
         self.done = threading.Event()
-        self._found: tuple[Path, Drawn] | None = None
+        self._found: tuple[Path, StaticBackground] | None = None
         self._error: Exception | None = None
         self._order = (folder, after, fit, size)
         threading.Thread(target=self._run, name="livecam-slides", daemon=True).start()
 
-    def result(self) -> tuple[Path, Drawn]:
+    def result(self) -> tuple[Path, StaticBackground]:
         """What was found; an error of the thread is raised here."""
         if self._found is None:
-            raise self._error or PictureError("the next slide is not read yet; wait for it")
+            raise self._error or ImageError("the next slide is not read yet; wait for it")
         return self._found
 
     def _run(self) -> None:
         folder, after, fit, size = self._order
         try:
             path, slide = _next_slide(folder, after, fit)
-            slide.alone(size)
+            slide.render_standalone(size)
             self._found = path, slide
         except Exception as error:
             self._error = error

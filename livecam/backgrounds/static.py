@@ -8,14 +8,14 @@ import numpy as np
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.fit import Fit, fitted, opaque
-from livecam.imaging.image_io import Picture
+from livecam.imaging.fit import FitMode, fit_image, flatten_alpha
+from livecam.imaging.image_io import LoadedImage
 
 # A camera changes its size seldom; more than these are never wanted at once.
-_KEPT_SIZES = 4
+_CACHED_SIZES = 4
 
 
-class Drawn:
+class StaticBackground:
     """What `draw` gives for a size, kept and read-only: another frame costs nothing.
 
     Like every backdrop it may be asked by two threads, one with frames and one that has none.
@@ -26,16 +26,16 @@ class Drawn:
         self._kept: dict[Size, Frame] = {}
         self._lock = threading.Lock()
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
+    def render(self, frame: Frame, matte: Matte) -> Frame:
         """The same for every frame of a size."""
-        return self.alone(Size.of(frame))
+        return self.render_standalone(Size.of(frame))
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         """The backdrop at `size`."""
         with self._lock:
             kept = self._kept.get(size)
             if kept is None:
-                while len(self._kept) >= _KEPT_SIZES:
+                while len(self._kept) >= _CACHED_SIZES:
                     del self._kept[next(iter(self._kept))]
                 kept = self._kept[size] = self._draw(size)
                 kept.setflags(write=False)
@@ -47,18 +47,18 @@ class Drawn:
             self._kept.clear()
 
 
-def of_picture(picture: Picture, fit: Fit) -> Drawn:
+def image_background(picture: LoadedImage, fit: FitMode) -> StaticBackground:
     """A picture as a backdrop; what is transparent in it stands over dark grey."""
-    return Drawn(partial(fitted, opaque(picture.frame, picture.matte), fit=fit))
+    return StaticBackground(partial(fit_image, flatten_alpha(picture.image, picture.alpha), fit=fit))
 
 
-def of_colour(red: int, green: int, blue: int) -> Drawn:
+def color_background(red: int, green: int, blue: int) -> StaticBackground:
     """One colour, each part 0..255."""
     colour = np.array([red, green, blue], np.uint8)
-    return Drawn(lambda size: np.tile(colour, (size.height, size.width, 1)))
+    return StaticBackground(lambda size: np.tile(colour, (size.height, size.width, 1)))
 
 
-class Transparent(Drawn):
+class TransparentBackground(StaticBackground):
     """Nothing behind the subject: the pipeline makes cutouts, and black where a frame is asked for."""
 
     def __init__(self) -> None:

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
-from livecam.backgrounds.prefetch import Ahead
+from livecam.backgrounds.prefetch import Prefetcher
 from livecam.core.clock import Clock
-from livecam.core.errors import ClipError
+from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.fit import Fit, fitted
+from livecam.imaging.fit import FitMode, fit_image
 
 # Further behind than this (a laptop that slept), the video goes on from where it was instead of catching up.
 _LATE_SECONDS = 0.5
@@ -22,8 +22,8 @@ _LONGEST_REST_SECONDS = 3.0
 _WAIT_SECONDS = 0.5
 
 
-class Footage(Protocol):
-    """What is wanted of `livecam.video.video_reader.Clip`: iterating again starts again."""
+class SeekableVideo(Protocol):
+    """What is wanted of `livecam.video.video_reader.VideoReader`: iterating again starts again."""
 
     fps: float
     seconds: float  # of the frame just given
@@ -40,7 +40,7 @@ class Footage(Protocol):
         """Close the file."""
 
 
-class _Coming(NamedTuple):
+class _NextFrame(NamedTuple):
     """The next frame (None: nothing more can be read), when it is due, and it fitted to the last size."""
 
     frame: Frame | None
@@ -48,14 +48,14 @@ class _Coming(NamedTuple):
     fitted: Frame | None = None
 
 
-class Moving:
+class VideoBackground:
     """Holds two frames, the one shown and the next, each as it is and fitted; the next is decoded ahead."""
 
-    def __init__(self, footage: Footage, *, fit: Fit, clock: Clock) -> None:
+    def __init__(self, footage: SeekableVideo, *, fit: FitMode, clock: Clock) -> None:
         """Open `footage` and decode its first frame.
 
         Raises:
-            ClipError: it can't be read.
+            VideoError: it can't be read.
         """
         self._footage = footage
         self._fit = fit
@@ -71,19 +71,19 @@ class Moving:
         except BaseException as error:
             footage.close()
             if isinstance(error, StopIteration):
-                raise ClipError("the video holds no picture; choose another") from error
+                raise VideoError("the video holds no picture; choose another") from error
             raise
         self._shown_seconds = self._round_seconds = footage.seconds
         self._size: Size | None = None  # that was last asked for
-        self._next: _Coming | None = None
-        self._ahead = Ahead(self._following, self._let_go)
-        self._ahead.begin()
+        self._next: _NextFrame | None = None
+        self._ahead = Prefetcher(self._following, self._let_go)
+        self._ahead.request()
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
-        """The video's frame for now, at the size of `frame`."""
-        return self.alone(Size.of(frame))
+    def render(self, frame: Frame, matte: Matte) -> Frame:
+        """The video's frame for now, at the size of `picture`."""
+        return self.render_standalone(Size.of(frame))
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         """The video's frame for now at `size`; its last good one once the file can't be read any more."""
         with self._lock:
             self._size = size
@@ -95,7 +95,7 @@ class Moving:
     def close(self) -> None:
         """Close the file, when the frame in the making is done; quiet when called again."""
         with self._lock:
-            self._next = _Coming(None)
+            self._next = _NextFrame(None)
             self._ahead.stop(_WAIT_SECONDS)
 
     def _let_go(self) -> None:
@@ -116,32 +116,32 @@ class Moving:
     def _lateness(self, seconds: float) -> float:
         """How long the next frame is overdue; below 0 if it isn't, or there is none."""
         if self._next is None:
-            self._next = self._ahead.take(_WAIT_SECONDS)
+            self._next = self._ahead.get(_WAIT_SECONDS)
         return -1.0 if self._next is None or self._next.frame is None else seconds - self._next.seconds
 
     def _show_next(self) -> None:
         coming, self._next = self._next, None
         if coming is not None and coming.frame is not None:
             self._shown, self._shown_seconds, self._fitted = coming.frame, coming.seconds, coming.fitted
-        self._ahead.begin()
+        self._ahead.request()
 
     def _fitting(self, frame: Frame, size: Size) -> Frame:
-        made = fitted(frame, size, self._fit)
+        made = fit_image(frame, size, self._fit)
         made.setflags(write=False)
         return made
 
-    def _following(self) -> _Coming:
+    def _following(self) -> _NextFrame:
         """The next frame, the first again after the last. Called by the thread that works ahead."""
         try:
             found = next(self._frames, None)
             if found is None:
                 found = self._again()
-        except ClipError:
-            return _Coming(None)
+        except VideoError:
+            return _NextFrame(None)
         if found is None:
-            return _Coming(None)
+            return _NextFrame(None)
         size = self._size
-        return _Coming(
+        return _NextFrame(
             found, self._offset + self._footage.seconds, self._fitting(found, size) if size else None
         )
 
@@ -149,13 +149,13 @@ class Moving:
         """The first frame of another round, due when the last one has had its time."""
         if self._shown_seconds == self._round_seconds:
             return None  # a single picture needs no rounds
-        self._round_seconds = self._shown_seconds + self._rest_seconds()
+        self._round_seconds = self._shown_seconds + self._last_frame_duration()
         self._frames = iter(self._footage)
         found = next(self._frames, None)
         self._offset = self._round_seconds - self._footage.seconds
         return found
 
-    def _rest_seconds(self) -> float:
+    def _last_frame_duration(self) -> float:
         """How long the last frame of a round stays: as the file says, though sound may outlast pictures."""
         usual, whole = 1.0 / self._footage.fps, self._footage.duration_seconds
         if whole is None or self._footage.has_audio:

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from livecam.annotation.config import PersonBy, parse_person
+from livecam.annotation.config import PersonSource, parse_person
 from livecam.annotation.prompts import parse_box, parse_point
 from livecam.cli.options import add_size
-from livecam.cli.parser import Parser, add_debug, new_parser, reading
-from livecam.cli.progress import Bar
+from livecam.cli.parser import ArgumentParser, add_debug, new_parser, parse_with
+from livecam.cli.progress import ProgressReporter
 from livecam.core.errors import UsageError
 
 DESCRIPTION = """\
@@ -39,7 +39,7 @@ The same command goes on where it was interrupted. A prompts file says for each 
 """
 
 
-def label_parser() -> Parser:
+def label_parser() -> ArgumentParser:
     """`livecam label`."""
     words = new_parser("livecam label", DESCRIPTION, MORE)
     words.add_argument("sources", nargs="*", metavar="SOURCE", help="clips, pictures, folders of either")
@@ -54,7 +54,7 @@ def label_parser() -> Parser:
         "--preset", metavar="NAME",
         help="sam_base_sa1b (default), sam_large_sa1b, sam_huge_sa1b, or a folder that holds one",
     )  # fmt: skip
-    add_person(drawing)
+    add_person_option(drawing)
     drawing.add_argument("--model", metavar="NAME", help="the compact model that finds the person (person)")
     drawing.add_argument(
         "--mattes", type=Path, metavar="FILE",
@@ -76,36 +76,36 @@ def label_parser() -> Parser:
     return words
 
 
-def _add_prompts(parser: Parser) -> None:
+def _add_prompts(parser: ArgumentParser) -> None:
     group = parser.add_argument_group(
         "what is kept beside the person (the first of these that says something)"
     )
     group.add_argument(
-        "--keep", type=reading(parse_point), action="append", metavar="X,Y",
+        "--keep", type=parse_with(parse_point), action="append", metavar="X,Y",
         help="a thing to keep, by a point on it in the first frame; any number of times",
     )  # fmt: skip
     group.add_argument(
         "--drop",
-        type=reading(parse_point),
+        type=parse_with(parse_point),
         action="append",
         metavar="X,Y",
         help="what is not to be kept, likewise",
     )
     group.add_argument(
-        "--box", type=reading(parse_box), action="append", dest="boxes", metavar="X0,Y0,X1,Y1",
+        "--box", type=parse_with(parse_box), action="append", dest="boxes", metavar="X0,Y0,X1,Y1",
         help="a thing to keep, by a box around it",
     )  # fmt: skip
     group.add_argument("--prompts", type=Path, metavar="FILE", help="points and boxes for each, as below")
     group.add_argument("--click", action="store_true", help="point at them on a page in the browser")
     group.add_argument(
-        "--no-person", action="store_const", const=PersonBy.NONE, dest="person", help="as --person none"
+        "--no-person", action="store_const", const=PersonSource.NONE, dest="person", help="as --person none"
     )
 
 
-def add_person(words: argparse._ActionsContainer) -> None:
+def add_person_option(words: argparse._ActionsContainer) -> None:
     """Add who draws the person."""
     words.add_argument(
-        "--person", type=reading(parse_person), metavar="WHO",
+        "--person", type=parse_with(parse_person), metavar="WHO",
         help="sam (default): SAM draws the person where the compact model points; model: the compact model "
         "draws, SAM only the things that you name: quicker, and right if it sees you well already; none: "
         "only the things are kept",
@@ -121,14 +121,14 @@ def label(words: Sequence[str]) -> int:
         return _review(said)
     if "accept" in said or "reject" in said:
         return _decide(said)
-    from livecam.annotation.job import LabelSettings
-    from livecam.annotation.job import label as label_all
+    from livecam.annotation.job import AnnotationSettings
+    from livecam.annotation.job import annotate as label_all
 
     if "out" not in said:
         raise UsageError("where to? add --out DATASET, the folder that the labels go into")
     values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
-    settings = LabelSettings(**{"sources": (), **values})
-    with Bar(quiet, _say) as bar:
+    settings = AnnotationSettings(**{"sources": (), **values})
+    with ProgressReporter(quiet, _print) as bar:
         report = label_all(settings, tell=bar.say, progress=bar.show)
     print(report)
     if report.train and not report.aside:
@@ -140,47 +140,47 @@ def _review(said: dict[str, Any]) -> int:
     from livecam.annotation.web.review_page import review
 
     folder = said.pop("review")
-    _alone("--review DATASET", said)
-    _tell_decided(review(folder, _say))
+    _reject_other_options("--review DATASET", said)
+    _print_decisions(review(folder, _print))
     return 0
 
 
 def _decide(said: dict[str, Any]) -> int:
-    from livecam.annotation.store import Labelled, check_made
+    from livecam.annotation.store import AnnotationStore, require_store
     from livecam.annotation.web.review_page import write_review
-    from livecam.core.locking import alone_in
+    from livecam.core.locking import exclusive_lock
 
     accept, reject = said.pop("accept", []), said.pop("reject", [])
     folders = said.pop("sources", [])
     if len(folders) != 1:
         raise UsageError("name the data set: livecam label DATASET --accept NAME")
-    _alone("--accept and --reject", said)
-    check_made(Path(folders[0]))
-    with alone_in(Path(folders[0])):
-        made = Labelled(Path(folders[0]))
-        made.decide(accept, reject)
-        made.settle()
+    _reject_other_options("--accept and --reject", said)
+    require_store(Path(folders[0]))
+    with exclusive_lock(Path(folders[0])):
+        made = AnnotationStore(Path(folders[0]))
+        made.set_decisions(accept, reject)
+        made.sync_files()
         write_review(made)
-    _tell_decided(made)
+    _print_decisions(made)
     return 0
 
 
-def _alone(what: str, rest: dict[str, Any]) -> None:
+def _reject_other_options(what: str, rest: dict[str, Any]) -> None:
     left = [name for name, value in rest.items() if value != []]
     if left:
         raise UsageError(f"{what} stands alone; leave out --{left[0].replace('_', '-')}")
 
 
-def _tell_decided(made: Any) -> None:
+def _print_decisions(made: Any) -> None:
     accepted = sum(made.decisions.values())
-    kept = sum(map(made.is_kept, made.labels.values()))
+    kept = sum(map(made.is_accepted, made.labels.values()))
     print(
         f"{made.folder}: {accepted} accepted, {len(made.decisions) - accepted} rejected; "
         f"{kept} of {len(made.labels)} frames are learnt from"
     )
 
 
-def _say(words: str) -> None:
+def _print(words: str) -> None:
     # Whoever read our messages may have gone; the work goes on.
     with suppress(OSError):
         print(f"livecam: {words}", file=sys.stderr, flush=True)

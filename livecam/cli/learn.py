@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from livecam.annotation.prompts import parse_box, parse_point
-from livecam.cli.label import add_person
+from livecam.cli.label import add_person_option
 from livecam.cli.options import add_size
-from livecam.cli.parser import Parser, add_debug, new_parser, reading, settings_of
+from livecam.cli.parser import ArgumentParser, add_debug, namespace_to_kwargs, new_parser, parse_with
 from livecam.core.config import config_path, read_config
 
 WORDS = """\
@@ -23,23 +23,23 @@ is better: livecam --model me. Interrupted, the same command goes on. Frames sta
 """
 
 
-def learn_parser() -> Parser:
+def learn_parser() -> ArgumentParser:
     """`livecam learn`."""
     words = new_parser("livecam learn", WORDS, "see what there is with `livecam models`")
     add = words.add_argument
     add("--name", metavar="NAME", help="of the model (me)")
     add("--from", dest="sources", nargs="+", metavar="CLIP", help="clips or folders instead of the camera")
-    add("--keep", type=reading(parse_point), action="append", metavar="X,Y", help="keep what is there too")
-    add("--drop", type=reading(parse_point), action="append", metavar="X,Y", help="and not what is there")
+    add("--keep", type=parse_with(parse_point), action="append", metavar="X,Y", help="keep what is there too")
+    add("--drop", type=parse_with(parse_point), action="append", metavar="X,Y", help="and not what is there")
     add(
-        "--box", dest="boxes", type=reading(parse_box), action="append", metavar="X0,Y0,X1,Y1",
+        "--box", dest="boxes", type=parse_with(parse_box), action="append", metavar="X0,Y0,X1,Y1",
         help="keep what is in it",
     )  # fmt: skip
     add("--prompts", type=Path, metavar="FILE", help="points and boxes by frame, as livecam label takes them")
     add("--click", action="store_true", help="show frames to click on: left keeps, right drops")
     add("--mattes", type=Path, metavar="PATH", help="true mattes, frame for frame: SAM isn't needed then")
     add("--preset", metavar="NAME", help="SAM's weights, or a folder of them (sam_base_sa1b)")
-    add_person(words)
+    add_person_option(words)
     add("--frames", type=int, metavar="N", help="to label of each clip, at most (48)")
     add("--data", type=Path, nargs="+", metavar="FOLDER", help="data in Pets layout to learn from as well")
     add("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures of rooms to paste you on")
@@ -58,31 +58,37 @@ def learn_parser() -> Parser:
 
 def learn(words: Sequence[str]) -> int:
     """`livecam learn`: your own frames to a model of your own; 1 where it is not better and not installed."""
-    said = settings_of(learn_parser().parse_args(words), apart=("debug",))
+    said = namespace_to_kwargs(learn_parser().parse_args(words), apart=("debug",))
     if said.pop("forget", False):
         return _forget(said.get("name", "me"))
-    from livecam.cli.train import need_keras
+    from livecam.cli.train import require_keras
 
-    need_keras()
+    require_keras()
     return _learn(said)
 
 
 def _forget(name: str) -> int:
-    from livecam.models.registry import personal_names
-    from livecam.personalization.journal import forget
+    from livecam.models.registry import list_user
+    from livecam.personalization.journal import delete_workspace
 
-    print(forget(name))
-    if name in personal_names():
+    print(delete_workspace(name))
+    if name in list_user():
         print(f"the model {name} stays; delete it with `livecam models remove {name}`")
     return 0
 
 
 def _learn(said: dict[str, Any]) -> int:
-    from livecam.personalization.workflow import Learner, LearnSettings, label_frames
+    from livecam.personalization.workflow import (
+        PersonalizationSettings,
+        PersonalizationWorkflow,
+        annotate_sources,
+    )
 
     usual = read_config(config_path())
-    settings = LearnSettings(**{"camera": usual.camera, "size": usual.size, "fps": usual.fps, **said})
-    learnt = Learner(settings, lambda line: print(line, flush=True), label_frames).learn()
+    settings = PersonalizationSettings(
+        **{"camera": usual.camera, "size": usual.size, "fps": usual.fps, **said}
+    )
+    learnt = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
     print(f"\n{learnt.figures}\n\nbefore and after as a picture: {learnt.picture}")
     print(f"learning and comparing took {learnt.seconds:.0f} s; frames and labels stay on this machine until")
     print(f"  livecam learn --name {learnt.name} --forget")

@@ -18,13 +18,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from livecam.cli import options as arguments
-from livecam.cli.parser import Parser
-from livecam.cli.signals import stopping
-from livecam.core.config import Settings, apply, config_path, read_config, write_config
+from livecam.cli.parser import ArgumentParser
+from livecam.cli.signals import handle_termination
+from livecam.core.config import LiveSettings, config_path, read_config, with_values, write_config
 from livecam.core.errors import LivecamError, UsageError
 
 if TYPE_CHECKING:
-    from livecam.runtime.convert import Converted
+    from livecam.runtime.convert import ConversionResult
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -35,7 +35,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt:
-        _say("interrupted")
+        print_message("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Who read our output has gone; nothing more can be said to them.
@@ -78,7 +78,7 @@ def _in(module: str, name: str) -> Callable[[Sequence[str]], int]:
     """A command of a module that is only loaded when it is asked for."""
 
     def run(words: Sequence[str]) -> int:
-        with stopping():
+        with handle_termination():
             return int(getattr(import_module(f"livecam.{module}"), name)(words))
 
     return run
@@ -86,12 +86,12 @@ def _in(module: str, name: str) -> Callable[[Sequence[str]], int]:
 
 def _fail(error: Exception) -> int:
     if isinstance(error, LivecamError):
-        _say(_line(error))
+        print_message(_line(error))
         return USAGE if isinstance(error, UsageError) else FAILED
     if isinstance(error, ImportError):
-        _say(f"something can't be loaded ({_line(error)}); `livecam doctor` says what is missing")
+        print_message(f"something can't be loaded ({_line(error)}); `livecam doctor` says what is missing")
         return FAILED
-    _say(f"something went wrong: {type(error).__name__}: {_line(error)} (see more with --debug)")
+    print_message(f"something went wrong: {type(error).__name__}: {_line(error)} (see more with --debug)")
     return FAILED
 
 
@@ -99,27 +99,30 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-def _say(words: str) -> None:
+def print_message(words: str) -> None:
+    """Print one line for the user to stderr; a closed stream is ignored."""
     # A call goes on when whoever read our messages has gone.
     with suppress(OSError):
         print(f"livecam: {words}", file=sys.stderr, flush=True)
 
 
-def _settle(parser: Parser, words: Sequence[str]) -> tuple[argparse.Namespace, Settings, Path]:
+def _load_settings(
+    parser: ArgumentParser, words: Sequence[str]
+) -> tuple[argparse.Namespace, LiveSettings, Path]:
     """Parse, and lay what was said over the configuration file."""
     said = parser.parse_args(words)
     named: Path | None = getattr(said, "config", None)
     path = named or config_path()
-    fields = Settings.__dataclass_fields__
+    fields = LiveSettings.__dataclass_fields__
     values: dict[str, Any] = {name: value for name, value in vars(said).items() if name in fields}
     if "background" in values:
         values["background"] = tuple(values["background"])
     saving = getattr(said, "save_config", False)
     settings = read_config(path, required=named is not None and not saving)
-    return said, apply(settings, values), path
+    return said, with_values(settings, values), path
 
 
-def _lasting(settings: Settings) -> Settings:
+def _with_absolute_paths(settings: LiveSettings) -> LiveSettings:
     """With the files they name by their whole paths: the next run may begin in another folder."""
     return replace(
         settings,
@@ -137,15 +140,15 @@ def _absolute(word: str) -> str:
 
 def live(words: Sequence[str]) -> int:
     """`livecam`: webcam to virtual camera, recording, preview."""
-    said, settings, path = _settle(arguments.live_parser(), words)
+    said, settings, path = _load_settings(arguments.live_parser(), words)
     if getattr(said, "save_config", False):
-        write_config(_lasting(settings), path)
+        write_config(_with_absolute_paths(settings), path)
         print(f"kept in {path}")
         return 0
-    from livecam.runtime.live_loop import Controls
-    from livecam.runtime.session import go_live
+    from livecam.runtime.live_loop import RunControls
+    from livecam.runtime.session import run_live
 
-    controls = Controls()
+    controls = RunControls()
     interrupted: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -155,29 +158,29 @@ def live(words: Sequence[str]) -> int:
         if len(interrupted) > 1 or not controls.running:
             raise KeyboardInterrupt
 
-    with stopping(stop):
-        report = go_live(settings, controls, _say)
-    rate = report.shown / max(report.seconds, 1e-6)
-    hidden = f", {report.failed} hidden as a stage failed" if report.failed else ""
-    _say(f"{report.shown} frames in {report.seconds:.1f} s ({rate:.1f} a second){hidden}")
+    with handle_termination(stop):
+        report = run_live(settings, controls, print_message)
+    rate = report.frames_shown / max(report.seconds, 1e-6)
+    hidden = f", {report.frames_failed} hidden as a stage failed" if report.frames_failed else ""
+    print_message(f"{report.frames_shown} frames in {report.seconds:.1f} s ({rate:.1f} a second){hidden}")
     return INTERRUPTED if interrupted else 0
 
 
 def clip(words: Sequence[str]) -> int:
     """`livecam clip`: a video file to another."""
-    said, settings, _ = _settle(arguments.clip_parser(), words)
+    said, settings, _ = _load_settings(arguments.clip_parser(), words)
     from tqdm import tqdm
 
     from livecam.core.clock import ManualClock
-    from livecam.runtime.convert import Progress, convert
-    from livecam.runtime.session import load_pipeline
+    from livecam.runtime.convert import Progress, convert_video
+    from livecam.runtime.session import build_pipeline
 
     clock = ManualClock()
     # None: no bar where nobody watches.
     quiet = getattr(said, "quiet", None)
     with (
-        stopping(),
-        closing(load_pipeline(settings, clock)) as pipeline,
+        handle_termination(),
+        closing(build_pipeline(settings, clock)) as pipeline,
         tqdm(unit="frame", disable=quiet, desc=Path(said.out).name, dynamic_ncols=True) as bar,
     ):
 
@@ -185,37 +188,39 @@ def clip(words: Sequence[str]) -> int:
             bar.total = max(progress.total, progress.frames) if progress.total else None
             bar.update(progress.frames - bar.n)
 
-        done = convert(
+        done = convert_video(
             said.clip, said.out, pipeline, overwrite=settings.overwrite, clock=clock, progress=show
         )
         bar.total = bar.n
-    return _tell_converted(said.out, done)
+    return _print_result(said.out, done)
 
 
-def _tell_converted(out: str, done: "Converted") -> int:
+def _print_result(out: str, done: "ConversionResult") -> int:
     sound = f", {done.audio_streams} audio stream(s)" if done.audio_streams else ""
     lost = f", {done.dropped_audio_streams} audio stream(s) left out" if done.dropped_audio_streams else ""
     print(f"{out}: {done.frames} frames, {done.seconds:.2f} s{sound}{lost}")
     if done.failed_frames:
-        _say(f"{done.failed_frames} frames show the background alone, as a stage failed: {done.first_error}")
+        print_message(
+            f"{done.failed_frames} frames show the background alone, as a stage failed: {done.first_error}"
+        )
         return FAILED
     return 0
 
 
 def doctor(words: Sequence[str]) -> int:
     """`livecam doctor`: what is fine, what is not, what mends it."""
-    said, settings, _ = _settle(arguments.doctor_parser(), words)
-    from livecam.doctor import Level, examine
+    said, settings, _ = _load_settings(arguments.doctor_parser(), words)
+    from livecam.doctor import Level, run_checks
 
     as_json, found = getattr(said, "json", False), []
-    with stopping():
-        for finding in examine(settings):
+    with handle_termination():
+        for finding in run_checks(settings):
             found.append(finding)
             if not as_json:
                 print(finding, flush=True)
     if as_json:
-        print(json.dumps([finding.as_plain() for finding in found], indent=1, ensure_ascii=False))
-    return FAILED if any(finding.level is Level.BROKEN for finding in found) else 0
+        print(json.dumps([finding.to_dict() for finding in found], indent=1, ensure_ascii=False))
+    return FAILED if any(finding.level is Level.ERROR for finding in found) else 0
 
 
 def devices(words: Sequence[str]) -> int:
@@ -225,9 +230,9 @@ def devices(words: Sequence[str]) -> int:
 
     found = list_devices()
     if getattr(said, "json", False):
-        print(json.dumps([device.as_plain() for device in found], indent=1, ensure_ascii=False))
+        print(json.dumps([device.to_dict() for device in found], indent=1, ensure_ascii=False))
     elif found:
-        print("\n".join(line for device in found for line in device.lines()))
+        print("\n".join(line for device in found for line in device.format_lines()))
     else:
-        _say("there is no camera and no virtual camera; `livecam doctor` says what to do")
+        print_message("there is no camera and no virtual camera; `livecam doctor` says what to do")
     return 0

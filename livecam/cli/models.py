@@ -5,25 +5,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from livecam.cli.parser import Parser, add_debug
+from livecam.cli.parser import ArgumentParser, add_debug
 from livecam.core.errors import LivecamError, UsageError
-from livecam.models.model_card import Card, read_card
-from livecam.models.registry import find_personal, models_folder, personal_names, remove, shipped_names
+from livecam.models.model_card import ModelCard, read_model_card
+from livecam.models.registry import list_builtin, list_user, remove, user_model_path, user_models_dir
 
-_TAKES = {"list": (0, 0), "remove": (1, 1), "export": (2, 2), "import": (1, 2)}
+_ARITY = {"list": (0, 0), "remove": (1, 1), "export": (2, 2), "import": (1, 2)}
 """How many words each action takes, at least and at most."""
 
 
-def models_parser() -> Parser:
+def models_parser() -> ArgumentParser:
     """`livecam models`."""
-    parser = Parser(
+    parser = ArgumentParser(
         prog="livecam models",
         description="Lists your own models, as `livecam learn` makes them, or does something with one:\n\n"
         "  livecam models                          which there are, and how good they are\n"
         "  livecam models remove NAME              delete one\n"
         "  livecam models export NAME FILE         one file to carry to another machine (.livecam or .zip)\n"
         "  livecam models import FILE [NAME]       take it in, after checking that it runs",
-        epilog=f"They lie in {models_folder()} (another data folder: $LIVECAM_DATA).",
+        epilog=f"They lie in {user_models_dir()} (another data folder: $LIVECAM_DATA).",
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("action", nargs="?", default="list", metavar="list|remove|export|import")
@@ -35,7 +35,7 @@ def models_parser() -> Parser:
 def models(words: Sequence[str]) -> int:
     """Do what was asked; the exit code."""
     said = models_parser().parse_args(words)
-    least, most = _TAKES.get(said.action, (0, -1))
+    least, most = _ARITY.get(said.action, (0, -1))
     if not least <= len(said.words) <= most:
         raise UsageError(
             f"`livecam models {said.action}` is not asked like this; see `livecam models --help`"
@@ -51,17 +51,17 @@ def models(words: Sequence[str]) -> int:
 
 
 def _list() -> None:
-    print(f"with livecam: {', '.join(shipped_names())}")
-    for name in personal_names():
+    print(f"with livecam: {', '.join(list_builtin())}")
+    for name in list_user():
         try:
-            print(f"{name}: {describe(read_card(find_personal(name)))}")
+            print(f"{name}: {format_model_line(read_model_card(user_model_path(name)))}")
         except LivecamError as error:
             print(f"{name}: can't be used: {error}")
-    if not personal_names():
+    if not list_user():
         print("none of your own yet; `livecam learn` makes one")
 
 
-def describe(card: Card) -> str:
+def format_model_line(card: ModelCard) -> str:
     """One line about a personal model: what it was learnt from, how much better it became."""
     told: dict[str, Any] = card.about.get("learnt") or {}
     try:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from livecam.cli.parser import Parser, add_debug, new_parser, reading
-from livecam.core.config import config_path, parse_fit
+from livecam.cli.parser import ArgumentParser, add_debug, new_parser, parse_with
+from livecam.core.config import config_path, parse_fit_mode
 from livecam.core.geometry import Size
 
 LIVE = """\
@@ -34,7 +34,7 @@ Choices are kept in {config} with --save-config.
 """
 
 
-def _add_source(parser: Parser) -> None:
+def _add_source(parser: ArgumentParser) -> None:
     source = parser.add_argument_group("where you come from")
     source.add_argument(
         "-c",
@@ -49,11 +49,11 @@ def _add_source(parser: Parser) -> None:
 def add_size(words: argparse._ActionsContainer) -> None:
     """Add the size that a camera is asked for."""
     words.add_argument(
-        "--size", type=reading(Size.parse), metavar="WxH", help="size to ask the camera for (1280x720)"
+        "--size", type=parse_with(Size.parse), metavar="WxH", help="size to ask the camera for (1280x720)"
     )
 
 
-def add_network(words: argparse._ActionsContainer) -> None:
+def add_model_options(words: argparse._ActionsContainer) -> None:
     """Add which network runs, and on how many threads."""
     words.add_argument(
         "--model", metavar="NAME", help="person (default), person-lite, or the path of a .tflite file"
@@ -61,14 +61,15 @@ def add_network(words: argparse._ActionsContainer) -> None:
     words.add_argument("--threads", type=int, metavar="N", help="threads of the network (2)")
 
 
-def _add_look(parser: Parser) -> None:
+def add_background_options(parser: ArgumentParser) -> None:
+    """Add the options for the background and the picture."""
     look = parser.add_argument_group("the picture")
     look.add_argument(
         "-b", "--background", action="append", metavar="WHAT",
         help="what stands behind you (default: blur); several: the keys n and b go through them",
     )  # fmt: skip
     look.add_argument(
-        "--fit", type=reading(parse_fit), metavar="HOW", help="cover (default), contain or stretch"
+        "--fit", type=parse_with(parse_fit_mode), metavar="HOW", help="cover (default), contain or stretch"
     )
     look.add_argument(
         "--edge",
@@ -82,27 +83,27 @@ def _add_look(parser: Parser) -> None:
     look.add_argument(
         "--slide-seconds", type=float, metavar="S", help="how long each slide of a folder stays (10)"
     )
-    add_network(look)
+    add_model_options(look)
 
 
-def _add_config(parser: Parser) -> None:
+def _add_config(parser: ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="another configuration file")
 
 
-def _add_json(parser: Parser) -> None:
+def _add_json(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
-def live_parser() -> Parser:
+def live_parser() -> ArgumentParser:
     """`livecam` without a command."""
     from livecam import __version__
-    from livecam.backgrounds.procedural import SCENES
+    from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 
-    more = MORE.format(scenes=", ".join(sorted(SCENES)), config=config_path())
+    more = MORE.format(scenes=", ".join(sorted(PROCEDURAL_BACKGROUNDS)), config=config_path())
     parser = new_parser("livecam", LIVE, more)
     parser.add_argument("--version", action="version", version=f"livecam {__version__}")
     _add_source(parser)
-    _add_look(parser)
+    add_background_options(parser)
     sinks = parser.add_argument_group("where you go")
     sinks.add_argument("--device", metavar="NAME", help="virtual camera by path or label; it must work then")
     sinks.add_argument(
@@ -134,7 +135,7 @@ def live_parser() -> Parser:
     return parser
 
 
-def clip_parser() -> Parser:
+def clip_parser() -> ArgumentParser:
     """`livecam clip`."""
     parser = new_parser(
         "livecam clip",
@@ -147,13 +148,13 @@ def clip_parser() -> Parser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    _add_look(parser)
+    add_background_options(parser)
     _add_config(parser)
     add_debug(parser)
     return parser
 
 
-def doctor_parser() -> Parser:
+def doctor_parser() -> ArgumentParser:
     """`livecam doctor`."""
     parser = new_parser(
         "livecam doctor",
@@ -171,14 +172,14 @@ def doctor_parser() -> Parser:
         action=argparse.BooleanOptionalAction,
         help="look whether the virtual camera can say that somebody watches",
     )
-    add_network(parser)
+    add_model_options(parser)
     _add_json(parser)
     _add_config(parser)
     add_debug(parser)
     return parser
 
 
-def devices_parser() -> Parser:
+def devices_parser() -> ArgumentParser:
     """`livecam devices`."""
     parser = new_parser(
         "livecam devices",

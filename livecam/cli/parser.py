@@ -10,7 +10,7 @@ from livecam.core.errors import UsageError
 Value = TypeVar("Value")
 
 
-class Parser(argparse.ArgumentParser):
+class ArgumentParser(argparse.ArgumentParser):
     """A parser whose mistakes are one line, like every error of livecam."""
 
     def error(self, message: str) -> NoReturn:
@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
         return said
 
 
-def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+def parse_with(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     """`parse` for argparse, which else hides what our errors say."""
 
     def read(words: str) -> Value:
@@ -47,9 +47,9 @@ def reading(parse: Callable[[str], Value]) -> Callable[[str], Value]:
     return read
 
 
-def new_parser(program: str, description: str, epilog: str = "") -> Parser:
+def new_parser(program: str, description: str, epilog: str = "") -> ArgumentParser:
     """A parser that tells only what was said: no defaults."""
-    return Parser(
+    return ArgumentParser(
         prog=program,
         description=description,
         epilog=epilog,
@@ -59,12 +59,14 @@ def new_parser(program: str, description: str, epilog: str = "") -> Parser:
     )
 
 
-def settings_of(said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")) -> dict[str, Any]:
+def namespace_to_kwargs(
+    said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")
+) -> dict[str, Any]:
     """What was said as keywords of a frozen dataclass."""
     values = {name: value for name, value in vars(said).items() if name not in apart}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def add_debug(parser: Parser) -> None:
+def add_debug(parser: ArgumentParser) -> None:
     """Add the word that shows tracebacks."""
     parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")

@@ -6,7 +6,7 @@ from typing import Any
 _STAGES = {"record": ("recording", "s"), "choose": ("choosing", "frame"), "label": ("labelling", "frame")}
 
 
-class Bar:
+class ProgressReporter:
     """A progress bar with the time left, one for each stage; `say` takes the lines above it."""
 
     def __init__(self, quiet: bool | None, say: Callable[[str], None]) -> None:
@@ -14,7 +14,7 @@ class Bar:
         self._stage = ""
         self._bar: Any = None
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressReporter":
         return self
 
     def __exit__(self, *_: object) -> None:

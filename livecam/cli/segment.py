@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from livecam.cli.parser import Parser, add_debug, new_parser, reading, settings_of
+from livecam.cli.parser import ArgumentParser, add_debug, namespace_to_kwargs, new_parser, parse_with
 
 SEGMENT = """\
 Selects things in pictures with Segment Anything (SAM). A point or a box says what is meant; SAM gives four
@@ -21,14 +21,14 @@ def add_prompts(words: argparse._ActionsContainer) -> None:
     from livecam.annotation.prompts import parse_box, parse_point
 
     words.add_argument(
-        "--point", dest="keep", action="append", type=reading(parse_point), metavar="X,Y",
+        "--point", dest="keep", action="append", type=parse_with(parse_point), metavar="X,Y",
         help="on what is kept; several",
     )  # fmt: skip
     words.add_argument(
-        "--drop", action="append", type=reading(parse_point), metavar="X,Y", help="on what is not; several"
+        "--drop", action="append", type=parse_with(parse_point), metavar="X,Y", help="on what is not; several"
     )
     words.add_argument(
-        "--box", dest="boxes", action="append", type=reading(parse_box), metavar="X0,Y0,X1,Y1",
+        "--box", dest="boxes", action="append", type=parse_with(parse_box), metavar="X0,Y0,X1,Y1",
         help="around what is kept; several boxes are several things",
     )  # fmt: skip
     words.add_argument(
@@ -38,7 +38,7 @@ def add_prompts(words: argparse._ActionsContainer) -> None:
     )
 
 
-def segment_parser() -> Parser:
+def segment_parser() -> ArgumentParser:
     """`livecam segment`."""
     words = new_parser(
         "livecam segment", SEGMENT, "example: livecam segment chair.jpg --point 320,410 --all --out chair"
@@ -65,12 +65,12 @@ def segment(words: Sequence[str]) -> int:
 
     from livecam.annotation.segment import SegmentSettings, segment
 
-    settings = SegmentSettings(**settings_of(said))
+    settings = SegmentSettings(**namespace_to_kwargs(said))
     # None: no bar where nobody watches; none for a single picture.
     quiet = True if getattr(said, "quiet", False) or len(settings.pictures) == 1 else None
     with tqdm(total=len(settings.pictures), unit="picture", disable=quiet, dynamic_ncols=True) as bar:
         done = segment(settings, progress=lambda count: bar.update(count - bar.n))
     for each in done:
-        best = ", ".join(f"{candidates[0].score:.3f}" for candidates in each.things)
+        best = ", ".join(f"{candidates[0].score:.3f}" for candidates in each.objects)
         print(f"{each.picture}: {each.matte.mean():.1%} kept, score {best}; see {each.files[-3]}")
     return 0

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-def interrupt(number: int, frame: FrameType | None) -> None:
+def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
     """End what is running.
 
     Raises:
@@ -16,7 +16,9 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def stopping(handler: Callable[[int, FrameType | None], None] = interrupt) -> Iterator[None]:
+def handle_termination(
+    handler: Callable[[int, FrameType | None], None] = raise_keyboard_interrupt,
+) -> Iterator[None]:
     """Within it, both signals go to `handler`."""
     try:
         before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}

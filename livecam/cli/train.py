@@ -1,23 +1,23 @@
-"""The words of `livecam train`, `export` and `evaluate`, and what they do."""
+"""The words of `livecam train`, `export_model` and `evaluate`, and what they do."""
 
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from livecam.cli.parser import Parser, add_debug, new_parser, reading, settings_of
+from livecam.cli.parser import ArgumentParser, add_debug, namespace_to_kwargs, new_parser, parse_with
 from livecam.core.errors import LivecamError
 from livecam.core.geometry import Size
 
 
-def _often(words: str) -> tuple[str, int]:
+def _parse_weight(words: str) -> tuple[str, int]:
     name, _, times = words.partition("=")
     if not name or not times.isdecimal():
         raise argparse.ArgumentTypeError(f"{words!r} is not NAME=N, as in kitchen=3")
     return name, int(times)
 
 
-def train_parser() -> Parser:
+def train_parser() -> ArgumentParser:
     """`livecam train`."""
     parser = new_parser(
         "livecam train",
@@ -45,7 +45,7 @@ def train_parser() -> Parser:
         help="which network (person), or textbook: as courses teach it, with its own defaults",
     )
     parser.add_argument(
-        "--size", type=reading(Size.parse), metavar="WxH", help="train at another size, divisible by 16"
+        "--size", type=parse_with(Size.parse), metavar="WxH", help="train at another size, divisible by 16"
     )
     parser.add_argument("--start", type=Path, metavar="FILE", help="begin with the weights of a .keras file")
     parser.add_argument(
@@ -61,7 +61,7 @@ def train_parser() -> Parser:
     )
     parser.add_argument(
         "--often",
-        type=_often,
+        type=_parse_weight,
         nargs="+",
         metavar="NAME=N",
         help="show pictures whose names begin with NAME N times as often as others",
@@ -76,7 +76,7 @@ def train_parser() -> Parser:
     return parser
 
 
-def export_parser() -> Parser:
+def export_parser() -> ArgumentParser:
     """`livecam export`."""
     parser = new_parser(
         "livecam export",
@@ -101,7 +101,7 @@ def export_parser() -> Parser:
     )
     parser.add_argument(
         "--size",
-        type=reading(Size.parse),
+        type=parse_with(Size.parse),
         metavar="WxH",
         help="of the pictures that it sees (those it learnt from)",
     )
@@ -109,7 +109,7 @@ def export_parser() -> Parser:
     return parser
 
 
-def evaluate_parser() -> Parser:
+def evaluate_parser() -> ArgumentParser:
     """`livecam evaluate`."""
     parser = new_parser(
         "livecam evaluate",
@@ -145,15 +145,15 @@ def evaluate_parser() -> Parser:
 
 def train(words: Sequence[str]) -> int:
     """`livecam train`: data to a run's folder."""
-    values = settings_of(train_parser().parse_args(words))
-    need_keras()
+    values = namespace_to_kwargs(train_parser().parse_args(words))
+    require_keras()
     from livecam.training.config import TrainSettings
-    from livecam.training.data.scene_sampler import Mix
+    from livecam.training.data.scene_sampler import SceneMix
     from livecam.training.textbook import NAME, TextbookSettings, train_textbook
     from livecam.training.trainer import train
 
     if "real" in values:
-        values["mix"] = Mix(real=values.pop("real"))
+        values["mix"] = SceneMix(real=values.pop("real"))
     if values.get("network") == NAME:
         best = train_textbook(TextbookSettings(**values))
     else:
@@ -165,12 +165,12 @@ def train(words: Sequence[str]) -> int:
 def export(words: Sequence[str]) -> int:
     """`livecam export`: a run to a model."""
     said = export_parser().parse_args(words)
-    need_keras()
-    from livecam.training.export.exporter import export
+    require_keras()
+    from livecam.training.export.exporter import export_model
 
     notes, scores = tuple(getattr(said, "note", ())), tuple(getattr(said, "scores", ()))
     precision, size = getattr(said, "precision", "int8"), getattr(said, "size", None)
-    card = export(said.run, said.out, notes, scores, precision, size)
+    card = export_model(said.run, said.out, notes, scores, precision, size)
     print(f"{said.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
     return 0
 
@@ -180,13 +180,13 @@ def evaluate(words: Sequence[str]) -> int:
     said = evaluate_parser().parse_args(words)
     from livecam.evaluation.evaluator import EvaluateSettings, evaluate
 
-    settings = EvaluateSettings(**settings_of(said))
+    settings = EvaluateSettings(**namespace_to_kwargs(said))
     report = evaluate(settings)
     print(f"{report}\n\nscores and worst.html are in {settings.out}")
     return 0
 
 
-def need_keras() -> None:
+def require_keras() -> None:
     """See that Keras is there, before anything else is looked at.
 
     Raises:

@@ -45,23 +45,23 @@ class ManualClock:
         self.seconds += max(0.0, seconds)
 
 
-class Stopwatch:
+class StageTimer:
     """Times of named stages: the last `keep` of each, in seconds."""
 
     def __init__(self, keep: int = 600) -> None:
         self._keep = keep
-        self.laps: dict[str, deque[float]] = {}
+        self.samples: dict[str, deque[float]] = {}
 
     @contextmanager
-    def lap(self, stage: str) -> Iterator[None]:
+    def measure(self, stage: str) -> Iterator[None]:
         """Time what is inside the `with`."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.laps.setdefault(stage, deque(maxlen=self._keep)).append(time.perf_counter() - start)
+            self.samples.setdefault(stage, deque(maxlen=self._keep)).append(time.perf_counter() - start)
 
     def percentile(self, stage: str, percent: float) -> float:
         """Seconds below which `percent` of the laps lie; NaN before the first."""
-        laps = sorted(self.laps.get(stage, ()))
+        laps = sorted(self.samples.get(stage, ()))
         return laps[min(len(laps) - 1, int(len(laps) * percent / 100))] if laps else float("nan")

@@ -12,7 +12,7 @@ import platformdirs
 import tomli_w
 
 from livecam.core.errors import SinkError, UsageError
-from livecam.core.geometry import Fit, Size
+from livecam.core.geometry import FitMode, Size
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 
-_USUAL_SIZE = Size(1280, 720)
+_DEFAULT_SIZE = Size(1280, 720)
 _KINDS: dict[str, tuple[type, ...]] = {
     "camera": (str, int),
     "size": (str,),
@@ -38,14 +38,14 @@ _NAMES = {str: "text", int: "a number", float: "a number", bool: "true or false"
 
 
 @dataclass(frozen=True)
-class Settings:
+class LiveSettings:
     """What livecam runs with. All but the last three may stand in the configuration file by their names."""
 
     camera: str = "0"
-    size: Size = _USUAL_SIZE
+    size: Size = _DEFAULT_SIZE
     fps: float = 30.0
     background: tuple[str, ...] = ("blur",)
-    fit: Fit = Fit.COVER
+    fit: FitMode = FitMode.COVER
     slide_seconds: float = 10.0
     model: str = "person"
     threads: int = 2
@@ -61,22 +61,22 @@ class Settings:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _within("fps", self.fps, 1, 240)
-        _within("threads", self.threads, 1, 64)
-        _within("edge", self.edge, -50, 50)
-        _within("light_wrap", self.light_wrap, 0, 1)
-        _within("slide_seconds", self.slide_seconds, 0.1, 86400)
+        _check_range("fps", self.fps, 1, 240)
+        _check_range("threads", self.threads, 1, 64)
+        _check_range("edge", self.edge, -50, 50)
+        _check_range("light_wrap", self.light_wrap, 0, 1)
+        _check_range("slide_seconds", self.slide_seconds, 0.1, 86400)
         if self.seconds is not None:
-            _within("seconds", self.seconds, 0.01, 1e9)
+            _check_range("seconds", self.seconds, 0.01, 1e9)
         if not self.background:
             raise UsageError("background names nothing; leave it out for blur")
 
 
-NOT_KEPT = ("record", "overwrite", "seconds")
-KEPT = tuple(f.name for f in fields(Settings) if f.name not in NOT_KEPT)
+TRANSIENT_FIELDS = ("record", "overwrite", "seconds")
+PERSISTED_FIELDS = tuple(f.name for f in fields(LiveSettings) if f.name not in TRANSIENT_FIELDS)
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
+def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise UsageError(f"{name.replace('_', '-')} must lie between {low:g} and {high:g}, not {value:g}")
 
@@ -86,7 +86,7 @@ def config_path() -> Path:
     return Path(platformdirs.user_config_dir("livecam", appauthor=False)) / "livecam.toml"
 
 
-def read_config(path: Path, *, required: bool = False) -> Settings:
+def read_config(path: Path, *, required: bool = False) -> LiveSettings:
     """The defaults, changed by the file; just the defaults if there is none.
 
     Raises:
@@ -99,7 +99,7 @@ def read_config(path: Path, *, required: bool = False) -> Settings:
             raise UsageError(
                 f"there is no configuration file {path}; write one with --save-config"
             ) from error
-        return Settings()
+        return LiveSettings()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"the configuration file {path} can't be read ({error}); mend or remove it"
@@ -108,17 +108,17 @@ def read_config(path: Path, *, required: bool = False) -> Settings:
         raise UsageError(f"{path} is no TOML: {error}; mend or remove it") from error
     values = {key.replace("-", "_"): value for key, value in content.items()}
     for key in values:
-        if key not in KEPT:
-            near = difflib.get_close_matches(key, KEPT, n=1, cutoff=0.0)[0]
+        if key not in PERSISTED_FIELDS:
+            near = difflib.get_close_matches(key, PERSISTED_FIELDS, n=1, cutoff=0.0)[0]
             raise UsageError(f"{path}: there is no setting {key!r}; the nearest is {near!r}")
     parsed = {key: _parse(path, key, value) for key, value in values.items()}
     try:
-        return apply(Settings(), parsed)
+        return with_values(LiveSettings(), parsed)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def apply(settings: Settings, values: dict[str, Any]) -> Settings:
+def with_values(settings: LiveSettings, values: dict[str, Any]) -> LiveSettings:
     """`settings` with some fields changed."""
     return replace(settings, **values)
 
@@ -142,36 +142,36 @@ def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def parse_fit(words: str) -> Fit:
+def parse_fit_mode(words: str) -> FitMode:
     """A fit by its name.
 
     Raises:
         UsageError: no such fit.
     """
     try:
-        return Fit(words.lower())
+        return FitMode(words.lower())
     except ValueError as error:
-        raise UsageError(f"fit must be {', '.join(f.value for f in Fit)}, not {words!r}") from error
+        raise UsageError(f"fit must be {', '.join(f.value for f in FitMode)}, not {words!r}") from error
 
 
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "background": _parse_backgrounds,
     "size": Size.parse,
-    "fit": parse_fit,
+    "fit": parse_fit_mode,
     "camera": str,
 }
 
 
-def write_config(settings: Settings, path: Path) -> None:
+def write_config(settings: LiveSettings, path: Path) -> None:
     """Write what differs from the defaults.
 
     Raises:
         SinkError: the file can't be written.
     """
-    usual = Settings()
+    usual = LiveSettings()
     content = {
-        name: _plain(getattr(settings, name))
-        for name in KEPT
+        name: _to_toml(getattr(settings, name))
+        for name in PERSISTED_FIELDS
         if getattr(settings, name) != getattr(usual, name)
     }
     try:
@@ -181,9 +181,9 @@ def write_config(settings: Settings, path: Path) -> None:
         raise SinkError(f"can't write {path} ({error.strerror}); name another file with --config") from error
 
 
-def _plain(value: Any) -> Any:
+def _to_toml(value: Any) -> Any:
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, tuple):
         return list(value)
-    return value.value if isinstance(value, Fit) else value
+    return value.value if isinstance(value, FitMode) else value

@@ -4,15 +4,15 @@
 
     LivecamError
     ├── UsageError     (ValueError)    a word or number you gave can't be used; exit code 2
-    ├── PictureError   (ValueError)    a picture can't be read
-    ├── ClipError      (OSError)       a video can't be read or written
+    ├── ImageError   (ValueError)    a picture can't be read
+    ├── VideoError      (OSError)       a video can't be read or written
     ├── CameraError    (OSError)       the webcam is missing, busy or silent
     ├── SinkError      (OSError)       virtual camera, recording or preview can't take frames
-    ├── WeightsError   (ValueError)    weights or their card are missing, damaged or of another kind
+    ├── ModelError   (ValueError)    weights or their card are missing, damaged or of another kind
     ├── FrameError     (ValueError)    what should be a frame is none
     ├── MatteError     (ValueError)    what should be a matte is none
     ├── TrainingError  (RuntimeError)  data or a run's folder can't be trained with
-    └── LabellingError (RuntimeError)  a SAM preset, pictures or a data set can't be labelled with
+    └── AnnotationError (RuntimeError)  a SAM preset, pictures or a data set can't be labelled with
 
 The text of each is one line and names the remedy.
 """
@@ -26,11 +26,11 @@ class UsageError(LivecamError, ValueError):
     """A word or number the user gave can't be used."""
 
 
-class PictureError(LivecamError, ValueError):
+class ImageError(LivecamError, ValueError):
     """A picture can't be read."""
 
 
-class ClipError(LivecamError, OSError):
+class VideoError(LivecamError, OSError):
     """A video can't be read or written."""
 
 
@@ -42,7 +42,7 @@ class SinkError(LivecamError, OSError):
     """A sink can't take frames."""
 
 
-class WeightsError(LivecamError, ValueError):
+class ModelError(LivecamError, ValueError):
     """Weights or their card are missing, damaged or of another kind."""
 
 
@@ -58,5 +58,5 @@ class TrainingError(LivecamError, RuntimeError):
     """Data or a run's folder can't be trained with."""
 
 
-class LabellingError(LivecamError, RuntimeError):
+class AnnotationError(LivecamError, RuntimeError):
     """A SAM preset, pictures or a data set can't be labelled with."""

@@ -8,44 +8,44 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import LabellingError, PictureError
+from livecam.core.errors import AnnotationError, ImageError
 
 
-def first_bytes(path: Path) -> bytes:
+def read_signature(path: Path) -> bytes:
     """The first 16 bytes of a picture file, or every reason not to get them.
 
     Raises:
-        PictureError: missing (naming the nearest file), a folder, a device, empty or not permitted.
+        ImageError: missing (naming the nearest file), a folder, a device, empty or not permitted.
     """
     try:
         if path.is_dir():
-            raise PictureError(f"{path} is a folder, not a picture; name a file in it")
+            raise ImageError(f"{path} is a folder, not a picture; name a file in it")
         if path.exists() and not path.is_file():
-            raise PictureError(f"{path} is a device, not a picture; name a file")
+            raise ImageError(f"{path} is a device, not a picture; name a file")
         with path.open("rb") as file:
             start = file.read(16)
-    except PictureError:
+    except ImageError:
         raise
     except FileNotFoundError as error:
-        raise PictureError(missing(path)) from error
+        raise ImageError(not_found_message(path)) from error
     except PermissionError as error:
-        raise PictureError(f"{path} may not be read; allow it (chmod u+r) or copy it") from error
+        raise ImageError(f"{path} may not be read; allow it (chmod u+r) or copy it") from error
     except (OSError, ValueError) as error:
-        raise PictureError(
-            f"{str(path)[:200]!r} can't be opened ({reason(error)}); check the path"
+        raise ImageError(
+            f"{str(path)[:200]!r} can't be opened ({os_error_reason(error)}); check the path"
         ) from error
     if not start:
-        raise PictureError(f"{path} is empty (0 bytes); download or copy it again")
+        raise ImageError(f"{path} is empty (0 bytes); download or copy it again")
     return start
 
 
-def missing(path: Path) -> str:
+def not_found_message(path: Path) -> str:
     """One line for a file that isn't there, with the nearest one that is."""
-    near = nearest_name(path)
+    near = closest_existing_name(path)
     return f"there is no {path}; " + (f"did you mean {near}?" if near else "check the path")
 
 
-def nearest_name(path: Path) -> str | None:
+def closest_existing_name(path: Path) -> str | None:
     """What lies in the folder of `path` and is called nearly the same, with that folder; None if nothing."""
     try:
         names = {entry.name.casefold(): entry.name for entry in path.parent.iterdir()}
@@ -55,12 +55,12 @@ def nearest_name(path: Path) -> str | None:
     return str(path.with_name(names[found[0]])) if found else None
 
 
-def reason(error: BaseException) -> str:
+def os_error_reason(error: BaseException) -> str:
     """What went wrong in a foreign error's own words, without its path."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
-def put(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Write a file whole or not at all. May raise OSError."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -72,39 +72,39 @@ def put(path: Path, content: bytes) -> None:
 
 
 def json_bytes(plain: Any) -> bytes:
-    """As people can read it, for `put`."""
+    """As people can read it, for `write_atomic`."""
     return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def read_json(path: Path, missing: Any = None) -> Any:
-    """What is in a file; `missing`, if given, where there is none.
+    """What is in a file; `not_found_message`, if given, where there is none.
 
     Raises:
-        LabellingError: it can't be read.
+        AnnotationError: it can't be read.
     """
     if missing is not None and not path.exists():
         return missing
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise LabellingError(
-            f"{path} can't be read ({reason(error)}); mend it, or label into another folder"
+        raise AnnotationError(
+            f"{path} can't be read ({os_error_reason(error)}); mend it, or label into another folder"
         ) from error
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def translate_os_errors(folder: Path) -> Iterator[None]:
     """What can't be written, in our words.
 
     Raises:
-        LabellingError: instead of OSError.
+        AnnotationError: instead of OSError.
     """
     try:
         yield
-    except LabellingError:
+    except AnnotationError:
         raise
     except OSError as error:
-        raise LabellingError(
-            f"can't write into {folder} ({reason(error)}); mend that and run the same command again, "
-            "it goes on where it stopped"
+        raise AnnotationError(
+            f"can't write into {folder} ({os_error_reason(error)}); mend that and run the same command "
+            "again, it goes on where it stopped"
         ) from error

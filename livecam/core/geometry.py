@@ -42,7 +42,7 @@ def limit(size: Size, longest: int) -> Size:
     return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
-class Fit(Enum):
+class FitMode(Enum):
     """What happens to a picture whose shape is not the frame's."""
 
     COVER = "cover"  # fills the frame, the middle of the picture remains

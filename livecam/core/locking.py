@@ -6,25 +6,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from livecam.core.errors import LabellingError
-from livecam.core.fileio import writing
+from livecam.core.errors import AnnotationError
+from livecam.core.fileio import translate_os_errors
 
-IN_USE = ".in-use"
+LOCK_FILE = ".in-use"
 """The file that is locked. It stays, empty: that it is there says nothing."""
 
 
 @contextmanager
-def alone_in(folder: Path, remedy: str = "wait until that has finished") -> Iterator[None]:
+def exclusive_lock(folder: Path, remedy: str = "wait until that has finished") -> Iterator[None]:
     """Have a folder that is there to oneself; whoever comes second is refused at once.
 
     Raises:
-        LabellingError: another process has it, or it can't be written into.
+        AnnotationError: another process has it, or it can't be written into.
     """
-    with writing(folder):
-        file = (folder / IN_USE).open("ab")
+    with translate_os_errors(folder):
+        file = (folder / LOCK_FILE).open("ab")
     with file:
         if not _lock(file):
-            raise LabellingError(f"{folder} is in use by another livecam; {remedy}")
+            raise AnnotationError(f"{folder} is in use by another livecam; {remedy}")
         # Closing it, or the end of the process however it comes, lets go.
         yield
 

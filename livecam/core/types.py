@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from livecam.core.errors import FrameError, MatteError
 
 Frame = NDArray[np.uint8]
-Cutout = NDArray[np.uint8]
+RgbaFrame = NDArray[np.uint8]
 Matte = NDArray[np.float32]
 
 _BITS_OF_ONE = np.float32(1.0).view(np.uint32)
 
 
 def check_frame(frame: object) -> Frame:
-    """Give back `frame` if it is one.
+    """Give back `picture` if it is one.
 
     Raises:
         FrameError: it is not uint8 of shape (height, width, 3) with at least one pixel.
@@ -39,12 +39,12 @@ def check_matte(matte: object, shape: tuple[int, int]) -> Matte:
     if not isinstance(matte, np.ndarray) or matte.dtype != np.float32 or matte.shape != shape:
         found = f"{matte.dtype} {matte.shape}" if isinstance(matte, np.ndarray) else type(matte).__name__
         raise MatteError(f"a matte is float32 {shape}, not {found}")
-    if not _within_one(matte):
+    if not _is_unit_range(matte):
         raise MatteError("a matte holds numbers in [0, 1] only")
     return matte
 
 
-def _within_one(matte: Matte) -> bool:
+def _is_unit_range(matte: Matte) -> bool:
     # As whole numbers the bits of a float have its order, and those of negative ones and NaN lie above 1.0's:
     # one pass instead of two.
     if matte.view(np.uint32).max() <= _BITS_OF_ONE:

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.types import Frame, Matte
-from livecam.datasets.pets import Sample, read_samples, read_subject
-from livecam.imaging.ops import grey
-from livecam.imaging.trimap import CONTOUR, Trimap
-from livecam.video.video_reader import Clip
+from livecam.datasets.pets import SamplePaths, list_samples, load_foreground
+from livecam.imaging.ops import to_gray
+from livecam.imaging.trimap import UNKNOWN, Trimap
+from livecam.video.video_reader import VideoReader
 
 LAYOUT = (
     "it must be in Pets layout (images/, annotations/trimaps/, annotations/test.txt), or hold a folder a "
@@ -35,39 +35,40 @@ TALLEST = 0.8
 
 
 @dataclass(frozen=True)
-class Shot:
+class LabeledFrame:
     """A frame and what is true of it.
 
-    `matte` is float32 (height, width), right where `known`; `trimap` is None where only a matte is there.
-    `soft` tells whether the outline's softness is known. `seconds` is when the frame is shown.
+    `matte` is float32 (height, width), right where `valid_mask`; `trimap` is None where only a matte is
+    there.
+    `has_soft_matte` tells whether the outline's softness is known. `seconds` is when the frame is shown.
     """
 
     frame: Frame
     matte: Matte
-    known: NDArray[np.bool_]
+    valid_mask: NDArray[np.bool_]
     trimap: Trimap | None = None
-    soft: bool = True
+    has_soft_matte: bool = True
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Case:
-    """A picture or a clip: `shots` opens it and gives its shots; `count` is how many, None if not known."""
+class EvaluationSample:
+    """A picture or a clip: `frames` opens it and gives its shots; `count` is how many, None if not known."""
 
     name: str
     group: str
-    shots: Callable[[], Iterator[Shot]]
+    frames: Callable[[], Iterator[LabeledFrame]]
     count: int | None = 1
 
 
-def read_cases(
+def load_evaluation_set(
     folder: Path,
     split: str,
     frames: int | None = None,
     *,
     crop_tall: bool = False,
     skip_contour: bool = False,
-) -> list[Case]:
+) -> list[EvaluationSample]:
     """The cases of a folder, by name; pictures are opened only when asked for.
 
     Args:
@@ -83,15 +84,16 @@ def read_cases(
     if not folder.is_dir():
         raise TrainingError(f"there is no folder {folder}; {LAYOUT}")
     if (folder / "annotations").is_dir() or (folder / "images").is_dir():
-        samples = _spread(read_samples(folder, split), frames)
+        samples = _spread(list_samples(folder, split), frames)
         return [
-            Case(
+            EvaluationSample(
                 s.name, group_of(s.name), partial(_picture, s, crop_tall=crop_tall, skip_contour=skip_contour)
             )
             for s in samples
         ]
     return [
-        Case(clip.name, clip.name, partial(_clip, *_videos(clip), frames), frames) for clip in _clips(folder)
+        EvaluationSample(clip.name, clip.name, partial(_clip, *_videos(clip), frames), frames)
+        for clip in _clips(folder)
     ]
 
 
@@ -100,21 +102,21 @@ def group_of(stem: str) -> str:
     return re.split(r"[_\d]", stem, maxsplit=1)[0].rstrip("- .") or stem
 
 
-def _spread(samples: list[Sample], most: int | None) -> list[Sample]:
+def _spread(samples: list[SamplePaths], most: int | None) -> list[SamplePaths]:
     if most is None or most >= len(samples):
         return samples
     return [samples[i * len(samples) // most] for i in range(most)]
 
 
-def _picture(sample: Sample, *, crop_tall: bool, skip_contour: bool) -> Iterator[Shot]:
-    subject = read_subject(sample, _WHOLE)
+def _picture(sample: SamplePaths, *, crop_tall: bool, skip_contour: bool) -> Iterator[LabeledFrame]:
+    subject = load_foreground(sample, _WHOLE)
     height, width = subject.trimap.shape
     rows = slice(int(width * TALLEST) if crop_tall and height > TALLEST * width else height)
     trimap = subject.trimap[rows]
     matte = subject.matte[rows].astype(np.float32) / np.float32(255)
-    soft = subject.exact and not skip_contour
-    known = np.ones(trimap.shape, bool) if soft else trimap != CONTOUR
-    yield Shot(np.ascontiguousarray(subject.frame[rows]), matte, known, trimap, soft)
+    soft = subject.has_exact_matte and not skip_contour
+    known = np.ones(trimap.shape, bool) if soft else trimap != UNKNOWN
+    yield LabeledFrame(np.ascontiguousarray(subject.image[rows]), matte, known, trimap, soft)
 
 
 def _clips(folder: Path) -> list[Path]:
@@ -122,7 +124,7 @@ def _clips(folder: Path) -> list[Path]:
         inside = sorted(p for p in [folder, *folder.iterdir()] if p.is_dir())
         clips = [p for p in inside if any(p.glob("frames.*")) or any(p.glob("matte.*"))]
     except OSError as error:
-        raise TrainingError(f"{folder} can't be opened ({reason(error)}); {LAYOUT}") from error
+        raise TrainingError(f"{folder} can't be opened ({os_error_reason(error)}); {LAYOUT}") from error
     if not clips:
         raise TrainingError(f"{folder} holds nothing to evaluate on; {LAYOUT}")
     return clips
@@ -140,9 +142,9 @@ def _videos(clip: Path) -> tuple[Path, Path]:
     return found[0], found[1]
 
 
-def _clip(frames: Path, mattes: Path, most: int | None) -> Iterator[Shot]:
+def _clip(frames: Path, mattes: Path, most: int | None) -> Iterator[LabeledFrame]:
     with ExitStack() as opened:
-        picture, truth = (opened.enter_context(Clip(path)) for path in (frames, mattes))
+        picture, truth = (opened.enter_context(VideoReader(path)) for path in (frames, mattes))
         if picture.size != truth.size:
             raise TrainingError(
                 f"{mattes} is {truth.size}, but {frames} is {picture.size}; make them the same size"
@@ -154,5 +156,5 @@ def _clip(frames: Path, mattes: Path, most: int | None) -> Iterator[Shot]:
                     f"{shorter} ends after {number} frames, {longer} goes on; make them the same length, "
                     f"or look at less with --frames {max(1, number)}"
                 )
-            matte = grey(shade).astype(np.float32) / np.float32(255)
-            yield Shot(frame, matte, np.ones(matte.shape, bool), seconds=picture.seconds)
+            matte = to_gray(shade).astype(np.float32) / np.float32(255)
+            yield LabeledFrame(frame, matte, np.ones(matte.shape, bool), seconds=picture.seconds)

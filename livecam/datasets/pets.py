@@ -14,16 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.errors import PictureError, TrainingError
-from livecam.core.fileio import reason
+from livecam.core.errors import ImageError, TrainingError
+from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size, limit
 from livecam.core.types import Frame
-from livecam.imaging.compositing import unmix
-from livecam.imaging.image_io import read_picture as read_any_picture
-from livecam.imaging.ops import grey, resize
+from livecam.imaging.compositing import estimate_foreground_color
+from livecam.imaging.image_io import read_image as read_any_picture
+from livecam.imaging.ops import resize, to_gray
 from livecam.imaging.trimap import BACKGROUND, FOREGROUND, Trimap, read_trimap, resize_trimap
 
-MOST_CUT = 0.35
+MAX_CROPPED_SHARE = 0.35
 """Of a picture's side: shoulders that end there may still be pasted, a person cut in half may not."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _WHOLE = 1 << 20
@@ -31,35 +31,37 @@ _WHOLE = 1 << 20
 
 
 @dataclass(frozen=True)
-class Sample:
+class SamplePaths:
     """A labelled picture on disk; `matte` is None where no soft matte is known."""
 
     name: str
-    picture: Path
+    image: Path
     trimap: Path
     matte: Path | None
 
 
 @dataclass(frozen=True)
-class Subject:
+class Foreground:
     """A sample in memory, its longest side limited.
 
-    `colours` is the frame with the old background taken out of its soft pixels, for pasting. `matte` is
-    uint8 to save memory, 255 = keep; `exact` tells whether it is known on the contour too. `pasteable` is
-    False where the subject is cut by the picture's left or right side, `headless` is True where its top is.
+    `clean_image` is the frame with the old background taken out of its soft pixels, for pasting. `matte` is
+    uint8 to save memory, 255 = keep; `has_exact_matte` tells whether it is known on the contour too.
+    `pasteable` is
+    False where the subject is cut by the picture's left or right side, `cropped_top` is True where its top
+    is.
     """
 
     name: str
-    frame: Frame
-    colours: Frame
+    image: Frame
+    clean_image: Frame
     trimap: Trimap
     matte: NDArray[np.uint8]
-    exact: bool
+    has_exact_matte: bool
     pasteable: bool
-    headless: bool
+    cropped_top: bool
 
 
-def read_samples(folder: Path, split: str) -> list[Sample]:
+def list_samples(folder: Path, split: str) -> list[SamplePaths]:
     """The samples of one split, ``trainval`` or ``test``.
 
     Raises:
@@ -84,21 +86,21 @@ def _lines(listing: Path) -> list[str]:
         text = listing.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise TrainingError(
-            f"{listing} can't be read ({reason(error)}); write it again as UTF-8 text"
+            f"{listing} can't be read ({os_error_reason(error)}); write it again as UTF-8 text"
         ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _sample(folder: Path, notes: Path, name: str) -> Sample:
+def _sample(folder: Path, notes: Path, name: str) -> SamplePaths:
     picture = next((p for s in SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
     trimap, matte = notes / "trimaps" / f"{name}.png", notes / "mattes" / f"{name}.png"
     missing = f"images/{name}.jpg" if picture is None else f"annotations/trimaps/{name}.png"
     if picture is None or not trimap.is_file():
         raise TrainingError(f"{folder}: {name} is listed, but {missing} is missing; add it or mend the list")
-    return Sample(name, picture, trimap, matte if matte.is_file() else None)
+    return SamplePaths(name, picture, trimap, matte if matte.is_file() else None)
 
 
-def read_picture(path: Path, longest: int) -> Frame:
+def load_image(path: Path, longest: int) -> Frame:
     """Read a training picture, its longest side at most `longest` pixels.
 
     Raises:
@@ -109,8 +111,8 @@ def read_picture(path: Path, longest: int) -> Frame:
 
 def _decode(path: Path) -> Frame:
     try:
-        return read_any_picture(path, longest=_WHOLE).frame
-    except PictureError as error:
+        return read_any_picture(path, longest=_WHOLE).image
+    except ImageError as error:
         raise TrainingError(f"{error}, or leave it out of the data") from error
 
 
@@ -118,7 +120,7 @@ def _at_most(picture: Frame, longest: int) -> Frame:
     return resize(picture, limit(Size.of(picture), longest))
 
 
-def list_rooms(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The pictures of a plain folder, by name.
 
     Raises:
@@ -128,36 +130,36 @@ def list_rooms(folder: Path) -> list[Path]:
         paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     except OSError as error:
         raise TrainingError(
-            f"{folder} can't be opened ({reason(error)}); name a folder of pictures"
+            f"{folder} can't be opened ({os_error_reason(error)}); name a folder of pictures"
         ) from error
     if not paths:
         raise TrainingError(f"{folder} holds no picture ({', '.join(SUFFIXES)}); name another folder")
     return paths
 
 
-def read_rooms(folder: Path, longest: int) -> list[Frame]:
+def load_images(folder: Path, longest: int) -> list[Frame]:
     """Every picture of a plain folder.
 
     Raises:
         TrainingError: there is none, or one can't be decoded.
     """
-    return [read_picture(path, longest) for path in list_rooms(folder)]
+    return [load_image(path, longest) for path in list_images(folder)]
 
 
-def read_subject(sample: Sample, longest: int) -> Subject:
+def load_foreground(sample: SamplePaths, longest: int) -> Foreground:
     """Decode a sample once for all.
 
     Raises:
         TrainingError: a file can't be decoded, or trimap, matte and picture differ in size.
     """
-    picture, labels = _decode(sample.picture), read_trimap(sample.trimap)
-    _check_same_size(picture, sample.picture, labels, sample.trimap)
-    matte = grey(_decode(sample.matte)) if sample.matte else None
+    picture, labels = _decode(sample.image), read_trimap(sample.trimap)
+    _check_same_size(picture, sample.image, labels, sample.trimap)
+    matte = to_gray(_decode(sample.matte)) if sample.matte else None
     if sample.matte and matte is not None:
-        _check_same_size(picture, sample.picture, matte, sample.matte)
+        _check_same_size(picture, sample.image, matte, sample.matte)
     frame = _at_most(picture, longest)
     trimap = resize_trimap(labels, Size.of(frame))
-    soft = guess_matte(trimap) if matte is None else _at_most(matte, longest)
+    soft = matte_from_trimap(trimap) if matte is None else _at_most(matte, longest)
     return _subject(sample, frame, trimap, soft)
 
 
@@ -169,22 +171,22 @@ def _check_same_size(picture: Frame, path: Path, labels: NDArray[np.uint8], labe
         )
 
 
-def _subject(sample: Sample, frame: Frame, trimap: Trimap, matte: NDArray[np.uint8]) -> Subject:
+def _subject(sample: SamplePaths, frame: Frame, trimap: Trimap, matte: NDArray[np.uint8]) -> Foreground:
     body = trimap == FOREGROUND
     cut = max(float(body[:, 0].mean()), float(body[:, -1].mean())) if body.any() else 1.0
-    return Subject(
+    return Foreground(
         name=sample.name,
-        frame=frame,
-        colours=clean_colours(frame, matte),
+        image=frame,
+        clean_image=decontaminate_colors(frame, matte),
         trimap=trimap,
         matte=matte,
-        exact=sample.matte is not None,
-        pasteable=cut < MOST_CUT,
-        headless=bool(body[:2].any()),
+        has_exact_matte=sample.matte is not None,
+        pasteable=cut < MAX_CROPPED_SHARE,
+        cropped_top=bool(body[:2].any()),
     )
 
 
-def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
+def matte_from_trimap(trimap: Trimap) -> NDArray[np.uint8]:
     """A matte for pasting: a soft step inside the contour, nearer to the foreground.
 
     What it says of a contour in a real picture is neither taught nor scored (that is not known); only
@@ -199,7 +201,7 @@ def guess_matte(trimap: Trimap) -> NDArray[np.uint8]:
     return np.asarray(cv2.GaussianBlur(step, (0, 0), 0.7) * 255).astype(np.uint8)
 
 
-def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
+def decontaminate_colors(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
     """Give soft pixels, and those just outside, the subject's colours: a paste carries no halo.
 
     Two passes, as a trimap says where colours are solid only roughly.
@@ -212,7 +214,7 @@ def clean_colours(frame: Frame, matte: NDArray[np.uint8]) -> Frame:
     for _ in range(2):
         inside = cv2.blur(subject * share, (9, 9)) / np.maximum(weight, 1e-4)
         room = cv2.blur(room * (1 - share), (9, 9)) / np.maximum(1 - weight, 1e-4)
-        subject = np.clip(unmix(picture, share, inside, room), 0, 255)
+        subject = np.clip(estimate_foreground_color(picture, share, inside, room), 0, 255)
     # Outside too, as drawing it larger or smaller mixes neighbours.
     near = (share < 0.98) & (weight > 1e-2)
     return cast(Frame, np.where(near, np.rint(subject), picture).astype(np.uint8))

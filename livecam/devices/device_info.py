@@ -5,25 +5,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from livecam.devices.discovery import SYSFS, Ask, FoundCamera, list_cameras, list_loopbacks, query_capability
-from livecam.devices.opencv_capture import Opener, ask_capture, open_capture
-from livecam.devices.v4l2 import Format, FormatsOf, Mode, list_formats
+from livecam.devices.discovery import (
+    SYSFS,
+    CapabilityQuery,
+    VideoDevice,
+    list_cameras,
+    list_virtual_cameras,
+    query_capability,
+)
+from livecam.devices.opencv_capture import CaptureFactory, open_capture, probe_camera
+from livecam.devices.v4l2 import FormatsOf, FrameSizeInfo, PixelFormatInfo, list_formats
 
 # Elsewhere than on Linux cameras have numbers only, and each must be opened to be found.
 _TRIED = 4
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceInfo:
     """A device: ``camera`` or ``virtual``, its name or card label, device file or number, driver, formats."""
 
     kind: str
     name: str
     path: str
     driver: str
-    formats: tuple[Format, ...]
+    formats: tuple[PixelFormatInfo, ...]
 
-    def as_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
             "kind": self.kind,
@@ -33,7 +40,7 @@ class Device:
             "formats": [_plain(kind) for kind in self.formats],
         }
 
-    def lines(self) -> list[str]:
+    def format_lines(self) -> list[str]:
         """For people."""
         kind = "camera" if self.kind == "camera" else "virtual camera"
         driver = f", {self.driver}" if self.driver else ""
@@ -44,7 +51,7 @@ class Device:
         return [head, *(modes or [f"  {kind.pixels}" for kind in self.formats])]
 
 
-def _plain(kind: Format) -> dict[str, Any]:
+def _plain(kind: PixelFormatInfo) -> dict[str, Any]:
     return {
         "pixels": kind.pixels,
         "description": kind.description,
@@ -57,12 +64,12 @@ def _plain(kind: Format) -> dict[str, Any]:
 
 def list_devices(
     sysfs: Path = SYSFS,
-    ask: Ask = query_capability,
+    ask: CapabilityQuery = query_capability,
     formats_of: FormatsOf = list_formats,
     *,
     platform: str = sys.platform,
-    opener: Opener = open_capture,
-) -> list[Device]:
+    opener: CaptureFactory = open_capture,
+) -> list[DeviceInfo]:
     """Cameras, then virtual cameras, in the order of their numbers.
 
     On macOS and Windows: the cameras among the first four numbers that open, with the size and rate that
@@ -78,19 +85,19 @@ def list_devices(
     if not platform.startswith("linux"):
         return [found for number in range(_TRIED) if (found := _try_number(number, opener))]
 
-    def describe(kind: str, found: FoundCamera) -> Device:
+    def describe(kind: str, found: VideoDevice) -> DeviceInfo:
         capability = ask(found.path)
         driver = capability.driver if capability else ""
-        return Device(kind, found.name, found.path, driver, tuple(formats_of(found.path)))
+        return DeviceInfo(kind, found.name, found.path, driver, tuple(formats_of(found.path)))
 
     cameras = [describe("camera", found) for found in list_cameras(sysfs, ask)]
-    return cameras + [describe("virtual", found) for found in list_loopbacks(sysfs, ask)]
+    return cameras + [describe("virtual", found) for found in list_virtual_cameras(sysfs, ask)]
 
 
-def _try_number(number: int, opener: Opener) -> Device | None:
-    granted = ask_capture(number, opener)
+def _try_number(number: int, opener: CaptureFactory) -> DeviceInfo | None:
+    granted = probe_camera(number, opener)
     if granted is None:
         return None
     size, rate = granted
-    mode = Mode(size, size, (rate,) if rate > 0 else ())
-    return Device("camera", f"camera {number}", str(number), "", (Format("", "", (mode,)),))
+    mode = FrameSizeInfo(size, size, (rate,) if rate > 0 else ())
+    return DeviceInfo("camera", f"camera {number}", str(number), "", (PixelFormatInfo("", "", (mode,)),))

@@ -6,17 +6,19 @@ Only Linux tells names; elsewhere a camera is its number.
 from collections.abc import Callable
 from pathlib import Path
 
-from livecam.devices.discovery import SYSFS, Ask, list_cameras, query_capability
+from livecam.devices.discovery import SYSFS, CapabilityQuery, list_cameras, query_capability
 
 
-class Whereabouts:
+class DeviceTracker:
     """One camera, from the moment it was first opened.
 
     Another camera of the same name that was there already is never taken for it: nobody is shown through a
     camera that they didn't choose.
     """
 
-    def __init__(self, device: int | str, *, sysfs: Path = SYSFS, ask: Ask = query_capability) -> None:
+    def __init__(
+        self, device: int | str, *, sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability
+    ) -> None:
         """Note what was chosen: a number or device file."""
         self.device = device
         self.name = ""
@@ -27,27 +29,27 @@ class Whereabouts:
         return self.name or str(self.device)
 
     @property
-    def there(self) -> bool:
+    def is_present(self) -> bool:
         """Whether the camera is where it was seen last; True where that can't be known."""
         return not self.name or self._name_at(self.device) == self.name
 
-    def note(self) -> None:
+    def remember(self) -> None:
         """It was opened just now: keep its name and its namesakes."""
         if self.name:
             return
         self.name = self._name_at(self.device)
-        self._others = frozenset(self._namesakes()) - {_path(self.device)}
+        self._others = frozenset(self._same_name_devices()) - {_path(self.device)}
 
-    def look(self) -> int | str | None:
+    def locate(self) -> int | str | None:
         """What to open: the device, or where the camera of its name is now; None if it is nowhere."""
-        if not self.there:
-            new = [path for path in self._namesakes() if path not in self._others]
+        if not self.is_present:
+            new = [path for path in self._same_name_devices() if path not in self._others]
             if not new:
                 return None
             self.device = new[0]
         return self.device
 
-    def _namesakes(self) -> list[str]:
+    def _same_name_devices(self) -> list[str]:
         cameras = list_cameras(self._sysfs, self._ask)
         return [camera.path for camera in cameras if camera.name == self.name]
 
@@ -58,7 +60,7 @@ class Whereabouts:
             return ""
 
 
-Look = Callable[[int | str], Whereabouts]
+TrackerFactory = Callable[[int | str], DeviceTracker]
 
 
 def _path(device: int | str) -> str:

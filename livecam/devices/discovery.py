@@ -33,7 +33,7 @@ class Capability(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FoundCamera:
+class VideoDevice:
     """A camera: its device file, such as /dev/video0, and its name, such as HD Pro Webcam C920."""
 
     path: str
@@ -43,7 +43,7 @@ class FoundCamera:
         return f"{self.path} ({self.name})"
 
 
-Ask = Callable[[str], Capability | None]
+CapabilityQuery = Callable[[str], Capability | None]
 
 
 def query_capability(path: str) -> Capability | None:
@@ -62,15 +62,20 @@ def query_capability(path: str) -> Capability | None:
         os.close(handle)
     driver, card, _, _, of_all, of_this, *_ = _CAPABILITY.unpack(answer)
     abilities = of_this if of_all & _HAS_DEVICE_CAPS else of_all
-    return Capability(words(driver), bool(abilities & _CAPTURES), bool(abilities & _OUTPUTS), words(card))
+    return Capability(
+        decode_c_string(driver),
+        bool(abilities & _CAPTURES),
+        bool(abilities & _OUTPUTS),
+        decode_c_string(card),
+    )
 
 
-def words(text: bytes) -> str:
+def decode_c_string(text: bytes) -> str:
     """What a driver wrote into a field of fixed length."""
     return text.split(b"\0")[0].decode(errors="replace")
 
 
-def list_cameras(sysfs: Path = SYSFS, ask: Ask = query_capability) -> list[FoundCamera]:
+def list_cameras(sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability) -> list[VideoDevice]:
     """The real cameras, in the order of their numbers; empty where there is no sysfs.
 
     A webcam has a second device file for metadata, which isn't listed, nor are virtual cameras.
@@ -80,18 +85,20 @@ def list_cameras(sysfs: Path = SYSFS, ask: Ask = query_capability) -> list[Found
         capability = ask(f"/dev/{entry.name}")
         # A file that may not be opened is judged by its place among the camera's files: pictures come first.
         captures = capability.captures if capability else _text(entry / "index") in ("", "0")
-        if captures and not _is_loopback(entry, capability):
+        if captures and not _is_virtual_camera(entry, capability):
             found.append(_found(entry))
     return found
 
 
-def list_loopbacks(sysfs: Path = SYSFS, ask: Ask = query_capability) -> list[FoundCamera]:
+def list_virtual_cameras(sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability) -> list[VideoDevice]:
     """The virtual cameras (v4l2loopback), in the order of their numbers; empty where there is no sysfs."""
-    return [_found(entry) for entry in _entries(sysfs) if _is_loopback(entry, ask(f"/dev/{entry.name}"))]
+    return [
+        _found(entry) for entry in _entries(sysfs) if _is_virtual_camera(entry, ask(f"/dev/{entry.name}"))
+    ]
 
 
-def explain_failure(
-    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, ask: Ask = query_capability
+def open_failure_message(
+    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, ask: CapabilityQuery = query_capability
 ) -> str:
     """One line on why a camera gives no pictures, and what helps.
 
@@ -104,7 +111,7 @@ def explain_failure(
     if not sys.platform.startswith("linux"):
         return _advice_elsewhere(device)
     path = f"/dev/video{device}" if isinstance(device, int) else device
-    trouble = try_open(path)
+    trouble = open_errno(path)
     if trouble in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR):
         cameras = ", ".join(map(str, list_cameras(sysfs, ask)))
         there = f"there are {cameras}" if cameras else "this machine has none"
@@ -114,7 +121,7 @@ def explain_failure(
     capability = ask(path)
     if trouble != errno.EBUSY and not (capability and capability.captures):
         return f"{path} is not a camera that gives pictures: pick another one, or --camera demo"
-    holders = ", ".join(find_holders(path, proc)[:3])
+    holders = ", ".join(processes_using(path, proc)[:3])
     if holders:
         return f"{path} is busy: close {holders} and try again"
     if trouble == errno.EBUSY:
@@ -122,7 +129,7 @@ def explain_failure(
     return f"{path} gives no pictures: close other programs that use it, or plug it in again; {DEMO_HINT}"
 
 
-def find_holders(path: str, proc: Path = PROC) -> list[str]:
+def processes_using(path: str, proc: Path = PROC) -> list[str]:
     """Programs of this user, other than this one, that have the file at `path` open, as ``name (pid 12)``."""
     target = os.path.realpath(path)
     holders = []
@@ -137,7 +144,7 @@ def find_holders(path: str, proc: Path = PROC) -> list[str]:
     return holders
 
 
-def try_open(path: str) -> int:
+def open_errno(path: str) -> int:
     """The errno of opening the device at `path`; 0 if it opens."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
@@ -161,14 +168,14 @@ def _entries(sysfs: Path) -> list[Path]:
     return sorted(numbered, key=lambda entry: int(entry.name[len("video") :]))
 
 
-def _is_loopback(entry: Path, capability: Capability | None) -> bool:
+def _is_virtual_camera(entry: Path, capability: Capability | None) -> bool:
     if capability and capability.driver == "v4l2 loopback":
         return True
     return "/devices/virtual/" in entry.resolve().as_posix()
 
 
-def _found(entry: Path) -> FoundCamera:
-    return FoundCamera(f"/dev/{entry.name}", _text(entry / "name") or entry.name)
+def _found(entry: Path) -> VideoDevice:
+    return VideoDevice(f"/dev/{entry.name}", _text(entry / "name") or entry.name)
 
 
 def _text(path: Path) -> str:

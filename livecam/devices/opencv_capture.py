@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.imaging.ops import swap_red_and_blue
+from livecam.imaging.ops import swap_rb
 
 
 class Capture(Protocol):
@@ -33,7 +33,7 @@ class Capture(Protocol):
         """Give the device back."""
 
 
-Opener = Callable[[int | str], Capture]
+CaptureFactory = Callable[[int | str], Capture]
 
 
 def open_capture(device: int | str) -> Capture:
@@ -51,7 +51,7 @@ def open_capture(device: int | str) -> Capture:
     return cast(Capture, capture)
 
 
-class Novelty:
+class DuplicateFrameDetector:
     """Tells a new picture from the last one given again: a driver may "succeed" when nothing comes any more.
 
     It goes by the driver's time stamps, and believes them once they have moved; a scene that stands still is
@@ -75,11 +75,11 @@ def to_rgb(picture: NDArray[np.uint8]) -> Frame:
     """A frame of what OpenCV read: BGR, or grey of an infrared camera."""
     if picture.ndim == 2:
         return cast(Frame, cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB))
-    return swap_red_and_blue(picture)
+    return swap_rb(picture)
 
 
 @contextmanager
-def quiet_opencv() -> Iterator[None]:
+def suppress_opencv_logging() -> Iterator[None]:
     """Keep OpenCV's lines off stderr where ours say it better; the level is the whole process's: be brief."""
     before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
@@ -88,9 +88,9 @@ def quiet_opencv() -> Iterator[None]:
         cv2.utils.logging.setLogLevel(before)
 
 
-def ask_capture(number: int, opener: Opener = open_capture) -> tuple[Size, float] | None:
+def probe_camera(number: int, opener: CaptureFactory = open_capture) -> tuple[Size, float] | None:
     """The size and rate that a camera comes with, unasked; None if there is none of that number."""
-    with quiet_opencv():
+    with suppress_opencv_logging():
         capture = opener(number)
         try:
             if not capture.isOpened():

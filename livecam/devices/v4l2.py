@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from livecam.core.geometry import Size
-from livecam.devices.discovery import words
+from livecam.devices.discovery import decode_c_string
 
 _ENUM_FMT, _ENUM_FRAMESIZES, _ENUM_FRAMEINTERVALS = 0xC0405602, 0xC02C564A, 0xC034564B
 _FORMAT_DESCRIPTION = struct.Struct("=III32s4s4I")  # index, type, flags, description, pixel format, ...
@@ -18,14 +18,14 @@ _FRAME_SIZE = struct.Struct("=I4sI6I2I")  # index, pixel format, kind, sides, ..
 _INTERVAL = struct.Struct("=I4sIII6I2I")  # index, pixel format, width, height, kind, fractions, ...
 _DISCRETE = 1
 _CAPTURE, _OUTPUT = 1, 2
-_AT_MOST = 64  # of each; a driver that never ends its list is not waited for
+_MAX_ENUM = 64  # of each; a driver that never ends its list is not waited for
 
 Ioctl = Callable[[int, bytes], bytes | None]
-FormatsOf = Callable[[str], Sequence["Format"]]
+FormatsOf = Callable[[str], Sequence["PixelFormatInfo"]]
 
 
 @dataclass(frozen=True)
-class Mode:
+class FrameSizeInfo:
     """A size with its rates in frames a second, fastest first; a range of sizes if `largest` is another.
 
     No rates: the driver doesn't tell.
@@ -39,7 +39,7 @@ class Mode:
         sizes = f"{self.size}" if self.size == self.largest else f"{self.size} to {self.largest}"
         return f"{sizes} at {', '.join(f'{rate:g}' for rate in self.rates)} fps" if self.rates else sizes
 
-    def holds(self, size: Size) -> bool:
+    def supports(self, size: Size) -> bool:
         """Whether `size` is offered."""
         return (
             self.size.width <= size.width <= self.largest.width
@@ -48,15 +48,15 @@ class Mode:
 
 
 @dataclass(frozen=True)
-class Format:
+class PixelFormatInfo:
     """A pixel format by its four letters, such as MJPG, and in the driver's words, with its modes."""
 
     pixels: str
     description: str
-    modes: tuple[Mode, ...]
+    modes: tuple[FrameSizeInfo, ...]
 
 
-def list_formats(path: str) -> list[Format]:
+def list_formats(path: str) -> list[PixelFormatInfo]:
     """What the device file at `path` gives (or, of a virtual camera that nobody feeds, takes).
 
     Empty where it can't be asked: no permission, no Linux, no video device.
@@ -80,22 +80,24 @@ def list_formats(path: str) -> list[Format]:
         os.close(handle)
 
 
-def read_formats(ask: Ioctl) -> list[Format]:
+def read_formats(ask: Ioctl) -> list[PixelFormatInfo]:
     """What a driver answers through `ask(request, question)`, which gives None at the end of a list."""
     return list(_formats(ask, _CAPTURE)) or list(_formats(ask, _OUTPUT))
 
 
-def _formats(ask: Ioctl, kind: int) -> Iterator[Format]:
-    for index in range(_AT_MOST):
+def _formats(ask: Ioctl, kind: int) -> Iterator[PixelFormatInfo]:
+    for index in range(_MAX_ENUM):
         answer = ask(_ENUM_FMT, _FORMAT_DESCRIPTION.pack(index, kind, 0, b"", b"", 0, 0, 0, 0))
         if answer is None:
             return
         _, _, _, description, code, *_ = _FORMAT_DESCRIPTION.unpack(answer)
-        yield Format(words(code).strip(), words(description), tuple(_modes(ask, code)))
+        yield PixelFormatInfo(
+            decode_c_string(code).strip(), decode_c_string(description), tuple(_modes(ask, code))
+        )
 
 
-def _modes(ask: Ioctl, code: bytes) -> Iterator[Mode]:
-    for index in range(_AT_MOST):
+def _modes(ask: Ioctl, code: bytes) -> Iterator[FrameSizeInfo]:
+    for index in range(_MAX_ENUM):
         answer = ask(_ENUM_FRAMESIZES, _FRAME_SIZE.pack(index, code, *[0] * 9))
         if answer is None:
             return
@@ -104,14 +106,14 @@ def _modes(ask: Ioctl, code: bytes) -> Iterator[Mode]:
             size = largest = Size(sides[0], sides[1])
         else:  # smallest, largest and step, first of the widths
             size, largest = Size(sides[0], sides[3]), Size(sides[1], sides[4])
-        yield Mode(size, largest, tuple(_rates(ask, code, largest)))
+        yield FrameSizeInfo(size, largest, tuple(_rates(ask, code, largest)))
         if kind != _DISCRETE:
             return
 
 
 def _rates(ask: Ioctl, code: bytes, size: Size) -> list[float]:
     rates: set[float] = set()
-    for index in range(_AT_MOST):
+    for index in range(_MAX_ENUM):
         answer = ask(_ENUM_FRAMEINTERVALS, _INTERVAL.pack(index, code, *size, *[0] * 9))
         if answer is None:
             break
@@ -141,19 +143,19 @@ _KEEP_FORMAT = 0x0098F900  # the first of v4l2loopback's own controls (v4l2loopb
 _CONTROL = struct.Struct("=Ii")  # struct v4l2_control
 
 
-class Kept(NamedTuple):
+class NegotiatedFormat(NamedTuple):
     """A size in pixels, and the four letters of a pixel format, such as YU12."""
 
     size: Size
     letters: str
 
 
-def release(path: str) -> str:
+def reset_format_command(path: str) -> str:
     """The words that say how to have a virtual camera forget its format."""
     return f"v4l2-ctl -d {path} -c keep_format=0 (sudo apt install v4l-utils)"
 
 
-def keeps_format(path: str) -> bool:
+def has_keep_format(path: str) -> bool:
     """Whether the virtual camera at `path` is told to keep its format; False if it can't be asked."""
     try:
         import fcntl
@@ -169,7 +171,7 @@ def keeps_format(path: str) -> bool:
         os.close(handle)
 
 
-def ask_format(path: str) -> Kept | None:
+def get_format(path: str) -> NegotiatedFormat | None:
     """The format that the device file at `path` has now; None if it can't be asked."""
     try:
         import fcntl
@@ -185,7 +187,7 @@ def ask_format(path: str) -> Kept | None:
             except OSError:
                 continue
             _, width, height, code = _FORMAT.unpack(answer)
-            return Kept(Size(width, height), code.to_bytes(4, "little").decode("latin-1"))
+            return NegotiatedFormat(Size(width, height), code.to_bytes(4, "little").decode("latin-1"))
     finally:
         os.close(handle)
     return None

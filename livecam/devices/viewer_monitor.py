@@ -14,7 +14,7 @@ from types import TracebackType
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import SinkError
-from livecam.devices.discovery import find_holders
+from livecam.devices.discovery import processes_using
 
 _SUBSCRIBE, _DEQUEUE = 0x4020565A, 0x80885659  # VIDIOC_SUBSCRIBE_EVENT, VIDIOC_DQEVENT
 _CLIENT_USAGE = 0x08000000 + 0x08E00000 + 1
@@ -28,11 +28,11 @@ TOO_OLD = (
 )
 
 
-class Event:
+class EventMonitor:
     """The module's own word on a device, by a second file descriptor."""
 
     def __init__(self, handle: int) -> None:
-        """Listen on a descriptor that `subscribe` gave; it belongs to us now."""
+        """Listen on a descriptor that `subscribe_client_usage` gave; it belongs to us now."""
         self._handle = handle
         self._poll = select.poll()
         self._poll.register(handle, select.POLLPRI)
@@ -60,10 +60,12 @@ class Event:
         os.close(self._handle)
 
 
-class Search:
+class PollingMonitor:
     """Programs that have a device open, looked for once a second; one that only lists cameras counts too."""
 
-    def __init__(self, path: str, clock: Clock, holders: Callable[[str], list[str]] = find_holders) -> None:
+    def __init__(
+        self, path: str, clock: Clock, holders: Callable[[str], list[str]] = processes_using
+    ) -> None:
         """Look for programs other than this one that hold the device file at `path`."""
         self._path, self._clock, self._holders = path, clock, holders
         self._looked: float | None = None
@@ -80,7 +82,7 @@ class Search:
         """Nothing is held."""
 
 
-def subscribe(path: str) -> int | None:
+def subscribe_client_usage(path: str) -> int | None:
     """A descriptor of the device at `path` that gets the module's events; None where it has none."""
     import fcntl
 
@@ -93,7 +95,7 @@ def subscribe(path: str) -> int | None:
     return handle
 
 
-class Viewers:
+class ViewerMonitor:
     """Whether a virtual camera is watched, asked as often as one likes."""
 
     def __init__(
@@ -110,19 +112,19 @@ class Viewers:
             SinkError: the device can't be opened, or this is no Linux.
         """
         try:
-            handle = subscribe(path)
+            handle = subscribe_client_usage(path)
         except (ImportError, OSError) as error:
             raise SinkError(
                 f"can't see who watches {path or 'the virtual camera'} ({error}): leave out --on-demand"
             ) from error
-        self._source: Event | Search
+        self._source: EventMonitor | PollingMonitor
         if handle is None:
             tell(TOO_OLD)
-            self._source = Search(path, clock or SystemClock())
+            self._source = PollingMonitor(path, clock or SystemClock())
         else:
-            self._source = Event(handle)
+            self._source = EventMonitor(handle)
 
-    def __enter__(self) -> "Viewers":
+    def __enter__(self) -> "ViewerMonitor":
         return self
 
     def __exit__(

@@ -1,6 +1,6 @@
 """What the distribution's package manager is told."""
 
-from livecam.doctor.host import System
+from livecam.doctor.host import Host
 from livecam.doctor.messages import MODPROBE
 
 _INSTALL = {
@@ -29,29 +29,31 @@ _GL = {
 }
 
 
-def install_module(system: System) -> str:
+def install_module(system: Host) -> str:
     """Installs v4l2loopback and loads it."""
     return f"{_INSTALL[_family(system)]} && {MODPROBE}"
 
 
-def headers(system: System) -> str:
+def headers(system: Host) -> str:
     """Installs what modules for the running kernel are built with."""
     return _HEADERS[_family(system)]
 
 
-def upgrade_module(system: System) -> str:
+def upgrade_module(system: Host) -> str:
     """Brings v4l2loopback up to date."""
     return _UPGRADE[_family(system)]
 
 
-def install_gl(system: System) -> str:
+def install_gl(system: Host) -> str:
     """Installs the libraries that OpenCV wants."""
     return _GL[_family(system)]
 
 
-def _family(system: System) -> str:
+def _family(system: Host) -> str:
     """The package manager's family; Debian's where it isn't known."""
-    known = dict(line.split("=", 1) for line in system.text("/etc/os-release").splitlines() if "=" in line)
+    known = dict(
+        line.split("=", 1) for line in system.read_text("/etc/os-release").splitlines() if "=" in line
+    )
     said = f"{known.get('ID', '')} {known.get('ID_LIKE', '')}".replace('"', "").split()
     for word in said:
         name = "suse" if "suse" in word else "fedora" if word in ("rhel", "centos") else word

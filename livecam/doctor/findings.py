@@ -1,8 +1,8 @@
 """What the doctor finds, and the README's table of it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from livecam.doctor.messages import TEXTS, Level
+from livecam.doctor.messages import MESSAGES, Level
 
 
 @dataclass(frozen=True)
@@ -11,22 +11,22 @@ class Finding:
 
     name: str
     level: Level
-    seen: str
+    observation: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.level.value:8} {self.seen}"
+        told = f"{self.level.value:8} {self.observation}"
         return f"{told}\n{'':8} mend it: {self.remedy}" if self.remedy else told
 
-    def as_plain(self) -> dict[str, str]:
+    def to_dict(self) -> dict[str, str]:
         """For JSON."""
-        return {**asdict(self), "level": self.level.value}
+        return {"name": self.name, "level": self.level.value, "seen": self.observation, "remedy": self.remedy}
 
 
-def find(name: str, **said: object) -> Finding:
+def make_finding(name: str, **said: object) -> Finding:
     """The finding of a state, its texts filled with what was seen."""
-    text = TEXTS[name]
-    return Finding(name, text.level, text.seen.format(**said), text.remedy.format(**said))
+    text = MESSAGES[name]
+    return Finding(name, text.level, text.observation.format(**said), text.remedy.format(**said))
 
 
 # What stands in the README for what is only known on a machine.
@@ -78,14 +78,15 @@ _SPECIAL: dict[str, dict[str, object]] = {
 _BY_HAND = ("close ", "unplug ", "allow ", "plug ")
 
 
-def troubleshooting() -> str:
+def troubleshooting_table() -> str:
     """The README's table of everything that isn't fine, as Markdown."""
     lines = ["| what you see | what `livecam doctor` says | what mends it |", "|---|---|---|"]
-    for name, text in TEXTS.items():
-        if text.sign:
-            found = find(name, **EXAMPLES | _SPECIAL.get(name, {}))
+    for name, text in MESSAGES.items():
+        if text.symptom:
+            found = make_finding(name, **EXAMPLES | _SPECIAL.get(name, {}))
             lines.append(
-                f"| {text.sign} | {found.level.value}: {_cell(found.seen)} | {_code(found.remedy)} |"
+                f"| {text.symptom} | {found.level.value}: {_cell(found.observation)} "
+                f"| {_code(found.remedy)} |"
             )
     return "\n".join(lines)
 

@@ -10,31 +10,31 @@ RELOAD = f"sudo modprobe -r v4l2loopback && {MODPROBE}"
 class Level(Enum):
     """How bad it is: only what is broken keeps livecam from its work."""
 
-    FINE = "fine"
+    OK = "fine"
     WARNING = "warning"
-    BROKEN = "broken"
+    ERROR = "broken"
 
 
 @dataclass(frozen=True)
-class Text:
-    """What is said of a state. `sign` is how a user meets it; what is fine has none, and no remedy."""
+class Message:
+    """What is said of a state. `symptom` is how a user meets it; what is fine has none, and no remedy."""
 
     level: Level
-    seen: str
+    observation: str
     remedy: str = ""
-    sign: str = ""
+    symptom: str = ""
 
 
-def _fine(seen: str) -> Text:
-    return Text(Level.FINE, seen)
+def _ok(seen: str) -> Message:
+    return Message(Level.OK, seen)
 
 
-def _warn(sign: str, seen: str, remedy: str) -> Text:
-    return Text(Level.WARNING, seen, remedy, sign)
+def _warn(sign: str, seen: str, remedy: str) -> Message:
+    return Message(Level.WARNING, seen, remedy, sign)
 
 
-def _broken(sign: str, seen: str, remedy: str) -> Text:
-    return Text(Level.BROKEN, seen, remedy, sign)
+def _error(sign: str, seen: str, remedy: str) -> Message:
+    return Message(Level.ERROR, seen, remedy, sign)
 
 
 _NO_CAMERA, _NO_VIRTUAL = "livecam finds no camera", '"no virtual camera"'
@@ -43,21 +43,19 @@ _ABSENT = "the kernel has {path}, but it can't be opened here: a container hides
 _HAND_IN = "docker run --device {path} … (or what your container's program says for it)"
 _JOIN = "sudo usermod -aG {group} $USER (then log out and in again)"
 
-INSTALLED: dict[str, Text] = {
-    "opencv": _fine("OpenCV loads"),
-    "opencv-broken": _broken("every command fails at once", "OpenCV can't be loaded: {why}", "{install}"),
-    "weights": _fine("the model {model} is whole"),
-    "weights-missing": _broken(
+INSTALLED: dict[str, Message] = {
+    "opencv": _ok("OpenCV loads"),
+    "opencv-broken": _error("every command fails at once", "OpenCV can't be loaded: {why}", "{install}"),
+    "weights": _ok("the model {model} is whole"),
+    "weights-missing": _error(
         '"no model is called", "can\'t be read"', "the model {model} can't be used: {why}", "{mend}"
     ),
-    "weights-damaged": _broken(
+    "weights-damaged": _error(
         '"is damaged"',
         "the model {model} is damaged, or not the file that its card describes: {why}",
         "{mend}",
     ),
-    "pace": _fine(
-        "a frame of {size} takes {ms:.0f} ms of the {period:.0f} that {fps:g} frames a second leave"
-    ),
+    "pace": _ok("a frame of {size} takes {ms:.0f} ms of the {period:.0f} that {fps:g} frames a second leave"),
     "too-slow": _warn(
         "too slow",
         "a frame of {size} takes {ms:.0f} ms, but {fps:g} frames a second leave {period:.0f}: "
@@ -66,30 +64,30 @@ INSTALLED: dict[str, Text] = {
     ),
 }
 
-CAMERA: dict[str, Text] = {
-    "camera": _fine("{camera} gives {size} at {fps:.0f} frames a second"),
-    "camera-none-needed": _fine("{camera} needs no camera"),
-    "camera-in-use": _fine("{path} is in use by {holders}: livecam runs already"),
-    "camera-none": _broken(
+CAMERA: dict[str, Message] = {
+    "camera": _ok("{camera} gives {size} at {fps:.0f} frames a second"),
+    "camera-none-needed": _ok("{camera} needs no camera"),
+    "camera-in-use": _ok("{path} is in use by {holders}: livecam runs already"),
+    "camera-none": _error(
         _NO_CAMERA,
         "there is no camera",
         "plug one in, then: livecam doctor (livecam --camera demo works without one)",
     ),
-    "camera-driver-missing": _broken(
+    "camera-driver-missing": _error(
         _NO_CAMERA, "a USB camera is plugged in, but its driver is not loaded", "sudo modprobe uvcvideo"
     ),
-    "camera-unknown": _broken(
+    "camera-unknown": _error(
         _NO_CAMERA, "there is no camera {camera}; there are {cameras}", "livecam --camera {other}"
     ),
-    "camera-absent": _broken(_NO_CAMERA, _ABSENT, _HAND_IN),
-    "camera-forbidden": _broken('"no permission to open"', _FORBIDDEN, _JOIN),
-    "camera-forbidden-yet": _broken(
+    "camera-absent": _error(_NO_CAMERA, _ABSENT, _HAND_IN),
+    "camera-forbidden": _error('"no permission to open"', _FORBIDDEN, _JOIN),
+    "camera-forbidden-yet": _error(
         '"no permission to open", after usermod',
         "you are in the group {group} by now, but this session began before, so {path} stays closed",
         "newgrp {group} (or log out and in again)",
     ),
-    "camera-busy": _broken('"is busy"', "{path} is held by {holders}", "close {holders}"),
-    "camera-silent": _broken(
+    "camera-busy": _error('"is busy"', "{path} is held by {holders}", "close {holders}"),
+    "camera-silent": _error(
         '"gives no pictures"',
         "{path} opens, but gives no pictures",
         "unplug it, plug it in again, then: livecam doctor",
@@ -107,39 +105,39 @@ CAMERA: dict[str, Text] = {
         "{path} promises {promised:g} frames a second and gives {fps:.0f}: it exposes longer in the dark",
         "v4l2-ctl -d {path} -c exposure_dynamic_framerate=0 (or more light)",
     ),
-    "camera-refused": _broken(
+    "camera-refused": _error(
         "macOS, Windows: no pictures",
         "camera {camera} gives no pictures: another program has it, or {system} doesn't allow it",
         "allow cameras for your terminal in {place}",
     ),
 }
 
-VIRTUAL: dict[str, Text] = {
-    "virtual": _fine("virtual camera {device} is ready{version}"),
-    "virtual-in-use": _fine("virtual camera {device} is fed by {holders}: livecam runs already"),
-    "virtual-not-wanted": _fine("no virtual camera is asked for"),
-    "pyvirtualcam-missing": _broken(
+VIRTUAL: dict[str, Message] = {
+    "virtual": _ok("virtual camera {device} is ready{version}"),
+    "virtual-in-use": _ok("virtual camera {device} is fed by {holders}: livecam runs already"),
+    "virtual-not-wanted": _ok("no virtual camera is asked for"),
+    "pyvirtualcam-missing": _error(
         _NO_VIRTUAL,
         "pyvirtualcam, which feeds virtual cameras, is not installed",
         "{python} -m pip install pyvirtualcam",
     ),
-    "module-missing": _broken(
+    "module-missing": _error(
         _NO_VIRTUAL, "v4l2loopback, the kernel module for virtual cameras, is not installed", "{install}"
     ),
-    "module-for-another-kernel": _broken(
+    "module-for-another-kernel": _error(
         f"{_NO_VIRTUAL}, after an update of the system",
         "v4l2loopback is installed, but not for the kernel that runs ({kernel})",
         "{headers} && sudo dkms autoinstall && " + MODPROBE,
     ),
-    "module-not-loaded": _broken(
+    "module-not-loaded": _error(
         f"{_NO_VIRTUAL}, after a restart", "v4l2loopback is installed, but not loaded", MODPROBE
     ),
-    "module-refused": _broken(
+    "module-refused": _error(
         'modprobe says "Key was rejected by service"',
         "Secure Boot refuses v4l2loopback: it is signed with a key that this machine doesn't know",
         "sudo mokutil --import {key} (then restart, choose Enroll MOK, and load the module again)",
     ),
-    "module-too-old": _broken(
+    "module-too-old": _error(
         "the call app shows black or a frozen picture",
         "v4l2loopback {version} is too old: livecam needs {oldest} or newer",
         "{upgrade} && " + RELOAD,
@@ -149,40 +147,40 @@ VIRTUAL: dict[str, Text] = {
         "v4l2loopback {version} can't say when somebody watches: --on-demand looks once a second",
         "{upgrade} && " + RELOAD,
     ),
-    "module-without-exclusive-caps": _broken(
+    "module-without-exclusive-caps": _error(
         "the call app doesn't list livecam",
         "{device} is not exclusive_caps, so Chrome, Zoom and Teams don't list it",
         RELOAD,
     ),
-    "virtual-none": _broken(_NO_VIRTUAL, "v4l2loopback is loaded, but there is no virtual camera", RELOAD),
-    "virtual-unknown": _broken(
+    "virtual-none": _error(_NO_VIRTUAL, "v4l2loopback is loaded, but there is no virtual camera", RELOAD),
+    "virtual-unknown": _error(
         '"is no virtual camera"',
         "there is no virtual camera {device}; there are {devices}",
         "livecam --device {other}",
     ),
-    "virtual-real": _broken(
+    "virtual-real": _error(
         '"is a real camera"', "{device} is a real camera, not a virtual one", "livecam --device {other}"
     ),
-    "virtual-absent": _broken(_NO_VIRTUAL, _ABSENT, _HAND_IN),
-    "virtual-forbidden": _broken('"no permission to open"', _FORBIDDEN, _JOIN),
-    "virtual-busy": _broken(
+    "virtual-absent": _error(_NO_VIRTUAL, _ABSENT, _HAND_IN),
+    "virtual-forbidden": _error('"no permission to open"', _FORBIDDEN, _JOIN),
+    "virtual-busy": _error(
         '"is busy"', "{device} is fed by {holders} already", "close {holders}, or livecam --device ANOTHER"
     ),
-    "obs-missing-macos": _broken(
+    "obs-missing-macos": _error(
         f"macOS: {_NO_VIRTUAL}",
         "no virtual camera: OBS, which brings one, is not installed",
         "brew install --cask obs (then in OBS click Start Virtual Camera, Stop, and close it)",
     ),
-    "obs-not-started": _broken(
+    "obs-not-started": _error(
         f"macOS: {_NO_VIRTUAL}, OBS is there",
         "OBS is installed, but its virtual camera was never started",
         "open -a OBS (then Start Virtual Camera, allow the extension in System Settings, Stop, close it)",
     ),
-    "obs-missing-windows": _broken(
+    "obs-missing-windows": _error(
         f"Windows: {_NO_VIRTUAL}",
         "no virtual camera: neither OBS nor Unity Capture is installed",
         "winget install OBSProject.OBSStudio",
     ),
 }
 
-TEXTS = INSTALLED | CAMERA | VIRTUAL
+MESSAGES = INSTALLED | CAMERA | VIRTUAL

@@ -17,18 +17,18 @@ from tqdm import tqdm
 
 from livecam.core.clock import ManualClock
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.core.types import Matte
-from livecam.datasets.evaluation_set import Case, Shot, read_cases
-from livecam.evaluation.attributes import conditions_of
-from livecam.evaluation.metrics import dtssd, iou, measure
-from livecam.evaluation.report import Report, Result, write_report
-from livecam.evaluation.worst_cases import Worst
-from livecam.imaging.ops import shrink_matte
-from livecam.imaging.trimap import CONTOUR, resize_trimap, trimap_of
-from livecam.models.model_card import read_card
-from livecam.models.registry import find_model
+from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
+from livecam.evaluation.attributes import image_attributes
+from livecam.evaluation.metrics import dtssd, frame_metrics, iou
+from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
+from livecam.evaluation.worst_cases import WorstCases
+from livecam.imaging.ops import downscale_matte
+from livecam.imaging.trimap import UNKNOWN, resize_trimap, trimap_from_matte
+from livecam.models.model_card import read_model_card
+from livecam.models.registry import resolve_model
 from livecam.pipeline import Pipeline
 
 SPLITS = ("test", "trainval")
@@ -36,7 +36,7 @@ SPLITS = ("test", "trainval")
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What is evaluated: `model` is a shipped name or a ``.tflite`` path, `data` what `read_cases` takes."""
+    """Settings: `model` is a built-in name or a ``.tflite`` path, `data` what `load_evaluation_set` takes."""
 
     model: str
     data: Path
@@ -64,36 +64,36 @@ def check_settings(settings: EvaluateSettings) -> None:
     if settings.model.endswith(".keras"):
         raise UsageError(export_first)
     try:
-        find_model(settings.model)
+        resolve_model(settings.model)
     except UsageError:
         if Path(settings.model).is_dir():
             raise UsageError(export_first) from None
         raise
 
 
-def evaluate(settings: EvaluateSettings) -> Report:
+def evaluate(settings: EvaluateSettings) -> EvaluationReport:
     """Score a model on all cases; write ``scores.json``, ``.csv``, ``.md`` and ``worst.html`` into `out`.
 
     Raises:
-        UsageError: a word or number that can't be used. WeightsError: a model that can't be run.
+        UsageError: a word or number that can't be used. ModelError: a model that can't be run.
         TrainingError: data that can't be judged by, or a folder that can't be written in.
-        ClipError: a video that can't be read.
+        VideoError: a video that can't be read.
     """
     check_settings(settings)
-    cases = read_cases(
+    cases = load_evaluation_set(
         settings.data,
         settings.split,
         settings.frames,
         crop_tall=settings.crop_tall,
         skip_contour=settings.skip_contour,
     )
-    clock, worst = ManualClock(), Worst()
+    clock, worst = ManualClock(), WorstCases()
     with closing(Pipeline.load(settings.model, threads=settings.threads, clock=clock)) as pipeline:
         _make(settings.out)
         with tqdm(total=_total(cases), unit="frame", disable=None, dynamic_ncols=True) as bar:
-            results = [_judge(case, pipeline, clock, worst, bar) for case in cases]
-    name, sha256 = settings.data.resolve().name, read_card(find_model(settings.model)).sha256
-    report = Report(settings.model, name, settings.threads, tuple(results), sha256)
+            results = [_evaluate_sample(case, pipeline, clock, worst, bar) for case in cases]
+    name, sha256 = settings.data.resolve().name, read_model_card(resolve_model(settings.model)).sha256
+    report = EvaluationReport(settings.model, name, settings.threads, tuple(results), sha256)
     write_report(report, settings.out)
     worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
     return report
@@ -104,66 +104,72 @@ def _make(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(
-            f"can't write in {out} ({reason(error)}); choose another folder with --out"
+            f"can't write in {out} ({os_error_reason(error)}); choose another folder with --out"
         ) from error
 
 
-def _total(cases: list[Case]) -> int | None:
+def _total(cases: list[EvaluationSample]) -> int | None:
     counts = [case.count for case in cases if case.count is not None]
     return sum(counts) if len(counts) == len(cases) else None
 
 
 @dataclass
-class _Sums:
+class _Accumulator:
     """What the frames of a case have shown so far."""
 
-    marks: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    metrics: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     milliseconds: list[float] = field(default_factory=list)
     conditions: tuple[str, ...] = ()
 
     def mean(self) -> dict[str, float]:
-        return {name: float(np.mean(values)) for name, values in self.marks.items()}
+        return {name: float(np.mean(values)) for name, values in self.metrics.items()}
 
 
-def _judge(case: Case, pipeline: Pipeline, clock: ManualClock, worst: Worst, bar: tqdm) -> Result:
-    sums = _Sums()
-    for number, (shot, matte, marks) in enumerate(_marked(case, pipeline, clock, sums.milliseconds)):
+def _evaluate_sample(
+    case: EvaluationSample, pipeline: Pipeline, clock: ManualClock, worst: WorstCases, bar: tqdm
+) -> SampleResult:
+    sums = _Accumulator()
+    for number, (shot, matte, marks) in enumerate(
+        _predict_and_score(case, pipeline, clock, sums.milliseconds)
+    ):
         for name, value in marks.items():
-            sums.marks[name].append(value)
+            sums.metrics[name].append(value)
         if not number:
-            sums.conditions = conditions_of(shot.frame, shot.matte)
-        worst.offer(case.name, number, shot, matte, marks)
+            sums.conditions = image_attributes(shot.frame, shot.matte)
+        worst.add(case.name, number, shot, matte, marks)
         bar.update()
-    return Result(case.name, case.group, sums.conditions, sums.mean(), tuple(sums.milliseconds))
+    return SampleResult(case.name, case.group, sums.conditions, sums.mean(), tuple(sums.milliseconds))
 
 
-def _marked(
-    case: Case, pipeline: Pipeline, clock: ManualClock, milliseconds: list[float]
-) -> Iterator[tuple[Shot, Matte, dict[str, float]]]:
+def _predict_and_score(
+    case: EvaluationSample, pipeline: Pipeline, clock: ManualClock, milliseconds: list[float]
+) -> Iterator[tuple[LabeledFrame, Matte, dict[str, float]]]:
     """Each shot with the matte that the pipeline says and the marks it gets."""
     pipeline.reset()
     last: tuple[Matte, Matte] | None = None
-    for shot in case.shots():
+    for shot in case.frames():
         clock.seconds = shot.seconds
         start = time.perf_counter()
         matte = pipeline.matte(shot.frame)
         milliseconds.append(1e3 * (time.perf_counter() - start))
-        marks = measure(matte, shot.matte, shot.known, soft=shot.soft) | _contour(pipeline, shot)
+        marks = frame_metrics(matte, shot.matte, shot.valid_mask, soft=shot.has_soft_matte) | _contour(
+            pipeline, shot
+        )
         if last is not None:
             marks["dtssd"] = 100 * dtssd(last[0], matte, last[1], shot.matte)
         last = matte, shot.matte
         yield shot, matte, marks
 
 
-def _contour(pipeline: Pipeline, shot: Shot) -> dict[str, float]:
+def _contour(pipeline: Pipeline, shot: LabeledFrame) -> dict[str, float]:
     """IoU of the contour class in %, at the network's own size; nothing if the model tells no classes."""
-    told = getattr(pipeline.segmenter, "classes", lambda: None)()
+    told = getattr(pipeline.segmenter, "class_probabilities", lambda: None)()
     if told is None:
         return {}
-    said: NDArray[np.bool_] = told.argmax(axis=2) + 1 == CONTOUR
+    said: NDArray[np.bool_] = told.argmax(axis=2) + 1 == UNKNOWN
     size = Size.of(said)
     if shot.trimap is not None:
         trimap = resize_trimap(shot.trimap, size)
     else:
-        trimap = trimap_of(shrink_matte(shot.matte, size))
-    return {"contour": 100 * iou(said, trimap == CONTOUR, np.ones(said.shape, bool))}
+        trimap = trimap_from_matte(downscale_matte(shot.matte, size))
+    return {"contour": 100 * iou(said, trimap == UNKNOWN, np.ones(said.shape, bool))}

@@ -1,6 +1,6 @@
 """How good mattes are: overlap, outline, softness and steadiness, on arrays in memory.
 
-`iou`, `boundary_f`, `leak` and `hole` are shares in [0, 1]. `measure` scales all as they are shown:
+`iou`, `boundary_f`, `leak` and `hole` are shares in [0, 1]. `frame_metrics` scales all as they are shown:
 
 ======================  ========  ================================================================
 miou, fg_iou, bg_iou    %         overlap at a matte of 0.5; miou is the mean of the other two
@@ -25,7 +25,7 @@ from livecam.core.types import Matte
 
 
 @dataclass(frozen=True)
-class Scores:
+class ValidationMetrics:
     """Means over pictures; IoUs and boundary F in %, higher is better; MAD x 1000, lower is better."""
 
     miou: float
@@ -105,7 +105,7 @@ def dtssd(last: Matte, predicted: Matte, true_last: Matte, true: Matte) -> float
     return float(np.sqrt(np.square((predicted - last) - (true - true_last)).mean()))
 
 
-def measure(
+def frame_metrics(
     predicted: Matte, true: Matte, known: NDArray[np.bool_] | None = None, *, soft: bool = True
 ) -> dict[str, float]:
     """All that one frame alone tells, scaled as the head of this module says.
@@ -138,7 +138,9 @@ def _mean_where(values: NDArray[np.float32], known: NDArray[np.bool_]) -> float:
     return float(values[known].mean()) if known.any() else 0.0
 
 
-def score(predicted: list[Matte], true: list[Matte], known: list[NDArray[np.bool_]]) -> Scores:
+def mean_metrics(
+    predicted: list[Matte], true: list[Matte], known: list[NDArray[np.bool_]]
+) -> ValidationMetrics:
     """Score mattes against true ones, each (height, width), where `known`."""
     rows = []
     for guess, truth, where in zip(predicted, true, known, strict=True):
@@ -147,4 +149,4 @@ def score(predicted: list[Matte], true: list[Matte], known: list[NDArray[np.bool
         difference = float(np.abs(guess - truth)[where].mean()) if where.any() else 0.0
         outline = boundary_f(inside, subject)
         rows.append((50 * (foreground + background), 100 * foreground, 100 * outline, 1000 * difference))
-    return Scores(*(float(column) for column in np.mean(rows, axis=0)))
+    return ValidationMetrics(*(float(column) for column in np.mean(rows, axis=0)))

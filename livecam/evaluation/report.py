@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from livecam.core.errors import TrainingError
-from livecam.core.fileio import reason
-from livecam.evaluation.attributes import CONDITIONS
+from livecam.core.fileio import os_error_reason
+from livecam.evaluation.attributes import ATTRIBUTES
 
 COLUMNS = (
     "miou", "fg_iou", "bg_iou", "contour", "bf", "mad", "mse", "grad", "dtssd", "leak", "hole", "ms",
@@ -23,13 +23,13 @@ DECIMALS = {"grad": 4}
 
 
 @dataclass(frozen=True)
-class Result:
+class SampleResult:
     """What came of one case: the means of its frames' marks, and the milliseconds of each frame."""
 
     name: str
     group: str
     conditions: tuple[str, ...]
-    marks: dict[str, float]
+    metrics: dict[str, float]
     milliseconds: tuple[float, ...]
 
 
@@ -40,17 +40,17 @@ class Row:
     kind: str
     name: str
     cases: int
-    marks: dict[str, float]
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """The results of `model` on `data`, all cases; `sha256` tells its weights from others of that name."""
 
     model: str
     data: str
     threads: int
-    results: tuple[Result, ...]
+    results: tuple[SampleResult, ...]
     sha256: str = ""
 
     @property
@@ -59,7 +59,7 @@ class Report:
         groups = dict.fromkeys(sorted(result.group for result in self.results))
         rows = [row_of("group", name, [r for r in self.results if r.group == name]) for name in groups]
         rows.append(row_of("mean", "mean", self.results))
-        for name in CONDITIONS:
+        for name in ATTRIBUTES:
             met = [r for r in self.results if name in r.conditions]
             rows += [row_of("condition", name, met)] if met else []
         return rows
@@ -76,12 +76,12 @@ class Report:
         return "\n".join(lines)
 
 
-def row_of(kind: str, name: str, results: Iterable[Result]) -> Row:
+def row_of(kind: str, name: str, results: Iterable[SampleResult]) -> Row:
     """The means over those cases that have a mark at all; ms is the median over all frames."""
     results = list(results)
     marks: dict[str, float] = {}
     for column in COLUMNS:
-        values = [r.marks[column] for r in results if column in r.marks]
+        values = [r.metrics[column] for r in results if column in r.metrics]
         marks |= {column: float(np.mean(values))} if values else {}
     times = [each for result in results for each in result.milliseconds]
     return Row(kind, name, len(results), marks | ({"ms": float(np.median(times))} if times else {}))
@@ -89,14 +89,16 @@ def row_of(kind: str, name: str, results: Iterable[Result]) -> Row:
 
 def cells(row: Row) -> list[str]:
     """A row's figures as text, "-" where there is none."""
-    return [f"{row.marks[name]:.{DECIMALS.get(name, 2)}f}" if name in row.marks else "-" for name in COLUMNS]
+    return [
+        f"{row.metrics[name]:.{DECIMALS.get(name, 2)}f}" if name in row.metrics else "-" for name in COLUMNS
+    ]
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def to_dict(report: EvaluationReport) -> dict[str, Any]:
     """Plain values: rows and every case."""
-    rows = [{"kind": r.kind, "name": r.name, "cases": r.cases, **_rounded(r.marks)} for r in report.rows]
+    rows = [{"kind": r.kind, "name": r.name, "cases": r.cases, **_rounded(r.metrics)} for r in report.rows]
     cases = [
-        {"name": r.name, "group": r.group, "conditions": list(r.conditions), **_rounded(row.marks)}
+        {"name": r.name, "group": r.group, "conditions": list(r.conditions), **_rounded(row.metrics)}
         for r in report.results
         for row in [row_of("case", r.name, [r])]
     ]
@@ -109,17 +111,17 @@ def _rounded(marks: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 5) for name, value in marks.items()}
 
 
-def as_csv(report: Report) -> str:
+def as_csv(report: EvaluationReport) -> str:
     """A line a row, empty where there is no figure."""
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, ["kind", "name", "cases", *COLUMNS], lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
-        writer.writerow({"kind": row.kind, "name": row.name, "cases": row.cases, **_rounded(row.marks)})
+        writer.writerow({"kind": row.kind, "name": row.name, "cases": row.cases, **_rounded(row.metrics)})
     return written.getvalue()
 
 
-def as_markdown(report: Report) -> str:
+def as_markdown(report: EvaluationReport) -> str:
     """A table for READMEs and cards, and what its conditions are."""
     lines = [
         f"{Path(report.model).name} on {report.data}, {report.threads} thread(s):",
@@ -128,18 +130,18 @@ def as_markdown(report: Report) -> str:
         "|---|" + "---:|" * (len(COLUMNS) + 1),
     ]
     lines += [f"| {row.name} | {row.cases} | {' | '.join(cells(row))} |" for row in report.rows]
-    lines += ["", *(f"- {name}: {meaning}" for name, meaning in CONDITIONS.items())]
+    lines += ["", *(f"- {name}: {meaning}" for name, meaning in ATTRIBUTES.items())]
     return "\n".join([*lines, "- glasses, hats: no labels tell, so not measured", ""])
 
 
-def write_report(report: Report, folder: Path) -> None:
+def write_report(report: EvaluationReport, folder: Path) -> None:
     """Write ``scores.json``, ``scores.csv`` and ``scores.md``, replacing those of an earlier evaluation.
 
     Raises:
         TrainingError: they can't be written.
     """
     texts = {
-        "scores.json": json.dumps(as_json(report), indent=1) + "\n",
+        "scores.json": json.dumps(to_dict(report), indent=1) + "\n",
         "scores.csv": as_csv(report),
         "scores.md": as_markdown(report),
     }
@@ -148,5 +150,5 @@ def write_report(report: Report, folder: Path) -> None:
             (folder / name).write_text(text, encoding="utf-8")
         except OSError as error:
             raise TrainingError(
-                f"can't write {folder / name} ({reason(error)}); choose another folder with --out"
+                f"can't write {folder / name} ({os_error_reason(error)}); choose another folder with --out"
             ) from error

@@ -9,30 +9,30 @@ import numpy as np
 from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.compositing import composite
-from livecam.imaging.fit import Fit, fitted
-from livecam.imaging.image_io import read_picture
+from livecam.imaging.compositing import alpha_composite
+from livecam.imaging.fit import FitMode, fit_image
+from livecam.imaging.image_io import read_image
 from livecam.pipeline import Pipeline
-from livecam.sources.demo import Demo
+from livecam.sources.demo import DemoSource
 
 FPS = 30.0
 SIZE = Size(640, 360)
-HELD = 30
+HOLD_FRAMES = 30
 """Frames that each scene of a step stands: a second."""
-WARM_UP = 15
+WARM_UP_FRAMES = 15
 """Frames before flicker is measured."""
 NOTHING = 1e-3
 """A mean change of the matte below this is no step at all."""
 
 
-class Mattes(Protocol):
+class MatteEstimator(Protocol):
     """Frame to full-size matte, with a memory that can be forgotten."""
 
     def matte(self, frame: Frame) -> Matte: ...  # noqa: D102
     def reset(self) -> None: ...  # noqa: D102
 
 
-class Paced:
+class FixedRatePipeline:
     """The whole `Pipeline.matte`, a frame each thirtieth of a second by the pipeline's own clock."""
 
     def __init__(self, pipeline: Pipeline, clock: ManualClock) -> None:
@@ -48,26 +48,26 @@ class Paced:
         self._pipeline.reset()
 
 
-class Live(Paced):
+class LivePipeline(FixedRatePipeline):
     """A model in the live pipeline."""
 
     def __init__(self, model: str = "person", threads: int = 2, *, smoothed: bool = True) -> None:
         """Load `model`; without the filter over time if not `smoothed`.
 
         Raises:
-            UsageError, WeightsError: no such model, or one that can't be used.
+            UsageError, ModelError: no such model, or one that can't be used.
         """
         clock = ManualClock()
         pipeline = Pipeline.load(model, threads=threads, clock=clock)
         if not smoothed:
-            pipeline.smoother = Unsmoothed()
+            pipeline.temporal_filter = IdentityFilter()
         super().__init__(pipeline, clock)
 
 
-class Unsmoothed:
+class IdentityFilter:
     """Lets every small matte through as it is."""
 
-    def smooth(self, rough: Matte) -> Matte:
+    def apply(self, rough: Matte) -> Matte:
         """The same matte, as a new array."""
         return np.array(rough)
 
@@ -75,7 +75,9 @@ class Unsmoothed:
         """Nothing is remembered."""
 
 
-def step_frames(model: Mattes, before: Frame, after: Frame, share: float = 0.9) -> int | None:
+def step_response_frames(
+    model: MatteEstimator, before: Frame, after: Frame, share: float = 0.9
+) -> int | None:
     """In how many frames the matte made `share` of its change when `before` is cut to `after`.
 
     1 is the first frame that shows `after`. Each is shown for a second; what the matte is at the end of that
@@ -83,8 +85,8 @@ def step_frames(model: Mattes, before: Frame, after: Frame, share: float = 0.9) 
     if the two settled mattes are the same: nothing to follow.
     """
     model.reset()
-    first = [model.matte(before) for _ in range(HELD)][-1]
-    mattes = [model.matte(after) for _ in range(HELD)]
+    first = [model.matte(before) for _ in range(HOLD_FRAMES)][-1]
+    mattes = [model.matte(after) for _ in range(HOLD_FRAMES)]
     whole = float(np.abs(mattes[-1] - first).mean())
     if whole < NOTHING:
         return None
@@ -94,23 +96,25 @@ def step_frames(model: Mattes, before: Frame, after: Frame, share: float = 0.9) 
     return late[-1] + 1 if late else 1
 
 
-def flicker(model: Mattes, still: Frame, *, noise: float = 6.0, frames: int = 60, seed: int = 1) -> float:
+def flicker(
+    model: MatteEstimator, still: Frame, *, noise: float = 6.0, frames: int = 60, seed: int = 1
+) -> float:
     """Mean absolute change of the matte from frame to frame × 1000, before a still scene with fresh noise.
 
-    `noise` is its standard deviation in levels of 255; see `noisy`.
+    `noise` is its standard deviation in levels of 255; see `add_noise_frames`.
     """
     model.reset()
     last: Matte | None = None
     changes = []
-    for number, frame in enumerate(noisy(still, noise, WARM_UP + frames, seed)):
+    for number, frame in enumerate(add_noise_frames(still, noise, WARM_UP_FRAMES + frames, seed)):
         matte = model.matte(frame)
-        if last is not None and number >= WARM_UP:
+        if last is not None and number >= WARM_UP_FRAMES:
             changes.append(float(np.abs(matte - last).mean()))
         last = matte
     return 1000 * float(np.mean(changes))
 
 
-def noisy(still: Frame, noise: float, count: int, seed: int) -> Iterator[Frame]:
+def add_noise_frames(still: Frame, noise: float, count: int, seed: int) -> Iterator[Frame]:
     """A still frame `count` times with fresh Gaussian noise, grains of 2×2 pixels.
 
     As coarse as that because webcams make their pictures from a Bayer grid and halve the colours again.
@@ -127,21 +131,27 @@ def read_still(path: Path | None) -> Frame:
     """A picture at `SIZE`, its middle; the demo's astronaut if None.
 
     Raises:
-        PictureError: it can't be read.
+        ImageError: it can't be read.
     """
-    return Demo(SIZE).at(0.0) if path is None else fitted(read_picture(path).frame, SIZE, Fit.COVER)
+    return (
+        DemoSource(SIZE).frame_at(0.0)
+        if path is None
+        else fit_image(read_image(path).image, SIZE, FitMode.COVER)
+    )
 
 
 def read_room(path: Path | None) -> Frame:
     """A picture at `SIZE`, its middle; a drawn room if None.
 
     Raises:
-        PictureError: it can't be read.
+        ImageError: it can't be read.
     """
-    return draw_room(SIZE) if path is None else fitted(read_picture(path).frame, SIZE, Fit.COVER)
+    return (
+        draw_reference_room(SIZE) if path is None else fit_image(read_image(path).image, SIZE, FitMode.COVER)
+    )
 
 
-def draw_room(size: Size) -> Frame:
+def draw_reference_room(size: Size) -> Frame:
     """A wall lit from the left, a window, a door and the floor: uint8 (size.height, size.width, 3)."""
     down, across = np.mgrid[: size.height, : size.width].astype(np.float32)
     down, across = down / size.height, across / size.width
@@ -159,7 +169,7 @@ def draw_room(size: Size) -> Frame:
     return np.asarray(np.clip(room, 0, 255)).astype(np.uint8)
 
 
-def before_room(model: Mattes, still: Frame, room: Frame) -> Frame:
-    """The subject of `still`, by the model's own matte, before `room`: only the subject is new then."""
+def flicker_before_room(model: MatteEstimator, still: Frame, room: Frame) -> Frame:
+    """The subject of `still`, by the model's own matte, before `backdrop`: only the subject is new then."""
     model.reset()
-    return np.asarray(composite(still, room, model.matte(still)))
+    return np.asarray(alpha_composite(still, room, model.matte(still)))

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import SinkError, TrainingError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size, limit
 from livecam.core.types import Frame, Matte
-from livecam.datasets.evaluation_set import Shot
-from livecam.imaging.image_io import write_picture
+from livecam.datasets.evaluation_set import LabeledFrame
+from livecam.imaging.image_io import write_image
 from livecam.imaging.ops import resize
 
 BY = {"miou": "mean IoU", "bf": "boundary F"}
@@ -38,22 +38,22 @@ is shown, blue is subject that is lost. Of each picture or clip only its worst f
 
 
 @dataclass(frozen=True, order=True)
-class _Bad:
+class _Entry:
     badness: float
     name: str
     number: int
-    marks: dict[str, float] = field(compare=False)
+    metrics: dict[str, float] = field(compare=False)
     strip: Frame = field(compare=False)
 
 
-class Worst:
+class WorstCases:
     """Keeps the worst frame of each of the `keep` worst cases, for each of the marks in `BY`."""
 
     def __init__(self, keep: int = KEPT) -> None:
         self._keep = keep
-        self._kept: dict[str, list[_Bad]] = {by: [] for by in BY}
+        self._kept: dict[str, list[_Entry]] = {by: [] for by in BY}
 
-    def offer(self, name: str, number: int, shot: Shot, said: Matte, marks: dict[str, float]) -> None:
+    def add(self, name: str, number: int, shot: LabeledFrame, said: Matte, marks: dict[str, float]) -> None:
         """Look at frame `number` of a case and keep it if it is bad enough."""
         strip: Frame | None = None
         for by, kept in self._kept.items():
@@ -64,7 +64,7 @@ class Worst:
             if bar is not None:
                 kept.remove(bar)
             strip = draw_strip(shot, said) if strip is None else strip
-            kept.append(_Bad(-marks[by], name, number, marks, strip))
+            kept.append(_Entry(-marks[by], name, number, marks, strip))
 
     def names(self, by: str) -> list[str]:
         """The cases kept for a mark, the worst first."""
@@ -86,7 +86,7 @@ class Worst:
             page.write_text(text, encoding="utf-8")
         except (OSError, SinkError) as error:
             raise TrainingError(
-                f"can't write {page} ({reason(error)}); choose another folder with --out"
+                f"can't write {page} ({os_error_reason(error)}); choose another folder with --out"
             ) from error
         return page
 
@@ -94,19 +94,19 @@ class Worst:
         parts = [f"<h2>By {BY[by]}</h2>"]
         for place, bad in enumerate(sorted(self._kept[by], reverse=True), 1):
             picture = f"worst/{by}-{place:02d}.png"
-            write_picture(folder / picture, bad.strip)
+            write_image(folder / picture, bad.strip)
             names = ("miou", "fg_iou", "bf", "mad", "leak", "hole")
-            told = "  ".join(f"{name} {bad.marks[name]:.2f}" for name in names if name in bad.marks)
+            told = "  ".join(f"{name} {bad.metrics[name]:.2f}" for name in names if name in bad.metrics)
             caption = html.escape(f"{bad.name}, frame {bad.number}: {told}")
             parts.append(f'<figure><figcaption>{caption}</figcaption><img src="{picture}" alt=""></figure>')
         return parts
 
 
-def draw_strip(shot: Shot, said: Matte) -> Frame:
+def draw_strip(shot: LabeledFrame, said: Matte) -> Frame:
     """Frame, true matte, said matte and difference beside each other, at most `LONGEST` pixels each."""
     size = limit(Size.of(shot.frame), LONGEST)
     truth = _shade(shot.matte)
-    truth[~shot.known] = UNKNOWN
+    truth[~shot.valid_mask] = UNKNOWN
     gap = np.full((size.height, 4, 3), 34, np.uint8)
     cells: list[Frame] = []
     for picture in (shot.frame, truth, _shade(said), draw_difference(shot, said)):
@@ -114,9 +114,9 @@ def draw_strip(shot: Shot, said: Matte) -> Frame:
     return np.hstack(cells[:-1])
 
 
-def draw_difference(shot: Shot, said: Matte) -> Frame:
+def draw_difference(shot: LabeledFrame, said: Matte) -> Frame:
     """Red where too much is kept, blue where too little, on a dim grey frame."""
-    difference = np.where(shot.known, said - shot.matte, 0)[..., None]
+    difference = np.where(shot.valid_mask, said - shot.matte, 0)[..., None]
     dim = _shade(shot.frame.mean(axis=2) / 255 * 0.4).astype(np.float32)
     red, blue = np.array([255, 40, 40], np.float32), np.array([60, 120, 255], np.float32)
     share = np.abs(difference)

@@ -20,20 +20,20 @@ _LARGEST = 1 << 26
 
 Kind = TypeVar("Kind", bound=np.generic)
 
-_spare: dict[int, deque[NDArray[np.uint8]]] = {}
+_free_blocks: dict[int, deque[NDArray[np.uint8]]] = {}
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Like `np.empty`: an array that nobody else has, with anything in it."""
+def pooled_empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Like `np.pooled_empty`: an array that nobody else has, with anything in it."""
     kind = np.dtype(dtype)
     count = math.prod(shape)
     # Powers of two, as parts of a picture differ from frame to frame. What isn't touched takes no memory.
     size = 1 << max(0, count * kind.itemsize - 1).bit_length()
     if size > _LARGEST:
         return np.empty(shape, kind)
-    spare = _spare.get(size)
+    spare = _free_blocks.get(size)
     if spare is None:
-        spare = _spare[size] = deque(maxlen=_KEPT)
+        spare = _free_blocks[size] = deque(maxlen=_KEPT)
     try:
         memory = spare.pop()
     except IndexError:
@@ -44,6 +44,6 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     return root.reshape(shape)
 
 
-def like(array: NDArray[Kind]) -> NDArray[Kind]:
+def pooled_empty_like(array: NDArray[Kind]) -> NDArray[Kind]:
     """Memory for an array of the same shape and kind."""
-    return empty(array.shape, array.dtype)
+    return pooled_empty(array.shape, array.dtype)

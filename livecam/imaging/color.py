@@ -12,10 +12,10 @@ from PIL import Image, ImageCms
 _SMOOTH_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB")
 
 
-def smoothable(image: Image.Image) -> Image.Image:
+def to_resizable_mode(image: Image.Image) -> Image.Image:
     """The same picture in a mode that can be resized: no palette, bitmap or colour key, 8 bits a channel."""
     if image.mode[0] in "IF" and not image.mode.startswith("IC"):
-        return Image.fromarray(eight_bits(np.asarray(image)))
+        return Image.fromarray(to_uint8(np.asarray(image)))
     if "transparency" in image.info and image.mode in ("P", "L", "RGB", "1"):
         return image.convert("RGBA")
     if image.mode in _SMOOTH_MODES:
@@ -25,16 +25,16 @@ def smoothable(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def rgb_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def split_alpha_srgb(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Mode RGB in sRGB, and mode L for alpha where there is any; `image` is smoothable."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     opaque = image.convert(image.mode[:-1]) if alpha else image
     if alpha and alpha.getextrema() == (255, 255):
         alpha = None
-    return _in_srgb(opaque, image.info.get("icc_profile")), alpha
+    return _to_srgb(opaque, image.info.get("icc_profile")), alpha
 
 
-def eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+def to_uint8(values: NDArray[Any]) -> NDArray[np.uint8]:
     """16 bits by their upper half; floats as 0..1, or 0..brightest where something is brighter than 1."""
     if values.dtype == np.uint8:
         return cast(NDArray[np.uint8], values)
@@ -47,7 +47,7 @@ def eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(bits >> 8, dtype=np.uint8)
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     # A profile that is broken or meant for another mode is common; plain conversion is then the best guess.
     with suppress(ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError):
         if image.mode == "LAB":

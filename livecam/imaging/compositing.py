@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame, Matte
+from livecam.core.types import Frame, Matte, RgbaFrame
 from livecam.imaging import buffers as memory
-from livecam.imaging.ops import resize_light, shrink, shrink_matte, soften_light
+from livecam.imaging.ops import downscale, downscale_matte, gaussian_blur_float, resize_float
 
 # Rows and columns of what is looked at as one: smaller ones would cost more than the blending that they save.
 _CELL = (48, 32)
@@ -19,18 +19,18 @@ _Box = tuple[slice, slice]
 _Light = NDArray[np.float32]
 
 
-def composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0.0) -> Frame:
+def alpha_composite(frame: Frame, backdrop: Frame, matte: Matte, light_wrap: float = 0.0) -> Frame:
     """The frame where the matte is 1, the backdrop where it is 0, byte for byte; a blend between.
 
     `light_wrap` in [0, 1] lets the backdrop's light fall on the subject's edges.
     """
     if light_wrap:
-        frame = wrap_light(frame, backdrop, matte, light_wrap)
-    shown: Frame = memory.empty(backdrop.shape, np.uint8)
+        frame = apply_light_wrap(frame, backdrop, matte, light_wrap)
+    shown: Frame = memory.pooled_empty(backdrop.shape, np.uint8)
     np.copyto(shown, backdrop)
-    scratch = memory.empty((3, _CELL[0] * frame.shape[1] * 3), np.float32)
+    scratch = memory.pooled_empty((3, _CELL[0] * frame.shape[1] * 3), np.float32)
     # The rest is the backdrop already.
-    for box, whole in _kept(matte):
+    for box, whole in _nonzero_cells(matte):
         if whole:
             shown[box] = frame[box]
         else:
@@ -50,7 +50,7 @@ def _blend(frame: Frame, backdrop: Frame, share: Matte, out: Frame, scratch: NDA
     cv2.convertScaleAbs(near, dst=out)
 
 
-def _kept(matte: Matte) -> Iterator[tuple[_Box, bool]]:
+def _nonzero_cells(matte: Matte) -> Iterator[tuple[_Box, bool]]:
     """Boxes of the matte in which anything is kept, and whether all is; the other pixels are all 0."""
     height, width = matte.shape
     lefts = range(0, width, _CELL[1])
@@ -67,18 +67,18 @@ def _kept(matte: Matte) -> Iterator[tuple[_Box, bool]]:
             left = right
 
 
-def wrap_light(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> Frame:
+def apply_light_wrap(frame: Frame, backdrop: Frame, matte: Matte, strength: float) -> Frame:
     """Brighten the subject's edges with the blurred backdrop, as light from behind does (by "screen")."""
     size = Size.of(frame)
     small = Size(max(1, size.width // 8), max(1, size.height // 8))
     reach = max(1.0, small.height / 45)
-    glow = soften_light(shrink(backdrop, small).astype(np.float32), reach)
-    open_sky = soften_light(np.float32(1.0) - shrink_matte(matte, small), reach)
-    light = resize_light(glow * (open_sky * np.float32(strength / 255))[..., None], size)
+    glow = gaussian_blur_float(downscale(backdrop, small).astype(np.float32), reach)
+    open_sky = gaussian_blur_float(np.float32(1.0) - downscale_matte(matte, small), reach)
+    light = resize_float(glow * (open_sky * np.float32(strength / 255))[..., None], size)
     return np.asarray(np.rint(frame + (255 - frame) * light), np.uint8)
 
 
-def cut_out(frame: Frame, matte: Matte) -> Cutout:
+def extract_foreground(frame: Frame, matte: Matte) -> RgbaFrame:
     """The subject alone, RGBA with straight alpha; where alpha is 0 nothing of the frame is left.
 
     Soft pixels get the subject's colours instead of their mixture with the room, so that no room shines
@@ -88,9 +88,9 @@ def cut_out(frame: Frame, matte: Matte) -> Cutout:
     picture = frame.astype(np.float32)
     reach = 2 * max(3, frame.shape[0] // 40) + 1
     # The fourth power: solid pixels tell a colour, mixed ones hardly do.
-    inside = _mean_colour(picture, matte**4, reach)
-    outside = _mean_colour(picture, (1.0 - matte) ** 4, reach)
-    colours = unmix(picture, share, inside, outside)
+    inside = _weighted_mean_color(picture, matte**4, reach)
+    outside = _weighted_mean_color(picture, (1.0 - matte) ** 4, reach)
+    colours = estimate_foreground_color(picture, share, inside, outside)
     alpha = np.rint(matte * 255).astype(np.uint8)
     solid = (alpha == 255)[..., None]
     colours = np.where(solid, picture, np.clip(np.rint(colours), 0, 255)).astype(np.uint8)
@@ -98,18 +98,18 @@ def cut_out(frame: Frame, matte: Matte) -> Cutout:
     return np.dstack([colours, alpha])
 
 
-def unmix(picture: _Light, share: _Light, inside: _Light, outside: _Light) -> _Light:
-    """The subject's colours in a picture that holds `share` of them: its solid ones near by, corrected.
+def estimate_foreground_color(picture: _Light, share: _Light, inside: _Light, outside: _Light) -> _Light:
+    """The subject's colours in a picture that holds `alpha` of them: its solid ones near by, corrected.
 
     Blur fusion: Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021. All are float32 (height,
-    width, 3), but `share` (height, width, 1); `inside` and `outside` are the mean colours around each pixel
+    width, 3), but `alpha` (height, width, 1); `inside` and `outside` are the mean colours around each pixel
     of the subject and of the room.
     """
     colours: _Light = inside + share * (picture - share * inside - (np.float32(1.0) - share) * outside)
     return colours
 
 
-def _mean_colour(picture: NDArray[np.float32], weight: Matte, reach: int) -> NDArray[np.float32]:
+def _weighted_mean_color(picture: NDArray[np.float32], weight: Matte, reach: int) -> NDArray[np.float32]:
     total = cv2.blur(weight, (reach, reach))[..., None]
     colour = cv2.blur(picture * weight[..., None], (reach, reach))
     return cast("NDArray[np.float32]", colour / np.maximum(total, np.float32(1e-4)))

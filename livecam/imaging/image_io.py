@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from livecam.core.errors import FrameError, PictureError, SinkError
-from livecam.core.fileio import first_bytes, put, reason
+from livecam.core.errors import FrameError, ImageError, SinkError
+from livecam.core.fileio import os_error_reason, read_signature, write_atomic
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame, Matte
-from livecam.imaging.color import eight_bits, rgb_and_alpha, smoothable
-from livecam.imaging.ops import decode_deep
+from livecam.core.types import Frame, Matte, RgbaFrame
+from livecam.imaging.color import split_alpha_srgb, to_resizable_mode, to_uint8
+from livecam.imaging.ops import decode_any_depth
 
 # A list, as some of Pillow's other readers start programs (EPS) or fetch files.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")
@@ -36,7 +36,7 @@ _pillow_limit = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class LoadedImage:
     """A picture as read; both arrays are read-only.
 
     Attributes:
@@ -44,16 +44,16 @@ class Picture:
         matte: float32 [0, 1] (height, width) from the file's alpha; None where all is opaque.
     """
 
-    frame: Frame
-    matte: Matte | None = None
+    image: Frame
+    alpha: Matte | None = None
 
     def __post_init__(self) -> None:
-        self.frame.setflags(write=False)
-        if self.matte is not None:
-            self.matte.setflags(write=False)
+        self.image.setflags(write=False)
+        if self.alpha is not None:
+            self.alpha.setflags(write=False)
 
 
-def read_picture(path: Path | str, *, longest: int = 4096) -> Picture:
+def read_image(path: Path | str, *, longest: int = 4096) -> LoadedImage:
     """Read JPEG, PNG, WebP, BMP, TIFF, GIF (its first image) or what else Pillow can, upright and in sRGB.
 
     Args:
@@ -61,30 +61,30 @@ def read_picture(path: Path | str, *, longest: int = 4096) -> Picture:
         longest: the longer side in pixels at most; larger pictures are made smaller while reading.
 
     Raises:
-        PictureError: the file is missing, unreadable, no picture, cut off or beyond 250 megapixels.
+        ImageError: the file is missing, unreadable, no picture, cut off or beyond 250 megapixels.
     """
     path = Path(path)
-    start = first_bytes(path)
+    start = read_signature(path)
     try:
-        with _unlimited_pillow(), path.open("rb") as file:
+        with _without_pixel_limit(), path.open("rb") as file:
             return _read(file, longest)
     except UnidentifiedImageError as error:
         if _STARTS.match(start):
-            raise PictureError(f"{path} is cut off or damaged; download or copy it again") from error
-        raise PictureError(f"{path} is no picture livecam can read; save it as JPEG or PNG") from error
+            raise ImageError(f"{path} is cut off or damaged; download or copy it again") from error
+        raise ImageError(f"{path} is no picture livecam can read; save it as JPEG or PNG") from error
     except _TooLargeError as error:
-        raise PictureError(f"{path} has {error}; make it smaller first") from error
+        raise ImageError(f"{path} has {error}; make it smaller first") from error
     except MemoryError as error:
-        raise PictureError(f"{path} does not fit into memory; make it smaller first") from error
+        raise ImageError(f"{path} does not fit into memory; make it smaller first") from error
     except Exception as error:  # Pillow's decoders meet damage with anything: struct, zlib, Key-, IndexError
-        raise PictureError(f"{path} is cut off or damaged; download or copy it again") from error
+        raise ImageError(f"{path} is cut off or damaged; download or copy it again") from error
 
 
-def write_picture(path: Path | str, frame: Frame | Cutout) -> None:
+def write_image(path: Path | str, frame: Frame | RgbaFrame) -> None:
     """Write a frame (PNG or JPEG) or a cutout (PNG) by the suffix of `path`; half-written files never appear.
 
     Raises:
-        FrameError: `frame` is neither a frame nor a cutout.
+        FrameError: `image` is neither a frame nor a cutout.
         SinkError: the suffix is another one, or the file can't be written.
     """
     path = Path(path)
@@ -98,14 +98,14 @@ def write_picture(path: Path | str, frame: Frame | Cutout) -> None:
     written = io.BytesIO()
     try:
         Image.fromarray(frame).save(written, kind, quality=95, subsampling=0)
-        put(path, written.getvalue())
+        write_atomic(path, written.getvalue())
     except (OSError, ValueError) as error:
         raise SinkError(
-            f"can't write {path} ({reason(error)}); choose another folder or free space"
+            f"can't write {path} ({os_error_reason(error)}); choose another folder or free space"
         ) from error
 
 
-def write_levels(path: Path | str, levels: NDArray[np.uint8]) -> None:
+def write_grayscale(path: Path | str, levels: NDArray[np.uint8]) -> None:
     """Write uint8 (height, width), a matte's 255 levels or a trimap, as a grey PNG; whole or not at all.
 
     Raises:
@@ -114,16 +114,16 @@ def write_levels(path: Path | str, levels: NDArray[np.uint8]) -> None:
     path, written = Path(path), io.BytesIO()
     try:
         Image.fromarray(levels).save(written, "PNG")
-        put(path, written.getvalue())
+        write_atomic(path, written.getvalue())
     except (OSError, ValueError) as error:
         raise SinkError(
-            f"can't write {path} ({reason(error)}); choose another folder or free space"
+            f"can't write {path} ({os_error_reason(error)}); choose another folder or free space"
         ) from error
 
 
-def moves(path: Path | str) -> bool:
+def is_animated_gif(path: Path | str) -> bool:
     """Whether the file is a GIF of several images, so that it is a video rather than a picture."""
-    with suppress(Exception), _unlimited_pillow(), Image.open(path, formats=("GIF",)) as image:
+    with suppress(Exception), _without_pixel_limit(), Image.open(path, formats=("GIF",)) as image:
         return bool(getattr(image, "is_animated", False))
     return False
 
@@ -133,7 +133,7 @@ class _TooLargeError(Exception):
 
 
 @contextmanager
-def _unlimited_pillow() -> Iterator[None]:
+def _without_pixel_limit() -> Iterator[None]:
     # Pillow warns at 89 and fails at 179 megapixels by a module's variable; ours is one limit and one line.
     with _pillow_limit:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -143,7 +143,7 @@ def _unlimited_pillow() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _read(file: io.BufferedReader, longest: int) -> Picture:
+def _read(file: io.BufferedReader, longest: int) -> LoadedImage:
     Image.init()
     image: Image.Image
     try:
@@ -154,15 +154,15 @@ def _read(file: io.BufferedReader, longest: int) -> Picture:
     scale = min(1.0, longest / max(image.size))
     image.draft(None, (int(image.width * scale), int(image.height * scale)))
     image.load()
-    turn = _UPRIGHT.get(_orientation(image))
-    colour, alpha = rgb_and_alpha(_shrunk(smoothable(image), longest))
+    turn = _UPRIGHT.get(_exif_orientation(image))
+    colour, alpha = split_alpha_srgb(_limit_size(to_resizable_mode(image), longest))
     if turn is not None:
         colour, alpha = colour.transpose(turn), alpha.transpose(turn) if alpha else None
     matte = None if alpha is None else np.asarray(alpha).astype(np.float32) / np.float32(255.0)
-    return Picture(np.array(colour), matte)
+    return LoadedImage(np.array(colour), matte)
 
 
-def _shrunk(image: Image.Image, longest: int) -> Image.Image:
+def _limit_size(image: Image.Image, longest: int) -> Image.Image:
     scale = longest / max(image.size)
     if scale >= 1.0:
         return image
@@ -172,7 +172,7 @@ def _shrunk(image: Image.Image, longest: int) -> Image.Image:
     return small
 
 
-def _orientation(image: Image.Image) -> int:
+def _exif_orientation(image: Image.Image) -> int:
     with suppress(Exception):  # a broken EXIF block is no reason to refuse the pixels
         return int(image.getexif().get(0x0112, 1))
     return 1
@@ -189,10 +189,10 @@ def _read_deep_tiff(file: io.BufferedReader) -> Image.Image:
     except (SyntaxError, KeyError, ValueError, TypeError, OSError) as error:
         raise UnidentifiedImageError("not a TIFF") from error
     file.seek(0)
-    pixels = decode_deep(np.frombuffer(file.read(), np.uint8))
+    pixels = decode_any_depth(np.frombuffer(file.read(), np.uint8))
     if pixels is None:
         raise UnidentifiedImageError("nobody can read this TIFF")
-    return Image.fromarray(eight_bits(pixels))
+    return Image.fromarray(to_uint8(pixels))
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -200,7 +200,7 @@ def _check_pixels(width: int, height: int) -> None:
         raise _TooLargeError(f"{width}x{height} pixels, more than {_MOST_MEGAPIXELS} megapixels")
 
 
-def encode(picture: NDArray[np.uint8], suffix: str) -> bytes:
+def encode_image(picture: NDArray[np.uint8], suffix: str) -> bytes:
     """A picture, RGB or of one channel, as the bytes of a ``.png`` or ``.jpg``."""
     written = io.BytesIO()
     image = Image.fromarray(picture)

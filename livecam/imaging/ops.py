@@ -11,20 +11,21 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging import buffers as memory
 
 
-def shrink(frame: Frame, size: Size, halved: int | None = None) -> Frame:
+def downscale(frame: Frame, size: Size, halved: int | None = None) -> Frame:
     """Resize by averaging: halved as long as it can be, what is left by area or, if less than half, bilinear.
 
-    For making pictures smaller, several times quicker than by area alone. `halved` is how often it is halved,
+    For making pictures smaller, several times quicker than by area alone. `halved` is how often it is
+    halved,
     for a part of a picture that is to be shrunk like the whole one.
     """
-    for _ in range(halvings(Size.of(frame), size) if halved is None else halved):
+    for _ in range(count_halvings(Size.of(frame), size) if halved is None else halved):
         frame = _resize(frame, Size(frame.shape[1] // 2, frame.shape[0] // 2), cv2.INTER_AREA)
     near = frame.shape[1] < 2 * size.width and frame.shape[0] < 2 * size.height
     return _resize(frame, size, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
 
 
-def halvings(size: Size, goal: Size) -> int:
-    """How often `shrink` halves a picture of `size` on its way to `goal`."""
+def count_halvings(size: Size, goal: Size) -> int:
+    """How often `downscale` halves a picture of `size` on its way to `goal`."""
     count, (width, height) = 0, size
     while not (height % 2 or width % 2) and width >= 2 * goal.width and height >= 2 * goal.height:
         count, width, height = count + 1, width // 2, height // 2
@@ -32,7 +33,7 @@ def halvings(size: Size, goal: Size) -> int:
 
 
 def _resize(frame: Frame, size: Size, way: int) -> Frame:
-    resized = memory.empty((size.height, size.width, *frame.shape[2:]), np.uint8)
+    resized = memory.pooled_empty((size.height, size.width, *frame.shape[2:]), np.uint8)
     return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=way))
 
 
@@ -40,38 +41,38 @@ def resize(frame: Frame, size: Size) -> Frame:
     """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
     if Size.of(frame) == size:
         return np.array(frame)
-    return _resize(frame, size, _way(frame, size))
+    return _resize(frame, size, _interpolation(frame, size))
 
 
 def resize_matte(matte: Matte, size: Size, out: Matte | None = None) -> Matte:
     """Resize a matte, bilinear, into `out` if given, which must be of that size."""
-    full = memory.empty((size.height, size.width), np.float32) if out is None else out
+    full = memory.pooled_empty((size.height, size.width), np.float32) if out is None else out
     return cast(Matte, cv2.resize(matte, tuple(size), dst=full, interpolation=cv2.INTER_LINEAR))
 
 
-def grey(frame: Frame) -> NDArray[np.uint8]:
+def to_gray(frame: Frame) -> NDArray[np.uint8]:
     """Luma of a frame (BT.601 weights), uint8 (height, width)."""
-    levels = memory.empty(frame.shape[:2], np.uint8)
+    levels = memory.pooled_empty(frame.shape[:2], np.uint8)
     return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
 
 
-def mean_around(values: NDArray[memory.Kind], window: int) -> NDArray[memory.Kind]:
+def box_mean(values: NDArray[memory.Kind], window: int) -> NDArray[memory.Kind]:
     """Each value the mean of the square of `window` x `window` values around it."""
-    blurred = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, memory.like(values)))
+    blurred = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, memory.pooled_empty_like(values)))
     return cast("NDArray[memory.Kind]", blurred)
 
 
-def add_product(first: Matte, second: Matte, total: Matte) -> None:
+def multiply_accumulate(first: Matte, second: Matte, total: Matte) -> None:
     """Add `first` × `second` to `total`, in place: once over the memory instead of twice."""
     cv2.accumulateProduct(first, second, total)
 
 
-def swap_red_and_blue(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def swap_rb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB from OpenCV's BGR and back, shape (height, width, 3)."""
     return cast(NDArray[np.uint8], cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def decode_deep(content: NDArray[np.uint8]) -> NDArray[Any] | None:
+def decode_any_depth(content: NDArray[np.uint8]) -> NDArray[Any] | None:
     """A picture file as grey, RGB or RGBA of its own type (uint8, uint16, float32); None if broken."""
     try:
         picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
@@ -83,38 +84,40 @@ def decode_deep(content: NDArray[np.uint8]) -> NDArray[Any] | None:
     return cast("NDArray[Any]", cv2.cvtColor(picture, order))
 
 
-def soften(frame: Frame, sigma: float) -> Frame:
+def gaussian_blur(frame: Frame, sigma: float) -> Frame:
     """Gaussian blur of `sigma` pixels, edges repeated."""
     return cast(Frame, cv2.GaussianBlur(frame, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
 
-def blend(first: Frame, second: Frame, share: float) -> Frame:
+def cross_fade(first: Frame, second: Frame, share: float) -> Frame:
     """`share` (0..1) of the second over the first."""
     return cast(Frame, cv2.addWeighted(first, 1.0 - share, second, share, 0.0))
 
 
-def shrink_matte(matte: Matte, size: Size) -> Matte:
+def downscale_matte(matte: Matte, size: Size) -> Matte:
     """Resize a matte by averaging areas."""
     return cast(Matte, cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA))
 
 
-def widen_matte(matte: Matte) -> Matte:
+def dilate3(matte: Matte) -> Matte:
     """Each value the largest of its 3x3 neighbourhood."""
     return cast(Matte, cv2.dilate(matte, np.ones((3, 3), np.uint8)))
 
 
-def resize_light(light: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+def resize_float(light: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     """Resize float32 of any channels: by area when smaller, bilinear when larger."""
-    return cast("NDArray[np.float32]", cv2.resize(light, tuple(size), interpolation=_way(light, size)))
+    return cast(
+        "NDArray[np.float32]", cv2.resize(light, tuple(size), interpolation=_interpolation(light, size))
+    )
 
 
-def _way(picture: NDArray[Any], size: Size) -> int:
+def _interpolation(picture: NDArray[Any], size: Size) -> int:
     """Averaging areas if any side gets shorter, bilinear otherwise."""
     smaller = size.width < picture.shape[1] or size.height < picture.shape[0]
     return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
 
 
-def soften_light(light: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+def gaussian_blur_float(light: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Gaussian blur of float32 of any channels, `sigma` in pixels, edges repeated."""
     return cast(
         "NDArray[np.float32]", cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -134,6 +137,6 @@ def letterbox(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     return fitted
 
 
-def spread(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def replicate_channels(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """One channel as three equal ones: float32 (height, width) to (height, width, 3)."""
     return cast("NDArray[np.float32]", cv2.merge([values, values, values]))

@@ -5,25 +5,25 @@ from contextlib import suppress
 
 from PIL import Image, ImageDraw, ImageFont
 
-_LEAST_LETTER = 7  # pixels; smaller words are only dirt
+_MIN_LETTER_HEIGHT = 7  # pixels; smaller words are only dirt
 
 
 # Pillow's own font has no letter beyond ASCII.
 _SYSTEM_FONTS = ("DejaVuSans.ttf", "segoeui.ttf", "arial.ttf", "Arial Unicode.ttf", "Helvetica.ttc")
 
 
-def draw_words(words: str, letter: float, widest: float) -> Image.Image | None:
+def render_text_mask(words: str, letter: float, widest: float) -> Image.Image | None:
     """The words as a map of ink (mode L), letters at most `letter` high; None if unreadable."""
-    if not words or letter < _LEAST_LETTER:
+    if not words or letter < _MIN_LETTER_HEIGHT:
         return None
-    ink = _ink(words, letter)
-    if letter * min(1.0, widest / ink.width) < _LEAST_LETTER:
+    ink = _render_mask(words, letter)
+    if letter * min(1.0, widest / ink.width) < _MIN_LETTER_HEIGHT:
         return None
     ink.thumbnail((max(1, int(widest)), max(1, int(letter * 4))))
     return ink
 
 
-def _ink(words: str, letter: float) -> Image.Image:
+def _render_mask(words: str, letter: float) -> Image.Image:
     font, words = _font(words, letter)
     box = ImageDraw.Draw(Image.new("L", (1, 1))).textbbox((0, 0), words, font)
     ink = Image.new("L", (max(1, int(box[2] - box[0]) + 2), max(1, int(box[3] - box[1]) + 2)))

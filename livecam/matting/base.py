@@ -7,14 +7,14 @@ from typing import Protocol
 from livecam.core.types import Frame, Matte
 
 
-class Smooths(Protocol):
+class TemporalFilter(Protocol):
     """Small matte to calm small matte."""
 
-    def smooth(self, rough: Matte) -> Matte: ...  # noqa: D102
+    def apply(self, rough: Matte) -> Matte: ...  # noqa: D102
     def reset(self) -> None: ...  # noqa: D102
 
 
-class Sharpens(Protocol):
+class MatteUpsampler(Protocol):
     """Small matte to the frame's size."""
 
-    def sharpen(self, calm: Matte, frame: Frame) -> Matte: ...  # noqa: D102
+    def upsample(self, calm: Matte, frame: Frame) -> Matte: ...  # noqa: D102

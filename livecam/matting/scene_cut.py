@@ -5,13 +5,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame
-from livecam.imaging.ops import mean_around
+from livecam.imaging.ops import box_mean
 
 GRID = 24
 THRESHOLD = 28.0
 
 
-class CutDetector:
+class SceneCutDetector:
     """Compares each frame, sampled on a coarse grid, with the one before."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class CutDetector:
         """Whether a frame shows another scene than the one before (mean change of the grid's values > 28)."""
         height, width = frame.shape[:2]
         samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)]
-        grid = mean_around(np.ascontiguousarray(samples), 3)
+        grid = box_mean(np.ascontiguousarray(samples), 3)
         last, self._last = self._last, grid
         shape, self._shape = self._shape, frame.shape
         if last is None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from livecam.core.types import Frame, Matte
 
 
-class Segments(Protocol):
+class MatteModel(Protocol):
     """Frame to small matte."""
 
-    def segment(self, frame: Frame) -> Matte: ...  # noqa: D102
+    def predict(self, frame: Frame) -> Matte: ...  # noqa: D102

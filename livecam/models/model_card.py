@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import WeightsError
+from livecam.core.errors import ModelError
 from livecam.core.geometry import Size
 
 FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelCard:
     """What a weights file is.
 
     The input is one RGB picture of `size`, values `low` to `high`, float32 (1, height, width, 3). `outputs`
     tells for each output's name its place among the file's outputs; ``matte`` is (1, height, width, 1) in
-    [0, 1]. The softmax over foreground, background and contour is either one output, ``classes``, (1, height,
+    [0, 1]. The softmax over foreground, background and contour is either one output,
+    ``classes``, (1, height,
     width, 3), or one for each class by its name, (1, height / 2, width / 2, 4), whose 4 are two pixels beside
     each other and the two below them. `about` is for people: data, scores, parity.
     """
@@ -50,28 +51,26 @@ class Card:
         path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def read_card(path: Path) -> Card:
+def read_model_card(path: Path) -> ModelCard:
     """Read a card.
 
     Raises:
-        WeightsError: missing, no JSON, another format, or a field that is missing or of another kind.
+        ModelError: missing, no JSON, another format, or a field that is missing or of another kind.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise WeightsError(
+        raise ModelError(
             f"the weights' card {path} can't be read ({error.strerror}); a model is a .tflite file with "
             "its .json card beside it, made by `livecam export`"
         ) from error
     except ValueError as error:
-        raise WeightsError(f"the weights' card {path} is no JSON; copy or export the model again") from error
+        raise ModelError(f"the weights' card {path} is no JSON; copy or export the model again") from error
     try:
         if content["format"] != FORMAT or content["input"]["colours"] != "RGB":
-            raise WeightsError(
-                f"{path} is a card of another format; export the model again with this livecam"
-            )
+            raise ModelError(f"{path} is a card of another format; export the model again with this livecam")
         low, high = content["input"]["range"]
-        return Card(
+        return ModelCard(
             name=str(content["name"]),
             file=str(content["file"]),
             sha256=str(content["sha256"]),
@@ -82,8 +81,6 @@ def read_card(path: Path) -> Card:
             about=dict(content.get("about", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, WeightsError):
+        if isinstance(error, ModelError):
             raise
-        raise WeightsError(
-            f"{path} is not a livecam weights card ({error}); export the model again"
-        ) from error
+        raise ModelError(f"{path} is not a livecam weights card ({error}); export the model again") from error

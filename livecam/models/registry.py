@@ -16,45 +16,45 @@ from pathlib import Path
 
 import platformdirs
 
-from livecam.core.errors import UsageError, WeightsError
-from livecam.core.fileio import reason
-from livecam.models.model_card import Card, read_card
+from livecam.core.errors import ModelError, UsageError
+from livecam.core.fileio import os_error_reason
+from livecam.models.model_card import ModelCard, read_model_card
 
 DATA_VARIABLE = "LIVECAM_DATA"
 """The environment variable that names another data folder."""
-PARTS = (".tflite", ".keras", ".json")
+MODEL_SUFFIXES = (".tflite", ".keras", ".json")
 """Of a model; the card is put in place last and taken away first, as a model is found by it."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,39}")
 _DEVICES = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)")
 """What Windows takes for devices, whatever their suffix."""
 
 
-def data_folder() -> Path:
+def data_dir() -> Path:
     """Where livecam keeps what is the user's own: $LIVECAM_DATA, or the platform's folder for such data."""
     named = os.environ.get(DATA_VARIABLE)
     return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("livecam", appauthor=False))
 
 
-def models_folder() -> Path:
+def user_models_dir() -> Path:
     """Where personal models lie; it may not exist yet."""
-    return data_folder() / "models"
+    return data_dir() / "models"
 
 
-def shipped_weights() -> Path:
+def builtin_dir() -> Path:
     """The folder of the weights that come with livecam: in the wheel, or beside the package in a checkout."""
     package = Path(str(resources.files("livecam")))
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
 
 
-def shipped_names() -> list[str]:
+def list_builtin() -> list[str]:
     """What the models are called that come with livecam, in order."""
-    return sorted(path.stem for path in shipped_weights().glob("*.json"))
+    return sorted(path.stem for path in builtin_dir().glob("*.json"))
 
 
-def personal_names() -> list[str]:
+def list_user() -> list[str]:
     """What the personal models are called, in order."""
-    return sorted(path.stem for path in models_folder().glob("*.json") if _NAME.fullmatch(path.stem))
+    return sorted(path.stem for path in user_models_dir().glob("*.json") if _NAME.fullmatch(path.stem))
 
 
 def check_name(name: str) -> str:
@@ -67,21 +67,21 @@ def check_name(name: str) -> str:
         raise UsageError(
             f"{name!r} can't be a model's name; take up to 40 letters, digits, - and _, for example me"
         )
-    if name.casefold() in {shipped.casefold() for shipped in shipped_names()}:
+    if name.casefold() in {shipped.casefold() for shipped in list_builtin()}:
         raise UsageError(f"{name} is a model that comes with livecam; choose another name, for example me")
     return name
 
 
-def find_personal(name: str) -> Path:
+def user_model_path(name: str) -> Path:
     """The card of a personal model.
 
     Raises:
         UsageError: there is none of this name.
     """
-    card = models_folder() / f"{name}.json"
-    if name in personal_names():
+    card = user_models_dir() / f"{name}.json"
+    if name in list_user():
         return card
-    there = ", ".join(personal_names()) or "none yet; `livecam learn` makes one"
+    there = ", ".join(list_user()) or "none yet; `livecam learn` makes one"
     raise UsageError(f"there is no personal model {name!r}; there are: {there}")
 
 
@@ -91,22 +91,23 @@ def install(card: Path, name: str) -> Path:
     Whatever interrupts it, what was there before stays whole until all of the new one is written.
 
     Raises:
-        UsageError: `name` can't be a model's. WeightsError: the model can't be read or written.
+        UsageError: `name` can't be a model's. ModelError: the model can't be read or written.
     """
     check_name(name)
-    told, folder = read_card(card), models_folder()
+    told, folder = read_model_card(card), user_models_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _put(replace(told, name=name, file=f"{name}.tflite"), card.parent / told.file, folder)
     except OSError as error:
-        raise WeightsError(
-            f"can't put the model {name} into {folder} ({reason(error)}); free space there or allow writing"
+        raise ModelError(
+            f"can't put the model {name} into {folder} ({os_error_reason(error)}); free space there "
+            "or allow writing"
         ) from error
 
 
-def _put(card: Card, weights: Path, folder: Path) -> Path:
+def _put(card: ModelCard, weights: Path, folder: Path) -> Path:
     network, name = weights.with_suffix(".keras"), card.name
-    partials = {suffix: folder / f".{name}{suffix}.partial" for suffix in PARTS}
+    partials = {suffix: folder / f".{name}{suffix}.partial" for suffix in MODEL_SUFFIXES}
     try:
         shutil.copyfile(weights, partials[".tflite"])
         if network.is_file():
@@ -127,21 +128,21 @@ def remove(name: str) -> Sequence[Path]:
     """Delete a personal model; the files that are gone.
 
     Raises:
-        UsageError: there is none of this name. WeightsError: it can't be deleted.
+        UsageError: there is none of this name. ModelError: it can't be deleted.
     """
-    card = find_personal(name)
-    gone = [path for suffix in reversed(PARTS) if (path := card.with_suffix(suffix)).exists()]
+    card = user_model_path(name)
+    gone = [path for suffix in reversed(MODEL_SUFFIXES) if (path := card.with_suffix(suffix)).exists()]
     try:
         for path in gone:
             path.unlink()
     except OSError as error:
-        raise WeightsError(
-            f"can't delete {card.parent / name}.* ({reason(error)}); allow writing there"
+        raise ModelError(
+            f"can't delete {card.parent / name}.* ({os_error_reason(error)}); allow writing there"
         ) from error
     return gone
 
 
-def find_model(words: str) -> Path:
+def resolve_model(words: str) -> Path:
     """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
 
     Shipped names go before those of personal models.
@@ -151,10 +152,10 @@ def find_model(words: str) -> Path:
     """
     if words.endswith((".tflite", ".json")):
         return Path(words).expanduser().with_suffix(".json")
-    card = shipped_weights() / f"{words}.json"
+    card = builtin_dir() / f"{words}.json"
     if card.is_file():
         return card
-    if words in personal_names():
-        return find_personal(words)
-    names = ", ".join([*shipped_names(), *personal_names()]) or "none; reinstall livecam"
+    if words in list_user():
+        return user_model_path(words)
+    names = ", ".join([*list_builtin(), *list_user()]) or "none; reinstall livecam"
     raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")

@@ -14,13 +14,13 @@ import numpy as np
 from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size, limit
 from livecam.core.types import Frame, Matte
-from livecam.datasets.evaluation_set import Shot
-from livecam.evaluation.metrics import measure
+from livecam.datasets.evaluation_set import LabeledFrame
+from livecam.evaluation.metrics import frame_metrics
 from livecam.imaging.ops import letterbox
 from livecam.pipeline import Pipeline
-from livecam.training.figures import draw_cells
+from livecam.training.figures import write_image_grid
 
-ALLOWED_LOSS = 0.5
+MAX_MIOU_LOSS = 0.5
 """Points of mIoU that the regression set may lose."""
 SHOWN = 6
 LONGEST = 320
@@ -29,7 +29,7 @@ _HEADER = 24
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ComparisonResult:
     """Foreground IoU of the held-out frames and mIoU of the regression set in %, each before and after."""
 
     held_out: tuple[float, float]
@@ -41,8 +41,8 @@ class Verdict:
         """Why it is not better; nothing if it is."""
         if not self.held_out[1] > self.held_out[0]:
             return "your held-out frames are not cut out better than before"
-        if not self.regression[1] >= self.regression[0] - ALLOWED_LOSS:
-            return f"other scenes became worse by more than {ALLOWED_LOSS} points of mIoU"
+        if not self.regression[1] >= self.regression[0] - MAX_MIOU_LOSS:
+            return f"other scenes became worse by more than {MAX_MIOU_LOSS} points of mIoU"
         return ""
 
     def __str__(self) -> str:
@@ -59,19 +59,22 @@ class Verdict:
 
 
 def compare(
-    models: tuple[str, str], held_out: Sequence[Shot], regression: Sequence[Shot], picture: Path
-) -> Verdict:
+    models: tuple[str, str],
+    held_out: Sequence[LabeledFrame],
+    regression: Sequence[LabeledFrame],
+    picture: Path,
+) -> ComparisonResult:
     """Judge the model before and the one after; draw the held-out frames, those first that are worst now.
 
     Raises:
-        WeightsError: a model can't be run. TrainingError: the picture can't be written.
+        ModelError: a model can't be run. TrainingError: the picture can't be written.
     """
-    mattes = [look(model, held_out) for model in models]
+    mattes = [predict_mattes(model, held_out) for model in models]
     own = [_marks(said, held_out, "fg_iou") for said in mattes]
-    other = [_marks(look(model, regression), regression, "miou") for model in models]
+    other = [_marks(predict_mattes(model, regression), regression, "miou") for model in models]
     worst = sorted(range(len(held_out)), key=lambda at: own[1][at])[:SHOWN]
     draw_before_after([(held_out[at], mattes[0][at], mattes[1][at]) for at in worst], picture)
-    return Verdict(_means(own), _means(other), len(held_out))
+    return ComparisonResult(_means(own), _means(other), len(held_out))
 
 
 def _means(marks: list[list[float]]) -> tuple[float, float]:
@@ -79,11 +82,11 @@ def _means(marks: list[list[float]]) -> tuple[float, float]:
     return float(np.mean(before)), float(np.mean(after))
 
 
-def look(model: str, shots: Sequence[Shot]) -> list[Matte]:
+def predict_mattes(model: str, shots: Sequence[LabeledFrame]) -> list[Matte]:
     """What a model says of frames, each for itself, through the whole pipeline.
 
     Raises:
-        WeightsError: it can't be run.
+        ModelError: it can't be run.
     """
     pipeline = Pipeline.load(model, clock=ManualClock())
     mattes = []
@@ -94,20 +97,22 @@ def look(model: str, shots: Sequence[Shot]) -> list[Matte]:
     return mattes
 
 
-def live_miou(model: str, shots: Sequence[Shot]) -> float:
+def live_miou(model: str, shots: Sequence[LabeledFrame]) -> float:
     """The mean mIoU in % of what a model says through the whole pipeline.
 
     Raises:
-        WeightsError: it can't be run.
+        ModelError: it can't be run.
     """
-    return float(np.mean(_marks(look(model, shots), shots, "miou")))
+    return float(np.mean(_marks(predict_mattes(model, shots), shots, "miou")))
 
 
-def _marks(mattes: Sequence[Matte], shots: Sequence[Shot], mark: str) -> list[float]:
-    return [measure(m, s.matte, s.known, soft=False)[mark] for m, s in zip(mattes, shots, strict=True)]
+def _marks(mattes: Sequence[Matte], shots: Sequence[LabeledFrame], mark: str) -> list[float]:
+    return [
+        frame_metrics(m, s.matte, s.valid_mask, soft=False)[mark] for m, s in zip(mattes, shots, strict=True)
+    ]
 
 
-def draw_before_after(rows: Sequence[tuple[Shot, Matte, Matte]], path: Path) -> None:
+def draw_before_after(rows: Sequence[tuple[LabeledFrame, Matte, Matte]], path: Path) -> None:
     """A row each of the frame, and what is kept of it before, after and in truth, on green.
 
     Raises:
@@ -121,7 +126,7 @@ def draw_before_after(rows: Sequence[tuple[Shot, Matte, Matte]], path: Path) -> 
     ]
     pictures = [[letterbox(picture, size) for picture in row] for row in draw]
     strips = [np.hstack(cells), *(np.hstack(row) for row in pictures)]
-    draw_cells([np.vstack(strips)], 1, path)
+    write_image_grid([np.vstack(strips)], 1, path)
 
 
 def _on_green(frame: Frame, matte: Matte) -> Frame:

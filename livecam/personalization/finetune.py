@@ -2,7 +2,7 @@
 
 Three things keep it from forgetting what it could: its normalisation stays as it is, part of what it is shown
 must be answered as before (`lessons`), and at the end each weight is taken between its old and its new value
-(`share`).
+(`alpha`).
 """
 
 import time
@@ -14,28 +14,29 @@ import cv2
 import keras
 
 from livecam.core.errors import TrainingError
-from livecam.personalization.replay import LessonLoss, Lessons
-from livecam.training.callbacks import save_whole
-from livecam.training.checkpoint import Arrays, State, read_state, restore
-from livecam.training.malloc import keep_freed_memory
-from livecam.training.networks.matting_net import freeze_norms, learner
-from livecam.training.networks.torch_layers import quicken
+from livecam.personalization.replay import ReplayDataset, ReplayDistillationLoss
+from livecam.training.callbacks import save_atomic
+from livecam.training.checkpoint import Arrays, Checkpoint, read_checkpoint, restore
+from livecam.training.malloc import retain_freed_memory
+from livecam.training.networks.matting_net import freeze_batch_norm, logits_model
+from livecam.training.networks.torch_layers import use_fused_torch_layers
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Effort:
+class FinetuneConfig:
     """How long and how boldly: `laps` of `steps` batches, the state being kept after each lap.
 
-    `rows` are the views of a batch that are learnt and those at which nothing may change; `rate` is the
+    `rows` are the views of a batch that are learnt and those at which nothing may change; `learning_rate`
+    is the
     learning rate at its highest.
     """
 
-    laps: int = 12
+    epochs: int = 12
     steps: int = 30
     rows: tuple[int, int] = (8, 4)
-    rate: float = 4e-4
+    learning_rate: float = 4e-4
     seed: int = 1
 
 
@@ -59,64 +60,71 @@ def load_network(path: Path) -> keras.Model:
     return model
 
 
-def tune(
-    model: keras.Model, lessons: Lessons, loss: LessonLoss, effort: Effort, run: Path, tell: Tell
+def finetune(
+    model: keras.Model,
+    lessons: ReplayDataset,
+    loss: ReplayDistillationLoss,
+    effort: FinetuneConfig,
+    run: Path,
+    tell: Notify,
 ) -> Arrays:
     """Train a network, or go on where `run` was interrupted; the averaged weights. `model` gets them too.
 
     Raises:
         OSError: the state can't be kept.
     """
-    keep_freed_memory()
+    retain_freed_memory()
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(effort.seed)
-    freeze_norms(model)
-    student = quicken(learner(model))
+    freeze_batch_norm(model)
+    student = use_fused_torch_layers(logits_model(model))
     _compile(student, loss, effort)
     state = _last_state(run, tell)
     if state:
         restore(student, state, run)
     done = state.epoch if state else 0
-    keeper = Keeper(run, effort, list(state.average) if state else [], lessons, tell)
-    lessons.follow(done)
-    if done < effort.laps:
+    keeper = FinetuneCheckpoint(run, effort, list(state.average) if state else [], lessons, tell)
+    lessons.set_epoch(done)
+    if done < effort.epochs:
         student.fit(
-            lessons, initial_epoch=done, epochs=effort.laps, shuffle=False, callbacks=[keeper], verbose=0
+            lessons, initial_epoch=done, epochs=effort.epochs, shuffle=False, callbacks=[keeper], verbose=0
         )
     average = keeper.average
     model.set_weights(average)
     return average
 
 
-def _compile(student: keras.Model, loss: LessonLoss, effort: Effort) -> None:
-    total = effort.laps * effort.steps
+def _compile(student: keras.Model, loss: ReplayDistillationLoss, effort: FinetuneConfig) -> None:
+    total = effort.epochs * effort.steps
     warm = min(30, total // 5)
     rate = keras.optimizers.schedules.CosineDecay(
-        effort.rate / 10 if warm else effort.rate,
+        effort.learning_rate / 10 if warm else effort.learning_rate,
         max(1, total - warm),
         alpha=0.05,
-        warmup_target=effort.rate if warm else None,
+        warmup_target=effort.learning_rate if warm else None,
         warmup_steps=warm,
     )
     student.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-5, clipnorm=1.0), loss=loss)
 
 
-def _last_state(run: Path, tell: Tell) -> State | None:
+def _last_state(run: Path, tell: Notify) -> Checkpoint | None:
     try:
-        return read_state(run)
+        return read_checkpoint(run)
     except TrainingError:
         tell("what was kept of the fine-tune is damaged; it begins anew")
         return None
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+class FinetuneCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
     """Averages the weights (Polyak and Juditsky, 1992), and keeps the state after each lap."""
 
-    def __init__(self, run: Path, effort: Effort, average: Arrays, lessons: Lessons, tell: Tell) -> None:
+    def __init__(
+        self, run: Path, effort: FinetuneConfig, average: Arrays, lessons: ReplayDataset, tell: Notify
+    ) -> None:
         super().__init__()
         self.average = average
         self._run, self._effort, self._lessons, self._tell = run, effort, lessons, tell
-        self._decay = 1 - 8 / (effort.laps * effort.steps + 8)
+        self._decay = 1 - 8 / (effort.epochs * effort.steps + 8)
         self._lap_began = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -126,7 +134,7 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Have other scenes drawn."""
-        self._lessons.follow(epoch)
+        self._lessons.set_epoch(epoch)
         self._lap_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -137,11 +145,11 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Keep all that the next lap needs."""
         optimizer = [keras.ops.convert_to_numpy(v.value) for v in self.model.optimizer.variables]
-        State(epoch + 1, -1.0, self.model.get_weights(), optimizer, self.average).write(self._run)
+        Checkpoint(epoch + 1, -1.0, self.model.get_weights(), optimizer, self.average).write(self._run)
         took = time.monotonic() - self._lap_began
-        left = took * (self._effort.laps - epoch - 1)
+        left = took * (self._effort.epochs - epoch - 1)
         loss = (logs or {}).get("loss", float("nan"))
-        self._tell(f"learning {epoch + 1}/{self._effort.laps}: loss {loss:.3f}, {left:.0f} s left")
+        self._tell(f"learning {epoch + 1}/{self._effort.epochs}: loss {loss:.3f}, {left:.0f} s left")
 
 
 def save_network(model: keras.Model, path: Path) -> None:
@@ -151,4 +159,4 @@ def save_network(model: keras.Model, path: Path) -> None:
         OSError: it can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_whole(model, path)
+    save_atomic(model, path)

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from livecam.core.clock import Clock
-from livecam.core.errors import CameraError, ClipError
+from livecam.core.errors import CameraError, VideoError
 from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 COUNTDOWN_SECONDS = 3
-HINTS = (
+POSE_INSTRUCTIONS = (
     (0.0, "sit as in a call, and talk"),
     (0.2, "move a little: left, right, nearer, further away"),
     (0.4, "turn your head and your shoulders"),
@@ -29,14 +29,16 @@ def recorded(folder: Path) -> dict[Path, float]:
     parts = {}
     for path in sorted(folder.glob("part-*.mp4")):
         try:
-            with Clip(path) as clip:
+            with VideoReader(path) as clip:
                 parts[path] = clip.duration_seconds or 0.0
-        except ClipError:
+        except VideoError:
             continue
     return parts
 
 
-def record(source: Callable[[], Source], folder: Path, seconds: float, tell: Tell, clock: Clock) -> Path:
+def record_guided(
+    source: Callable[[], Source], folder: Path, seconds: float, tell: Notify, clock: Clock
+) -> Path:
     """Record until `folder` holds `seconds` of the camera, telling the user what to do; one clip of it all.
 
     Raises:
@@ -56,22 +58,22 @@ def record(source: Callable[[], Source], folder: Path, seconds: float, tell: Tel
 
 def _join(parts: list[Path], out: Path) -> Path:
     """One clip of several, as points are said in the first frame of one."""
-    with Clip(parts[0]) as first:
+    with VideoReader(parts[0]) as first:
         recorder = Recorder(out, first.size, first.fps, overwrite=True)
     begin = 0.0
     with recorder:
         for part in parts:
-            with Clip(part) as clip:
+            with VideoReader(part) as clip:
                 for frame in clip:
                     recorder.send(frame, begin + clip.seconds)
             begin = recorder.seconds
     return out
 
 
-def _record_part(source: Source, path: Path, have: float, seconds: float, tell: Tell, clock: Clock) -> None:
+def _record_part(source: Source, path: Path, have: float, seconds: float, tell: Notify, clock: Clock) -> None:
     with source:
         _count_down(seconds - have, tell, clock)
-        hints = [(share * seconds, words) for share, words in HINTS]
+        hints = [(share * seconds, words) for share, words in POSE_INSTRUCTIONS]
         with Recorder(path, source.size, source.fps, clock=clock) as recorder:
             start: float | None = None
             for frame in source:
@@ -87,7 +89,7 @@ def _record_part(source: Source, path: Path, have: float, seconds: float, tell: 
                     return
 
 
-def _count_down(seconds: float, tell: Tell, clock: Clock) -> None:
+def _count_down(seconds: float, tell: Notify, clock: Clock) -> None:
     tell(f"recording {seconds:.0f} s from the camera; have in the picture what you want to be kept")
     for left in range(COUNTDOWN_SECONDS, 0, -1):
         tell(f"{left} ...")

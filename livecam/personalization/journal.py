@@ -10,23 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import LabellingError, UsageError
-from livecam.core.fileio import reason
-from livecam.core.locking import IN_USE, alone_in
-from livecam.models.registry import check_name, data_folder
+from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.fileio import os_error_reason
+from livecam.core.locking import LOCK_FILE, exclusive_lock
+from livecam.models.registry import check_name, data_dir
 
 STAGES = ("record", "label", "tune", "compare", "install")
 _JOURNAL = "journal.json"
 _OWNER_ONLY = 0o700
 
 
-def learn_folder(name: str) -> Path:
+def workspace_dir(name: str) -> Path:
     """Where frames, labels and runs of a name lie; it may not exist yet.
 
     Raises:
         UsageError: the name can't be a personal model's.
     """
-    return data_folder() / "learn" / check_name(name)
+    return data_dir() / "learn" / check_name(name)
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Journal:
     """The stages of one name that are finished, on disk."""
 
     folder: Path
-    words: dict[str, Any]
-    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fingerprint: dict[str, Any]
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def done(self, stage: str) -> dict[str, Any] | None:
         """What came of a finished stage; None if it isn't finished."""
-        return self.facts.get(stage)
+        return self.results.get(stage)
 
     def finish(self, stage: str, facts: dict[str, Any]) -> dict[str, Any]:
         """Note that a stage is finished and what came of it; gives the latter back.
@@ -47,7 +47,7 @@ class Journal:
         Raises:
             OSError: it can't be written.
         """
-        self.facts[stage] = facts
+        self.results[stage] = facts
         self.write()
         return facts
 
@@ -58,18 +58,18 @@ class Journal:
             OSError: it can't be written.
         """
         partial = self.folder / f".{_JOURNAL}.partial"
-        content = {"words": self.words, "done": self.facts}
+        content = {"words": self.fingerprint, "done": self.results}
         partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.replace(self.folder / _JOURNAL)
 
 
-def make_folder(name: str) -> Path:
+def create_workspace(name: str) -> Path:
     """The folder of a name, made if need be, closed to others.
 
     Raises:
         UsageError: the name can't be a personal model's. OSError: the folder can't be made.
     """
-    folder = learn_folder(name)
+    folder = workspace_dir(name)
     folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
     # Also where it was there before, or where the umask is generous.
     folder.chmod(_OWNER_ONLY)
@@ -80,10 +80,10 @@ def open_journal(name: str, words: dict[str, Any]) -> Journal:
     """The journal of a name: a new one, or that of an earlier run with the same words.
 
     Raises:
-        UsageError: an earlier run was begun with other words. LabellingError: it is damaged.
+        UsageError: an earlier run was begun with other words. AnnotationError: it is damaged.
         OSError: the folder can't be made.
     """
-    folder = make_folder(name)
+    folder = create_workspace(name)
     path = folder / _JOURNAL
     words = json.loads(json.dumps(words))
     if not path.is_file():
@@ -94,8 +94,8 @@ def open_journal(name: str, words: dict[str, Any]) -> Journal:
         content = json.loads(path.read_text(encoding="utf-8"))
         then, facts = dict(content["words"]), {str(k): dict(v) for k, v in content["done"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabellingError(
-            f"{path} is damaged ({reason(error)}); begin again: livecam learn --name {name} --forget"
+        raise AnnotationError(
+            f"{path} is damaged ({os_error_reason(error)}); begin again: livecam learn --name {name} --forget"
         ) from error
     _check_same(name, then, words)
     return Journal(folder, words, facts)
@@ -118,24 +118,26 @@ def _plain(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def forget(name: str) -> str:
+def delete_workspace(name: str) -> str:
     """Delete all recorded frames, labels and runs of a name; what was deleted, in words.
 
     Raises:
         UsageError: the name can't be a personal model's.
-        LabellingError: something can't be deleted, or it is being learnt.
+        AnnotationError: something can't be deleted, or it is being learnt.
     """
-    folder = learn_folder(name)
+    folder = workspace_dir(name)
     if not folder.exists():
         return f"there is nothing of {name} to forget"
     try:
-        with alone_in(folder, "stop that first"):
+        with exclusive_lock(folder, "stop that first"):
             files = [path for path in folder.rglob("*") if path.is_file()]
             mebibytes = sum(path.stat().st_size for path in files) / 2**20
             for path in folder.iterdir():
-                if path.name != IN_USE:  # Windows deletes no open file
+                if path.name != LOCK_FILE:  # Windows deletes no open file
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(folder)
     except OSError as error:
-        raise LabellingError(f"can't delete all of {folder} ({reason(error)}); delete it by hand") from error
+        raise AnnotationError(
+            f"can't delete all of {folder} ({os_error_reason(error)}); delete it by hand"
+        ) from error
     return f"forgotten: {len(files)} files, {mebibytes:.1f} MiB of frames, labels and runs in {folder}"

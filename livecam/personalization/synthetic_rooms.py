@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.backgrounds.procedural import SCENES
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 
@@ -16,10 +16,10 @@ DRAWN = 18
 """How many plain rooms there are."""
 
 
-def all_rooms(size: Size = SIZE, drawn: int = DRAWN) -> list[Frame]:
+def synthetic_backgrounds(size: Size = SIZE, drawn: int = DRAWN) -> list[Frame]:
     """The shipped backdrops, then `drawn` plain rooms: the same ones each time."""
     # Lights alone in the dark are no room: networks see people in them.
-    scenes = [drawing(size) for name, drawing in SCENES.items() if name != "bokeh"]
+    scenes = [drawing(size) for name, drawing in PROCEDURAL_BACKGROUNDS.items() if name != "bokeh"]
     return scenes + [draw_room(seed, size) for seed in range(drawn)]
 
 

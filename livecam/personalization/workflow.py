@@ -18,25 +18,31 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.errors import LabellingError, LivecamError
-from livecam.core.fileio import reason
-from livecam.core.locking import alone_in
-from livecam.models.model_card import read_card
-from livecam.models.registry import find_model, install, personal_names
-from livecam.models.segmenter import Segmenter
-from livecam.personalization.config import LearnSettings, whole
-from livecam.personalization.guided_recording import record
-from livecam.personalization.journal import make_folder, open_journal
-from livecam.personalization.stages import part_samples
+from livecam.core.errors import AnnotationError, LivecamError
+from livecam.core.fileio import os_error_reason
+from livecam.core.locking import exclusive_lock
+from livecam.models.model_card import read_model_card
+from livecam.models.registry import install, list_user, resolve_model
+from livecam.models.segmenter import LiteRTSegmenter
+from livecam.personalization.config import PersonalizationSettings, absolute_path
+from livecam.personalization.guided_recording import record_guided
+from livecam.personalization.journal import create_workspace, open_journal
+from livecam.personalization.stages import split_samples
 from livecam.sources.factory import open_source
 
-__all__ = ["Labeller", "LearnSettings", "Learner", "Learnt", "label_frames"]
+__all__ = [
+    "Annotator",
+    "PersonalizationResult",
+    "PersonalizationSettings",
+    "PersonalizationWorkflow",
+    "annotate_sources",
+]
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Learnt:
+class PersonalizationResult:
     """What came of it: whether it is installed, why not, both figures in words, and the picture."""
 
     name: str
@@ -47,52 +53,57 @@ class Learnt:
     seconds: float
 
 
-Labeller = Callable[[LearnSettings, tuple[str, ...], Path, Tell], None]
+Annotator = Callable[[PersonalizationSettings, tuple[str, ...], Path, Notify], None]
 """Labels sources into a folder in Pets layout."""
 
 
-class Learner:
+class PersonalizationWorkflow:
     """One walk through the stages."""
 
     def __init__(
-        self, settings: LearnSettings, tell: Tell, labeller: Labeller, clock: Clock | None = None
+        self, settings: PersonalizationSettings, tell: Notify, labeller: Annotator, clock: Clock | None = None
     ) -> None:
         self.settings, self.tell, self._label_by = settings, tell, labeller
         self.clock: Clock = clock or SystemClock()
 
-    def learn(self) -> Learnt:
+    def learn(self) -> PersonalizationResult:
         """Do what isn't done yet.
 
         Raises:
             UsageError: the words can't be used, or are not those that it was begun with.
-            LabellingError: another livecam learns under this name.
+            AnnotationError: another livecam learns under this name.
             LivecamError: whatever a stage meets.
         """
         name = self.settings.name
         try:
-            with alone_in(make_folder(name), "wait until that has finished, or take another --name"):
+            with exclusive_lock(
+                create_workspace(name), "wait until that has finished, or take another --name"
+            ):
                 return self._learn()
         except LivecamError:
             raise
         except OSError as error:
-            raise LabellingError(
-                f"can't write what is learnt ({reason(error)}); free space, then give the same command again"
+            raise AnnotationError(
+                f"can't write what is learnt ({os_error_reason(error)}); free space, then give "
+                "the same command again"
             ) from error
 
-    def _learn(self) -> Learnt:
+    def _learn(self) -> PersonalizationResult:
         s = self.settings
-        self.journal = open_journal(s.name, s.words())
+        self.journal = open_journal(s.name, s.fingerprint())
         self.folder = self.journal.folder
         sources = self._stage("record", self._record)["sources"]
         self._stage("label", lambda: self._label(tuple(sources)))
         self._stage("tune", self._tune)
         told = self._stage("compare", self._compare)
         if not told["reason"]:
-            if s.name not in personal_names():  # removed since: who asks again wants it back
-                self.journal.facts.pop("install", None)
+            if s.name not in list_user():  # removed since: who asks again wants it back
+                self.journal.results.pop("install", None)
             self._stage("install", self._install)
         seconds = sum(float((self.journal.done(n) or {}).get("took_seconds", 0)) for n in ("tune", "compare"))
-        return Learnt(s.name, not told["reason"], told["reason"], told["figures"], self._picture, seconds)
+        return PersonalizationResult(
+            s.name, not told["reason"], told["reason"], told["figures"], self._picture, seconds
+        )
 
     @property
     def _picture(self) -> Path:
@@ -113,30 +124,36 @@ class Learner:
     def _record(self) -> dict[str, Any]:
         s = self.settings
         if s.sources:
-            return {"sources": [whole(source) for source in s.sources]}
+            return {"sources": [absolute_path(source) for source in s.sources]}
 
         def camera() -> Any:
             return open_source(s.camera, size=s.size, fps=s.fps, clock=self.clock)
 
-        return {"sources": [str(record(camera, self.folder / "recording", s.seconds, self.tell, self.clock))]}
+        return {
+            "sources": [
+                str(record_guided(camera, self.folder / "recording", s.seconds, self.tell, self.clock))
+            ]
+        }
 
     def _label(self, sources: tuple[str, ...]) -> dict[str, Any]:
         labels = self.folder / "labels"
         self._label_by(self.settings, sources, labels, self.tell)
-        learn, choose, test = part_samples(labels)
+        learn, choose, test = split_samples(labels)
         return {"learnt": len(learn), "chosen_by": len(choose), "held_out": len(test)}
 
     def _tune(self) -> dict[str, Any]:
-        from livecam.personalization.stages import tune_on
+        from livecam.personalization.stages import run_finetune
 
         s = self.settings
         self.tell(f"learning from {(self.journal.done('label') or {}).get('learnt')} frames of yours")
-        return tune_on(self.folder, s.base, s.data, s.rooms, self._model, self.tell)
+        return run_finetune(self.folder, s.base, s.data, s.rooms, self._model, self.tell)
 
     def _compare(self) -> dict[str, Any]:
-        from livecam.personalization.stages import judge
+        from livecam.personalization.stages import run_comparison
 
-        verdict = judge(self.folder, self.settings.base, self.settings.data, self._model, self._picture)
+        verdict = run_comparison(
+            self.folder, self.settings.base, self.settings.data, self._model, self._picture
+        )
         facts = {**verdict.as_plain(), "reason": verdict.reason, "figures": str(verdict)}
         self._describe(facts)
         return facts
@@ -144,7 +161,7 @@ class Learner:
     def _describe(self, facts: dict[str, Any]) -> None:
         """Add to the card what the model was made of, and how much better it is."""
         path = self._model.with_suffix(".json")
-        card, base = read_card(path), read_card(find_model(self.settings.base))
+        card, base = read_model_card(path), read_model_card(resolve_model(self.settings.base))
         labels, tuned = (self.journal.done(stage) or {} for stage in ("label", "tune"))
         learnt = {
             "base": base.name,
@@ -160,17 +177,19 @@ class Learner:
 
     def _install(self) -> dict[str, Any]:
         card = self._model.with_suffix(".json")
-        Segmenter.load(str(card))
+        LiteRTSegmenter.load(str(card))
         return {"card": str(install(card, self.settings.name))}
 
 
-def label_frames(settings: LearnSettings, sources: tuple[str, ...], out: Path, tell: Tell) -> None:
+def annotate_sources(
+    settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Notify
+) -> None:
     """Label by SAM, or by known mattes, as `livecam label` does.
 
     Raises:
         LivecamError: whatever labelling meets.
     """
-    from livecam.annotation.job import LabelSettings, Progress, label
+    from livecam.annotation.job import AnnotationSettings, Progress, annotate
 
     def show(progress: Progress) -> None:
         if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
@@ -178,5 +197,7 @@ def label_frames(settings: LearnSettings, sources: tuple[str, ...], out: Path, t
 
     names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames", "person")
     wanted = {name: getattr(settings, name) for name in names}
-    report = label(LabelSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show)
+    report = annotate(
+        AnnotationSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show
+    )
     tell(str(report))

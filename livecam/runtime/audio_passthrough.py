@@ -12,11 +12,11 @@ from av.audio.stream import AudioStream
 from av.packet import Packet
 
 from livecam.sinks.recorder import Recorder
-from livecam.video.audio import Voice
-from livecam.video.demux import open_media
+from livecam.video.audio import AudioStreamWriter
+from livecam.video.demux import open_input
 
 
-class Sound:
+class AudioPassthrough:
     """All audio of a clip, read beside its pictures and handed to a recorder in step with them."""
 
     def __init__(self, path: Path, start_seconds: float) -> None:
@@ -25,16 +25,16 @@ class Sound:
         self._start_seconds = start_seconds
         self._ahead: Packet[AudioStream] | None = None
 
-    def __enter__(self) -> Sound:
+    def __enter__(self) -> AudioPassthrough:
         """Open the file.
 
         Raises:
-            ClipError: it can't be read.
+            VideoError: it can't be read.
         """
-        self._input = open_media(self._path)
+        self._input = open_input(self._path)
         # Where FFmpeg knows no decoder there is no context, and no way to hand the stream on.
         self.streams = [each for each in self._input.streams.audio if each.codec_context]
-        self._voices: dict[int, Voice] = {}
+        self._voices: dict[int, AudioStreamWriter] = {}
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         return self
 
@@ -43,16 +43,16 @@ class Sound:
     ) -> None:
         self._input.close()
 
-    def join(self, recorder: Recorder) -> int:
+    def attach(self, recorder: Recorder) -> int:
         """Announce every stream to `recorder`, before its first frame; how many it takes."""
         for stream in self.streams:
-            voice = recorder.add_sound(stream, self._start_seconds)
+            voice = recorder.add_audio(stream, self._start_seconds)
             if voice:
                 self._voices[stream.index] = voice
         self._packets = self._demux([each for each in self.streams if each.index in self._voices])
         return len(self._voices)
 
-    def play_until(self, seconds: float, recorder: Recorder) -> None:
+    def write_until(self, seconds: float, recorder: Recorder) -> None:
         """Write the sound up to `seconds` after the clip's start."""
         until = self._start_seconds + seconds
         while self._voices:
@@ -64,13 +64,13 @@ class Sound:
             if packet.pts is not None and packet.pts * packet.time_base > until:
                 self._ahead = packet
                 return
-            recorder.send_sound(self._voices[packet.stream.index].speak(packet))
+            recorder.write_audio(self._voices[packet.stream.index].convert(packet))
 
     def finish(self, recorder: Recorder) -> None:
         """Write all the sound that is left."""
-        self.play_until(float("inf"), recorder)
+        self.write_until(float("inf"), recorder)
         for voice in self._voices.values():
-            recorder.send_sound(voice.fall_silent())
+            recorder.write_audio(voice.flush())
 
     def _demux(self, streams: list[AudioStream]) -> Iterator[Packet[AudioStream]]:
         packets = cast("Iterator[Packet[AudioStream]]", self._input.demux(*streams))

@@ -11,23 +11,23 @@ import numpy as np
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame
-from livecam.runtime.audio_passthrough import Sound
+from livecam.core.types import Frame, RgbaFrame
+from livecam.runtime.audio_passthrough import AudioPassthrough
 from livecam.sinks.recorder import Recorder
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 
 
-class Replacer(Protocol):
-    """What `convert` needs of a pipeline."""
+class OfflinePipeline(Protocol):
+    """What `speak` needs of a pipeline."""
 
     @property
     def transparent(self) -> bool:
         """Whether it gives cutouts."""
 
-    def replace(self, frame: Frame) -> Frame | Cutout:
+    def replace(self, frame: Frame) -> Frame | RgbaFrame:
         """The frame with another background."""
 
-    def alone(self, size: Size) -> Frame | Cutout:
+    def render_standalone(self, size: Size) -> Frame | RgbaFrame:
         """What is shown when a frame failed; nothing of any source."""
 
     def reset(self) -> None:
@@ -45,7 +45,7 @@ class Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Converted:
+class ConversionResult:
     """What became of a clip.
 
     Attributes:
@@ -65,47 +65,47 @@ class Converted:
     first_error: Exception | None
 
 
-def convert(
+def convert_video(
     clip_path: str | os.PathLike[str],
     out_path: str | os.PathLike[str],
-    pipeline: Replacer,
+    pipeline: OfflinePipeline,
     *,
     overwrite: bool = False,
     clock: ManualClock,
     progress: Callable[[Progress], None] | None = None,
-) -> Converted:
+) -> ConversionResult:
     """Replace the background of every frame of a clip, as fast as the machine goes.
 
     Args:
         clip_path: any video file.
         out_path: what a Recorder writes.
-        pipeline: a frame it fails at becomes its `alone`.
+        pipeline: a frame it fails at becomes its `render_standalone`.
         overwrite: replace an existing file.
         clock: set to each frame's time before the pipeline sees it.
         progress: called after every frame.
 
     Raises:
         UsageError: the output can't be such a file, exists, or is the clip itself.
-        ClipError: the clip can't be read.
+        VideoError: the clip can't be read.
         SinkError: the output can't be written on; whatever ends a conversion, what was written by then plays.
     """
     _refuse_same_file(Path(clip_path), Path(out_path))
-    with Clip(clip_path) as clip, Sound(clip.path, clip.start_seconds) as sound:
+    with VideoReader(clip_path) as clip, AudioPassthrough(clip.path, clip.start_seconds) as sound:
         transparent = pipeline.transparent
         with Recorder(
             out_path, clip.size, clip.fps, transparent=transparent, overwrite=overwrite, clock=clock
         ) as recorder:
-            carried = sound.join(recorder)
-            shutter = _Shutter(pipeline, clip.size, transparent)
+            carried = sound.attach(recorder)
+            shutter = _FailClosedReplacer(pipeline, clip.size, transparent)
             pipeline.reset()
             for frame in clip:
                 clock.seconds = clip.seconds
-                sound.play_until(clip.seconds, recorder)
+                sound.write_until(clip.seconds, recorder)
                 recorder.send(shutter.replace(frame), clip.seconds)
                 if progress:
                     progress(Progress(recorder.frames, clip.frame_count, clip.seconds, clip.duration_seconds))
             sound.finish(recorder)
-    return Converted(
+    return ConversionResult(
         frames=recorder.frames,
         failed_frames=shutter.failed_frames,
         seconds=recorder.seconds,
@@ -115,29 +115,29 @@ def convert(
     )
 
 
-class _Shutter:
+class _FailClosedReplacer:
     """Closes on every frame that the pipeline fails at."""
 
-    def __init__(self, pipeline: Replacer, size: Size, transparent: bool) -> None:
+    def __init__(self, pipeline: OfflinePipeline, size: Size, transparent: bool) -> None:
         self._pipeline = pipeline
         self._size = size
         self._shape = (size.height, size.width, 4 if transparent else 3)
         self.failed_frames = 0
         self.first_error: Exception | None = None
 
-    def replace(self, frame: Frame) -> Frame | Cutout:
+    def replace(self, frame: Frame) -> Frame | RgbaFrame:
         try:
             return self._check(self._pipeline.replace(frame))
         except Exception as error:
             self.failed_frames += 1
             self.first_error = self.first_error or error
         try:
-            return self._check(self._pipeline.alone(self._size))
+            return self._check(self._pipeline.render_standalone(self._size))
         except Exception:
             # Black, or nothing at all in a cutout: the one picture that needs nobody's help.
             return np.zeros(self._shape, np.uint8)
 
-    def _check(self, picture: Frame | Cutout) -> Frame | Cutout:
+    def _check(self, picture: Frame | RgbaFrame) -> Frame | RgbaFrame:
         if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape != self._shape:
             found = getattr(picture, "shape", type(picture).__name__)
             raise FrameError(

@@ -8,52 +8,53 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from livecam.backgrounds.base import Backdrop
-from livecam.backgrounds.placeholder import lay_notice
+from livecam.backgrounds.base import Background
+from livecam.backgrounds.placeholder import with_caption
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.pipeline import Pipeline, stand_alone
-from livecam.runtime.threads import Closed, Reader, Result, Worker
-from livecam.sinks.base import Outlets, Sink, as_sink_error
+from livecam.pipeline import Pipeline, safe_standalone_frame
+from livecam.runtime.threads import CaptureThread, ProcessedFrame, ProcessingThread, SlotClosed
+from livecam.sinks.base import Sink, SinkGroup, as_sink_error
 from livecam.sources.base import Source
 
-LOST_WORDS = "camera lost"
+CAMERA_LOST_CAPTION = "camera lost"
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """How long the loop waits, in seconds.
 
-    After `hold` without a result the backdrop alone is shown, and again every `beat`. A lost camera is waited
-    for, for `lost`. At the end each thread may take `leave` to let go of what it holds.
+    After `stall` without a result the backdrop alone is shown, and again every `placeholder_interval`. A
+    lost camera is waited
+    for, for `camera_lost`. At the end each thread may take `shutdown` to let go of what it holds.
     """
 
-    hold: float = 1.0
-    beat: float = 0.1
-    lost: float = 5.0
-    leave: float = 0.5
+    stall: float = 1.0
+    placeholder_interval: float = 0.1
+    camera_lost: float = 5.0
+    shutdown: float = 0.5
 
 
 @dataclass(frozen=True)
-class Report:
+class RunStats:
     """How a run went: frames shown, frames a stage failed on, frames dropped for newer ones, seconds."""
 
-    shown: int
-    failed: int
-    dropped: int
+    frames_shown: int
+    frames_failed: int
+    frames_dropped: int
     seconds: float
 
 
-class Controls:
+class RunControls:
     """What may be asked of a running loop, from the thread that runs it (keys) or from a signal's handler."""
 
     def __init__(self) -> None:
         self.running = False
         self.stopping = False
         self.paused = False
-        self.backdrop: Backdrop | None = None
+        self.backdrop: Background | None = None
 
     def stop(self) -> None:
         """End the run after this frame."""
@@ -63,7 +64,7 @@ class Controls:
         """Show the backdrop alone, or go on."""
         self.paused = not self.paused
 
-    def switch(self, backdrop: Backdrop) -> None:
+    def set_background(self, backdrop: Background) -> None:
         """Show another backdrop, already made, from the next frame on."""
         self.backdrop = backdrop
 
@@ -73,13 +74,13 @@ def run(
     pipeline: Pipeline,
     sinks: Sequence[Sink],
     *,
-    controls: Controls | None = None,
+    controls: RunControls | None = None,
     clock: Clock | None = None,
-    patience: Patience | None = None,
+    timeouts: Timeouts | None = None,
     seconds: float | None = None,
-    tell: Callable[[str], None] = lambda words: None,
+    notify: Callable[[str], None] = lambda words: None,
     ready: Callable[[], None] = lambda: None,
-) -> Report:
+) -> RunStats:
     """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
 
     Args:
@@ -97,50 +98,59 @@ def run(
         CameraError: the camera stayed lost.
         SinkError: no sink is left, or, at the end, one had failed.
     """
-    loop = _Loop(
-        source, pipeline, sinks, controls or Controls(), clock or SystemClock(), patience or Patience(), tell
+    loop = LiveLoop(
+        source,
+        pipeline,
+        sinks,
+        controls or RunControls(),
+        clock or SystemClock(),
+        timeouts or Timeouts(),
+        notify,
     )
     return loop.run(seconds, ready)
 
 
-class _Loop:
+class LiveLoop:
+    """Loop that feeds the sinks; see `run`."""
+
     def __init__(
         self,
         source: Source,
         pipeline: Pipeline,
         sinks: Sequence[Sink],
-        controls: Controls,
+        controls: RunControls,
         clock: Clock,
-        patience: Patience,
-        tell: Callable[[str], None],
+        timeouts: Timeouts,
+        notify: Callable[[str], None],
     ) -> None:
         self._pipeline, self._controls, self._clock = pipeline, controls, clock
-        self._patience, self._tell = patience, tell
+        self._timeouts, self._tell = timeouts, notify
         self._size = Size(*source.size)
-        self._outlets = Outlets(sinks, tell)
-        self._reader: Reader[Frame] = Reader(source)
-        self._worker = Worker(self._reader, pipeline)
+        self._outlets = SinkGroup(sinks, notify)
+        self._reader: CaptureThread[Frame] = CaptureThread(source)
+        self._worker = ProcessingThread(self._reader, pipeline)
         self._shown = self._failed = 0
         self._trouble: str | None = None
         self._lost_since: float | None = None
         self._paused = False
         # Drawn now and kept: when something hangs, nothing must be asked of a stage.
-        self._alone = pipeline.alone(self._size)
-        self._lost_card = lay_notice(self._alone, LOST_WORDS)
+        self._alone = pipeline.render_standalone(self._size)
+        self._lost_card = with_caption(self._alone, CAMERA_LOST_CAPTION)
         self._last_result = self._last_card = clock.now()
 
-    def run(self, limit: float | None, ready: Callable[[], None]) -> Report:
+    def run(self, limit: float | None, ready: Callable[[], None]) -> RunStats:
+        """Run until the source ends, `limit` seconds have passed or a stop is requested."""
         start = self._clock.now()
         self._controls.running = True
         try:
             # First of all, as from here on it closes the source.
             self._reader.start()
-            self._send_alone()
+            self._send_placeholder()
             ready()
             self._worker.start()
             while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
                 self._step()
-        except Closed:
+        except SlotClosed:
             pass
         finally:
             seconds = self._clock.now() - start
@@ -149,84 +159,84 @@ class _Loop:
             # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
             self._lost_since = None
             with suppress(Exception):
-                self._send_alone()
-            self._worker.ended.wait(self._patience.leave)
-            self._reader.ended.wait(self._patience.leave)
+                self._send_placeholder()
+            self._worker.ended.wait(self._timeouts.shutdown)
+            self._reader.ended.wait(self._timeouts.shutdown)
         if self._outlets.errors:
             raise as_sink_error(self._outlets.errors[0])
         dropped = self._reader.latest.dropped + self._worker.results.dropped
-        return Report(self._shown, self._failed, dropped, seconds)
+        return RunStats(self._shown, self._failed, dropped, seconds)
 
     def _step(self) -> None:
-        self._follow_switch()
-        self._follow_pause()
+        self._apply_background_switch()
+        self._apply_pause()
         try:
-            result = self._worker.results.take(self._patience.beat)
+            result = self._worker.results.get(self._timeouts.placeholder_interval)
         except CameraError as error:
-            self._lose(error)
+            self._on_camera_lost(error)
             result = None
-        if result is not None and result.epoch == self._worker.epoch and not self._paused:
-            self._show(result)
+        if result is not None and result.generation == self._worker.generation and not self._paused:
+            self._send_result(result)
         else:
             self._give_up_if_lost()
-            if self._is_card_due():
-                self._send_alone()
+            if self._placeholder_due():
+                self._send_placeholder()
 
-    def _follow_switch(self) -> None:
+    def _apply_background_switch(self) -> None:
         backdrop, self._controls.backdrop = self._controls.backdrop, None
         if backdrop is not None:
-            self._alone = stand_alone(backdrop, self._size)
-            self._lost_card = lay_notice(self._alone, LOST_WORDS)
-            self._pipeline.switch(backdrop)
+            self._alone = safe_standalone_frame(backdrop, self._size)
+            self._lost_card = with_caption(self._alone, CAMERA_LOST_CAPTION)
+            self._pipeline.set_background(backdrop)
 
-    def _follow_pause(self) -> None:
+    def _apply_pause(self) -> None:
         if self._controls.paused == self._paused:
             return
         self._paused = self._controls.paused
         if self._paused:
             self._worker.pause()
-            self._send_alone()
+            self._send_placeholder()
         else:
             self._last_result = self._clock.now()
             self._worker.resume()
 
-    def _lose(self, error: CameraError) -> None:
+    def _on_camera_lost(self, error: CameraError) -> None:
         if self._lost_since is None:
             self._lost_since = self._clock.now()
-            self._worker.begin_epoch()
+            self._worker.begin_generation()
             self._tell(f"{error}")
-            self._send_alone()
+            self._send_placeholder()
         self._give_up_if_lost(error)
 
     def _give_up_if_lost(self, error: CameraError | None = None) -> None:
-        if self._lost_since is not None and self._clock.now() - self._lost_since > self._patience.lost:
+        if self._lost_since is not None and self._clock.now() - self._lost_since > self._timeouts.camera_lost:
             raise error or CameraError("the camera did not come back; plug it in and start livecam again")
 
-    def _show(self, result: Result) -> None:
+    def _send_result(self, result: ProcessedFrame) -> None:
         if self._lost_since is not None:
             self._tell("the camera is back")
         self._last_result, self._lost_since = self._clock.now(), None
-        if result.shown is None:
+        if result.frame is None:
             self._failed += 1
-            self._say_once(f"a stage failed, the backdrop is shown instead: {result.error}")
-            self._send_alone()
+            self._notify_once(f"a stage failed, the backdrop is shown instead: {result.error}")
+            self._send_placeholder()
             return
         self._trouble = None
         self._shown += 1
-        self._outlets.send(result.shown)
+        self._outlets.send(result.frame)
 
-    def _say_once(self, words: str) -> None:
+    def _notify_once(self, words: str) -> None:
         if words != self._trouble:
             self._trouble = words
             self._tell(words)
 
-    def _is_card_due(self) -> bool:
+    def _placeholder_due(self) -> bool:
         now = self._clock.now()
         waiting = (
-            self._paused or self._lost_since is not None or now - self._last_result >= self._patience.hold
+            self._paused or self._lost_since is not None or now - self._last_result >= self._timeouts.stall
         )
-        return waiting and now - self._last_card >= self._patience.beat
+        return waiting and now - self._last_card >= self._timeouts.placeholder_interval
 
-    def _send_alone(self) -> None:
+    def _send_placeholder(self) -> None:
         self._last_card = self._clock.now()
         self._outlets.send(self._alone if self._lost_since is None else self._lost_card)

@@ -4,27 +4,27 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from livecam.backgrounds.base import Backdrop
-from livecam.backgrounds.factory import choose
-from livecam.backgrounds.procedural import SCENES
+from livecam.backgrounds.base import Background
+from livecam.backgrounds.factory import create_background
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.config import Settings
+from livecam.core.config import LiveSettings
 from livecam.core.errors import LivecamError, SinkError, UsageError
-from livecam.devices.viewer_monitor import Viewers
+from livecam.devices.viewer_monitor import ViewerMonitor
 from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import Controls, Patience, Report, run
+from livecam.runtime.live_loop import RunControls, RunStats, Timeouts, run
 from livecam.sinks.base import Sink
-from livecam.sinks.preview import Key, Preview
+from livecam.sinks.preview import PreviewAction, PreviewSink
 from livecam.sinks.recorder import Recorder
-from livecam.sinks.virtual_camera import VirtualCamera
+from livecam.sinks.virtual_camera import VirtualCameraSink
 from livecam.sources.base import Source
 from livecam.sources.factory import open_source
-from livecam.sources.on_demand import OnDemand
+from livecam.sources.on_demand import OnDemandSource
 
-Tell = Callable[[str], None]
+Notify = Callable[[str], None]
 
 
-def load_pipeline(settings: Settings, clock: Clock) -> Pipeline:
+def build_pipeline(settings: LiveSettings, clock: Clock) -> Pipeline:
     """The pipeline that settings ask for, with their first background.
 
     Raises:
@@ -42,7 +42,7 @@ def load_pipeline(settings: Settings, clock: Clock) -> Pipeline:
     )
 
 
-def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
+def run_live(settings: LiveSettings, controls: RunControls, tell: Notify) -> RunStats:
     """Run until the source ends or `controls` stop it.
 
     Raises:
@@ -55,10 +55,10 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         )
     if settings.on_demand and (settings.record or settings.preview or not settings.virtual_camera):
         raise UsageError("--on-demand is for the virtual camera alone: leave out --record and --preview")
-    pipeline = load_pipeline(settings, clock)
+    pipeline = build_pipeline(settings, clock)
     with ExitStack() as stack:
         stack.callback(pipeline.close)
-        shelf = Shelf(settings, clock)
+        shelf = BackgroundPlaylist(settings, clock)
         shelf.check()
         source = _make_source(settings, clock, tell)
         source.__enter__()
@@ -66,55 +66,57 @@ def go_live(settings: Settings, controls: Controls, tell: Tell) -> Report:
         ours = stack.enter_context(ExitStack())
         ours.callback(source.__exit__, None, None, None)
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
-        if isinstance(source, OnDemand):
-            source.follow(stack.enter_context(Viewers(_feeds(sinks), tell=tell, clock=clock)))
+        if isinstance(source, OnDemandSource):
+            source.set_monitor(
+                stack.enter_context(ViewerMonitor(_feeds_virtual_camera(sinks), tell=tell, clock=clock))
+            )
         ours.pop_all()
-        lasting = any(isinstance(sink, VirtualCamera | Preview) for sink in sinks)
-        patience = Patience(lost=float("inf")) if lasting else Patience()
+        lasting = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
+        patience = Timeouts(camera_lost=float("inf")) if lasting else Timeouts()
         return run(
             source,
             pipeline,
             sinks,
             controls=controls,
             clock=clock,
-            patience=patience,
+            timeouts=patience,
             seconds=settings.seconds,
-            tell=tell,
+            notify=tell,
             ready=lambda: tell(_describe(settings, source, sinks)),
         )
 
 
-def _make_source(settings: Settings, clock: Clock, tell: Tell) -> Source:
+def _make_source(settings: LiveSettings, clock: Clock, tell: Notify) -> Source:
     def camera() -> Source:
         return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
 
     if settings.on_demand:
-        return OnDemand(camera, settings.size, settings.fps, tell=tell, clock=clock)
+        return OnDemandSource(camera, settings.size, settings.fps, tell=tell, clock=clock)
     return camera()
 
 
-def _feeds(sinks: list[Sink]) -> str:
+def _feeds_virtual_camera(sinks: list[Sink]) -> str:
     """The virtual camera's device file."""
-    return next((sink.device for sink in sinks if isinstance(sink, VirtualCamera)), "")
+    return next((sink.device for sink in sinks if isinstance(sink, VirtualCameraSink)), "")
 
 
-def _describe(settings: Settings, source: Source, sinks: list[Sink]) -> str:
-    granted = getattr(source, "granted", "") or f"{source.size} at {source.fps:g} fps"
+def _describe(settings: LiveSettings, source: Source, sinks: list[Sink]) -> str:
+    granted = getattr(source, "format_description", "") or f"{source.size} at {source.fps:g} fps"
     granted = "on demand" if settings.on_demand else granted
-    places = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCamera)]
+    places = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCameraSink)]
     places += [str(settings.record)] if settings.record else []
     places += ["preview"] if settings.preview else []
     return f"camera {settings.camera} ({granted}) to {', '.join(places)}; Ctrl-C ends"
 
 
 def _open_sinks(
-    settings: Settings,
+    settings: LiveSettings,
     source: Source,
     pipeline: Pipeline,
-    shelf: "Shelf",
-    controls: Controls,
+    shelf: "BackgroundPlaylist",
+    controls: RunControls,
     stack: ExitStack,
-    tell: Tell,
+    tell: Notify,
 ) -> list[Sink]:
     sinks: list[Sink] = []
     named = settings.device is not None and settings.virtual_camera
@@ -132,10 +134,10 @@ def _open_sinks(
         )
         sinks.append(stack.enter_context(recorder))
     if settings.preview:
-        keys = Keys(controls, shelf, tell)
-        sinks.append(stack.enter_context(Preview("livecam", mirror=settings.mirror, keys=keys.press)))
+        keys = KeyBindings(controls, shelf, tell)
+        sinks.append(stack.enter_context(PreviewSink("livecam", mirror=settings.mirror, keys=keys.press)))
     if settings.virtual_camera and not pipeline.transparent:
-        camera = VirtualCamera(source.size, source.fps, device=settings.device)
+        camera = VirtualCameraSink(source.size, source.fps, device=settings.device)
         try:
             sinks.append(stack.enter_context(camera))
         except SinkError as error:
@@ -147,15 +149,19 @@ def _open_sinks(
 
 
 @dataclass
-class Shelf:
+class BackgroundPlaylist:
     """The backgrounds to go through with keys: the asked ones; if one only, the drawn ones and blur too."""
 
-    settings: Settings
+    settings: LiveSettings
     clock: Clock
 
     def __post_init__(self) -> None:
         asked = self.settings.background
-        more = [name for name in ("blur", *sorted(SCENES)) if name not in asked] if len(asked) == 1 else []
+        more = (
+            [name for name in ("blur", *sorted(PROCEDURAL_BACKGROUNDS)) if name not in asked]
+            if len(asked) == 1
+            else []
+        )
         self.names = [*asked, *more]
         self.place = 0
 
@@ -168,7 +174,7 @@ class Shelf:
         for name in self.settings.background[1:]:
             self._open(name).close()
 
-    def turn(self, step: int) -> Backdrop:
+    def step(self, step: int) -> Background:
         """The next (1) or previous (-1) background.
 
         Raises:
@@ -177,26 +183,26 @@ class Shelf:
         self.place = (self.place + step) % len(self.names)
         return self._open(self.names[self.place])
 
-    def _open(self, name: str) -> Backdrop:
+    def _open(self, name: str) -> Background:
         s = self.settings
-        return choose(name, fit=s.fit, clock=self.clock, slide_seconds=s.slide_seconds)
+        return create_background(name, fit=s.fit, clock=self.clock, slide_seconds=s.slide_seconds)
 
 
-class Keys:
+class KeyBindings:
     """What the preview's keys do."""
 
-    def __init__(self, controls: Controls, shelf: Shelf, tell: Tell) -> None:
+    def __init__(self, controls: RunControls, shelf: BackgroundPlaylist, tell: Notify) -> None:
         self._controls, self._shelf, self._tell = controls, shelf, tell
 
-    def press(self, key: Key) -> None:
+    def press(self, key: PreviewAction) -> None:
         """Do what a key asks for; a background that can't be read is told and left out."""
-        if key is Key.QUIT:
+        if key is PreviewAction.QUIT:
             self._controls.stop()
-        elif key is Key.PAUSE:
+        elif key is PreviewAction.PAUSE:
             self._controls.toggle_pause()
-        elif key in (Key.NEXT, Key.PREVIOUS):
+        elif key in (PreviewAction.NEXT, PreviewAction.PREVIOUS):
             try:
-                self._controls.switch(self._shelf.turn(1 if key is Key.NEXT else -1))
+                self._controls.set_background(self._shelf.step(1 if key is PreviewAction.NEXT else -1))
                 self._tell(f"background: {self._shelf.names[self._shelf.place]}")
             except LivecamError as error:
                 self._tell(str(error))

@@ -8,42 +8,42 @@ from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
 from livecam.core.errors import CameraError
-from livecam.core.types import Cutout, Frame
-from livecam.sources.base import Idle
+from livecam.core.types import Frame, RgbaFrame
+from livecam.sources.base import SourceIdle
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a frame taken in `epoch`: `shown`, made by the pipeline, or the `error` instead."""
+class ProcessedFrame:
+    """What became of a frame taken in `generation`: `shown`, made by the pipeline, or the `error` instead."""
 
-    epoch: int
-    shown: Frame | Cutout | None
+    generation: int
+    frame: Frame | RgbaFrame | None
     error: Exception | None = None
 
 
-class Replaces(Protocol):
+class FrameReplacer(Protocol):
     """What a worker needs of a pipeline."""
 
-    def replace(self, frame: Frame) -> Frame | Cutout: ...  # noqa: D102
+    def replace(self, frame: Frame) -> Frame | RgbaFrame: ...  # noqa: D102
     def reset(self) -> None: ...  # noqa: D102
 
 
-class Takes(Protocol):
+class FrameSupply(Protocol):
     """What a worker needs of a reader."""
 
-    def take(self, timeout_seconds: float) -> Frame | None: ...  # noqa: D102
+    def get(self, timeout_seconds: float) -> Frame | None: ...  # noqa: D102
 
 
-class Worker:
+class ProcessingThread:
     """A daemon thread: the newest frame in, its result into a mailbox; nobody ever joins it."""
 
-    def __init__(self, frames: Takes, pipeline: Replaces) -> None:
-        self.results: Latest[Result] = Latest()
+    def __init__(self, frames: FrameSupply, pipeline: FrameReplacer) -> None:
+        self.results: LatestSlot[ProcessedFrame] = LatestSlot()
         self.ended = threading.Event()  # wait for it with a timeout only: a stage may hang
-        self.epoch = 0
-        self._seen = -1
+        self.generation = 0
+        self._processed_generation = -1
         self._frames, self._pipeline = frames, pipeline
-        self._idle = threading.Event()
+        self._paused = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livecam-worker", daemon=True)
 
@@ -56,28 +56,28 @@ class Worker:
         self._stopping.set()
         self.results.close()
 
-    def begin_epoch(self) -> None:
+    def begin_generation(self) -> None:
         """From now on nothing is remembered of earlier frames, and what is on its way is of the past."""
-        self.epoch += 1
+        self.generation += 1
 
     def pause(self) -> None:
         """Take no frame until `resume`."""
-        self._idle.set()
-        self.begin_epoch()
+        self._paused.set()
+        self.begin_generation()
 
     def resume(self) -> None:
         """Go on."""
-        self.begin_epoch()
-        self._idle.clear()
+        self.begin_generation()
+        self._paused.clear()
 
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                epoch = self.epoch
+                epoch = self.generation
                 frame = self._take()
-                if frame is not None and not self._idle.is_set():
-                    self.results.put(self._work(epoch, frame))
-        except Closed:
+                if frame is not None and not self._paused.is_set():
+                    self.results.put(self._process(epoch, frame))
+        except SlotClosed:
             self.results.close()
         except Exception as error:  # raised in the one who waits for results
             self.results.fail(error)
@@ -87,19 +87,19 @@ class Worker:
 
     def _take(self) -> Frame | None:
         try:
-            return self._frames.take(0.1)
+            return self._frames.get(0.1)
         except CameraError as error:  # the reader tries again by itself
             self.results.fail(error)
             return None
 
-    def _work(self, epoch: int, frame: Frame) -> Result:
+    def _process(self, epoch: int, frame: Frame) -> ProcessedFrame:
         try:
-            if epoch != self._seen:
+            if epoch != self._processed_generation:
                 self._pipeline.reset()
-                self._seen = epoch
-            return Result(epoch, self._pipeline.replace(frame))
+                self._processed_generation = epoch
+            return ProcessedFrame(epoch, self._pipeline.replace(frame))
         except Exception as error:  # whatever a stage does wrong, the frame itself must not be shown
-            return Result(epoch, None, error)
+            return ProcessedFrame(epoch, None, error)
 
 
 T = TypeVar("T")
@@ -108,11 +108,11 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Closed(Exception):  # noqa: N818 - an end, not an error
+class SlotClosed(Exception):  # noqa: N818 - an end, not an error
     """Nothing will come any more."""
 
 
-class Latest(Generic[T]):
+class LatestSlot(Generic[T]):
     """A mailbox with one slot: what wasn't taken in time is dropped and counted in `dropped`."""
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class Latest(Generic[T]):
             self._slot = [item]
             self._changed.notify()
 
-    def take(self, timeout_seconds: float) -> T | None:
+    def get(self, timeout_seconds: float) -> T | None:
         """The newest item, waiting for it; None if none came within `timeout_seconds`.
 
         Raises:
@@ -150,7 +150,7 @@ class Latest(Generic[T]):
                 raise error
             if self._slot:
                 return self._slot.pop()
-            raise Closed
+            raise SlotClosed
 
     def fail(self, error: Exception) -> None:
         """Have `error` raised in the taker; an item that is still there is dropped, as it is of the past."""
@@ -169,7 +169,7 @@ class Latest(Generic[T]):
             self._changed.notify_all()
 
 
-class Readable(Protocol[T_co]):
+class ReadableSource(Protocol[T_co]):
     """What a reader needs of a source: to be iterated, more than once after an error, and closed."""
 
     def __iter__(self) -> Iterator[T_co]:
@@ -181,7 +181,7 @@ class Readable(Protocol[T_co]):
         """Close."""
 
 
-class Reader(Generic[T]):
+class CaptureThread(Generic[T]):
     """A daemon thread that reads an opened source into `latest`, and closes the source when it ends.
 
     After a CameraError, which the taker gets, it tries again every `retry_seconds`, so that a webcam that is
@@ -189,14 +189,14 @@ class Reader(Generic[T]):
     the end of the source, end it.
     """
 
-    def __init__(self, source: Readable[T], *, retry_seconds: float = 0.5) -> None:
+    def __init__(self, source: ReadableSource[T], *, retry_seconds: float = 0.5) -> None:
         """Prepare; nothing is read before `start`.
 
         Args:
             source: opened (entered) already; from `start` on it belongs to the reader alone.
             retry_seconds: the pause before a lost camera is tried again.
         """
-        self.latest: Latest[T] = Latest()
+        self.latest: LatestSlot[T] = LatestSlot()
         self.ended = threading.Event()  # set once the source is closed; wait for it with a timeout only
         self._source = source
         self._retry_seconds = retry_seconds
@@ -207,9 +207,9 @@ class Reader(Generic[T]):
         """Begin to read."""
         self._thread.start()
 
-    def take(self, timeout_seconds: float) -> T | None:
-        """The newest frame; None if none came in time. Raises as `Latest.take` does."""
-        return self.latest.take(timeout_seconds)
+    def get(self, timeout_seconds: float) -> T | None:
+        """The newest frame; None if none came in time. Raises as `LatestSlot.get` does."""
+        return self.latest.get(timeout_seconds)
 
     def stop(self) -> None:
         """Ask the thread to end and return at once: it may be blocked in a driver for seconds."""
@@ -231,7 +231,7 @@ class Reader(Generic[T]):
                 if self._stopping.is_set():
                     return False
                 self.latest.put(item)
-        except Idle:
+        except SourceIdle:
             return True
         except CameraError as error:
             self.latest.fail(error)

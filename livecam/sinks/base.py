@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from livecam.core.errors import LivecamError, SinkError
-from livecam.core.types import Cutout, Frame
+from livecam.core.types import Frame, RgbaFrame
 
 
 class Sink(Protocol):
@@ -13,7 +13,7 @@ class Sink(Protocol):
     def send(self, frame: Frame) -> None: ...  # noqa: D102
 
 
-class Outlets:
+class SinkGroup:
     """The sinks that still work."""
 
     def __init__(self, sinks: Iterable[Sink], tell: Callable[[str], None]) -> None:
@@ -21,7 +21,7 @@ class Outlets:
         self._tell = tell
         self.errors: list[Exception] = []
 
-    def send(self, frame: Frame | Cutout) -> None:
+    def send(self, frame: Frame | RgbaFrame) -> None:
         """Hand a frame to each; one that fails is left out, the others go on.
 
         Raises:

@@ -15,7 +15,7 @@ _X11_PORT = 6000
 _PATIENCE_SECONDS = 1.0
 
 
-def find_trouble(environment: Mapping[str, str], platform: str) -> str | None:
+def display_problem(environment: Mapping[str, str], platform: str) -> str | None:
     """Why no window can be shown on this desktop, in one line with the remedy; None if it seems it can.
 
     On Linux this must be known before: where Qt finds no screen it ends the whole program.
@@ -28,7 +28,9 @@ def find_trouble(environment: Mapping[str, str], platform: str) -> str | None:
     display = environment.get("DISPLAY", "")
     if display:
         return (
-            None if _reaches(display) else f"the screen {display} does not answer: set DISPLAY, {_LEAVE_OUT}"
+            None
+            if _x_server_answers(display)
+            else f"the screen {display} does not answer: set DISPLAY, {_LEAVE_OUT}"
         )
     if environment.get("WAYLAND_DISPLAY") and not framework.startswith("QT"):
         return None
@@ -37,7 +39,7 @@ def find_trouble(environment: Mapping[str, str], platform: str) -> str | None:
     return f"no screen to show a preview on: run livecam in a desktop session, {_LEAVE_OUT}"
 
 
-def _reaches(display: str) -> bool:
+def _x_server_answers(display: str) -> bool:
     """Whether an X server answers at ``:0``, ``unix:0.0`` or ``host:10.0``."""
     found = re.fullmatch(r"(?P<host>.*):(?P<number>\d+)(\.\d+)?", display)
     if not found:

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from livecam.core.errors import SinkError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
-from livecam.imaging.ops import resize, swap_red_and_blue
-from livecam.sinks.display import USE_WINDOWS, find_trouble
+from livecam.imaging.ops import resize, swap_rb
+from livecam.sinks.display import USE_WINDOWS, display_problem
 
-_WIDEST = 1280
+_MAX_WIDTH = 1280
 _HELP = "n/b background   m mirror   space pause   h help   q quit"
 
 
-class Key(Enum):
+class PreviewAction(Enum):
     """What a key asks for."""
 
     NEXT = "n"
@@ -34,10 +34,13 @@ class Key(Enum):
     HELP = "h"
 
 
-_KEYS = {ord(key.value): key for key in Key} | {ord(" "): Key.PAUSE, 27: Key.QUIT}
+_KEYS = {ord(key.value): key for key in PreviewAction} | {
+    ord(" "): PreviewAction.PAUSE,
+    27: PreviewAction.QUIT,
+}
 
 
-class Window(Protocol):
+class PreviewBackend(Protocol):
     """A window of a desktop; pictures are BGR."""
 
     def open(self, title: str) -> None:
@@ -65,7 +68,7 @@ class OpenCvWindow:
         Raises:
             SinkError: there is no screen.
         """
-        trouble = find_trouble(os.environ, sys.platform)
+        trouble = display_problem(os.environ, sys.platform)
         if trouble:
             raise SinkError(trouble)
         cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
@@ -91,7 +94,7 @@ class OpenCvWindow:
         cv2.pollKey()  # some desktops take it away only now
 
 
-class Preview:
+class PreviewSink:
     """A sink that shows frames in a window, swapped as in a mirror if asked, unlike in other sinks."""
 
     def __init__(
@@ -99,8 +102,8 @@ class Preview:
         title: str,
         *,
         mirror: bool = True,
-        keys: Callable[[Key], None],
-        window: Window | None = None,
+        keys: Callable[[PreviewAction], None],
+        window: PreviewBackend | None = None,
     ) -> None:
         """Note what to open; `with` opens it, on the thread that will call `send`: the main thread.
 
@@ -115,18 +118,18 @@ class Preview:
         self.help = False
         self._title = title
         self._keys = keys
-        self._window: Window = window or OpenCvWindow()
+        self._window: PreviewBackend = window or OpenCvWindow()
         self._thread = 0
         self._is_open = False
         self._has_shown = False
 
-    def __enter__(self) -> "Preview":
+    def __enter__(self) -> "PreviewSink":
         """Open the window.
 
         Raises:
             SinkError: there is no screen, or OpenCV has no windows.
         """
-        with _translated():
+        with _cv2_errors_as_sink_errors():
             self._window.open(self._title)
         self._thread = threading.get_ident()
         self._is_open, self._has_shown = True, False
@@ -152,9 +155,9 @@ class Preview:
         # Showing a picture in a window that is gone would open it again.
         if self._has_shown and not self._window.is_open(self._title):
             self._is_open = False
-            self._keys(Key.QUIT)
+            self._keys(PreviewAction.QUIT)
             return
-        with _translated():
+        with _cv2_errors_as_sink_errors():
             self._window.show(self._title, self._picture(frame))
             self._has_shown = True
             code = self._window.key()
@@ -171,17 +174,17 @@ class Preview:
         key = _KEYS.get(ord(chr(code & 0xFF).lower())) if code >= 0 else None
         if key is None:
             return
-        if key is Key.MIRROR:
+        if key is PreviewAction.MIRROR:
             self.mirror = not self.mirror
-        if key is Key.HELP:
+        if key is PreviewAction.HELP:
             self.help = not self.help
         self._keys(key)
 
     def _picture(self, frame: Frame) -> NDArray[np.uint8]:
         size = Size.of(frame)
-        if size.width > _WIDEST:
-            frame = resize(frame, Size(_WIDEST, max(1, round(size.height * _WIDEST / size.width))))
-        picture = swap_red_and_blue(frame)
+        if size.width > _MAX_WIDTH:
+            frame = resize(frame, Size(_MAX_WIDTH, max(1, round(size.height * _MAX_WIDTH / size.width))))
+        picture = swap_rb(frame)
         if self.mirror:
             picture = cast(NDArray[np.uint8], cv2.flip(picture, 1))
         if self.help:
@@ -198,7 +201,7 @@ def _write(picture: NDArray[np.uint8], text: str) -> None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _cv2_errors_as_sink_errors() -> Iterator[None]:
     try:
         yield
     except cv2.error as error:

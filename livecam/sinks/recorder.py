@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FrameError, SinkError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.types import Cutout, Frame, check_frame
+from livecam.core.types import Frame, RgbaFrame, check_frame
 from livecam.imaging.ops import letterbox
-from livecam.video.audio import Voice
-from livecam.video.containers import container_for
-from livecam.video.partial_output import Draft
-from livecam.video.png_sequence import PngFolder
-from livecam.video.video_writer import Film, playable_seconds
+from livecam.video.audio import AudioStreamWriter
+from livecam.video.containers import format_for_path
+from livecam.video.partial_output import PartialOutput
+from livecam.video.png_sequence import PngSequenceWriter
+from livecam.video.video_writer import VideoWriter, playable_seconds
 
 _CAUSES = {
     errno.ENOSPC: "disk full",
@@ -65,13 +65,13 @@ class Recorder:
         """
         if not (math.isfinite(fps) and fps > 0):
             raise UsageError(f"can't record at {fps} frames a second; choose a rate above 0, for example 30")
-        self._container = container_for(path, transparent)
-        self._draft = Draft(Path(path), folder=self._container is None, overwrite=overwrite)
+        self._container = format_for_path(path, transparent)
+        self._draft = PartialOutput(Path(path), folder=self._container is None, overwrite=overwrite)
         self._rate = max(Fraction(fps).limit_denominator(1001), Fraction(1, 1001))
         self._clock = clock or SystemClock()
         self._transparent = transparent
         self._threads = threads
-        self._writer: Film | PngFolder | None = None
+        self._writer: VideoWriter | PngSequenceWriter | None = None
         self._began: float | None = None
         self._last_tick = -1
         self._failure = ""
@@ -88,7 +88,7 @@ class Recorder:
             UsageError: the name is taken by now.
             SinkError: nothing can be written there.
         """
-        path = self._draft.start()
+        path = self._draft.open()
         try:
             self._writer = self._make_writer(path)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -96,10 +96,10 @@ class Recorder:
             raise SinkError(f"can't record {self.size} to {self._draft.target}: {error}; try .mp4") from error
         return self
 
-    def _make_writer(self, path: Path) -> Film | PngFolder:
+    def _make_writer(self, path: Path) -> VideoWriter | PngSequenceWriter:
         if self._container is None:
-            return PngFolder(path, self._rate)
-        return Film(
+            return PngSequenceWriter(path, self._rate)
+        return VideoWriter(
             path, self._container, self.size, self._rate, transparent=self._transparent, threads=self._threads
         )
 
@@ -113,20 +113,20 @@ class Recorder:
             if kind is None or issubclass(kind, Exception):
                 raise
 
-    def add_sound(self, source: AudioStream, start_seconds: float) -> Voice | None:
+    def add_audio(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
         """Announce an audio stream, before the first frame; None when such a file carries no sound.
 
         Raises:
             SinkError: the stream can't be carried.
         """
-        if not isinstance(self._writer, Film):
+        if not isinstance(self._writer, VideoWriter):
             return None
         try:
-            return self._writer.add_voice(source, start_seconds)
+            return self._writer.add_audio_stream(source, start_seconds)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise SinkError(f"can't record the clip's sound: {error}; try another kind of file") from error
 
-    def send_sound(self, packets: Sequence[Packet[AudioStream]]) -> None:
+    def write_audio(self, packets: Sequence[Packet[AudioStream]]) -> None:
         """Write what a Voice gave.
 
         Raises:
@@ -134,12 +134,12 @@ class Recorder:
         """
         writer = self._open_writer()
         try:
-            if packets and isinstance(writer, Film):
+            if packets and isinstance(writer, VideoWriter):
                 writer.output.mux(packets)
         except (av.FFmpegError, OSError) as error:
             self._fail(error)
 
-    def send(self, picture: Frame | Cutout, seconds: float | None = None) -> None:
+    def send(self, picture: Frame | RgbaFrame, seconds: float | None = None) -> None:
         """Write a frame (of a transparent recording: a cutout), shown from now on, or from `seconds` on.
 
         Raises:
@@ -174,7 +174,7 @@ class Recorder:
             self._began = now
         return now - self._began
 
-    def _open_writer(self) -> Film | PngFolder:
+    def _open_writer(self) -> VideoWriter | PngSequenceWriter:
         if self._writer is None:
             raise SinkError(self._failure or "the recording is closed; open another")
         return self._writer
@@ -189,20 +189,20 @@ class Recorder:
             return
         try:
             if self.frames:
-                self._writer.finish()
+                self._writer.close()
         except (av.FFmpegError, OSError) as error:
             self._fail(error)
         finally:
             # Also when a second Ctrl-C comes while the encoder is emptied.
-            self._let_go()
+            self._finalize()
 
-    def _let_go(self) -> None:
+    def _finalize(self) -> None:
         if self._writer is None:
             return
-        self._writer.abandon()
+        self._writer.abort()
         self._writer = None
         if self.frames:
-            self._draft.keep()
+            self._draft.commit()
         else:
             self._draft.discard()
 
@@ -212,13 +212,13 @@ class Recorder:
         target = self._draft.target
         writer, self._writer = self._writer, None
         if writer:
-            writer.abandon()
-        kept = self._kept_seconds()
+            writer.abort()
+        kept = self._playable_seconds()
         if kept > 0:
             self._failure = (
                 f"{cause}: {target} kept the first {kept:.1f} s; free some space, or record elsewhere"
             )
-            self._draft.keep()
+            self._draft.commit()
         else:
             self._failure = (
                 f"{cause}: nothing of {target} could be kept; free some space, or record elsewhere"
@@ -226,7 +226,7 @@ class Recorder:
             self._draft.discard()
         raise SinkError(self._failure) from error
 
-    def _kept_seconds(self) -> float:
+    def _playable_seconds(self) -> float:
         if self._container is None:
             return float(self.frames / self._rate)
         return playable_seconds(self._draft.path)

@@ -9,8 +9,8 @@ from typing import Protocol, cast
 from livecam.core.errors import SinkError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
-from livecam.devices.discovery import Ask, find_holders, list_loopbacks, query_capability
-from livecam.devices.v4l2 import Kept, ask_format, keeps_format, release
+from livecam.devices.discovery import CapabilityQuery, list_virtual_cameras, processes_using, query_capability
+from livecam.devices.v4l2 import NegotiatedFormat, get_format, has_keep_format, reset_format_command
 from livecam.imaging.ops import letterbox
 
 _SETUP = {
@@ -21,7 +21,7 @@ _SETUP = {
 }
 
 
-class Door(Protocol):
+class CameraBackend(Protocol):
     """The part of pyvirtualcam.Camera that the sink uses."""
 
     @property
@@ -35,21 +35,21 @@ class Door(Protocol):
         """Give the device back."""
 
 
-Opener = Callable[[Size, float, str | None], Door]
+CaptureFactory = Callable[[Size, float, str | None], CameraBackend]
 _SENT = "YU12"  # what pyvirtualcam makes of RGB for v4l2loopback
 
 
-def open_door(size: Size, fps: float, device: str | None) -> Door:
+def open_pyvirtualcam(size: Size, fps: float, device: str | None) -> CameraBackend:
     """Open pyvirtualcam's camera for RGB frames. Raises what pyvirtualcam raises."""
     import pyvirtualcam
 
     camera = pyvirtualcam.Camera(
         size.width, size.height, fps, fmt=pyvirtualcam.PixelFormat.RGB, device=device, print_fps=False
     )
-    return cast(Door, camera)
+    return cast(CameraBackend, camera)
 
 
-class VirtualCamera:
+class VirtualCameraSink:
     """A sink that call programs list as a camera; `device` is the name or device file to pick there."""
 
     def __init__(
@@ -58,8 +58,8 @@ class VirtualCamera:
         fps: float,
         *,
         device: str | None = None,
-        opener: Opener | None = None,
-        ask: Callable[[str], Kept | None] = ask_format,
+        opener: CaptureFactory | None = None,
+        ask: Callable[[str], NegotiatedFormat | None] = get_format,
     ) -> None:
         """Note what to open; `with` opens it.
 
@@ -67,34 +67,34 @@ class VirtualCamera:
             size: of the camera; odd sides shrink by one, as its colours are halved. Other frames get bars.
             fps: told to the camera; it doesn't pace.
             device: a name (on Linux the card label too) or device file; None takes the first that is free.
-            opener: opens a camera as `open_door` does.
+            opener: opens a camera as `open_pyvirtualcam` does.
             ask: tells the format that a device insists on.
         """
         self.size = Size(max(2, size.width // 2 * 2), max(2, size.height // 2 * 2))
         self.fps = fps
         self.device = device or ""
         self._asked = device
-        self._opener = opener or open_door
+        self._opener = opener or open_pyvirtualcam
         self._ask = ask
-        self._door: Door | None = None
+        self._door: CameraBackend | None = None
 
-    def __enter__(self) -> "VirtualCamera":
+    def __enter__(self) -> "VirtualCameraSink":
         """Open it.
 
         Raises:
             SinkError: there is none, it is busy, or it is a real camera; the text says what to install or do.
         """
-        device = find_loopback(self._asked) if self._asked else None
+        device = resolve_virtual_camera(self._asked) if self._asked else None
         door = self._door = self._open(device)
         self.device = door.device
         try:
-            self._follow_format()
+            self._adopt_pinned_format()
         except BaseException:
             self.close()
             raise
         return self
 
-    def _open(self, device: str | None) -> Door:
+    def _open(self, device: str | None) -> CameraBackend:
         try:
             return self._opener(self.size, self.fps, device)
         except ImportError as error:
@@ -102,9 +102,9 @@ class VirtualCamera:
                 f"no virtual camera without pyvirtualcam: pip install pyvirtualcam ({error})"
             ) from error
         except Exception as error:  # RuntimeError by its own words, others by its backends
-            raise SinkError(explain(str(error), device)) from error
+            raise SinkError(open_failure_message(str(error), device)) from error
 
-    def _follow_format(self) -> None:
+    def _adopt_pinned_format(self) -> None:
         """Take the size that the device insists on; a kind of pixels that isn't ours can't be helped."""
         kept = self._ask(self.device) if sys.platform.startswith("linux") else None
         if kept is None or kept == (self.size, _SENT):
@@ -112,7 +112,7 @@ class VirtualCamera:
         if kept.letters != _SENT:
             raise SinkError(
                 f"{self.device} keeps to {kept.size} {kept.letters}: close the programs that read it, "
-                f"and run {release(self.device)}"
+                f"and run {reset_format_command(self.device)}"
             )
         self.close()
         self.size = kept.size
@@ -148,16 +148,18 @@ class VirtualCamera:
             door.close()
 
 
-def find_loopback(words: str, sysfs: Path | None = None, ask: Ask = query_capability) -> str:
+def resolve_virtual_camera(
+    words: str, sysfs: Path | None = None, ask: CapabilityQuery = query_capability
+) -> str:
     """The device file of the virtual camera with the card label `words`; `words` itself where none has it."""
-    loopbacks = list_loopbacks(sysfs, ask) if sysfs else list_loopbacks()
+    loopbacks = list_virtual_cameras(sysfs, ask) if sysfs else list_virtual_cameras()
     for camera in loopbacks:
         if words.casefold() == camera.name.casefold():
             return camera.path
     return words
 
 
-def explain(words: str, device: str | None, platform: str = sys.platform) -> str:
+def open_failure_message(words: str, device: str | None, platform: str = sys.platform) -> str:
     """One line on why a virtual camera can't be opened and what helps.
 
     Args:
@@ -171,20 +173,20 @@ def explain(words: str, device: str | None, platform: str = sys.platform) -> str
     if "permission" in said:
         return f"no permission to open {name}: run sudo usermod -aG video $USER, then log out and in again"
     if "in use" in said or "busy" in said or "could not be started" in said:
-        holders = ", ".join(find_holders(device)) if device else ""
+        holders = ", ".join(processes_using(device)) if device else ""
         return f"{name} is busy: close {holders or 'the program that uses it'}, or pick another --device"
-    if device and "not a video output" in said and keeps_format(device):
+    if device and "not a video output" in said and has_keep_format(device):
         # With exclusive_caps=1 it looks like a camera then even when nobody feeds it.
-        return f"{device} keeps its format and can't be fed: run {release(device)}"
+        return f"{device} keeps its format and can't be fed: run {reset_format_command(device)}"
     if device and "not a video output" in said:
         # With exclusive_caps=1 a loopback that is fed looks like a camera and no longer like an output.
         return (
             f"{device} is a real camera, or a program feeds it already: close that, or pick another --device"
         )
     if device and _is_foreign(said):
-        there = ", ".join(map(str, list_loopbacks())) or "there is none yet"
+        there = ", ".join(map(str, list_virtual_cameras())) or "there is none yet"
         return f"{device} is no virtual camera ({there}): {setup}"
-    if platform.startswith("linux") and list_loopbacks():
+    if platform.startswith("linux") and list_virtual_cameras():
         return "every virtual camera is fed by another program: close it, or pick one by --device"
     # Its own words for this on Linux tell half of the remedy.
     detail = "" if platform.startswith("linux") else f" ({_line(words) or 'no backend'})"

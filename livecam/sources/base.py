@@ -26,5 +26,5 @@ class Source(Protocol):
         """Frames until the end. CameraError: lost for now; iterating again tries again."""
 
 
-class Idle(Exception):  # noqa: N818 - no error either
+class SourceIdle(Exception):  # noqa: N818 - no error either
     """A source has nothing to read just now, and wants to be iterated again."""

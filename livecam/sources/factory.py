@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from livecam.core.clock import Clock
-from livecam.core.errors import PictureError, UsageError
-from livecam.core.fileio import nearest_name
+from livecam.core.errors import ImageError, UsageError
+from livecam.core.fileio import closest_existing_name
 from livecam.core.geometry import Size
-from livecam.devices.discovery import DEMO_HINT, FoundCamera, list_cameras
+from livecam.devices.discovery import DEMO_HINT, VideoDevice, list_cameras
 from livecam.sources.base import Source
-from livecam.sources.webcam import Webcam
+from livecam.sources.webcam import WebcamSource
 
-__all__ = ["FoundCamera", "Source", "Webcam", "list_cameras", "open_source"]
+__all__ = ["Source", "VideoDevice", "WebcamSource", "list_cameras", "open_source"]
 
 DEFAULT_SIZE = Size(1280, 720)
 
@@ -30,26 +30,26 @@ def open_source(words: str, *, size: Size | None = DEFAULT_SIZE, fps: float = 30
 
     Raises:
         UsageError: nothing, or several cameras, are meant.
-        PictureError: the file is a picture and can't be read.
-        ClipError: the file is a video and can't be read.
+        ImageError: the file is a picture and can't be read.
+        VideoError: the file is a video and can't be read.
     """
     words = words.strip()
     if words.lower() == "demo":
-        from livecam.sources.demo import Demo
+        from livecam.sources.demo import DemoSource
 
-        return Demo(size, fps, clock=clock)
+        return DemoSource(size, fps, clock=clock)
     if words.isascii() and words.isdigit():
-        return Webcam(int(words), size, fps, clock=clock)
+        return WebcamSource(int(words), size, fps, clock=clock)
     path = Path(words).expanduser()
     # A device file that is missing is a camera too: opening it says which cameras there are.
     if words.startswith("/dev/") or _is_device(path):
-        return Webcam(words, size, fps, clock=clock)
+        return WebcamSource(words, size, fps, clock=clock)
     if words and path.exists():
         return _open_file(path, size, fps, clock)
-    return Webcam(find_camera(words, list_cameras()).path, size, fps, clock=clock)
+    return WebcamSource(resolve_camera(words, list_cameras()).path, size, fps, clock=clock)
 
 
-def find_camera(words: str, cameras: list[FoundCamera]) -> FoundCamera:
+def resolve_camera(words: str, cameras: list[VideoDevice]) -> VideoDevice:
     """The camera with `words` in its name, in large or small letters; one of just that name goes first.
 
     Raises:
@@ -63,25 +63,25 @@ def find_camera(words: str, cameras: list[FoundCamera]) -> FoundCamera:
     if hits:
         names = ", ".join(map(str, exact or hits))
         raise UsageError(f"camera {words!r} fits several: {names}; give the device file instead")
-    raise UsageError(f"{words!r} is no camera and no file: {_advice(words, cameras)}")
+    raise UsageError(f"{words!r} is no camera and no file: {_suggestion(words, cameras)}")
 
 
 def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Source:
     if not path.is_file():
         raise UsageError(f"{path} is not a file: give a video, a picture, a camera's number or demo")
-    from livecam.imaging.image_io import moves, read_picture
-    from livecam.sources.image import Still
+    from livecam.imaging.image_io import is_animated_gif, read_image
+    from livecam.sources.image import ImageSource
 
     kind = mimetypes.guess_type(path.name)[0] or ""
-    if not (kind.startswith("video/") or moves(path)):
+    if not (kind.startswith("video/") or is_animated_gif(path)):
         try:
-            return Still(read_picture(path).frame, size, fps, clock=clock)
-        except PictureError:
+            return ImageSource(read_image(path).image, size, fps, clock=clock)
+        except ImageError:
             if kind.startswith("image/"):
                 raise
-    from livecam.video.video_reader import Clip
+    from livecam.video.video_reader import VideoReader
 
-    return Clip(path, loop=True, paced=True, clock=clock)
+    return VideoReader(path, loop=True, realtime=True, clock=clock)
 
 
 def _is_device(path: Path) -> bool:
@@ -91,11 +91,11 @@ def _is_device(path: Path) -> bool:
         return False
 
 
-def _advice(words: str, cameras: list[FoundCamera]) -> str:
+def _suggestion(words: str, cameras: list[VideoDevice]) -> str:
     """What could have been meant."""
     names = {camera.name.casefold(): camera.name for camera in cameras} | {"demo": "demo"}
     near = difflib.get_close_matches(words.casefold(), names, n=1)
-    meant = names[near[0]] if near else nearest_name(Path(words).expanduser())
+    meant = names[near[0]] if near else closest_existing_name(Path(words).expanduser())
     if meant:
         return f"did you mean {meant!r}?"
     if cameras:

@@ -7,10 +7,10 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
 from livecam.imaging.ops import resize
-from livecam.sources.pacing import beats, check_fps
+from livecam.sources.pacing import check_fps, ticks
 
 
-class Still:
+class ImageSource:
     """A source that repeats one picture for ever."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Still:
         self._frame = resize(check_frame(picture), _fit(Size.of(picture), size))
         self.size = Size.of(self._frame)
 
-    def __enter__(self) -> "Still":
+    def __enter__(self) -> "ImageSource":
         return self
 
     def __exit__(
@@ -42,7 +42,7 @@ class Still:
         """Nothing is held."""
 
     def __iter__(self) -> Iterator[Frame]:
-        for _ in beats(self.fps, self._clock):
+        for _ in ticks(self.fps, self._clock):
             yield self._frame.copy()
 
 

@@ -8,22 +8,22 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.sources.base import Idle, Source
+from livecam.sources.base import Source, SourceIdle
 
-ARRIVE_SECONDS = 0.3
+START_DELAY_SECONDS = 0.3
 """Apps that list cameras look at each for a moment; who stays longer is a viewer."""
-LEAVE_SECONDS = 1.5
+STOP_DELAY_SECONDS = 1.5
 """A call app leaves and comes back when a setting is changed."""
 _GLANCE_SECONDS, _TURN_SECONDS = 0.05, 0.5
 
 
-class Watched(Protocol):
+class ViewerMonitorLike(Protocol):
     """What is asked of the viewers."""
 
     def is_watched(self) -> bool: ...  # noqa: D102
 
 
-class OnDemand:
+class OnDemandSource:
     """Frames of a camera while somebody watches; Idle, with the camera closed, while nobody does."""
 
     def __init__(
@@ -46,16 +46,16 @@ class OnDemand:
         """
         self.size, self.fps = size, float(fps)
         self._make, self._tell = camera, tell
-        self._viewers: Watched | None = None
+        self._viewers: ViewerMonitorLike | None = None
         self._clock = clock or SystemClock()
         self._camera: Source | None = None
         self._changed: float | None = None  # since when the viewers are not what the camera is
 
-    def follow(self, viewers: Watched) -> None:
+    def set_monitor(self, viewers: ViewerMonitorLike) -> None:
         """Have these tell whether somebody watches; nobody does before."""
         self._viewers = viewers
 
-    def __enter__(self) -> "OnDemand":
+    def __enter__(self) -> "OnDemandSource":
         return self
 
     def __exit__(
@@ -73,16 +73,16 @@ class OnDemand:
         self._wait()
         camera = self._find()
         with camera:
-            granted = getattr(camera, "granted", "") or f"{camera.size} at {camera.fps:g} fps"
+            granted = getattr(camera, "format_description", "") or f"{camera.size} at {camera.fps:g} fps"
             self._tell(f"somebody watches: camera on ({granted})")
             for frame in camera:
-                if self._lasts(not self._is_watched(), LEAVE_SECONDS):
+                if self._held_for(not self._is_watched(), STOP_DELAY_SECONDS):
                     break
                 yield frame
             else:
                 return
         self._tell("nobody watches: camera off")
-        raise Idle
+        raise SourceIdle
 
     def _wait(self) -> None:
         """Return once somebody stays.
@@ -91,15 +91,15 @@ class OnDemand:
             Idle: nobody did, for now.
         """
         start = self._clock.now()
-        while not self._lasts(self._is_watched(), ARRIVE_SECONDS):
+        while not self._held_for(self._is_watched(), START_DELAY_SECONDS):
             if self._clock.now() - start >= _TURN_SECONDS:
-                raise Idle
+                raise SourceIdle
             self._clock.sleep(_GLANCE_SECONDS)
 
     def _is_watched(self) -> bool:
         return self._viewers is not None and self._viewers.is_watched()
 
-    def _lasts(self, changed: bool, seconds: float) -> bool:
+    def _held_for(self, changed: bool, seconds: float) -> bool:
         now = self._clock.now()
         if not changed:
             self._changed = None

@@ -9,7 +9,7 @@ from livecam.core.errors import UsageError
 _LATE_SECONDS = 1.0
 
 
-def beats(fps: float, clock: Clock) -> Iterator[float]:
+def ticks(fps: float, clock: Clock) -> Iterator[float]:
     """Seconds since the first beat, `fps` times a second, without end; the first comes at once.
 
     The beats lie on a grid, so that waiting never drifts; after a gap (a sleeping laptop) a new grid begins

@@ -9,21 +9,29 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.devices.device_tracker import Look, Whereabouts
-from livecam.devices.discovery import explain_failure
-from livecam.devices.opencv_capture import Capture, Novelty, Opener, open_capture, quiet_opencv, to_rgb
+from livecam.devices.device_tracker import DeviceTracker, TrackerFactory
+from livecam.devices.discovery import open_failure_message
+from livecam.devices.opencv_capture import (
+    Capture,
+    CaptureFactory,
+    DuplicateFrameDetector,
+    open_capture,
+    suppress_opencv_logging,
+    to_rgb,
+)
 
 _FAILURES, _SILENT_SECONDS = 5, 2.0
 _PAUSE_SECONDS, _GLANCE_SECONDS = 0.1, 0.01
 
 
-class Webcam:
+class WebcamSource:
     """A source that reads a webcam. Lost, it raises CameraError; iterated again, it opens the camera again.
 
     The camera is then found by its name, wherever it was plugged in again. A picture that the driver gives a
     second time isn't one: it is left out, and after a while the camera counts as lost.
 
-    `size`, `fps` and `granted` (as ``1280x720 at 30 fps, MJPG``) are the camera's answer once it is open.
+    `size`, `fps` and `format_description` (as ``1280x720 at 30 fps, MJPG``) are the camera's answer once
+    it is open.
     """
 
     def __init__(
@@ -32,9 +40,9 @@ class Webcam:
         size: Size | None = None,
         fps: float = 30.0,
         *,
-        opener: Opener = open_capture,
+        opener: CaptureFactory = open_capture,
         clock: Clock | None = None,
-        look: Look = Whereabouts,
+        look: TrackerFactory = DeviceTracker,
     ) -> None:
         """Note what to ask for; the camera is opened by `with` or by the first frame.
 
@@ -48,7 +56,7 @@ class Webcam:
         """
         self.size = size or Size(640, 480)
         self.fps = float(fps)
-        self.granted = ""
+        self.format_description = ""
         self._asked = (size, float(fps))
         self._opener = opener
         self._clock = clock or SystemClock()
@@ -56,14 +64,14 @@ class Webcam:
         self._first: Frame | None = None
         self._whereabouts = look(device)
         # Never a new one: what comes back may begin with what it showed when it went.
-        self._novelty = Novelty()
+        self._novelty = DuplicateFrameDetector()
 
     @property
     def device(self) -> int | str:
         """The number or device file where the camera is, or was last."""
         return self._whereabouts.device
 
-    def __enter__(self) -> "Webcam":
+    def __enter__(self) -> "WebcamSource":
         """Open it.
 
         Raises:
@@ -104,34 +112,34 @@ class Webcam:
 
     def _open(self) -> None:
         self.close()
-        device = self._whereabouts.look()
+        device = self._whereabouts.locate()
         if device is None:
             raise CameraError(self._lost())
         frame = None
         try:
-            with quiet_opencv():
+            with suppress_opencv_logging():
                 frame = self._start(device)
         except cv2.error as error:
-            raise CameraError(explain_failure(self.device)) from error
+            raise CameraError(open_failure_message(self.device)) from error
         finally:
             if frame is None:
                 self.close()
         if frame is None:
             # Only now, so that the reason isn't that we hold it ourselves.
-            raise CameraError(explain_failure(self.device))
+            raise CameraError(open_failure_message(self.device))
 
     def _start(self, device: int | str) -> Frame | None:
         self._capture = capture = self._opener(device)
         if not capture.isOpened():
             return None
-        self._ask(capture)
+        self._request_format(capture)
         self._first = frame = self._read()
         if frame is not None:
-            self._believe(capture, frame)
-            self._whereabouts.note()
+            self._read_actual_format(capture, frame)
+            self._whereabouts.remember()
         return frame
 
-    def _ask(self, capture: Capture) -> None:
+    def _request_format(self, capture: Capture) -> None:
         size, fps = self._asked
         # V4L2 offers sizes by pixel format and rates by size, hence the order; most give 30 fps at 720p only
         # as MJPG.
@@ -143,14 +151,14 @@ class Webcam:
         # Not 1: the driver had nowhere to put the next picture while this is decoded, and the rate halved.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
 
-    def _believe(self, capture: Capture, frame: Frame) -> None:
+    def _read_actual_format(self, capture: Capture, frame: Frame) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)
         self.size = Size.of(frame)
         self.fps = float(fps) if 1.0 <= fps <= 240.0 else self._asked[1]
         code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
         letters = code.to_bytes(4, "little").decode("latin-1").strip()
         kind = f", {letters}" if letters.isascii() and letters.isprintable() and letters else ""
-        self.granted = f"{self.size} at {self.fps:g} fps{kind}"
+        self.format_description = f"{self.size} at {self.fps:g} fps{kind}"
 
     def _read(self) -> Frame | None:
         """The next frame; None if it failed again and again, or nothing new came for too long."""
@@ -158,12 +166,12 @@ class Webcam:
         good, frame = self._read_once()
         failures = 0
         # A driver may go on to give pictures of a camera that was pulled out, hence `there` with every frame.
-        while (there := self._whereabouts.there) and frame is None:
+        while (there := self._whereabouts.is_present) and frame is None:
             failures += not good
             if failures >= _FAILURES or self._clock.now() - start >= _SILENT_SECONDS:
                 return None
             self._clock.sleep(_GLANCE_SECONDS if good else _PAUSE_SECONDS)
-            with quiet_opencv():
+            with suppress_opencv_logging():
                 good, frame = self._read_once()
         return frame if there else None
 

@@ -10,18 +10,18 @@ import numpy as np
 from tqdm import tqdm
 
 from livecam.core.types import Matte
-from livecam.evaluation.metrics import Scores, score
-from livecam.training.checkpoint import Arrays, State, add_to_history
-from livecam.training.data.dataset import Batches, View
-from livecam.training.figures import draw_curves, draw_predictions
+from livecam.evaluation.metrics import ValidationMetrics, mean_metrics
+from livecam.training.checkpoint import Arrays, Checkpoint, append_history
+from livecam.training.data.dataset import SceneDataset, TrainingExample
+from livecam.training.figures import plot_curves, plot_predictions
 
-EVERY = 5
+EMA_INTERVAL = 5
 """Steps from one look at the weights to the next."""
-SHOWN = 2
+PREDICTIONS_SHOWN = 2
 """Batches whose predictions are drawn."""
 
 
-class Averager(keras.callbacks.Callback):  # type: ignore[misc]
+class EmaEvaluator(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps an exponential moving average of all weights (Polyak and Juditsky, 1992) and judges that one.
 
     After each epoch the averaged weights are scored on `validation` in `judged`, an untrained network of the
@@ -30,7 +30,12 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
     """
 
     def __init__(
-        self, run: Path, validation: Batches, decay: float, judged: keras.Model, state: State | None = None
+        self,
+        run: Path,
+        validation: SceneDataset,
+        decay: float,
+        judged: keras.Model,
+        state: Checkpoint | None = None,
     ) -> None:
         super().__init__()
         self._run, self._validation, self._decay, self._judged = run, validation, decay, judged
@@ -44,8 +49,8 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
             self._average = [weight.copy() for weight in self.model.get_weights()]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the average a little towards the weights, every `EVERY` steps, and at least once an epoch."""
-        every = min(EVERY, self.params["steps"] or EVERY)
+        """Update the average every `EMA_INTERVAL` steps, and at least once an epoch."""
+        every = min(EMA_INTERVAL, self.params["steps"] or EMA_INTERVAL)
         if (batch + 1) % every:
             return
         share = 1 - self._decay**every
@@ -55,15 +60,15 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judge, save, draw."""
         self._judged.set_weights(self._average)
-        scores, views, mattes = judge(self._judged, self._validation)
+        scores, views, mattes = validate(self._judged, self._validation)
         if scores.miou > self._best:
             self._best = scores.miou
-            save_whole(self._judged, self._run / "best.keras")
+            save_atomic(self._judged, self._run / "best.keras")
         losses = {name: float(value) for name, value in sorted((logs or {}).items())}
-        add_to_history(self._run, {"epoch": epoch + 1, **asdict(scores), **losses})
+        append_history(self._run, {"epoch": epoch + 1, **asdict(scores), **losses})
         self._keep(epoch + 1)
-        draw_curves(self._run / "history.csv", self._run / "curves.png")
-        draw_predictions(views, mattes, self._run / "predictions.png")
+        plot_curves(self._run / "history.csv", self._run / "curves.png")
+        plot_predictions(views, mattes, self._run / "predictions.png")
         tqdm.write(
             f"epoch {epoch + 1}: loss {losses.get('loss', float('nan')):.4f}  {scores}", file=sys.stderr
         )
@@ -71,10 +76,10 @@ class Averager(keras.callbacks.Callback):  # type: ignore[misc]
     def _keep(self, done: int) -> None:
         # After history and best: a row beyond the state is dropped by --resume, the best found again.
         optimizer = [keras.ops.convert_to_numpy(v.value) for v in self.model.optimizer.variables]
-        State(done, self._best, self.model.get_weights(), optimizer, self._average).write(self._run)
+        Checkpoint(done, self._best, self.model.get_weights(), optimizer, self._average).write(self._run)
 
 
-class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
     """A bar an epoch, on a terminal only."""
 
     def __init__(self) -> None:
@@ -95,23 +100,25 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self._bar.close()
 
 
-def save_whole(model: keras.Model, path: Path) -> None:
+def save_atomic(model: keras.Model, path: Path) -> None:
     """Save a model as ``.keras``, the old file staying until the new one is whole."""
     partial = path.with_name(f"partial-{path.name}")
     model.save(partial)
     partial.replace(path)
 
 
-def judge(model: keras.Model, validation: Batches) -> tuple[Scores, list[View], list[Matte]]:
+def validate(
+    model: keras.Model, validation: SceneDataset
+) -> tuple[ValidationMetrics, list[TrainingExample], list[Matte]]:
     """Score a model's mattes on all views of `validation`; give views and mattes of the first batches too."""
     mattes: list[Matte] = []
     truths: list[Matte] = []
     known, kept = [], []
     for index in range(len(validation)):
-        views = validation.views(index)
+        views = validation.examples(index)
         pictures = np.stack([v.frame for v in views]).astype(np.float32) / np.float32(255)
         mattes += list(keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])[..., 0])
         truths += [np.asarray(v.matte, np.float32) / np.float32(255) for v in views]
-        known += [v.known > 0 for v in views]
-        kept += views if index < SHOWN else []
-    return score(mattes, truths, known), kept, mattes[: len(kept)]
+        known += [v.valid_mask > 0 for v in views]
+        kept += views if index < PREDICTIONS_SHOWN else []
+    return mean_metrics(mattes, truths, known), kept, mattes[: len(kept)]

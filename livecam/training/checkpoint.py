@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.training.config import TrainSettings
 
 Arrays = list[NDArray[Any]]
@@ -24,7 +24,7 @@ _FREE = ("out", "workers")
 
 
 @dataclass(frozen=True)
-class State:
+class Checkpoint:
     """A run after `epoch` epochs: its weights, its optimizer's, their average, and the best mIoU so far."""
 
     epoch: int
@@ -49,7 +49,7 @@ def _path(run: Path) -> Path:
     return run / "backup" / "state.npz"
 
 
-def read_state(run: Path) -> State | None:
+def read_checkpoint(run: Path) -> Checkpoint | None:
     """The state of a run; None where no epoch was finished.
 
     Raises:
@@ -62,15 +62,15 @@ def read_state(run: Path) -> State | None:
             groups = [
                 [kept[f"{g}{i}"] for i in range(sum(n.startswith(g) for n in kept.files))] for g in _GROUPS
             ]
-            return State(int(kept["epoch"]), float(kept["best"]), *groups)
+            return Checkpoint(int(kept["epoch"]), float(kept["best"]), *groups)
     except Exception as error:  # a damaged archive meets NumPy, zipfile and zlib with errors of their own
         raise TrainingError(
-            f"{_path(run)} is damaged ({reason(error)}); begin another run with --out and "
+            f"{_path(run)} is damaged ({os_error_reason(error)}); begin another run with --out and "
             f"--start {run / 'best.keras'}"
         ) from error
 
 
-def find_state(settings: TrainSettings) -> State | None:
+def find_checkpoint(settings: TrainSettings) -> Checkpoint | None:
     """Where this run goes on; None at its beginning.
 
     Raises:
@@ -87,7 +87,7 @@ def find_state(settings: TrainSettings) -> State | None:
     if not (run / "settings.json").is_file():
         raise UsageError(f"there is no run in {run} to go on with; leave out --resume or mend --out")
     _check_same(settings)
-    state = read_state(run)
+    state = read_checkpoint(run)
     if state is None and len(read_history(run)) > 1:
         raise TrainingError(f"{run} has lost its backup/state.npz; begin another run with --out")
     return state
@@ -97,12 +97,14 @@ def _check_same(settings: TrainSettings) -> None:
     path = settings.out / "settings.json"
     try:
         then = json.loads(path.read_text(encoding="utf-8"))
-        now = json.loads(json.dumps(settings.as_json()))
+        now = json.loads(json.dumps(settings.to_dict()))
         changed = [n for n in now if n not in _FREE and n in then and not _alike(n, then[n], now[n])]
     except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(f"{path} is damaged ({reason(error)}); begin another run with --out") from error
+        raise TrainingError(
+            f"{path} is damaged ({os_error_reason(error)}); begin another run with --out"
+        ) from error
     if changed:
-        words = ", ".join(f"{name} {_words(then[name])} (now {_words(now[name])})" for name in changed)
+        words = ", ".join(f"{name} {_to_text(then[name])} (now {_to_text(now[name])})" for name in changed)
         raise UsageError(
             f"{settings.out} was begun with {words}; give the same to go on, or begin another run "
             f"with --out and --start {settings.out / 'best.keras'}"
@@ -117,13 +119,13 @@ def _alike(name: str, then: Any, now: Any) -> bool:
     return bool(then == now)
 
 
-def _words(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)
 
 
-def restore(model: Any, state: State, run: Path) -> None:
+def restore(model: Any, state: Checkpoint, run: Path) -> None:
     """Give a compiled Keras model the weights, and its optimizer the memory, of the state of `run`.
 
     Raises:
@@ -140,7 +142,7 @@ def restore(model: Any, state: State, run: Path) -> None:
         ) from error
 
 
-def begin(settings: TrainSettings, state: State | None) -> None:
+def prepare_run_dir(settings: TrainSettings, state: Checkpoint | None) -> None:
     """Make the run's folder ready: its settings, and no row of the history that the state knows nothing of.
 
     Raises:
@@ -149,13 +151,13 @@ def begin(settings: TrainSettings, state: State | None) -> None:
     run = settings.out
     try:
         (run / "backup").mkdir(parents=True, exist_ok=True)
-        (run / "settings.json").write_text(json.dumps(settings.as_json(), indent=1) + "\n", encoding="utf-8")
+        (run / "settings.json").write_text(json.dumps(settings.to_dict(), indent=1) + "\n", encoding="utf-8")
         _write_history(
             run, [r for r in read_history(run) if int(r["epoch"]) <= (state.epoch if state else 0)]
         )
     except OSError as error:
         raise TrainingError(
-            f"can't write in {run}: {reason(error)}; choose another folder with --out"
+            f"can't write in {run}: {os_error_reason(error)}; choose another folder with --out"
         ) from error
 
 
@@ -174,7 +176,7 @@ def read_history(run: Path) -> list[dict[str, str]]:
         if all(_is_whole(row) and row["epoch"].isdigit() and float(row["miou"]) >= 0 for row in rows):
             return rows
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise TrainingError(f"{path} can't be read ({reason(error)}); mend or remove it") from error
+        raise TrainingError(f"{path} can't be read ({os_error_reason(error)}); mend or remove it") from error
     raise TrainingError(f"{path} is damaged; mend or remove it")
 
 
@@ -183,7 +185,7 @@ def _is_whole(row: Mapping[Any, Any]) -> bool:
     return None not in row and None not in row.values()
 
 
-def add_to_history(run: Path, row: Mapping[str, float]) -> None:
+def append_history(run: Path, row: Mapping[str, float]) -> None:
     """Add a finished epoch; the file is replaced at once, so that an interruption leaves no half row."""
     _write_history(run, [*read_history(run), {k: str(round(v, 5)) for k, v in row.items()}])
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
-from livecam.training.data.scene_sampler import Mix
+from livecam.training.data.scene_sampler import SceneMix
 
-PAIRED = 4
+VIEWS_PER_PAIR = 4
 """One in so many views of a batch begins a pair; so many are the smallest batch."""
-STRIDE = 16
+SIZE_MULTIPLE = 16
 """Networks halve a picture four times without a rest; what they halve further is rounded up."""
 
 
@@ -19,7 +19,8 @@ STRIDE = 16
 class TrainSettings:
     """What a run depends on; the same settings give the same scenes.
 
-    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on, `empty` of
+    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on,
+    `empty` of
     pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
     cheap first phase. `start` is a ``.keras`` file whose weights are the first ones; its network may be
     narrower. With `freeze_norms` its normalisations stay as they are
@@ -44,19 +45,19 @@ class TrainSettings:
     longest: int = 416
     resume: bool = False
     often: tuple[tuple[str, int], ...] = ()
-    mix: Mix = field(default_factory=Mix)
+    mix: SceneMix = field(default_factory=SceneMix)
 
     @property
     def pairs(self) -> int:
         """Pairs of the same scene in each batch."""
-        return self.batch // PAIRED
+        return self.batch // VIEWS_PER_PAIR
 
     @property
     def total(self) -> int:
         """Batches of the whole run."""
         return self.epochs * self.steps
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, for ``settings.json``."""
         return {k: _plain(v) for k, v in asdict(self).items() if k != "resume"}
 
@@ -69,7 +70,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
+def validate_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
     """Check every word and number; reads nothing from disk.
 
     Raises:
@@ -91,7 +92,7 @@ def check_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
 
 
 def _check_numbers(settings: TrainSettings) -> None:
-    smallest = {"epochs": 1, "steps": 1, "batch": PAIRED, "seed": 0, "workers": 1, "longest": 32}
+    smallest = {"epochs": 1, "steps": 1, "batch": VIEWS_PER_PAIR, "seed": 0, "workers": 1, "longest": 32}
     for name, least in smallest.items():
         if getattr(settings, name) < least:
             raise UsageError(f"--{name} {getattr(settings, name)} is too small; give {least} or more")
@@ -109,12 +110,12 @@ def check_size(size: Size) -> None:
     Raises:
         UsageError: it can't.
     """
-    if min(size) < STRIDE or any(side % STRIDE for side in size):
-        near = Size(*(max(STRIDE, round(side / STRIDE) * STRIDE) for side in size))
-        raise UsageError(f"--size {size} is not divisible by {STRIDE}; try {near}")
+    if min(size) < SIZE_MULTIPLE or any(side % SIZE_MULTIPLE for side in size):
+        near = Size(*(max(SIZE_MULTIPLE, round(side / SIZE_MULTIPLE) * SIZE_MULTIPLE) for side in size))
+        raise UsageError(f"--size {size} is not divisible by {SIZE_MULTIPLE}; try {near}")
 
 
-def _check_mix(mix: Mix) -> None:
+def _check_mix(mix: SceneMix) -> None:
     shares = [getattr(mix, part.name) for part in fields(mix)]
     if not all(0 <= share <= 1 for share in shares) or not math.fsum(shares) <= 1:
         raise UsageError(

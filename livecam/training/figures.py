@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import SinkError, TrainingError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.types import Frame, Matte
-from livecam.imaging.image_io import write_picture
-from livecam.training.data.scene_renderer import View
+from livecam.imaging.image_io import write_image
+from livecam.training.data.scene_renderer import TrainingExample
 
 TRIMAP_GREYS = np.array([0, 255, 0, 128], np.uint8)
 
@@ -29,12 +29,12 @@ def _tile(cells: Sequence[Frame], across: int) -> Frame:
 
 def _write(picture: Frame, path: Path) -> None:
     try:
-        write_picture(path, picture)
+        write_image(path, picture)
     except SinkError as error:
         raise TrainingError(f"{error}; go on with --resume then") from error
 
 
-def draw_cells(cells: Sequence[Frame], across: int, path: Path) -> None:
+def write_image_grid(cells: Sequence[Frame], across: int, path: Path) -> None:
     """A sheet of pictures of one size, `across` a row.
 
     Raises:
@@ -43,7 +43,7 @@ def draw_cells(cells: Sequence[Frame], across: int, path: Path) -> None:
     _write(_tile(cells, across), path)
 
 
-def draw_scenes(views: Sequence[View], path: Path) -> None:
+def plot_scenes(views: Sequence[TrainingExample], path: Path) -> None:
     """A sheet of frame, matte and trimap (red: the matte is not known there) of each view.
 
     Raises:
@@ -52,12 +52,12 @@ def draw_scenes(views: Sequence[View], path: Path) -> None:
     cells = []
     for view in views:
         trimap = _grey(TRIMAP_GREYS[view.trimap])
-        trimap[view.known == 0] = (255, 0, 0)
+        trimap[view.valid_mask == 0] = (255, 0, 0)
         cells.append(np.vstack([view.frame, _grey(view.matte), trimap]))
     _write(_tile(cells, 4), path)
 
 
-def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path) -> None:
+def plot_predictions(views: Sequence[TrainingExample], mattes: Sequence[Matte], path: Path) -> None:
     """A sheet of frame, true matte, predicted matte and the subject on green.
 
     Raises:
@@ -73,7 +73,7 @@ def draw_predictions(views: Sequence[View], mattes: Sequence[Matte], path: Path)
     _write(_tile(cells, 8), path)
 
 
-def draw_trimaps(
+def plot_trimaps(
     pictures: NDArray[np.uint8], true: NDArray[np.uint8], predicted: NDArray[np.uint8], path: Path
 ) -> None:
     """A row of frame, true trimap and predicted trimap each; foreground is white, contour grey.
@@ -92,7 +92,7 @@ def draw_trimaps(
     _write(_tile(cells, 3), path)
 
 
-def draw_curves(history: Path, path: Path) -> None:
+def plot_curves(history: Path, path: Path) -> None:
     """The losses and the scores of ``history.csv``, at least one row, over the epochs.
 
     Raises:
@@ -119,4 +119,6 @@ def draw_curves(history: Path, path: Path) -> None:
     try:
         figure.savefig(path, dpi=100)
     except OSError as error:
-        raise TrainingError(f"can't write {path} ({reason(error)}); go on with --resume then") from error
+        raise TrainingError(
+            f"can't write {path} ({os_error_reason(error)}); go on with --resume then"
+        ) from error

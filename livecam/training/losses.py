@@ -12,13 +12,13 @@ from keras import ops
 Tensor = Any
 
 
-class SceneLoss(keras.losses.Loss):  # type: ignore[misc]
+class MattingLoss(keras.losses.Loss):  # type: ignore[misc]
     """Three-class crossentropy of the trimap and the difference from the soft matte, weighted at the outline.
 
     The matte's part is crossentropy with the soft truth (absolute difference alone falls into the trap "all
     background" and stays there for long), plus the absolute difference, plus `gradient` × that of the
     gradients (sharp edges; as in Xu et al., "Deep Image Matting", 2017, and later work), plus, for the first
-    `pairs` × 2 rows of a batch, `change` × the difference of the change between the two shots of a scene
+    `pairs` × 2 rows of a batch, `temporal` × the difference of the change between the two shots of a scene
     (after the measure dtSSD of Erofeev et al., 2015): a steady model.
 
     Args of the call:
@@ -29,16 +29,16 @@ class SceneLoss(keras.losses.Loss):  # type: ignore[misc]
     """
 
     def __init__(
-        self, pairs: int = 0, outline: float = 3.0, gradient: float = 0.5, change: float = 1.0
+        self, pairs: int = 0, outline: float = 3.0, gradient: float = 0.5, temporal: float = 1.0
     ) -> None:
         super().__init__(name="scene_loss", reduction="sum")
-        self.pairs, self.outline, self.gradient, self.change = pairs, outline, gradient, change
+        self.pairs, self.outline, self.gradient, self.temporal = pairs, outline, gradient, temporal
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss, a scalar."""
         true = ops.cast(y_true, "float32")
         weight = 1.0 + self.outline * true[:, 3]
-        classes, matte = read_logits(y_pred)
+        classes, matte = decode_logits(y_pred)
         label = true[:, 0]
         said = ops.where(label == 0, classes[0], ops.where(label == 1, classes[1], classes[2]))
         loss = -ops.mean(said * weight)
@@ -54,15 +54,15 @@ class SceneLoss(keras.losses.Loss):  # type: ignore[misc]
         if self.pairs:
             both = known[0 : 2 * self.pairs : 2] * known[1 : 2 * self.pairs : 2]
             drift = (error[0 : 2 * self.pairs : 2] - error[1 : 2 * self.pairs : 2]) * both
-            loss = loss + self.change * ops.mean(ops.abs(drift))
+            loss = loss + self.temporal * ops.mean(ops.abs(drift))
         return loss
 
     def get_config(self) -> dict[str, Any]:
         """The settings, for Keras."""
-        return {name: getattr(self, name) for name in ("pairs", "outline", "gradient", "change")}
+        return {name: getattr(self, name) for name in ("pairs", "outline", "gradient", "temporal")}
 
 
-def read_logits(logits: Tensor) -> tuple[Tensor, Tensor]:
+def decode_logits(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Logarithms of the three classes' probabilities, (3, batch, height, width), and the matte.
 
     The matte, (batch, height, width), is foreground + contour × the share of it that is foreground.

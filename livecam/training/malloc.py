@@ -7,7 +7,7 @@ import sys
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
 
 
-def keep_freed_memory() -> bool:
+def retain_freed_memory() -> bool:
     """Have glibc keep what is freed instead of handing it back to the kernel; whether it does so now.
 
     Every step frees large arrays and asks for the same again. With the defaults the kernel has to clear all

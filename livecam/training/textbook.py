@@ -24,14 +24,14 @@ from tqdm import tqdm
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.datasets.pets import Sample, read_picture, read_samples
+from livecam.datasets.pets import SamplePaths, list_samples, load_image
 from livecam.imaging.ops import resize
 from livecam.imaging.trimap import FOREGROUND, Trimap, read_trimap, resize_trimap
-from livecam.training.callbacks import Progress
-from livecam.training.checkpoint import State, add_to_history, begin, find_state, restore
-from livecam.training.config import TrainSettings, check_settings
-from livecam.training.figures import draw_curves, draw_trimaps
-from livecam.training.malloc import keep_freed_memory
+from livecam.training.callbacks import ProgressBar
+from livecam.training.checkpoint import Checkpoint, append_history, find_checkpoint, prepare_run_dir, restore
+from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.figures import plot_curves, plot_trimaps
+from livecam.training.malloc import retain_freed_memory
 
 NAME = "textbook"
 SIZE = Size(200, 200)
@@ -53,9 +53,9 @@ class TextbookSettings(TrainSettings):
     batch: int = 16
     learning_rate: float = 1e-3
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain values, for ``settings.json``."""
-        return {name: value for name, value in super().as_json().items() if name in _CHOICES}
+        return {name: value for name, value in super().to_dict().items() if name in _CHOICES}
 
 
 def train_textbook(settings: TextbookSettings) -> Path:
@@ -66,25 +66,27 @@ def train_textbook(settings: TextbookSettings) -> Path:
         so. TrainingError: data or a folder that can't be trained with.
     """
     _check(settings)
-    keep_freed_memory()
-    state = find_state(settings)
-    listed = [[s for folder in settings.data for s in read_samples(folder, p)] for p in ("trainval", "test")]
+    retain_freed_memory()
+    state = find_checkpoint(settings)
+    listed = [[s for folder in settings.data for s in list_samples(folder, p)] for p in ("trainval", "test")]
     keras.utils.set_random_seed(settings.seed)
     model = build()
     compile_textbook(model, settings.learning_rate)
     if state:
         restore(model, state, settings.out)
-    begin(settings, state)
-    learned, tested = (Labelled(*read(samples), settings.batch, settings.seed) for samples in listed)
+    prepare_run_dir(settings, state)
+    learned, tested = (
+        TrimapDataset(*load_arrays(samples), settings.batch, settings.seed) for samples in listed
+    )
     best = settings.out / "best.keras"
     done = learned.epoch = state.epoch if state else 0
     checkpoint = keras.callbacks.ModelCheckpoint(
         best, "val_miou", mode="max", save_best_only=True, initial_value_threshold=state and state.best
     )
-    keeper = Keeper(settings.out, tested, state.best if state else -1.0)
+    keeper = _RunFiles(settings.out, tested, state.best if state else -1.0)
     model.fit(
         learned, validation_data=tested, initial_epoch=done, epochs=settings.epochs, shuffle=False, verbose=0,
-        callbacks=[Progress(), checkpoint, keeper],
+        callbacks=[ProgressBar(), checkpoint, keeper],
     )  # fmt: skip
     if not best.is_file():
         raise TrainingError(f"{best} is missing; begin another run with --out")
@@ -92,7 +94,7 @@ def train_textbook(settings: TextbookSettings) -> Path:
 
 
 def _check(settings: TextbookSettings) -> None:
-    check_settings(settings, (NAME,))
+    validate_settings(settings, (NAME,))
     for field in fields(settings):
         default = field.default if field.default_factory is MISSING else field.default_factory()
         if field.name not in _CHOICES and getattr(settings, field.name) != default:
@@ -132,7 +134,8 @@ def compile_textbook(model: keras.Model, learning_rate: float) -> None:
 
 
 def with_matte(model: keras.Model) -> keras.Model:
-    """The network with the outputs of livecam's own: ``classes``, and ``matte``, (batch, 200, 200, 1).
+    """The network with the outputs of livecam's own: ``classes``, and ``matte``, (batch, 200,
+    200, 1).
 
     The matte is foreground + contour / 2: where the outline runs inside the contour was never taught.
     """
@@ -141,7 +144,7 @@ def with_matte(model: keras.Model) -> keras.Model:
     return keras.Model(model.input, {"classes": classes, "matte": matte}, name=NAME)
 
 
-def read(samples: Sequence[Sample]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def load_arrays(samples: Sequence[SamplePaths]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """All pictures, (n, 200, 200, 3), and their labels, (n, 200, 200): 0, 1, 2 for the trimap's 1, 2, 3.
 
     What can't be read (the official set has a few odd files) is left out, and told on stderr.
@@ -165,16 +168,16 @@ def read(samples: Sequence[Sample]) -> tuple[NDArray[np.uint8], NDArray[np.uint8
     return pictures[:kept], labels[:kept]
 
 
-def read_pair(sample: Sample) -> tuple[Frame, Trimap]:
+def read_pair(sample: SamplePaths) -> tuple[Frame, Trimap]:
     """A picture (by area or bilinear) and its trimap (by the nearest pixel), both 200x200.
 
     Raises:
         TrainingError: one can't be decoded, or they differ in size (as where a picture is stored lying).
     """
-    picture, trimap = read_picture(sample.picture, _WHOLE), read_trimap(sample.trimap)
+    picture, trimap = load_image(sample.image, _WHOLE), read_trimap(sample.trimap)
     if Size.of(picture) != Size.of(trimap):
         raise TrainingError(
-            f"{sample.trimap} is {Size.of(trimap)}, but {sample.picture} is {Size.of(picture)} "
+            f"{sample.trimap} is {Size.of(trimap)}, but {sample.image} is {Size.of(picture)} "
             "(upright); make them the same size"
         )
     return resize(picture, SIZE), resize_trimap(trimap, SIZE)
@@ -185,7 +188,7 @@ def scaled(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(pictures.astype(np.float32) / np.float32(255))
 
 
-class Labelled(keras.utils.PyDataset):  # type: ignore[misc]
+class TrimapDataset(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of pictures and labels, in an order drawn from (seed, epoch): a resumed run sees the same."""
 
     def __init__(self, pictures: NDArray[np.uint8], labels: NDArray[np.uint8], batch: int, seed: int) -> None:
@@ -206,10 +209,10 @@ class Labelled(keras.utils.PyDataset):  # type: ignore[misc]
         self.epoch += 1
 
 
-class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+class _RunFiles(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps of each epoch its row of the history, where to go on from, and the pictures."""
 
-    def __init__(self, run: Path, tested: Labelled, best: float) -> None:
+    def __init__(self, run: Path, tested: TrimapDataset, best: float) -> None:
         super().__init__()
         self._run, self._tested, self._best = run, tested, best
 
@@ -225,14 +228,14 @@ class Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             "miou": 100 * said["val_miou"],
         }
         self._best = max(self._best, said["val_miou"])
-        add_to_history(self._run, row)
+        append_history(self._run, row)
         optimizer = [keras.ops.convert_to_numpy(v.value) for v in self.model.optimizer.variables]
-        State(epoch + 1, self._best, self.model.get_weights(), optimizer, []).write(self._run)
-        draw_curves(self._run / "history.csv", self._run / "curves.png")
+        Checkpoint(epoch + 1, self._best, self.model.get_weights(), optimizer, []).write(self._run)
+        plot_curves(self._run / "history.csv", self._run / "curves.png")
         # From all over the list, which goes by breeds.
         shown = np.linspace(0, len(self._tested.labels) - 1, min(SHOWN, len(self._tested.labels))).astype(int)
         pictures, labels = self._tested.pictures[shown], self._tested.labels[shown]
         classes = keras.ops.convert_to_numpy(self.model(scaled(pictures), training=False))
         predicted = classes.argmax(-1).astype(np.uint8)
-        draw_trimaps(pictures, labels + FOREGROUND, predicted + FOREGROUND, self._run / "predictions.png")
+        plot_trimaps(pictures, labels + FOREGROUND, predicted + FOREGROUND, self._run / "predictions.png")
         tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in row.items()), file=sys.stderr)

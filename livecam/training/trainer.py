@@ -15,23 +15,29 @@ from tqdm import tqdm
 
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
-from livecam.datasets.pets import Sample, list_rooms, read_picture, read_samples, read_subject
-from livecam.training.augmentation_preview import draw_catalogue
-from livecam.training.callbacks import Averager, Progress, judge
-from livecam.training.checkpoint import State, begin, find_state, restore
-from livecam.training.config import TrainSettings, check_settings
-from livecam.training.data.dataset import Batches, Stock
-from livecam.training.figures import draw_scenes
-from livecam.training.losses import SceneLoss
-from livecam.training.malloc import keep_freed_memory
-from livecam.training.networks.matting_net import NETWORKS, Network, build, freeze_norms, learner
-from livecam.training.networks.net2net import widen
-from livecam.training.networks.torch_layers import quicken
+from livecam.datasets.pets import SamplePaths, list_images, list_samples, load_foreground, load_image
+from livecam.training.augmentation_preview import write_augmentation_preview
+from livecam.training.callbacks import EmaEvaluator, ProgressBar, validate
+from livecam.training.checkpoint import Checkpoint, find_checkpoint, prepare_run_dir, restore
+from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.data.dataset import AssetPool, SceneDataset
+from livecam.training.figures import plot_scenes
+from livecam.training.losses import MattingLoss
+from livecam.training.malloc import retain_freed_memory
+from livecam.training.networks.matting_net import (
+    ARCHITECTURES,
+    MattingNetConfig,
+    build_model,
+    freeze_batch_norm,
+    logits_model,
+)
+from livecam.training.networks.net2net import transfer_weights
+from livecam.training.networks.torch_layers import use_fused_torch_layers
 
-__all__ = ["Averager", "TrainSettings", "compile_learner", "fit", "judge", "read_stock", "train"]
+__all__ = ["EmaEvaluator", "TrainSettings", "compile_model", "fit", "load_asset_pool", "train", "validate"]
 
 T = TypeVar("T")
-JUDGED_BATCHES, JUDGED_VIEWS, JUDGED_SEED = 24, 16, 99
+VALIDATION_BATCHES, VALIDATION_BATCH_SIZE, VALIDATION_SEED = 24, 16, 99
 
 
 def train(settings: TrainSettings) -> Path:
@@ -41,21 +47,21 @@ def train(settings: TrainSettings) -> Path:
         UsageError: a word or number that can't be used, or the run's folder is in use or not to be resumed
         so. TrainingError: data, first weights or a folder that can't be trained with.
     """
-    check_settings(settings, tuple(NETWORKS))
-    keep_freed_memory()
+    validate_settings(settings, tuple(ARCHITECTURES))
+    retain_freed_memory()
     # Scenes are drawn in threads of their own.
     cv2.setNumThreads(1)
-    state = find_state(settings)
+    state = find_checkpoint(settings)
     for split in ("trainval", "test"):
         _list(settings, split)
     keras.utils.set_random_seed(settings.seed)
     network = _network(settings)
     model = _first_model(settings, network, state)
-    begin(settings, state)
+    prepare_run_dir(settings, state)
     batches, validation = _batches(settings, Size(*network.size))
-    draw_scenes(batches.views(0), settings.out / "scenes.png")
-    draw_catalogue(batches.stock, Size(*network.size), settings.out / "augmentations.png")
-    averager = Averager(settings.out, validation, _decay(settings), build(network), state)
+    plot_scenes(batches.examples(0), settings.out / "scenes.png")
+    write_augmentation_preview(batches.pool, Size(*network.size), settings.out / "augmentations.png")
+    averager = EmaEvaluator(settings.out, validation, _decay(settings), build_model(network), state)
     fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
     best = settings.out / "best.keras"
     if not best.is_file():
@@ -63,7 +69,7 @@ def train(settings: TrainSettings) -> Path:
     return best
 
 
-def fit(model: keras.Model, batches: Batches, averager: Averager, done: int, epochs: int) -> None:
+def fit(model: keras.Model, batches: SceneDataset, averager: EmaEvaluator, done: int, epochs: int) -> None:
     """Train a compiled model from epoch `done` on until `epochs` are done."""
 
     def follow(epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -71,11 +77,11 @@ def fit(model: keras.Model, batches: Batches, averager: Averager, done: int, epo
         batches.epoch = epoch
 
     follow(done)
-    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=follow), Progress(), averager]
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=follow), ProgressBar(), averager]
     model.fit(batches, initial_epoch=done, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
 
 
-def read_stock(settings: TrainSettings, split: str) -> Stock:
+def load_asset_pool(settings: TrainSettings, split: str) -> AssetPool:
     """Decode all that scenes of a split are made of; the last tenth of the rooms is kept for the test split.
 
     Raises:
@@ -85,19 +91,19 @@ def read_stock(settings: TrainSettings, split: str) -> Stock:
     bar = tqdm(samples, desc=f"decoding {split}", unit="picture", disable=None)
     # What is judged stays what it is.
     often = dict(settings.often) if split == "trainval" else {}
-    subjects = [read_subject(sample, settings.longest) for sample in bar]
-    return Stock(
+    subjects = [load_foreground(sample, settings.longest) for sample in bar]
+    return AssetPool(
         subjects,
-        [read_picture(path, settings.longest) for path in rooms],
-        [read_picture(path, settings.longest) for path in empties],
+        [load_image(path, settings.longest) for path in rooms],
+        [load_image(path, settings.longest) for path in empties],
         often,
     )
 
 
-def _list(settings: TrainSettings, split: str) -> tuple[list[Sample], list[Path], list[Path]]:
-    samples = [sample for folder in settings.data for sample in read_samples(folder, split)]
-    rooms = [path for folder in settings.rooms for path in _part(list_rooms(folder), split)]
-    return samples, rooms, [path for folder in settings.empty for path in _part(list_rooms(folder), split)]
+def _list(settings: TrainSettings, split: str) -> tuple[list[SamplePaths], list[Path], list[Path]]:
+    samples = [sample for folder in settings.data for sample in list_samples(folder, split)]
+    rooms = [path for folder in settings.rooms for path in _part(list_images(folder), split)]
+    return samples, rooms, [path for folder in settings.empty for path in _part(list_images(folder), split)]
 
 
 def _part(pictures: list[T], split: str) -> list[T]:
@@ -105,15 +111,15 @@ def _part(pictures: list[T], split: str) -> list[T]:
     return pictures[-held:] if split == "test" else pictures[:-held] or pictures
 
 
-def _network(settings: TrainSettings) -> Network:
-    network = NETWORKS[settings.network]
+def _network(settings: TrainSettings) -> MattingNetConfig:
+    network = ARCHITECTURES[settings.network]
     return replace(network, size=(settings.size.width, settings.size.height)) if settings.size else network
 
 
-def _batches(settings: TrainSettings, size: Size) -> tuple[Batches, Batches]:
+def _batches(settings: TrainSettings, size: Size) -> tuple[SceneDataset, SceneDataset]:
     """The batches to learn from and those to judge by."""
-    learned = Batches(
-        read_stock(settings, "trainval"),
+    learned = SceneDataset(
+        load_asset_pool(settings, "trainval"),
         size,
         batch=settings.batch,
         steps=settings.steps,
@@ -123,9 +129,14 @@ def _batches(settings: TrainSettings, size: Size) -> tuple[Batches, Batches]:
         workers=settings.workers,
         echo=True,
     )
-    judged = read_stock(settings, "test")
-    return learned, Batches(
-        judged, size, batch=JUDGED_VIEWS, steps=JUDGED_BATCHES, seed=JUDGED_SEED, mix=settings.mix
+    judged = load_asset_pool(settings, "test")
+    return learned, SceneDataset(
+        judged,
+        size,
+        batch=VALIDATION_BATCH_SIZE,
+        steps=VALIDATION_BATCHES,
+        seed=VALIDATION_SEED,
+        mix=settings.mix,
     )
 
 
@@ -133,30 +144,30 @@ def _decay(settings: TrainSettings) -> float:
     return min(0.9995, 1 - 20 / (settings.total + 20))
 
 
-def _first_model(settings: TrainSettings, network: Network, state: State | None) -> keras.Model:
+def _first_model(settings: TrainSettings, network: MattingNetConfig, state: Checkpoint | None) -> keras.Model:
     """The model that this part of the run begins with: new, of another run's weights, or where it stood."""
-    model = build(network)
+    model = build_model(network)
     if settings.start and not state:
-        _begin_with(model, settings.start)
+        _load_initial_weights(model, settings.start)
     if settings.freeze_norms:
-        freeze_norms(model)
-    model = quicken(learner(model))
-    compile_learner(model, settings)
+        freeze_batch_norm(model)
+    model = use_fused_torch_layers(logits_model(model))
+    compile_model(model, settings)
     if state:
         restore(model, state, settings.out)
     return model
 
 
-def _begin_with(model: keras.Model, start: Path) -> None:
+def _load_initial_weights(model: keras.Model, start: Path) -> None:
     try:
-        widen(keras.models.load_model(start, compile=False), model)
+        transfer_weights(keras.models.load_model(start, compile=False), model)
     except Exception as error:  # Keras, zipfile, h5py and json each have their own
         raise TrainingError(
             f"{start} doesn't hold weights for this network; name a run's best.keras with --start"
         ) from error
 
 
-def compile_learner(model: keras.Model, settings: TrainSettings) -> None:
+def compile_model(model: keras.Model, settings: TrainSettings) -> None:
     """AdamW with a warm-up and a cosine's decay over the whole run, and the loss of scenes."""
     warm = min(200, settings.total // 10)
     # With no step to warm up in, the highest rate comes first; a schedule of no steps is none.
@@ -170,5 +181,5 @@ def compile_learner(model: keras.Model, settings: TrainSettings) -> None:
     )
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0),
-        loss=SceneLoss(settings.pairs),
+        loss=MattingLoss(settings.pairs),
     )

@@ -22,12 +22,12 @@ _FAST = int(Interpolation.BILINEAR)
 _EXACT = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND)
 
 
-def guess_matrix(size: Size) -> int:
+def default_matrix(size: Size) -> int:
     """The colour matrix of untagged video: BT.709 for HD, BT.601 for smaller, as players guess."""
     return BT709 if size.width >= 1280 or size.height >= 720 else BT601
 
 
-class Developer:
+class RgbConverter:
     """Makes frames of decoded pictures: RGB by the picture's own tags, square pixels, upright."""
 
     def __init__(self, *, exact: bool, pixel_ratio: Fraction | None = None) -> None:
@@ -43,21 +43,23 @@ class Developer:
         self._ratio = ratio if Fraction(1, 4) <= ratio <= 4 else Fraction(1)
         self._interpolation = _EXACT if exact else _FAST
 
-    def develop(self, picture: av.VideoFrame) -> Frame:
+    def to_rgb(self, picture: av.VideoFrame) -> Frame:
         """The frame of `picture`.
 
         Raises:
             av.FFmpegError: FFmpeg can't convert its pixel format.
         """
         matrix = (
-            guess_matrix(Size(picture.width, picture.height)) if picture.colorspace == _UNSPECIFIED else None
+            default_matrix(Size(picture.width, picture.height))
+            if picture.colorspace == _UNSPECIFIED
+            else None
         )
         try:
             rgb = self._convert(picture, matrix)
         except (av.FFmpegError, OSError):
             # A reserved or exotic matrix: wrong shades are better than no picture.
             rgb = self._convert(picture, BT709)
-        return _turn(cast(Frame, rgb.to_ndarray()), _display_matrix(picture))
+        return _apply_display_matrix(cast(Frame, rgb.to_ndarray()), _display_matrix(picture))
 
     def _convert(self, picture: av.VideoFrame, matrix: int | None) -> av.VideoFrame:
         return self._reformatter.reformat(
@@ -70,7 +72,7 @@ class Developer:
         )
 
 
-class Packer:
+class YuvConverter:
     """Makes pictures for an encoder of frames or cutouts, in limited range."""
 
     def __init__(self, pixel_format: str, matrix: int) -> None:
@@ -78,7 +80,7 @@ class Packer:
         self.pixel_format = pixel_format
         self._matrix = matrix
 
-    def pack(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
+    def to_video_frame(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
         """A frame (height, width, 3) or cutout (height, width, 4) in the encoder's pixel format."""
         rgb = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "rgb24")
         return self._reformatter.reformat(
@@ -110,7 +112,7 @@ def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int]:
     return 1, 0, 0, 1
 
 
-def _turn(frame: Frame, matrix: tuple[int, int, int, int]) -> Frame:
+def _apply_display_matrix(frame: Frame, matrix: tuple[int, int, int, int]) -> Frame:
     """Apply the quarter turns and mirrorings of a display matrix; anything slanted goes to the nearest."""
     a, b, c, d = matrix
     if abs(a) + abs(d) < abs(b) + abs(c):

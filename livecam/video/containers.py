@@ -10,25 +10,25 @@ from livecam.core.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Container:
+class ContainerFormat:
     """One kind of video file and how livecam fills it."""
 
     muxer: str
     codec: str
     pixel_format: str
-    cutout_pixel_format: str | None = None
+    alpha_pixel_format: str | None = None
     """None where the codec has no alpha."""
-    tick: Fraction | None = Fraction(1, 90000)
+    time_base: Fraction | None = Fraction(1, 90000)
     """Seconds of one time stamp step; None where every frame lasts the same."""
     even: bool = False
     """The codec stores colour for pairs of rows and columns only."""
     codec_options: Mapping[str, str] = field(default_factory=dict)
     muxer_options: Mapping[str, str] = field(default_factory=dict)
-    copied_sounds: frozenset[str] = frozenset()
+    passthrough_audio_codecs: frozenset[str] = frozenset()
     """Audio codecs that are taken as they are."""
-    sound_codec: str | None = None
+    audio_codec: str | None = None
     """The encoder for all other audio; None where there is no sound."""
-    sound_rate: int | None = None
+    audio_rate: int | None = None
     """Hertz the encoder insists on; None where it takes the source's."""
 
 
@@ -57,50 +57,50 @@ _VP9 = {
 # A fixed quantiser (4, times FFmpeg's 118) is several times faster than searching for a bit rate.
 _PRORES = {"vendor": "apl0", "flags": "+qscale", "global_quality": str(4 * 118)}
 
-CONTAINERS: Mapping[str, Container] = {
-    ".mp4": Container(
+CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
+    ".mp4": ContainerFormat(
         muxer="mp4",
         codec="libx264",
         pixel_format="yuv420p",
         even=True,
         codec_options=_X264,
         muxer_options=_FRAGMENTS,
-        copied_sounds=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
-        sound_codec="aac",
+        passthrough_audio_codecs=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
+        audio_codec="aac",
     ),
-    ".webm": Container(
+    ".webm": ContainerFormat(
         muxer="webm",
         codec="libvpx-vp9",
         pixel_format="yuv420p",
-        cutout_pixel_format="yuva420p",
-        tick=Fraction(1, 1000),
+        alpha_pixel_format="yuva420p",
+        time_base=Fraction(1, 1000),
         even=True,
         codec_options=_VP9,
         muxer_options={"cluster_time_limit": "1000", "flush_packets": "1"},
-        copied_sounds=frozenset({"opus", "vorbis"}),
-        sound_codec="libopus",
-        sound_rate=48000,
+        passthrough_audio_codecs=frozenset({"opus", "vorbis"}),
+        audio_codec="libopus",
+        audio_rate=48000,
     ),
-    ".mov": Container(
+    ".mov": ContainerFormat(
         muxer="mov",
         codec="prores_ks",
         pixel_format="yuv444p10le",
-        cutout_pixel_format="yuva444p10le",
+        alpha_pixel_format="yuva444p10le",
         codec_options=_PRORES,
         muxer_options=_FRAGMENTS,
-        copied_sounds=frozenset(
+        passthrough_audio_codecs=frozenset(
             {"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_f32le"}
         ),
-        sound_codec="aac",
+        audio_codec="aac",
     ),
-    ".y4m": Container(muxer="yuv4mpegpipe", codec="rawvideo", pixel_format="yuv420p", tick=None),
+    ".y4m": ContainerFormat(muxer="yuv4mpegpipe", codec="rawvideo", pixel_format="yuv420p", time_base=None),
 }
 
-_CHOICES = "a name ending in " + ", ".join(CONTAINERS) + ", or a folder (a name ending in /) for PNGs"
+_CHOICES = "a name ending in " + ", ".join(CONTAINER_FORMATS) + ", or a folder (a name ending in /) for PNGs"
 _WITH_ALPHA = ".webm, .mov or a folder of PNGs"
 
 
-def container_for(path: str | os.PathLike[str], transparent: bool) -> Container | None:
+def format_for_path(path: str | os.PathLike[str], transparent: bool) -> ContainerFormat | None:
     """What a recording at `path` will be; None is a folder of PNGs.
 
     Raises:
@@ -110,9 +110,9 @@ def container_for(path: str | os.PathLike[str], transparent: bool) -> Container 
     suffix = Path(text).suffix.lower()
     if not suffix or text.endswith(("/", os.sep)):
         return None
-    if suffix not in CONTAINERS:
+    if suffix not in CONTAINER_FORMATS:
         raise UsageError(f"can't record to {suffix} files; choose {_CHOICES}")
-    container = CONTAINERS[suffix]
-    if transparent and container.cutout_pixel_format is None:
+    container = CONTAINER_FORMATS[suffix]
+    if transparent and container.alpha_pixel_format is None:
         raise UsageError(f"{suffix} files can't be transparent; choose {_WITH_ALPHA}")
     return container

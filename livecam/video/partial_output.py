@@ -10,10 +10,10 @@ from pathlib import Path
 from livecam.core.errors import SinkError, UsageError
 
 _TRIAL_BYTES = 4096
-STILL_NAME = re.compile(r"\d{6,}\.png")
+PNG_FRAME_NAME = re.compile(r"\d{6,}\.png")
 
 
-class Draft:
+class PartialOutput:
     """Stands in for a target while it is written: kept under its name, or discarded without a trace."""
 
     def __init__(self, target: Path, *, folder: bool, overwrite: bool) -> None:
@@ -42,12 +42,12 @@ class Draft:
         if self._folder != self.target.is_dir():
             kind = "a file" if self._folder else "a folder"
             raise UsageError(f"{self.target} is {kind}; choose another name")
-        if self._folder and not all(STILL_NAME.fullmatch(entry.name) for entry in self.target.iterdir()):
+        if self._folder and not all(PNG_FRAME_NAME.fullmatch(entry.name) for entry in self.target.iterdir()):
             raise UsageError(f"{self.target} holds other things than a recording; choose a new folder")
         if not self._overwrite and (not self._folder or any(self.target.iterdir())):
             raise UsageError(f"{self.target} exists; choose another name or add --overwrite")
 
-    def start(self) -> Path:
+    def open(self) -> Path:
         """Make the hidden file or folder.
 
         Raises:
@@ -56,7 +56,7 @@ class Draft:
         """
         self.check()
         try:
-            self._claim()
+            self._reserve_name()
         except FileNotFoundError as error:
             raise SinkError(f"there is no folder {self.target.parent}; make it first") from error
         except NotADirectoryError as error:
@@ -67,7 +67,7 @@ class Draft:
             raise SinkError(f"can't write {self.target}: {error.strerror}; choose another place") from error
         return self.path
 
-    def _claim(self) -> None:
+    def _reserve_name(self) -> None:
         # A draft left by a power cut is somebody's only recording, or another run's: take the next.
         for number in itertools.count(1):
             mark = ".partial" if number == 1 else f".partial{number}"
@@ -89,7 +89,7 @@ class Draft:
                 self.discard()
                 raise
 
-    def keep(self) -> None:
+    def commit(self) -> None:
         """Give the draft its name.
 
         Raises:

@@ -11,7 +11,7 @@ from PIL import Image
 _FAST_COMPRESSION = 2
 
 
-class PngFolder:
+class PngSequenceWriter:
     """Pictures into numbered files, one each, whatever their time. Every method may raise OSError."""
 
     def __init__(self, folder: Path, rate: Fraction) -> None:
@@ -32,8 +32,8 @@ class PngFolder:
             raise
         self._count += 1
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Nothing is left to write."""
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Nothing is left open."""

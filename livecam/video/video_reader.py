@@ -9,17 +9,17 @@ import av
 from av.container import InputContainer
 
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.errors import ClipError
+from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.ops import letterbox
-from livecam.video.colorspace import Developer
-from livecam.video.demux import decode, open_media, video_stream
+from livecam.video.colorspace import RgbConverter
+from livecam.video.demux import decode_frames, open_input, video_stream
 
 _FALLBACK_FPS = 30.0
 
 
-class Clip:
+class VideoReader:
     """A video, GIF or APNG file; iterating again starts again.
 
     Attributes:
@@ -44,7 +44,7 @@ class Clip:
         path: str | os.PathLike[str],
         *,
         loop: bool = False,
-        paced: bool = False,
+        realtime: bool = False,
         clock: Clock | None = None,
     ) -> None:
         """Prepare to read `path`.
@@ -53,27 +53,27 @@ class Clip:
             path: the file.
             loop: begin again at the end, for ever.
             paced: give each frame when it is due, as a camera does, instead of at once.
-            clock: what `paced` sleeps on.
+            clock: what `realtime` sleeps on.
         """
         self.path = Path(path)
         self.seconds = 0.0
         self._loop = loop
-        self._paced = paced
+        self._paced = realtime
         self._clock = clock or SystemClock()
         self._input: InputContainer | None = None
         self._fresh: Iterator[av.VideoFrame] | None = None
 
-    def __enter__(self) -> "Clip":
+    def __enter__(self) -> "VideoReader":
         """Open the file and decode its first picture.
 
         Raises:
-            ClipError: there is no such file, it is no video, or nothing in it can be decoded.
+            VideoError: there is no such file, it is no video, or nothing in it can be decoded.
         """
         try:
             container, pictures = self._open()
             first = next(pictures, None)
             if first is None:
-                raise ClipError(f"no picture in {self.path} can be decoded; is the file complete?")
+                raise VideoError(f"no picture in {self.path} can be decoded; is the file complete?")
             self._describe(container, first)
         except BaseException:
             self.close()
@@ -96,9 +96,9 @@ class Clip:
         """Give the frames, each (height, width, 3) of `size`.
 
         Raises:
-            ClipError: the file is gone or can't be converted.
+            VideoError: the file is gone or can't be converted.
         """
-        pacer = _Pacer(self._clock, 1.0 / self.fps)
+        pacer = _FramePacer(self._clock, 1.0 / self.fps)
         while True:
             count = 0
             for frame in self._frames():
@@ -109,7 +109,7 @@ class Clip:
             if not self._loop:
                 return
             if not count:
-                raise ClipError(f"{self.path} can't be read any more; is the file still there?")
+                raise VideoError(f"{self.path} can't be read any more; is the file still there?")
             pacer.begin_again(self.seconds)
 
     def _frames(self) -> Iterator[Frame]:
@@ -117,27 +117,27 @@ class Clip:
         last: float | None = None
         for picture in pictures:
             self.seconds = last = self._time(picture, last)
-            yield letterbox(self._develop(picture), self.size)
+            yield letterbox(self._convert(picture), self.size)
 
     def _time(self, picture: av.VideoFrame, last: float | None) -> float:
         if picture.pts is not None and picture.time_base is not None:
             return max(0.0, float(picture.pts * picture.time_base) - self.start_seconds)
         return 0.0 if last is None else last + 1.0 / self.fps
 
-    def _develop(self, picture: av.VideoFrame) -> Frame:
+    def _convert(self, picture: av.VideoFrame) -> Frame:
         try:
-            return self._developer.develop(picture)
+            return self._developer.to_rgb(picture)
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise ClipError(
+            raise VideoError(
                 f"can't convert {picture.format.name} pictures of {self.path}; save it as H.264"
             ) from error
 
     def _open(self) -> tuple[InputContainer, Iterator[av.VideoFrame]]:
         self.close()
-        self._input = open_media(self.path)
+        self._input = open_input(self.path)
         self._stream = video_stream(self._input, self.path)
         self._stream.thread_type = "AUTO"
-        return self._input, decode(self._input, self._stream)
+        return self._input, decode_frames(self._input, self._stream)
 
     def _describe(self, container: InputContainer, first: av.VideoFrame) -> None:
         stream = self._stream
@@ -149,13 +149,13 @@ class Clip:
         self.frame_count = stream.frames or estimate
         self.has_audio = bool(container.streams.audio)
         # As a camera speed counts, in a conversion every level does.
-        self._developer = Developer(exact=not self._paced, pixel_ratio=stream.sample_aspect_ratio)
-        self.size = Size.of(self._develop(first))
+        self._developer = RgbConverter(exact=not self._paced, pixel_ratio=stream.sample_aspect_ratio)
+        self.size = Size.of(self._convert(first))
         start, shown = container.start_time, first.time
         self.start_seconds = start / av.time_base if start is not None else shown or 0.0
 
 
-class _Pacer:
+class _FramePacer:
     """Sleeps until frames are due; being late is forgiven, not made up for."""
 
     def __init__(self, clock: Clock, frame_seconds: float) -> None:

@@ -14,31 +14,38 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
-from livecam.video.audio import Voice
-from livecam.video.colorspace import BT709, LIMITED, Packer, guess_matrix, pad_to_even
-from livecam.video.containers import Container
+from livecam.video.audio import AudioStreamWriter
+from livecam.video.colorspace import BT709, LIMITED, YuvConverter, default_matrix, pad_to_even
+from livecam.video.containers import ContainerFormat
 
 _KEY_SECONDS = 1
-_MOST_REPEATED_SECONDS = 10
+_MAX_REPEAT_SECONDS = 10
 
 
-class Film:
-    """Pictures and sound into one file. All methods but `abandon` may raise av.FFmpegError or OSError."""
+class VideoWriter:
+    """Pictures and sound into one file. All methods but `abort` may raise av.FFmpegError or OSError."""
 
     def __init__(
-        self, path: Path, container: Container, size: Size, rate: Fraction, *, transparent: bool, threads: int
+        self,
+        path: Path,
+        container: ContainerFormat,
+        size: Size,
+        rate: Fraction,
+        *,
+        transparent: bool,
+        threads: int,
     ) -> None:
         self._container = container
-        self._constant = container.tick is None
-        self.tick = container.tick or 1 / rate
+        self._constant = container.time_base is None
+        self.tick = container.time_base or 1 / rate
         """Seconds of one step of time stamps."""
         self.output = av.open(
             str(path), "w", format=container.muxer, container_options=dict(container.muxer_options)
         )
-        pixel_format = container.cutout_pixel_format if transparent else container.pixel_format
+        pixel_format = container.alpha_pixel_format if transparent else container.pixel_format
         # A file that can't say which matrix it holds gets the one that players guess.
-        matrix = guess_matrix(size) if self._constant else BT709
-        self._packer = Packer(pixel_format or container.pixel_format, matrix)
+        matrix = default_matrix(size) if self._constant else BT709
+        self._packer = YuvConverter(pixel_format or container.pixel_format, matrix)
         self._stream = self._add_stream(size, rate, self._packer.pixel_format, threads)
         if transparent:
             self._stream.metadata["alpha_mode"] = "1"
@@ -61,18 +68,18 @@ class Film:
             context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream
 
-    def add_voice(self, source: AudioStream, start_seconds: float) -> Voice | None:
+    def add_audio_stream(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
         """Take up an audio stream, before the first frame; None when such a file carries no sound."""
-        if not self._container.sound_codec:
+        if not self._container.audio_codec:
             return None
-        return Voice(self.output, self._container, source, start_seconds)
+        return AudioStreamWriter(self.output, self._container, source, start_seconds)
 
     def write(self, picture: NDArray[np.uint8], tick: int) -> None:
-        """Add a frame or cutout shown from `tick` on; ticks rise strictly."""
-        packed = self._packer.pack(pad_to_even(picture) if self._container.even else picture)
+        """Add a frame or cutout shown from `time_base` on; ticks rise strictly."""
+        packed = self._packer.to_video_frame(pad_to_even(picture) if self._container.even else picture)
         if self._constant and self._last:
             # A file without time stamps keeps time by repeating; after a long pause (laptop asleep) not.
-            limit = round(_MOST_REPEATED_SECONDS / self.tick)
+            limit = round(_MAX_REPEAT_SECONDS / self.tick)
             for missing in range(max(self._last_tick + 1, tick - limit), tick):
                 self._encode(self._last, missing)
         self._encode(packed, tick)
@@ -85,12 +92,12 @@ class Film:
             packed.pict_type, self._last_key = av.video.frame.PictureType.I, tick
         self.output.mux(self._stream.encode(packed))
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Write what the encoder still holds, and the end of the file."""
         self.output.mux(self._stream.encode(None))
         self.output.close()
 
-    def abandon(self) -> None:
+    def abort(self) -> None:
         """Let go of the file, ended in order if that is possible; quiet."""
         with suppress(av.FFmpegError, OSError):
             self.output.close()

@@ -8,7 +8,8 @@
 matte as a fourth channel that says nothing at first (after Tkachenka et al., "Real-time Hair Segmentation and
 Recoloring on Mobile GPUs", 2019). Interrupted, the same command goes on.
 
-`measure` exports both to LiteRT (int8) and runs them through the live pipeline with and without the smoother,
+`frame_metrics` exports both to LiteRT (int8) and runs them through the live pipeline with and without the
+smoother,
 the last matte being handed in and out as a value and forgotten on cuts. Clips are made of subjects with exact
 mattes and rooms of the test split: camera and subject move smoothly, each frame has fresh noise.
 
@@ -40,29 +41,35 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tqdm import tqdm
 
-from livecam.backgrounds.factory import choose
+from livecam.backgrounds.factory import create_background
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.datasets.evaluation_set import Shot, read_cases
-from livecam.evaluation.metrics import dtssd, measure
-from livecam.evaluation.temporal_stability import Mattes, Paced, Unsmoothed, flicker, step_frames
-from livecam.imaging.ops import shrink
-from livecam.matting.base import Smooths
-from livecam.matting.guided_filter import Edges
-from livecam.matting.temporal_filter import Smoother
-from livecam.models.model_card import Card
-from livecam.models.segmenter import Segmenter, hushed, within_one
+from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
+from livecam.evaluation.metrics import dtssd, frame_metrics
+from livecam.evaluation.temporal_stability import (
+    FixedRatePipeline,
+    IdentityFilter,
+    MatteEstimator,
+    flicker,
+    step_response_frames,
+)
+from livecam.imaging.ops import downscale
+from livecam.matting.base import TemporalFilter
+from livecam.matting.guided_filter import GuidedFilterUpsampler
+from livecam.matting.temporal_filter import AdaptiveTemporalFilter
+from livecam.models.model_card import ModelCard
+from livecam.models.segmenter import LiteRTSegmenter, clip_rounding, suppress_native_stderr
 from livecam.pipeline import Pipeline
-from livecam.training.callbacks import Averager, save_whole
-from livecam.training.checkpoint import begin, find_state, restore
-from livecam.training.config import TrainSettings, check_settings
-from livecam.training.data.dataset import Batches, Stock
-from livecam.training.malloc import keep_freed_memory
-from livecam.training.networks.matting_net import learner
-from livecam.training.networks.torch_layers import quicken
-from livecam.training.trainer import compile_learner, fit, read_stock
+from livecam.training.callbacks import EmaEvaluator, save_atomic
+from livecam.training.checkpoint import find_checkpoint, prepare_run_dir, restore
+from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.data.dataset import AssetPool, SceneDataset
+from livecam.training.malloc import retain_freed_memory
+from livecam.training.networks.matting_net import logits_model
+from livecam.training.networks.torch_layers import use_fused_torch_layers
+from livecam.training.trainer import compile_model, fit, load_asset_pool
 from scripts.experiments.recurrent_matte import RememberingBatches, add_memory, split_inputs
 from scripts.experiments.synthetic_clips import draw_scenes, empty, take, takes
 
@@ -129,12 +136,12 @@ def train_both(said: argparse.Namespace) -> int:
         learning_rate=said.learning_rate,
         seed=said.seed,
     )
-    check_settings(settings, (settings.network,))
-    keep_freed_memory()
+    validate_settings(settings, (settings.network,))
+    retain_freed_memory()
     # Scenes are drawn in threads of their own.
     cv2.setNumThreads(1)
     load_network(said.start)
-    stock = read_stock(settings, "trainval")
+    stock = load_asset_pool(settings, "trainval")
     for name, folder in FOLDERS.items():
         out = said.run / folder
         resume = (out / "settings.json").is_file()
@@ -157,23 +164,23 @@ def load_network(path: Path) -> keras.Model:
     return model
 
 
-class Keeper(Averager):
-    """Keeps the averaged weights and the state after each epoch; judged are they by `measure` alone."""
+class Keeper(EmaEvaluator):
+    """Keeps the averaged weights and the state after each epoch; judged are they by `frame_metrics` alone."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save."""
         self._judged.set_weights(self._average)
-        save_whole(self._judged, self._run / WEIGHTS)
+        save_atomic(self._judged, self._run / WEIGHTS)
         self._keep(epoch + 1)
         tqdm.write(f"epoch {epoch + 1}: loss {(logs or {}).get('loss', np.nan):.4f}", file=sys.stderr)
 
 
-def fine_tune(settings: TrainSettings, stock: Stock, *, remembers: bool) -> None:
+def fine_tune(settings: TrainSettings, stock: AssetPool, *, remembers: bool) -> None:
     """Train on, or go on where it was interrupted; `settings.out` gets the averaged weights."""
-    state = find_state(settings)
+    state = find_checkpoint(settings)
     keras.utils.set_random_seed(settings.seed)
     model = load_network(settings.start or START)
-    kind = RememberingBatches if remembers else Batches
+    kind = RememberingBatches if remembers else SceneDataset
     batches = kind(
         stock,
         Size(*model.input_shape[2:0:-1]),
@@ -186,9 +193,9 @@ def fine_tune(settings: TrainSettings, stock: Stock, *, remembers: bool) -> None
         echo=True,
     )
     model = add_memory(model) if remembers else model
-    begin(settings, state)
-    student = quicken(learner(model))
-    compile_learner(student, settings)
+    prepare_run_dir(settings, state)
+    student = use_fused_torch_layers(logits_model(model))
+    compile_model(student, settings)
     if state:
         restore(student, state, settings.out)
     done = state.epoch if state else 0
@@ -224,12 +231,12 @@ def judge_all(said: argparse.Namespace, ways: dict[str, "Way"]) -> Iterator[tupl
     """The figures of each clip, then of each scene's steps, by each of the ways in turn."""
     settings = TrainSettings(data=tuple(said.data), rooms=tuple(said.rooms), out=said.run)
     count = max(0 if said.clips else said.takes, said.steps_of)
-    scenes = draw_scenes(read_stock(settings, "test"), count, said.seed) if count else []
+    scenes = draw_scenes(load_asset_pool(settings, "test"), count, said.seed) if count else []
     cases = takes(scenes[: said.takes], said.frames, said.seed)
     if said.clips:
-        cases = read_cases(said.clips, "test", said.frames)
+        cases = load_evaluation_set(said.clips, "test", said.frames)
     for case in tqdm(cases, unit="clip", disable=None):
-        shots = list(case.shots())
+        shots = list(case.frames())
         for name, way in ways.items():
             yield name, {"case": case.name, **judge_clip(way, shots)}
     for number, scene in enumerate(tqdm(scenes[: said.steps_of], unit="scene", disable=None)):
@@ -241,22 +248,22 @@ def judge_all(said: argparse.Namespace, ways: dict[str, "Way"]) -> Iterator[tupl
 
 def make_ways(run: Path, threads: int) -> dict[str, "Way"]:
     """The four ways to be compared, by name."""
-    from livecam.training.export.litert_converter import convert, places, round_weights
+    from livecam.training.export.litert_converter import convert_to_litert, output_indices, quantize_weights
 
     ways: dict[str, Way] = {}
     for name, folder in FOLDERS.items():
         model = load_network(run / folder / WEIGHTS)
-        weights = round_weights(convert(split_inputs(model) if folder == "with" else model))
+        weights = quantize_weights(convert_to_litert(split_inputs(model) if folder == "with" else model))
         (run / f"{folder}.tflite").write_bytes(weights)
-        outputs, size = places(weights), Size(*model.input_shape[2:0:-1])
-        for words, smoother in ((name, Unsmoothed()), (f"{name}, smoothed", Smoother())):
+        outputs, size = output_indices(weights), Size(*model.input_shape[2:0:-1])
+        for words, smoother in ((name, IdentityFilter()), (f"{name}, smoothed", AdaptiveTemporalFilter())):
             if folder == "with":
                 recall = Recall(Remembering(weights, size, outputs["matte"], threads), smoother)
                 ways[words] = Way(recall, recall)
             else:
                 digest = hashlib.sha256(weights).hexdigest()
-                card = Card(folder, f"{folder}.tflite", digest, size, 0.0, 1.0, outputs)
-                ways[words] = Way(Segmenter(card, weights, threads), smoother)
+                card = ModelCard(folder, f"{folder}.tflite", digest, size, 0.0, 1.0, outputs)
+                ways[words] = Way(LiteRTSegmenter(card, weights, threads), smoother)
     return ways
 
 
@@ -264,7 +271,7 @@ class Remembering:
     """The network with memory, run by LiteRT; the memory goes in and comes out as the caller's value."""
 
     def __init__(self, weights: bytes, size: Size, output: int, threads: int = 1) -> None:
-        with hushed():
+        with suppress_native_stderr():
             self._interpreter = Interpreter(model_content=weights, num_threads=threads)
             self._interpreter.allocate_tensors()
         given = {int(tensor["shape"][3]): tensor["index"] for tensor in self._interpreter.get_input_details()}
@@ -272,34 +279,34 @@ class Remembering:
         self._matte = self._interpreter.get_output_details()[output]["index"]
         self._size = size
 
-    def segment(self, frame: Frame, memory: Matte | None) -> Matte:
+    def predict(self, frame: Frame, memory: Matte | None) -> Matte:
         """The matte of a frame, float32 (height, width) of the network's size, a new array.
 
         `memory` is the last one; None after a cut.
         """
-        picture = shrink(frame, self._size)[None] * np.float32(1 / 255)
+        picture = downscale(frame, self._size)[None] * np.float32(1 / 255)
         last = np.zeros((self._size.height, self._size.width), np.float32) if memory is None else memory
         self._interpreter.set_tensor(self._picture, picture)
         self._interpreter.set_tensor(self._memory, last[None, :, :, None])
         self._interpreter.invoke()
-        return within_one(np.array(self._interpreter.get_tensor(self._matte)[0, :, :, 0], np.float32))
+        return clip_rounding(np.array(self._interpreter.get_tensor(self._matte)[0, :, :, 0], np.float32))
 
 
 class Recall:
     """Hands a network its last matte, and forgets it whenever the smoother has to: segmenter and smoother."""
 
-    def __init__(self, network: Remembering, smoother: Smooths) -> None:
+    def __init__(self, network: Remembering, smoother: TemporalFilter) -> None:
         self._network, self._smoother = network, smoother
         self._memory: Matte | None = None
 
-    def segment(self, frame: Frame) -> Matte:
+    def predict(self, frame: Frame) -> Matte:
         """The matte of the next frame."""
-        return self._network.segment(frame, self._memory)
+        return self._network.predict(frame, self._memory)
 
-    def smooth(self, rough: Matte) -> Matte:
+    def apply(self, rough: Matte) -> Matte:
         """The calm matte; the rough one, whose islands are gone, is remembered."""
         self._memory = np.array(rough)
-        return self._smoother.smooth(rough)
+        return self._smoother.apply(rough)
 
     def reset(self) -> None:
         """Another scene: nothing is remembered."""
@@ -307,16 +314,16 @@ class Recall:
         self._smoother.reset()
 
 
-class Way(Paced):
+class Way(FixedRatePipeline):
     """The live pipeline with these stages."""
 
-    def __init__(self, segmenter: Segmenter | Recall, smoother: Smooths) -> None:
+    def __init__(self, segmenter: LiteRTSegmenter | Recall, smoother: TemporalFilter) -> None:
         clock = ManualClock()
-        unseen = choose("green", clock=clock)
-        super().__init__(Pipeline(segmenter, smoother, Edges(), unseen, clock=clock), clock)
+        unseen = create_background("green", clock=clock)
+        super().__init__(Pipeline(segmenter, smoother, GuidedFilterUpsampler(), unseen, clock=clock), clock)
 
 
-def judge_clip(way: Mattes, shots: list[Shot]) -> dict[str, Any]:
+def judge_clip(way: MatteEstimator, shots: list[LabeledFrame]) -> dict[str, Any]:
     """`MARKS` of a clip, means over its frames, and the processor's milliseconds for the median one."""
     way.reset()
     marks: dict[str, list[float]] = {name: [] for name in (*MARKS, "ms")}
@@ -326,7 +333,7 @@ def judge_clip(way: Mattes, shots: list[Shot]) -> dict[str, Any]:
         start = time.process_time()
         matte = way.matte(shot.frame)
         marks["ms"].append(1e3 * (time.process_time() - start))
-        said = measure(matte, shot.matte)
+        said = frame_metrics(matte, shot.matte)
         if last is not None:
             said["dtssd"] = 100 * dtssd(last[0], matte, last[1], shot.matte)
         last = matte, shot.matte
@@ -335,10 +342,13 @@ def judge_clip(way: Mattes, shots: list[Shot]) -> dict[str, Any]:
     return {name: float(np.median(each) if name == "ms" else np.mean(each)) for name, each in marks.items()}
 
 
-def judge_steps(way: Mattes, still: Frame, room: Frame, other: Frame) -> dict[str, Any]:
+def judge_steps(way: MatteEstimator, still: Frame, room: Frame, other: Frame) -> dict[str, Any]:
     """Frames until steps between a subject, its own room and another one are followed; flicker."""
     steps = [(other, still), (still, other), (room, still), (still, room)]
-    counts = [*(step_frames(way, *step) for step in steps), step_frames(way, still, room, 0.99)]
+    counts = [
+        *(step_response_frames(way, *step) for step in steps),
+        step_response_frames(way, still, room, 0.99),
+    ]
     return {"flicker": flicker(way, still, frames=30), **dict(zip(STEPS, counts, strict=True))}
 
 

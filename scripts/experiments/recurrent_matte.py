@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
-from livecam.training.data.augmentation import Rng, Transform, nudge, warp_matte
-from livecam.training.data.dataset import Batches, View, give_way, pack
-from livecam.training.networks.net2net import widen
+from livecam.training.data.augmentation import Rng, Transform, jitter_transform, warp_matte
+from livecam.training.data.dataset import SceneDataset, TrainingExample, collate, lower_thread_priority
+from livecam.training.networks.net2net import transfer_weights
 
 NOTHING, ANOTHER = 0.3, 0.15
 """The shares of scenes with no memory, as after a cut, and with another scene's."""
 MOVED = (0.3, 1.0, 3.0)
-"""How much a memory has moved, as `nudge` counts."""
+"""How much a memory has moved, as `jitter_transform` counts."""
 
 
 def add_memory(model: keras.Model) -> keras.Model:
@@ -34,7 +34,7 @@ def add_memory(model: keras.Model) -> keras.Model:
     seen = keras.Input((height, width, 4), name="picture_and_memory")
     given = seen if isinstance(model.input, keras.KerasTensor) else [seen]
     grown = keras.models.clone_model(model, input_tensors=given, clone_function=_with_memory)
-    widen(model, grown)
+    transfer_weights(model, grown)
     return grown
 
 
@@ -73,7 +73,7 @@ class Wear:
     def draw(cls, rng: Rng, size: Size) -> "Wear":
         """Draw what happens to mattes of `size`."""
         return cls(
-            moved=nudge(np.eye(2, 3), rng, size, float(rng.choice(MOVED))),
+            moved=jitter_transform(np.eye(2, 3), rng, size, float(rng.choice(MOVED))),
             blur=float(rng.uniform(0.5, 2.5)) if rng.random() < 0.5 else 0.0,
             spots=tuple(_spot(rng, size) for _ in range(rng.poisson(0.7))),
             sure=float(rng.uniform(0.6, 1.0)) if rng.random() < 0.3 else 1.0,
@@ -94,7 +94,7 @@ def _spot(rng: Rng, size: Size) -> tuple[int, int, int, int]:
     return x, y, int(rng.uniform(0.02, 0.15) * size.height), int(rng.choice((0, 255)))
 
 
-def draw_memories(views: list[View], pairs: int, rng: Rng) -> NDArray[np.float32]:
+def draw_memories(views: list[TrainingExample], pairs: int, rng: Rng) -> NDArray[np.float32]:
     """What is remembered at each view, (batch, height, width) in [0, 1]; the batch holds four views or more.
 
     Nothing; the truth of the other shot of the same scene (its own, where it was shot once) made worse; or
@@ -113,13 +113,13 @@ def draw_memories(views: list[View], pairs: int, rng: Rng) -> NDArray[np.float32
     return np.asarray(np.stack(memories) * np.float32(1 / 255), np.float32)
 
 
-class RememberingBatches(Batches):
-    """The same scenes as `Batches`, each picture with what is remembered at it as a fourth channel."""
+class RememberingBatches(SceneDataset):
+    """The same scenes as `SceneDataset`, each picture with what is remembered at it as a fourth channel."""
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        give_way()
-        views = self.views(index)
-        pictures, truth = pack(views)
+        lower_thread_priority()
+        views = self.examples(index)
+        pictures, truth = collate(views)
         rng = np.random.default_rng((self._seed, self.epoch, index, 4))
         memories = draw_memories(views, self._pairs, rng)
         return np.concatenate([pictures, memories[..., None]], axis=3), truth

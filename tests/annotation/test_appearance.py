@@ -1,7 +1,7 @@
 import numpy as np
 
-from livecam.annotation.appearance import Likeness
-from livecam.annotation.geometry import bounds
+from livecam.annotation.appearance import AppearanceDescriptor
+from livecam.annotation.geometry import bounding_box
 from livecam.annotation.prompts import Box
 from livecam.core.types import Frame, Matte
 from tests.support.synthetic_people import CHAIR, chair_place, draw_scene, is_near
@@ -10,50 +10,50 @@ from tests.support.synthetic_people import CHAIR, chair_place, draw_scene, is_ne
 def chair(number: int = 0) -> tuple[Frame, Matte, Box]:
     frame = draw_scene(number)
     matte = is_near(frame, CHAIR).astype(np.float32)
-    return frame, matte, bounds(matte > 0.5)
+    return frame, matte, bounding_box(matte > 0.5)
 
 
 def test_a_thing_agrees_with_itself_where_it_is_and_less_elsewhere() -> None:
-    likeness = Likeness.of(*chair())
+    likeness = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
-    assert likeness.agreement(matte, box) > 0.9
-    assert likeness.agreement(matte, box.moved(8, 0)) < 0.7
-    assert likeness.agreement(matte, box.moved(80, 0)) == 0
+    assert likeness.shape_iou(matte, box) > 0.9
+    assert likeness.shape_iou(matte, box.moved(8, 0)) < 0.7
+    assert likeness.shape_iou(matte, box.moved(80, 0)) == 0
     _, later, there = chair(5)
-    assert likeness.agreement(later, box.moved(chair_place(5).x - chair_place(0).x, 0)) > 0.9
+    assert likeness.shape_iou(later, box.moved(chair_place(5).x - chair_place(0).x, 0)) > 0.9
     assert there != box
 
 
 def test_a_part_and_a_whole_wall_agree_less_than_the_thing() -> None:
-    likeness = Likeness.of(*chair())
+    likeness = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
     half = matte.copy()
     half[: int(box.top + box.bottom) // 2] = 0
-    assert 0.4 < likeness.agreement(half, box) < 0.6
-    assert likeness.agreement(np.ones_like(matte), box) < 0.1
-    assert likeness.agreement(np.zeros_like(matte), box) == 0
+    assert 0.4 < likeness.shape_iou(half, box) < 0.6
+    assert likeness.shape_iou(np.ones_like(matte), box) < 0.1
+    assert likeness.shape_iou(np.zeros_like(matte), box) == 0
 
 
 def test_a_shape_that_hangs_out_of_the_picture_is_not_squeezed() -> None:
-    likeness = Likeness.of(*chair())
+    likeness = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
     away = np.zeros_like(matte)
     away[:, :-30] = matte[:, 30:]
-    assert likeness.agreement(away, box.moved(-30, 0)) > 0.85
+    assert likeness.shape_iou(away, box.moved(-30, 0)) > 0.85
 
 
 def test_colours_tell_a_thing_from_what_stands_there_now() -> None:
     frame, matte, box = chair()
-    likeness = Likeness.of(frame, matte, box)
+    likeness = AppearanceDescriptor.of(frame, matte, box)
     brighter = np.clip(frame.astype(int) + 25, 0, 255).astype(np.uint8)
-    assert likeness.is_as_coloured_as(Likeness.of(brighter, matte, box))
+    assert likeness.similar_color(AppearanceDescriptor.of(brighter, matte, box))
     wall = draw_scene(0, chair=False)
-    assert not likeness.is_as_coloured_as(Likeness.of(wall, matte, box))
+    assert not likeness.similar_color(AppearanceDescriptor.of(wall, matte, box))
 
 
 def test_a_likeness_survives_json() -> None:
-    likeness = Likeness.of(*chair())
-    again = Likeness.from_plain(likeness.as_plain())
+    likeness = AppearanceDescriptor.of(*chair())
+    again = AppearanceDescriptor.from_plain(likeness.as_plain())
     np.testing.assert_array_equal(again.picture, likeness.picture)
     assert len(likeness.as_plain()) < 1500
 
@@ -61,5 +61,5 @@ def test_a_likeness_survives_json() -> None:
 def test_a_thing_smaller_than_the_grid_is_drawn_too() -> None:
     frame, matte = draw_scene(0), np.zeros((108, 192), np.float32)
     matte[50:53, 60:65] = 1
-    box = bounds(matte > 0.5)
-    assert Likeness.of(frame, matte, box).agreement(matte, box) == 1
+    box = bounding_box(matte > 0.5)
+    assert AppearanceDescriptor.of(frame, matte, box).shape_iou(matte, box) == 1

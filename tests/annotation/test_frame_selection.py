@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from livecam.annotation.frame_selection import Glances, choose, glance
-from livecam.annotation.media import Moment
+from livecam.annotation.frame_selection import SignatureBuffer, compute_signature, select_frames
+from livecam.annotation.media import IndexedFrame
 from livecam.core.types import Frame
-from livecam.imaging.ops import soften
+from livecam.imaging.ops import gaussian_blur
 from tests.support.fakes import SIZE
 
 
@@ -16,10 +16,10 @@ def view(scene: int, noise: int = 0) -> Frame:
 
 
 def look(frames: list[Frame], most: int = 24, wanted: tuple[int, ...] = ()) -> list[int]:
-    glances = Glances(wanted)
+    glances = SignatureBuffer(wanted)
     for number, frame in enumerate(frames):
-        glances.add(Moment(number, number / 25, frame))
-    return glances.choose(most)
+        glances.add(IndexedFrame(number, number / 25, frame))
+    return glances.select_frames(most)
 
 
 def test_each_scene_is_chosen_once_however_long_it_lasts() -> None:
@@ -36,13 +36,13 @@ def test_no_more_than_asked_for_and_those_that_differ_most() -> None:
 
 
 def test_of_a_scene_the_sharp_frame_is_chosen() -> None:
-    frames = [frame for scene in range(4) for frame in (soften(view(scene), 2), view(scene))]
+    frames = [frame for scene in range(4) for frame in (gaussian_blur(view(scene), 2), view(scene))]
     chosen = look(frames, most=4)
     assert chosen == [1, 3, 5, 7]
 
 
 def test_blurred_frames_are_better_than_none() -> None:
-    frames = [view(1), view(1, 1), view(1, 2), soften(view(2), 4)]
+    frames = [view(1), view(1, 1), view(1, 2), gaussian_blur(view(2), 4)]
     assert 3 in look(frames)
 
 
@@ -57,24 +57,28 @@ def test_wanted_frames_are_chosen_beside_the_others() -> None:
 
 
 def test_a_long_clip_is_remembered_in_bounded_memory() -> None:
-    glances = Glances(wanted=(3,), most=16)
+    glances = SignatureBuffer(wanted=(3,), most=16)
     for number in range(1000):
-        glances.add(Moment(number, 0.0, view(number % 50)))
+        glances.add(IndexedFrame(number, 0.0, view(number % 50)))
         assert len(glances._kept) <= 32
     assert glances.count == 1000
-    chosen = glances.choose(12)
+    chosen = glances.select_frames(12)
     assert 3 in chosen
     assert max(chosen) > 800
 
 
 def test_nothing_gives_nothing() -> None:
-    assert choose([], 5) == []
+    assert select_frames([], 5) == []
 
 
 def test_blur_lowers_sharpness() -> None:
-    sharp, soft = (glance(Moment(0, 0.0, f)).sharpness for f in (view(1), soften(view(1), 2)))
+    sharp, soft = (
+        compute_signature(IndexedFrame(0, 0.0, f)).sharpness for f in (view(1), gaussian_blur(view(1), 2))
+    )
     assert sharp > 4 * soft
 
 
 def test_a_tiny_frame_can_be_looked_at() -> None:
-    assert glance(Moment(0, 0.0, np.zeros((1, 1, 3), np.uint8))).sharpness == pytest.approx(0)
+    assert compute_signature(IndexedFrame(0, 0.0, np.zeros((1, 1, 3), np.uint8))).sharpness == pytest.approx(
+        0
+    )

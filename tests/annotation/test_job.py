@@ -9,17 +9,17 @@ import pytest
 
 from livecam.annotation import job as bootstrap
 from livecam.annotation import store as labelled
-from livecam.annotation.config import commonest
-from livecam.annotation.frame_selection import Plan
-from livecam.annotation.job import LabelReport, LabelSettings, PersonBy, Progress, label
+from livecam.annotation.config import most_common_reason
+from livecam.annotation.frame_selection import FramePlan
+from livecam.annotation.job import AnnotationSettings, LabelReport, PersonSource, Progress, annotate
 from livecam.annotation.prompts import Box, Point
-from livecam.annotation.store import Labelled
-from livecam.core.errors import LabellingError, UsageError
+from livecam.annotation.store import AnnotationStore
+from livecam.core.errors import AnnotationError, UsageError
 from livecam.core.geometry import Size
-from livecam.datasets.pets import read_samples, read_subject
-from livecam.imaging.image_io import read_picture, write_picture
+from livecam.datasets.pets import list_samples, load_foreground
+from livecam.imaging.image_io import read_image, write_image
 from livecam.imaging.trimap import FOREGROUND, read_trimap
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 from tests.support.fakes import PERSON
 from tests.support.synthetic_people import (
     CHAIR,
@@ -42,16 +42,16 @@ def clip(tmp_path: Path) -> Path:
 def run(*sources: Path, out: Path, sam: FakeSam | None = None, **said: Any) -> LabelReport:
     names = tuple(map(str, sources))
     more = {name: said.pop(name) for name in ("tell", "progress", "ask", "segmenter") if name in said}
-    settings = LabelSettings(names, out, **{"frames": 8, **said})
-    return label(settings, sam or FakeSam(), **{"segmenter": GreenModel(), **more})
+    settings = AnnotationSettings(names, out, **{"frames": 8, **said})
+    return annotate(settings, sam or FakeSam(), **{"segmenter": GreenModel(), **more})
 
 
 def foregrounds(folder: Path, colour: tuple[int, int, int]) -> list[float]:
     """Of each kept frame: how much of what has a colour is foreground or contour."""
     shares = []
     for split in ("trainval", "test"):
-        for sample in read_samples(folder, split):
-            true = is_near(read_picture(sample.picture).frame, colour, 50)
+        for sample in list_samples(folder, split):
+            true = is_near(read_image(sample.image).image, colour, 50)
             shares.append(float((read_trimap(sample.trimap)[true] != 2).mean()))
     return shares
 
@@ -67,8 +67,8 @@ def test_a_clip_becomes_a_data_set_that_training_reads(clip: Path, tmp_path: Pat
     assert report.aside == 0
     assert min(foregrounds(out, PERSON)) > 0.9
     for split in ("trainval", "test"):
-        for sample in read_samples(out, split):
-            assert read_subject(sample, 160).trimap.any()
+        for sample in list_samples(out, split):
+            assert load_foreground(sample, 160).trimap.any()
     assert len(list((out / "overlays").iterdir())) == 8
     assert max(foregrounds(out, CHAIR)) < 0.3
 
@@ -87,7 +87,7 @@ def test_keep_adds_a_chair_to_the_person_in_every_frame(clip: Path, tmp_path: Pa
 
 def test_only_the_chair_is_kept_where_nobody_is_asked_for(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=PersonBy.NONE, segmenter=None)
+    run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=PersonSource.NONE, segmenter=None)
     assert max(foregrounds(out, PERSON)) < 0.2
     assert min(foregrounds(out, CHAIR)) > 0.9
 
@@ -98,13 +98,13 @@ def nobody_asks(*_: object) -> FakeSam:
 
 def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path: Path) -> None:
     out, sam = tmp_path / "set", FakeSam()
-    report = run(clip, out=out, sam=sam, keep=(chair_place(0),), person=PersonBy.MODEL)
+    report = run(clip, out=out, sam=sam, keep=(chair_place(0),), person=PersonSource.MODEL)
     assert report.kept == 8
     assert min(foregrounds(out, CHAIR)) > 0.9
     assert min(foregrounds(out, PERSON)) > 0.9
-    asked = {point for prompt in sam.prompts for point in prompt.keep}
+    asked = {point for prompt in sam.prompts for point in prompt.positive}
     assert all(abs(point.y - chair_place(0).y) < 3 for point in asked)
-    assert all(one.person["scores"] == [] and one.things for one in Labelled(out).labels.values())
+    assert all(one.person["scores"] == [] and one.things for one in AnnotationStore(out).labels.values())
     assert json.loads((out / "label.json").read_text())["person"] == "model"
 
 
@@ -112,8 +112,8 @@ def test_where_the_model_draws_everything_sam_is_not_loaded(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bootstrap, "_load_sam", nobody_asks)
-    settings = LabelSettings((str(clip),), tmp_path / "set", frames=4, person=PersonBy.MODEL)
-    assert label(settings, segmenter=GreenModel()).kept == 4
+    settings = AnnotationSettings((str(clip),), tmp_path / "set", frames=4, person=PersonSource.MODEL)
+    assert annotate(settings, segmenter=GreenModel()).kept == 4
     assert min(foregrounds(tmp_path / "set", PERSON)) > 0.9
     assert max(foregrounds(tmp_path / "set", CHAIR)) < 0.3
 
@@ -121,17 +121,19 @@ def test_where_the_model_draws_everything_sam_is_not_loaded(
 def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> None:
     empty = write_scenes(tmp_path / "e.mkv", 8, lambda n: draw_scene(n, person=False))
     out = tmp_path / "set"
-    report = run(empty, out=out, keep=(chair_place(0),), person=PersonBy.MODEL)
+    report = run(empty, out=out, keep=(chair_place(0),), person=PersonSource.MODEL)
     assert (report.kept >= 1, report.aside) == (True, 0)
     assert min(foregrounds(out, CHAIR)) > 0.9
 
 
 def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_person(tmp_path: Path) -> None:
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
-    said = {"keep": (chair_place(0),), "person": PersonBy.MODEL}
+    said = {"keep": (chair_place(0),), "person": PersonSource.MODEL}
     report = run(clip, out=tmp_path / "lost", **said)
-    aside = {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.reasons}
-    assert aside == {one.number for one in Labelled(tmp_path / "lost").labels.values() if one.number >= 8}
+    aside = {one.number for one in AnnotationStore(tmp_path / "lost").labels.values() if one.reasons}
+    assert aside == {
+        one.number for one in AnnotationStore(tmp_path / "lost").labels.values() if one.number >= 8
+    }
     assert "of them as: what was kept at 30,60 is lost" in str(report)
     report = run(clip, out=tmp_path / "low", sam=FakeSam(worse(0.5)), **said)
     assert report.kept == 0
@@ -142,20 +144,20 @@ def test_a_data_set_begun_before_there_was_a_choice_is_gone_on_with(clip: Path, 
     run(clip, out=tmp_path / "set")
     assert not {"person", "size"} & set(json.loads((tmp_path / "set/label.json").read_text()))
     with pytest.raises(UsageError, match=r"other settings \(person\)"):
-        run(clip, out=tmp_path / "set", person=PersonBy.MODEL)
+        run(clip, out=tmp_path / "set", person=PersonSource.MODEL)
 
 
 def test_the_commonest_reason_is_told_whatever_its_numbers() -> None:
     reasons = [("lost at 3,4",), ("score 0.5", "lost at 7,8.5"), ("score 0.41",), ("lost at 1,1",)]
-    assert commonest(reasons) == "3 of them as: lost at 3,4"
-    assert commonest(reasons[:1]) == "lost at 3,4"
-    assert commonest([]) == ""
+    assert most_common_reason(reasons) == "3 of them as: lost at 3,4"
+    assert most_common_reason(reasons[:1]) == "lost at 3,4"
+    assert most_common_reason([]) == ""
 
 
 def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, drop=(Point(130, 85),))
-    first = min(Labelled(out).labels.values(), key=lambda one: one.number)
+    first = min(AnnotationStore(out).labels.values(), key=lambda one: one.number)
     assert first.reasons == ("130,85 was to be dropped, but is kept",)
 
 
@@ -204,11 +206,11 @@ def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_p
 def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> None:
     write_scenes(tmp_path / "other.mkv", 12, lambda n: draw_scene(n, seed=9))
     for number in range(3):
-        write_picture(tmp_path / f"p{number}.png", draw_scene(number * 5, seed=number))
+        write_image(tmp_path / f"p{number}.png", draw_scene(number * 5, seed=number))
     out = tmp_path / "set"
     run(clip, tmp_path / "other.mkv", *(tmp_path / f"p{n}.png" for n in range(3)), out=out)
     stems = [
-        {json_stem(out, sample.name) for sample in read_samples(out, split)} for split in ("trainval", "test")
+        {json_stem(out, sample.name) for sample in list_samples(out, split)} for split in ("trainval", "test")
     ]
     assert stems[0]
     assert stems[1]
@@ -216,7 +218,7 @@ def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> N
 
 
 def json_stem(out: Path, name: str) -> str:
-    return Labelled(out).labels[name].stem
+    return AnnotationStore(out).labels[name].stem
 
 
 def stop_after(count: int) -> FakeSam:
@@ -265,7 +267,7 @@ def test_interrupted_while_choosing_begins_that_again(clip: Path, tmp_path: Path
 def test_a_full_disk_in_the_middle_can_be_resumed(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = labelled.put
+    whole = labelled.write_atomic
     written: list[Path] = []
 
     def full(path: Path, content: bytes) -> None:
@@ -275,8 +277,8 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
         whole(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(labelled, "put", full)
-        with pytest.raises(LabellingError, match="No space left") as told:
+        patched.setattr(labelled, "write_atomic", full)
+        with pytest.raises(AnnotationError, match="No space left") as told:
             run(clip, out=tmp_path / "set")
     assert "\n" not in str(told.value)
     assert run(clip, out=tmp_path / "set").kept == 8
@@ -285,10 +287,10 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
 def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, sam=FakeSam(worse(0.5)))
-    made = Labelled(out)
+    made = AnnotationStore(out)
     names = sorted(made.labels)
-    made.decide(accept=names[:2], reject=names[2:3])
-    made.settle()
+    made.set_decisions(accept=names[:2], reject=names[2:3])
+    made.sync_files()
     before = everything(out)
     again = FakeSam()
     run(clip, out=out, sam=again, again=True)
@@ -302,14 +304,14 @@ def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -
         ):
             assert after[place] == before[place]
     assert f"review/images/{names[2]}.jpg" in after
-    assert Labelled(out).labels[names[0]].reasons
+    assert AnnotationStore(out).labels[names[0]].reasons
 
 
 def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(3):
-        write_picture(folder / f"good{number}.png", draw_scene(number * 4))
+        write_image(folder / f"good{number}.png", draw_scene(number * 4))
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "empty.png").touch()
     (folder / "broken.mp4").write_bytes(b"no video")
@@ -325,7 +327,7 @@ def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.mp4"):
         (tmp_path / name).write_bytes(b"nothing")
-    with pytest.raises(LabellingError, match="none of 2 sources"):
+    with pytest.raises(AnnotationError, match="none of 2 sources"):
         run(tmp_path / "a.jpg", tmp_path / "b.mp4", out=tmp_path / "set")
     with pytest.raises(OSError, match="no video"):
         run(tmp_path / "b.mp4", out=tmp_path / "set2")
@@ -337,13 +339,13 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
         ({"frames": 0}, "--frames 0"),
         ({"seconds": 0.0}, "--seconds 0"),
         ({"mattes": Path("m.mkv"), "keep": (Point(1, 1),)}, "--mattes says all"),
-        ({"person": PersonBy.NONE}, "keeps nothing at all"),
-        ({"person": PersonBy.MODEL, "mattes": Path("m.mkv")}, "--mattes says all"),
+        ({"person": PersonSource.NONE}, "keeps nothing at all"),
+        ({"person": PersonSource.MODEL, "mattes": Path("m.mkv")}, "--mattes says all"),
         ({"size": Size(640, 480)}, "--size is asked of a camera"),
         ({"keep": (Point(192, 10),)}, "outside the picture of 192x108"),
         ({"drop": (Point(10, -1),)}, "outside the picture"),
         ({"boxes": (Box(100, 50, 300, 90),)}, "outside the picture"),
-        ({"person": PersonBy.NONE, "drop": (Point(3, 3),)}, "keeps nothing at all"),
+        ({"person": PersonSource.NONE, "drop": (Point(3, 3),)}, "keeps nothing at all"),
         ({"prompts": Path("missing.json")}, "there is no missing.json"),
     ],
 )
@@ -361,17 +363,17 @@ def test_drop_points_alone_in_a_file_are_refused_without_the_person(clip: Path, 
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"talk": {"drop": [[3, 3]]}}))
     with pytest.raises(UsageError, match="points to drop alone"):
-        run(clip, out=tmp_path / "set", prompts=path, person=PersonBy.NONE)
+        run(clip, out=tmp_path / "set", prompts=path, person=PersonSource.NONE)
 
 
 def test_points_on_the_command_line_are_for_one_source(clip: Path, tmp_path: Path) -> None:
-    write_picture(tmp_path / "p.png", draw_scene(0))
+    write_image(tmp_path / "p.png", draw_scene(0))
     with pytest.raises(UsageError, match=r"not in 2; .*--prompts"):
         run(clip, tmp_path / "p.png", out=tmp_path / "set", keep=(Point(3, 3),))
 
 
 def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_path: Path) -> None:
-    write_picture(tmp_path / "p.png", draw_scene(0))
+    write_image(tmp_path / "p.png", draw_scene(0))
     path = tmp_path / "prompts.json"
     plain = {
         "talk-000013": {"keep": [list(chair_place(13))]},
@@ -380,7 +382,7 @@ def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_pat
     path.write_text(json.dumps(plain))
     out = tmp_path / "set"
     run(clip, tmp_path / "p.png", out=out, prompts=path)
-    made = Labelled(out)
+    made = AnnotationStore(out)
     assert "talk-000013" in made.labels
     for one in made.labels.values():
         assert len(one.things) == (1 if one.stem == "p" or one.number >= 13 else 0)
@@ -400,19 +402,19 @@ def test_the_command_line_comes_before_the_file_and_the_file_before_clicks(
     path.write_text(json.dumps({"talk": {"keep": [[9, 9], [8, 8]]}}))
     out = tmp_path / "a"
     run(clip, out=out, prompts=path, keep=(chair_place(0),))
-    assert {len(one.things) for one in Labelled(out).labels.values()} == {1}
+    assert {len(one.things) for one in AnnotationStore(out).labels.values()} == {1}
 
     def never(*_: object) -> None:
         raise AssertionError("asked though the file has said it")
 
     run(clip, out=tmp_path / "b", prompts=path, click=True, ask=never)
-    assert {len(one.things) for one in Labelled(tmp_path / "b").labels.values()} == {2}
+    assert {len(one.things) for one in AnnotationStore(tmp_path / "b").labels.values()} == {2}
 
 
 def clicking(x: float, y: float) -> Callable[..., None]:
-    def ask(plans: Sequence[Plan], path: Path, *_: object) -> None:
+    def ask(plans: Sequence[FramePlan], path: Path, *_: object) -> None:
         plan = plans[0]
-        path.write_text(json.dumps({plan.material.name(plan.chosen[0]): {"keep": [[x, y]]}}))
+        path.write_text(json.dumps({plan.media.name(plan.selected[0]): {"keep": [[x, y]]}}))
 
     return ask
 
@@ -433,7 +435,7 @@ def test_a_lost_thing_is_set_aside_and_said(tmp_path: Path) -> None:
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
     out = tmp_path / "set"
     report = run(clip, out=out, keep=(chair_place(0),))
-    made = Labelled(out)
+    made = AnnotationStore(out)
     aside = {one.number for one in made.labels.values() if one.reasons}
     assert report.aside == len(aside) > 0
     assert aside == {one.number for one in made.labels.values() if one.number >= 8}
@@ -448,7 +450,7 @@ def write_mattes(path: Path, count: int, shift: int = 0) -> Path:
         return path
     path.mkdir()
     for number, each in enumerate(true):
-        write_picture(path / f"{number:04d}.png", np.repeat(each[..., None], 3, axis=2))
+        write_image(path / f"{number:04d}.png", np.repeat(each[..., None], 3, axis=2))
     return path
 
 
@@ -456,11 +458,11 @@ def write_mattes(path: Path, count: int, shift: int = 0) -> Path:
 def test_true_mattes_need_no_sam(name: str, clip: Path, tmp_path: Path) -> None:
     mattes = write_mattes(tmp_path / name, 20)
     out = tmp_path / "set"
-    settings = LabelSettings((str(clip),), out, mattes=mattes, frames=8)
-    report = label(settings)
+    settings = AnnotationSettings((str(clip),), out, mattes=mattes, frames=8)
+    report = annotate(settings)
     assert report.kept == 8
     assert min(foregrounds(out, CHAIR)) > 0.9
-    for sample in read_samples(out, "trainval"):
+    for sample in list_samples(out, "trainval"):
         number = int(sample.name[-6:])
         true = is_near(draw_scene(number), PERSON) | is_near(draw_scene(number), CHAIR)
         trimap = read_trimap(sample.trimap)
@@ -476,7 +478,7 @@ def test_mattes_that_do_not_fit_are_said(
     count: int, shift: int, words: str, clip: Path, tmp_path: Path
 ) -> None:
     mattes = write_mattes(tmp_path / "m.mkv", count, shift)
-    with pytest.raises(LabellingError, match=words):
+    with pytest.raises(AnnotationError, match=words):
         run(clip, out=tmp_path / "set", mattes=mattes)
 
 
@@ -485,10 +487,10 @@ def test_mattes_of_pictures_go_by_name(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     for number in (3, 9):
         frame = draw_scene(number)
-        write_picture(tmp_path / f"p/shot{number}.png", frame)
+        write_image(tmp_path / f"p/shot{number}.png", frame)
         true = np.asarray(is_near(frame, PERSON), np.uint8) * 255
-        write_picture(tmp_path / f"m/shot{number}.png", np.repeat(true[..., None], 3, axis=2))
-    write_picture(tmp_path / "m/another.png", draw_scene(0))
+        write_image(tmp_path / f"m/shot{number}.png", np.repeat(true[..., None], 3, axis=2))
+    write_image(tmp_path / "m/another.png", draw_scene(0))
     out = tmp_path / "set"
     run(tmp_path / "p", out=out, mattes=tmp_path / "m")
     assert min(foregrounds(out, PERSON)) > 0.9
@@ -512,8 +514,8 @@ def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
 def test_the_camera_is_asked_for_the_size_that_was_said(tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(out=out, camera="demo", seconds=0.5, size=Size(320, 240))
-    assert {read_picture(path).frame.shape for path in (out / "overlays").iterdir()} <= {(240, 320, 3)}
-    with Clip(out / "recordings/camera.mp4") as clip:
+    assert {read_image(path).image.shape for path in (out / "overlays").iterdir()} <= {(240, 320, 3)}
+    with VideoReader(out / "recordings/camera.mp4") as clip:
         assert clip.size == Size(320, 240)
 
 
@@ -528,22 +530,22 @@ def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pyt
     import gc
     import weakref
 
-    from livecam.annotation.media import Material, Moment
+    from livecam.annotation.media import IndexedFrame, MediaItem
 
     alive: list[weakref.ref[Any]] = []
     most = 0
-    inner = Material.moments
+    inner = MediaItem.frames
 
-    def watched(self: Material) -> Any:
+    def watched(self: MediaItem) -> Any:
         nonlocal most
         for moment in inner(self):
             frame = moment.frame.copy()
             alive.append(weakref.ref(frame))
             most = max(most, sum(ref() is not None for ref in alive))
-            yield Moment(moment.number, moment.seconds, frame)
+            yield IndexedFrame(moment.number, moment.seconds, frame)
             del frame, moment
 
-    monkeypatch.setattr(Material, "moments", watched)
+    monkeypatch.setattr(MediaItem, "frames", watched)
     run(clip, out=tmp_path / "set", keep=(chair_place(0),))
     gc.collect()
     assert len(alive) >= 30

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.annotation.media import find_materials
+from livecam.annotation.media import collect_media
 from livecam.core.errors import UsageError
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from tests.support.fakes import secret_frame
 from tests.support.tiny_clip import write_video
 
@@ -18,15 +18,15 @@ def touch(folder: Path, *names: str) -> None:
 
 def test_a_folder_gives_its_clips_and_pictures_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "b.MP4", "a.jpg", "notes.txt", ".hidden.jpg", "c.webm", "deeper/d.jpg")
-    found = find_materials([str(tmp_path)])
-    assert [(each.path.name, each.moving) for each in found] == [
+    found = collect_media([str(tmp_path)])
+    assert [(each.path.name, each.is_video) for each in found] == [
         ("a.jpg", False), ("b.MP4", True), ("c.webm", True)
     ]  # fmt: skip
 
 
 def test_names_are_one_word_each_and_nobody_elses(tmp_path: Path) -> None:
     touch(tmp_path, "my talk #1.mp4", "a/x.jpg", "b/x.jpg", "b/X.png", "# - .mp4")
-    found = find_materials([str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")])
+    found = collect_media([str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")])
     stems = [each.stem for each in found]
     assert "my-talk-1" in stems
     assert len({stem.casefold() for stem in stems}) == len(stems) == 5
@@ -35,7 +35,7 @@ def test_names_are_one_word_each_and_nobody_elses(tmp_path: Path) -> None:
 
 def test_what_is_named_twice_is_labelled_once(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
-    assert len(find_materials([str(tmp_path / "a.jpg"), str(tmp_path)])) == 1
+    assert len(collect_media([str(tmp_path / "a.jpg"), str(tmp_path)])) == 1
 
 
 @pytest.mark.parametrize(
@@ -48,24 +48,24 @@ def test_what_is_named_twice_is_labelled_once(tmp_path: Path) -> None:
 def test_nothing_to_label_is_said(tmp_path: Path, make: list[str], words: str) -> None:
     touch(tmp_path, *make)
     with pytest.raises(UsageError, match=words):
-        find_materials([str(tmp_path)] if make else [])
+        collect_media([str(tmp_path)] if make else [])
 
 
 def test_a_mistyped_name_gets_the_near_one(tmp_path: Path) -> None:
     touch(tmp_path, "talk.mp4")
     with pytest.raises(UsageError, match=r"did you mean .*talk\.mp4"):
-        find_materials([str(tmp_path / "tlak.mp4")])
+        collect_media([str(tmp_path / "tlak.mp4")])
 
 
 def test_frames_of_a_clip_are_numbered_and_a_picture_is_one(tmp_path: Path) -> None:
     write_video(tmp_path / "c.mkv", [secret_frame(n) for n in range(5)])
-    write_picture(tmp_path / "p.png", secret_frame(7))
-    clip, picture = find_materials([str(tmp_path)])
-    moments = list(clip.moments())
+    write_image(tmp_path / "p.png", secret_frame(7))
+    clip, picture = collect_media([str(tmp_path)])
+    moments = list(clip.frames())
     assert [moment.number for moment in moments] == [0, 1, 2, 3, 4]
     assert moments[4].seconds == pytest.approx(4 / 25)
     assert clip.name(4) == "c-000004"
-    (only,) = picture.moments()
+    (only,) = picture.frames()
     assert (only.number, picture.name(0)) == (0, "p")
     np.testing.assert_array_equal(only.frame, secret_frame(7))
 
@@ -76,4 +76,4 @@ def test_a_moving_gif_is_a_clip_and_a_still_one_a_picture(tmp_path: Path) -> Non
     shots = [Image.fromarray(secret_frame(n)) for n in range(3)]
     shots[0].save(tmp_path / "moves.gif", save_all=True, append_images=shots[1:])
     shots[0].save(tmp_path / "still.gif")
-    assert [each.moving for each in find_materials([str(tmp_path)])] == [True, False]
+    assert [each.is_video for each in collect_media([str(tmp_path)])] == [True, False]

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from livecam.annotation.object_tracker import Things
-from livecam.annotation.observation import Sighting, read_last
+from livecam.annotation.object_tracker import ObjectTracker
+from livecam.annotation.observation import Observation, track_state_from_dict
 from livecam.annotation.person import iou
-from livecam.annotation.prompt_file import Wish
-from livecam.annotation.prompts import Box, Point, Prompt, check_prompt
+from livecam.annotation.prompt_file import FramePrompts
+from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
 from livecam.core.geometry import Size
 from tests.support.synthetic_people import CHAIR, FakeAnswer, FakeSam, chair_place, draw_scene, is_near
 
@@ -20,20 +20,22 @@ def overlap(first: Box, second: Box) -> float:
     return both / (sum(areas) - both)
 
 
-def watch(things: Things, sam: FakeSam, frames: range, chosen: set[int]) -> dict[int, list[Sighting]]:
+def watch(
+    things: ObjectTracker, sam: FakeSam, frames: range, chosen: set[int]
+) -> dict[int, list[Observation]]:
     found = {}
     for number in frames:
         frame = draw_scene(number)
         if number:
             things.follow(frame)
         if number in chosen:
-            found[number] = things.find(sam.look(frame), frame)
+            found[number] = things.find(sam.embed(frame), frame)
     return found
 
 
 def test_a_kept_chair_is_found_in_every_chosen_frame() -> None:
     sam = FakeSam()
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, sam, range(16), {0, 5, 15})
     for number, (sighting,) in found.items():
         assert sighting.answer is not None
@@ -48,19 +50,22 @@ def test_a_kept_chair_is_found_in_every_chosen_frame() -> None:
 
 
 def test_a_box_is_a_thing_and_each_point_outside_is_another() -> None:
-    wish = Wish((Point(30, 60), Point(100, 20), Point(150, 90)), (), (Box(14, 40, 45, 79),))
-    things = Things(wish, draw_scene(0))
+    wish = FramePrompts((Point(30, 60), Point(100, 20), Point(150, 90)), (), (Box(14, 40, 45, 79),))
+    things = ObjectTracker(wish, draw_scene(0))
     sam = FakeSam()
-    things.find(sam.look(draw_scene(0)), draw_scene(0))
-    assert {point for prompt in sam.prompts for point in prompt.keep} == set(wish.keep)
-    assert all(len(prompt.keep) == 1 for prompt in sam.prompts)
+    things.find(sam.embed(draw_scene(0)), draw_scene(0))
+    assert {point for prompt in sam.prompts for point in prompt.positive} == set(wish.keep)
+    assert all(len(prompt.positive) == 1 for prompt in sam.prompts)
     assert sam.prompts[0].box is not None
-    assert [prompt.keep for prompt in sam.prompts if prompt.box is None] == [(wish.keep[1],), (wish.keep[2],)]
+    assert [prompt.positive for prompt in sam.prompts if prompt.box is None] == [
+        (wish.keep[1],),
+        (wish.keep[2],),
+    ]
 
 
 def test_a_box_alone_moves_with_what_is_in_it() -> None:
     sam = FakeSam()
-    things = Things(Wish(boxes=(Box(14, 40, 45, 79),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(boxes=(Box(14, 40, 45, 79),)), draw_scene(0))
     found = watch(things, sam, range(11), {10})
     assert found[10][0].reasons == ()
     box = sam.prompts[0].box
@@ -70,11 +75,11 @@ def test_a_box_alone_moves_with_what_is_in_it() -> None:
 
 def test_what_is_lost_is_said_and_sam_not_asked() -> None:
     sam = FakeSam()
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     for number in range(1, 5):
         things.follow(draw_scene(number, chair=False))
     gone = draw_scene(4, chair=False)
-    (sighting,) = things.find(sam.look(gone), gone)
+    (sighting,) = things.find(sam.embed(gone), gone)
     assert sighting.answer is None
     assert "lost" in sighting.reasons[0]
     assert sam.prompts == []
@@ -84,7 +89,7 @@ def test_a_mask_that_jumps_is_a_reason() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number else answers
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(spill), range(4), {0, 3})
     assert "times larger" in found[3][0].reasons[0]
 
@@ -93,7 +98,7 @@ def test_once_found_the_likest_answer_is_taken_not_the_proudest() -> None:
     def proud(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[2], score=0.99), *answers[:2]] if number else answers
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(proud), range(4), {0, 3})
     answer = found[3][0].answer
     assert answer is not None
@@ -104,7 +109,7 @@ def test_a_score_that_is_no_number_never_wins() -> None:
     def damaged(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[0], score=float("nan")), replace(answers[0], number=3)] if number else answers
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     (sighting,) = watch(things, FakeSam(damaged), range(4), {0, 3})[3]
     assert sighting.answer is not None
     assert sighting.answer.number == 3
@@ -117,68 +122,70 @@ def test_nothing_under_the_point_is_a_reason() -> None:
         return [replace(answers[0], matte=np.zeros_like(answers[0].matte))]
 
     frame = draw_scene(0)
-    (sighting,) = Things(Wish(keep=(Point(9, 9),)), frame).find(FakeSam(nothing).look(frame), frame)
+    (sighting,) = ObjectTracker(FramePrompts(keep=(Point(9, 9),)), frame).find(
+        FakeSam(nothing).embed(frame), frame
+    )
     assert "finds nothing" in sighting.reasons[0]
 
 
 def test_points_to_drop_are_followed_too() -> None:
     sam = FakeSam()
-    things = Things(Wish((Point(150, 90),), (chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts((Point(150, 90),), (chair_place(0),)), draw_scene(0))
     watch(things, sam, range(9), {8})
-    (drop,) = sam.prompts[0].drop
+    (drop,) = sam.prompts[0].negative
     assert abs(drop.x - chair_place(8).x) < 2
 
 
 def test_what_was_found_before_survives_its_plain_form() -> None:
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
-    (sighting,) = things.find(FakeSam().look(draw_scene(0)), draw_scene(0))
-    read = read_last(sighting.as_plain())
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    (sighting,) = things.find(FakeSam().embed(draw_scene(0)), draw_scene(0))
+    read = track_state_from_dict(sighting.as_plain())
     assert read is not None
-    assert sighting.last is not None
-    assert read[:3] == sighting.last[:3]
-    np.testing.assert_array_equal(read.likeness.picture, sighting.last.likeness.picture)
-    assert read_last({"last": None}) is None
-    assert read_last({"last": [[1, 2], [1, 2, 3, 4], 5]}) is None
+    assert sighting.state is not None
+    assert read[:3] == sighting.state[:3]
+    np.testing.assert_array_equal(read.appearance.picture, sighting.state.appearance.picture)
+    assert track_state_from_dict({"last": None}) is None
+    assert track_state_from_dict({"last": [[1, 2], [1, 2, 3, 4], 5]}) is None
 
 
 def test_every_prompt_stays_in_the_picture_while_a_thing_leaves_it() -> None:
     sam = FakeSam()
-    things = Things(Wish(keep=(Point(20, 46), Point(40, 46))), draw_scene(0))
-    things.find(sam.look(draw_scene(0)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(Point(20, 46), Point(40, 46))), draw_scene(0))
+    things.find(sam.embed(draw_scene(0)), draw_scene(0))
     for number in range(1, 12):
         frame = np.roll(draw_scene(0, person=False), -4 * number, axis=1)
         things.follow(frame)
-        things.find(sam.look(frame), frame)
+        things.find(sam.embed(frame), frame)
     for prompt in sam.prompts:
-        check_prompt(prompt, Size(192, 108))
+        validate_prompt(prompt, Size(192, 108))
 
 
 def test_a_thing_that_was_hidden_is_found_where_it_stood() -> None:
     still = draw_scene(0, person=False)
     gone = draw_scene(0, person=False, chair=False)
-    things = Things(Wish(keep=(chair_place(0),)), still)
-    things.find(FakeSam().look(still), still)
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), still)
+    things.find(FakeSam().embed(still), still)
     for frame in (gone, gone, gone):
         things.follow(frame)
     sam = FakeSam()
-    (hidden,) = things.find(sam.look(gone), gone)
+    (hidden,) = things.find(sam.embed(gone), gone)
     assert "lost" in hidden.reasons[0]
     # Once more in a mirror image: following can't know it by its looks, SAM can by its shape.
     back = still.copy()
     back[40:80, 14:46] = still[40:80, 14:46][::-1, ::-1]
     things.follow(back)
-    (sighting,) = things.find(FakeSam().look(back), back)
+    (sighting,) = things.find(FakeSam().embed(back), back)
     assert sighting.reasons == ()
     assert sighting.answer is not None
     assert iou(sighting.answer.matte, is_near(back, CHAIR).astype(np.float32)) > 0.9
     things.follow(back)
-    assert things.find(FakeSam().look(back), back)[0].reasons == ()
+    assert things.find(FakeSam().embed(back), back)[0].reasons == ()
 
 
 def test_something_else_where_a_lost_thing_stood_is_not_it() -> None:
     still = draw_scene(0, person=False)
-    things = Things(Wish(keep=(chair_place(0),)), still)
-    things.find(FakeSam().look(still), still)
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), still)
+    things.find(FakeSam().embed(still), still)
     other = still.copy()
     noise = np.random.default_rng(1).integers(0, 40, (40, 32, 3))
     other[40:80, 14:46] = np.array((40, 90, 190)) + noise
@@ -190,7 +197,7 @@ def test_something_else_where_a_lost_thing_stood_is_not_it() -> None:
 
     for frame in (draw_scene(0, person=False, chair=False), other):
         things.follow(frame)
-    (sighting,) = things.find(FakeSam(blue).look(other), other)
+    (sighting,) = things.find(FakeSam(blue).embed(other), other)
     assert "lost" in sighting.reasons[0]
 
 
@@ -201,7 +208,7 @@ def test_specks_do_not_stretch_the_box_that_is_asked_for_next() -> None:
         return [replace(answers[0], matte=matte)]
 
     sam = FakeSam(speckled)
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     watch(things, sam, range(6), {0, 5})
     boxes = [prompt.box for prompt in sam.prompts if prompt.box]
     assert overlap(boxes[0], Box(14, 40, 45, 79)) > 0.75
@@ -217,7 +224,7 @@ def test_a_box_that_makes_the_answer_grow_does_not_creep() -> None:
         matte[top : bottom + 1, left : right + 1] = 1
         return [replace(answers[0], matte=matte, score=0.99)]
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(greedy), range(19), set(range(0, 19, 2)))
     first, last = found[2][0].answer, found[18][0].answer
     assert first is not None
@@ -230,7 +237,7 @@ def test_a_jump_is_not_what_the_next_frame_is_compared_with() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number == 1 else answers
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(spill), range(7), {0, 3, 6})
     assert found[3][0].reasons
     assert found[6][0].reasons == ()
@@ -244,6 +251,6 @@ def test_another_shape_of_the_same_area_is_a_reason() -> None:
         matte[58:66, :150] = 1
         return [replace(answers[0], matte=matte)]
 
-    things = Things(Wish(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(lying), range(4), {0, 3})
     assert "another shape than before" in found[3][0].reasons[0]

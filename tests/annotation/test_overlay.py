@@ -4,10 +4,18 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.annotation.overlay import DROP, KEEP, View, draw_label, draw_overlay, draw_rim, draw_sheet
+from livecam.annotation.overlay import (
+    DROP,
+    KEEP,
+    OverlayScale,
+    draw_annotation,
+    draw_outline,
+    draw_overlay,
+    draw_sheet,
+)
 from livecam.annotation.prompts import Box, Point, Prompt
 from livecam.core.geometry import Size
-from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, trimap_by_doubt
+from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap_from_uncertainty
 
 SIZES = [Size(20, 12), Size(640, 480), Size(300, 900), Size(12000, 300), Size(4000, 3000)]
 sizes = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -25,7 +33,7 @@ def left_half(size: Size) -> np.ndarray:
 
 @sizes
 def test_tiny_pictures_are_enlarged_and_huge_ones_shrunk_in_their_shape(size: Size) -> None:
-    shown = View.of(size).shown
+    shown = OverlayScale.of(size).shown
     assert 640 <= max(shown) <= 1920
     assert shown.width / shown.height == pytest.approx(size.width / size.height, rel=0.05)
 
@@ -34,7 +42,7 @@ def test_tiny_pictures_are_enlarged_and_huge_ones_shrunk_in_their_shape(size: Si
 def test_dots_are_where_the_points_are_green_kept_and_red_dropped(size: Size) -> None:
     keep, drop = Point(size.width // 4, size.height // 2), Point(size.width * 3 // 4, size.height // 2)
     overlay = draw_overlay(grey_frame(size), left_half(size), [Prompt((keep,), (drop,))], "")
-    view = View.of(size)
+    view = OverlayScale.of(size)
     for point, colour in ((keep, KEEP), (drop, DROP)):
         x, y = (round(place) for place in view.spot(*point))
         assert tuple(overlay[y, x]) == colour
@@ -107,23 +115,23 @@ def ramp(width: float) -> np.ndarray:  # type: ignore[type-arg]
 
 
 def test_the_contour_is_as_wide_as_the_doubt() -> None:
-    widths = [int((trimap_by_doubt(ramp(w))[20] == CONTOUR).sum()) for w in (0.01, 10, 30)]
+    widths = [int((trimap_from_uncertainty(ramp(w))[20] == UNKNOWN).sum()) for w in (0.01, 10, 30)]
     assert widths[0] in (2, 3)
     assert 8 <= widths[1] <= 12
     assert 24 <= widths[2] <= 28
-    trimap = trimap_by_doubt(ramp(10))
+    trimap = trimap_from_uncertainty(ramp(10))
     assert (trimap[20, :40] == FOREGROUND).all()
     assert (trimap[20, 60:] == BACKGROUND).all()
 
 
 def test_sure_mattes_have_no_contour() -> None:
-    assert (trimap_by_doubt(np.zeros((8, 9), np.float32)) == BACKGROUND).all()
-    assert (trimap_by_doubt(np.ones((8, 9), np.float32)) == FOREGROUND).all()
+    assert (trimap_from_uncertainty(np.zeros((8, 9), np.float32)) == BACKGROUND).all()
+    assert (trimap_from_uncertainty(np.ones((8, 9), np.float32)) == FOREGROUND).all()
 
 
 def test_an_overlay_dims_what_goes_and_shows_what_stays() -> None:
     frame = np.full((40, 100, 3), 200, np.uint8)
-    shown = draw_label(frame, trimap_by_doubt(ramp(6)))
+    shown = draw_annotation(frame, trimap_from_uncertainty(ramp(6)))
     assert (shown[20, 10] == 200).all()
     assert (shown[20, 90] < 100).all()
     assert (frame == 200).all()
@@ -132,8 +140,8 @@ def test_an_overlay_dims_what_goes_and_shows_what_stays() -> None:
 def test_prompts_are_drawn_where_they_are_however_large_the_frame() -> None:
     frame = np.full((1080, 1920, 3), 200, np.uint8)
     trimap = np.full((1080, 1920), BACKGROUND, np.uint8)
-    prompt = Prompt(keep=(Point(400, 200),), drop=(Point(1500, 900),), box=Box(300, 100, 600, 500))
-    shown = draw_label(frame, trimap, [prompt]).astype(int)
+    prompt = Prompt(positive=(Point(400, 200),), negative=(Point(1500, 900),), box=Box(300, 100, 600, 500))
+    shown = draw_annotation(frame, trimap, [prompt]).astype(int)
     assert shown.shape == (540, 960, 3)
     assert shown[100, 200, 1] > 200
     assert shown[450, 750, 0] > 200
@@ -142,7 +150,7 @@ def test_prompts_are_drawn_where_they_are_however_large_the_frame() -> None:
 
 def test_a_rim_is_drawn_and_the_frame_left_alone() -> None:
     frame = np.full((40, 100, 3), 90, np.uint8)
-    rimmed = draw_rim(frame, ramp(1))
+    rimmed = draw_outline(frame, ramp(1))
     assert (rimmed != frame).any(axis=2).any()
     assert (frame == 90).all()
     assert cv2.absdiff(rimmed, frame).max(axis=2)[:, :40].max() == 0

@@ -3,34 +3,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from livecam.annotation.geometry import bounds
+from livecam.annotation.geometry import bounding_box
 from livecam.annotation.person import (
-    Drawn,
-    Person,
-    deepest,
-    draw_person,
-    find_person,
+    PersonAnnotation,
+    PersonEstimate,
+    estimate_person,
+    interior_points,
     iou,
-    judge_scores,
-    suggest,
-    take_person,
-    unite,
+    low_score_reasons,
+    person_from_model,
+    prompts_from_matte,
+    segment_person,
+    union,
 )
 from livecam.annotation.prompts import Point, Prompt
-from livecam.backgrounds.static import Transparent
+from livecam.backgrounds.static import TransparentBackground
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import shrink_matte
-from livecam.matting.guided_filter import Edges
-from livecam.matting.temporal_filter import Smoother
+from livecam.imaging.ops import downscale_matte
+from livecam.matting.guided_filter import GuidedFilterUpsampler
+from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.pipeline import Pipeline
 from tests.support.fakes import PERSON
 from tests.support.synthetic_people import FakeAnswer, FakeSam, GreenModel, draw_scene, is_near, worse
 
 
-def drawn(frame: Frame, sam: FakeSam, before: tuple[float, float] | None = None, drops: int = 0) -> Drawn:
+def drawn(
+    frame: Frame, sam: FakeSam, before: tuple[float, float] | None = None, drops: int = 0
+) -> PersonAnnotation:
     points = tuple(Point(3.0 + n, 3.0) for n in range(drops))
-    return draw_person(find_person(GreenModel(), frame), sam.look(frame), points, before)
+    return segment_person(estimate_person(GreenModel(), frame), sam.embed(frame), points, before)
 
 
 def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
@@ -40,14 +42,14 @@ def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
     assert said.agreement is not None
     assert said.agreement > 0.9
     assert said.reasons == ()
-    assert judge_scores(said.answers) == []
+    assert low_score_reasons(said.candidates) == []
 
 
 def test_of_sams_answers_the_one_that_the_model_means_is_taken() -> None:
     def shirt_first(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[1], score=0.99), answers[0]]
 
-    (answer,) = drawn(draw_scene(2), FakeSam(shirt_first)).answers
+    (answer,) = drawn(draw_scene(2), FakeSam(shirt_first)).candidates
     assert answer.number == 0
 
 
@@ -72,7 +74,7 @@ def test_a_mask_that_grows_while_the_person_does_not_is_a_reason() -> None:
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
 def test_low_scores_and_none_at_all_are_reasons(score: float, count: int) -> None:
     said = drawn(draw_scene(2), FakeSam(worse(score)))
-    assert len(judge_scores(said.answers)) == count
+    assert len(low_score_reasons(said.candidates)) == count
 
 
 def test_nobody_is_an_empty_matte_without_reasons() -> None:
@@ -84,82 +86,82 @@ def test_nobody_is_an_empty_matte_without_reasons() -> None:
 
 def test_the_model_s_own_matte_is_what_live_shows_in_a_first_frame() -> None:
     frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
-    said = take_person(find_person(soft, frame))
-    pipeline = Pipeline(soft, Smoother(), Edges(), Transparent())
+    said = person_from_model(estimate_person(soft, frame))
+    pipeline = Pipeline(soft, AdaptiveTemporalFilter(), GuidedFilterUpsampler(), TransparentBackground())
     np.testing.assert_array_equal(said.matte, pipeline.matte(frame))
     assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
-    assert (said.answers, said.prompts, said.agreement, said.reasons) == ((), (), None, ())
+    assert (said.candidates, said.prompts, said.agreement, said.reasons) == ((), (), None, ())
     assert said.areas[0] == said.areas[1] > 0
 
 
 def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
-    return shrink_matte(body.astype(np.float32), Size(96, 54))
+    return downscale_matte(body.astype(np.float32), Size(96, 54))
 
 
 def test_a_model_in_doubt_about_the_person_is_a_reason() -> None:
     frame = draw_scene(2)
     for share, words in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
         body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
-        assert take_person(Person(body, (), sure=True)).reasons == words
+        assert person_from_model(PersonEstimate(body, (), confident=True)).reasons == words
     nobody = np.zeros((108, 192), np.float32)
-    assert take_person(Person(nobody, (), sure=True)).reasons == ()
-    assert "isn't sure" in take_person(Person(nobody, (), sure=False)).reasons[0]
+    assert person_from_model(PersonEstimate(nobody, (), confident=True)).reasons == ()
+    assert "isn't sure" in person_from_model(PersonEstimate(nobody, (), confident=False)).reasons[0]
 
 
 def test_points_to_drop_reach_sam() -> None:
     sam = FakeSam()
     drawn(draw_scene(2), sam, drops=2)
-    assert {Point(3, 3), Point(4, 3)} <= set(sam.prompts[0].drop)
+    assert {Point(3, 3), Point(4, 3)} <= set(sam.prompts[0].negative)
 
 
 def test_mattes_are_united_by_the_largest() -> None:
     a, b = np.zeros((2, 2), np.float32), np.array([[0.2, 0.7], [0, 1]], np.float32)
-    np.testing.assert_array_equal(unite([a, b], (2, 2)), b)
+    np.testing.assert_array_equal(union([a, b], (2, 2)), b)
     assert not a.any()
     assert iou(a, a) == 1.0
 
 
 def test_points_lie_inside_and_outside_the_person_and_the_box_around_them() -> None:
     frame = draw_scene(0)
-    person = find_person(GreenModel(), frame)
+    person = estimate_person(GreenModel(), frame)
     (prompt,) = person.prompts
     true = is_near(frame, PERSON)
-    assert len(prompt.keep) >= 2
-    assert all(true[int(p.y), int(p.x)] for p in prompt.keep)
-    assert not any(true[int(p.y), int(p.x)] for p in prompt.drop)
+    assert len(prompt.positive) >= 2
+    assert all(true[int(p.y), int(p.x)] for p in prompt.positive)
+    assert not any(true[int(p.y), int(p.x)] for p in prompt.negative)
     rows, columns = np.nonzero(true)
     assert prompt.box is not None
     assert prompt.box.left <= columns.min() <= columns.max() <= prompt.box.right
     assert prompt.box.top <= rows.min() <= rows.max() <= prompt.box.bottom
-    assert person.sure
+    assert person.confident
 
 
 def test_two_people_are_two_prompts_the_larger_first() -> None:
     matte = np.zeros((100, 200), np.float32)
     matte[30:90, 20:50] = 1
     matte[20:95, 100:180] = 1
-    first, second = suggest(matte)
-    assert first.keep[0].x > 99
-    assert second.keep[0].x < 51
+    first, second = prompts_from_matte(matte)
+    assert first.positive[0].x > 99
+    assert second.positive[0].x < 51
 
 
 def test_nobody_is_nobody_and_that_can_be_sure() -> None:
-    person = find_person(GreenModel(), draw_scene(0, person=False))
-    assert (person.prompts, person.sure) == ((), True)
+    person = estimate_person(GreenModel(), draw_scene(0, person=False))
+    assert (person.prompts, person.confident) == ((), True)
 
 
 def test_a_model_that_half_sees_somebody_is_not_sure_that_there_is_nobody() -> None:
     def faint(frame: np.ndarray) -> Matte:  # type: ignore[type-arg]
         return is_near(frame, PERSON).astype(np.float32) * np.float32(0.7)
 
-    person = find_person(GreenModel(faint), draw_scene(0))
-    assert (person.prompts, person.sure) == ((), False)
+    person = estimate_person(GreenModel(faint), draw_scene(0))
+    assert (person.prompts, person.confident) == ((), False)
 
 
 def test_the_deepest_points_are_far_from_the_edge_and_from_each_other() -> None:
     area = np.zeros((60, 120), bool)
     area[10:50, 10:110] = True
-    points = deepest(area, 3)
+    points = interior_points(area, 3)
     assert len(points) == 3
     assert all(25 <= p.y <= 34 for p in points[:1])
     gaps = [abs(a.x - b.x) + abs(a.y - b.y) for i, a in enumerate(points) for b in points[:i]]
@@ -169,10 +171,10 @@ def test_the_deepest_points_are_far_from_the_edge_and_from_each_other() -> None:
 def test_nothing_is_deep_in_a_line() -> None:
     area = np.zeros((60, 120), bool)
     area[30] = True
-    assert deepest(area, 3) == ()
+    assert interior_points(area, 3) == ()
 
 
 def test_bounds_stay_in_the_picture() -> None:
     area = np.zeros((60, 120), bool)
     area[0:60, 100:120] = True
-    assert bounds(area, 0.5) == (90, 0, 119, 59)
+    assert bounding_box(area, 0.5) == (90, 0, 119, 59)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from livecam.annotation.point_tracker import Anchor, Follower
+from livecam.annotation.point_tracker import PointTracker, TrackedPoint
 from livecam.annotation.prompts import Point
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
@@ -10,7 +10,7 @@ from tests.support.synthetic_people import chair_place, draw_scene
 
 
 def follow(frames: list[Frame], point: Point, radius: float = 14.0) -> list[Point | None]:
-    follower = Follower(frames[0], [Anchor(point, radius)])
+    follower = PointTracker(frames[0], [TrackedPoint(point, radius)])
     places = follower.places()
     for frame in frames[1:]:
         follower.follow(frame)
@@ -84,6 +84,6 @@ def test_points_in_the_corners_can_be_followed(point: Point) -> None:
 def test_a_frame_is_not_written_into() -> None:
     frame = draw_scene(0)
     before = frame.copy()
-    follower = Follower(frame, [Anchor(chair_place(0))])
+    follower = PointTracker(frame, [TrackedPoint(chair_place(0))])
     follower.follow(frame)
     np.testing.assert_array_equal(frame, before)

@@ -3,14 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from livecam.annotation.media import Material
-from livecam.annotation.prompt_file import Wish, check_wish, parse_wish, read_wishes
+from livecam.annotation.media import MediaItem
+from livecam.annotation.prompt_file import (
+    FramePrompts,
+    load_prompt_file,
+    parse_frame_prompts,
+    validate_frame_prompts,
+)
 from livecam.annotation.prompts import Box, Point
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 
-TALK = Material("my-talk", Path("clips/my talk.mp4"), True)
-CAT = Material("cat", Path("cat.jpg"), False)
+TALK = MediaItem("my-talk", Path("clips/my talk.mp4"), True)
+CAT = MediaItem("cat", Path("cat.jpg"), False)
 
 
 def write(folder: Path, plain: object) -> Path:
@@ -22,8 +27,8 @@ def write(folder: Path, plain: object) -> Path:
 @pytest.mark.parametrize("key", ["my-talk", "my talk.mp4", "my talk", "clips/my talk.mp4"])
 def test_a_clip_is_named_by_path_file_or_stem(key: str, tmp_path: Path) -> None:
     path = write(tmp_path, {key: {"keep": [[4, 5]], "drop": [[1, 2]], "boxes": [[1, 2, 30, 40]]}})
-    wish = Wish((Point(4, 5),), (Point(1, 2),), (Box(1, 2, 30, 40),))
-    assert read_wishes(path, [CAT, TALK]) == {"my-talk": {None: wish}}
+    wish = FramePrompts((Point(4, 5),), (Point(1, 2),), (Box(1, 2, 30, 40),))
+    assert load_prompt_file(path, [CAT, TALK]) == {"my-talk": {None: wish}}
 
 
 def test_frames_are_named_by_number_or_by_their_own_name(tmp_path: Path) -> None:
@@ -31,7 +36,7 @@ def test_frames_are_named_by_number_or_by_their_own_name(tmp_path: Path) -> None
         "my-talk": {"keep": [[1, 1]], "frames": {"7": {"drop": [[2, 2]]}}},
         "my-talk-000120": {"keep": [[3, 3]]},
     }
-    found = read_wishes(write(tmp_path, plain), [CAT, TALK])["my-talk"]
+    found = load_prompt_file(write(tmp_path, plain), [CAT, TALK])["my-talk"]
     assert {number: wish.as_plain() for number, wish in found.items()} == {
         None: {"keep": [[1, 1]]},
         7: {"drop": [[2, 2]]},
@@ -59,24 +64,28 @@ def test_frames_are_named_by_number_or_by_their_own_name(tmp_path: Path) -> None
 )
 def test_what_is_wrong_in_a_file_is_said(plain: object, words: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=words):
-        read_wishes(write(tmp_path, plain), [CAT, TALK])
+        load_prompt_file(write(tmp_path, plain), [CAT, TALK])
 
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no"):
-        read_wishes(tmp_path / "prompts.json", [CAT])
+        load_prompt_file(tmp_path / "prompts.json", [CAT])
 
 
 @pytest.mark.parametrize(
     "wish",
-    [Wish(keep=(Point(99, 200),)), Wish(drop=(Point(-3, 2),)), Wish(boxes=(Box(5, 5, 400, 20),))],
+    [
+        FramePrompts(keep=(Point(99, 200),)),
+        FramePrompts(drop=(Point(-3, 2),)),
+        FramePrompts(boxes=(Box(5, 5, 400, 20),)),
+    ],
 )
-def test_places_outside_the_picture_are_refused(wish: Wish) -> None:
+def test_places_outside_the_picture_are_refused(wish: FramePrompts) -> None:
     with pytest.raises(UsageError, match="outside the picture of 192x108"):
-        check_wish(wish, Size(192, 108))
+        validate_frame_prompts(wish, Size(192, 108))
 
 
 def test_a_wish_comes_back_from_its_plain_form() -> None:
-    wish = Wish((Point(1.5, 2),), (Point(3, 4), Point(5, 6)), (Box(1, 2, 3, 4),))
-    assert parse_wish(wish.as_plain(), "here") == wish
-    assert not parse_wish({}, "here")
+    wish = FramePrompts((Point(1.5, 2),), (Point(3, 4), Point(5, 6)), (Box(1, 2, 3, 4),))
+    assert parse_frame_prompts(wish.as_plain(), "here") == wish
+    assert not parse_frame_prompts({}, "here")

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from livecam.annotation.prompts import Box, Point, Prompt, check_prompt, gather, parse_box, parse_point
+from livecam.annotation.prompts import (
+    Box,
+    Point,
+    Prompt,
+    group_prompts,
+    parse_box,
+    parse_point,
+    validate_prompt,
+)
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 
@@ -46,17 +54,17 @@ def test_a_box_without_area_says_which_corner_comes_first(words: str) -> None:
         (Point(float("nan"), 3), "outside"),
     ],
 )
-@pytest.mark.parametrize("kind", ["keep", "drop"])
+@pytest.mark.parametrize("kind", ["positive", "negative"])
 def test_a_point_outside_the_picture_is_refused(kind: str, point: Point, part: str) -> None:
-    prompt = Prompt(**{"keep": (Point(1, 1),), kind: (point,)})  # type: ignore[arg-type]
+    prompt = Prompt(**{"positive": (Point(1, 1),), kind: (point,)})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=part.replace("?", r"\?")):
-        check_prompt(prompt, WIDE)
+        validate_prompt(prompt, WIDE)
 
 
 def test_the_corners_of_the_picture_are_inside() -> None:
-    check_prompt(Prompt((Point(0, 0), Point(639, 479), Point(639.5, -0.5))), WIDE)
-    check_prompt(Prompt(box=Box(0, 0, 640, 480)), WIDE)
-    check_prompt(Prompt((Point(0, 0),)), Size(1, 1))
+    validate_prompt(Prompt((Point(0, 0), Point(639, 479), Point(639.5, -0.5))), WIDE)
+    validate_prompt(Prompt(box=Box(0, 0, 640, 480)), WIDE)
+    validate_prompt(Prompt((Point(0, 0),)), Size(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -64,49 +72,49 @@ def test_the_corners_of_the_picture_are_inside() -> None:
 )
 def test_a_box_outside_the_picture_is_refused(box: Box) -> None:
     with pytest.raises(UsageError, match="outside the picture of 640x480"):
-        check_prompt(Prompt(box=box), WIDE)
+        validate_prompt(Prompt(box=box), WIDE)
 
 
 def test_points_to_drop_alone_select_nothing() -> None:
     with pytest.raises(UsageError, match="points to drop alone select nothing; add --point"):
-        check_prompt(Prompt(drop=(Point(3, 3),)), WIDE)
-    check_prompt(Prompt(drop=(Point(3, 3),), box=Box(0, 0, 9, 9)), WIDE)
-    check_prompt(Prompt(drop=(Point(3, 3),), rough=np.zeros((480, 640), np.float32)), WIDE)
+        validate_prompt(Prompt(negative=(Point(3, 3),)), WIDE)
+    validate_prompt(Prompt(negative=(Point(3, 3),), box=Box(0, 0, 9, 9)), WIDE)
+    validate_prompt(Prompt(negative=(Point(3, 3),), mask=np.zeros((480, 640), np.float32)), WIDE)
 
 
 def test_an_empty_prompt_says_what_to_give() -> None:
     with pytest.raises(UsageError, match="give --point x,y or --box"):
-        check_prompt(Prompt(), WIDE)
+        validate_prompt(Prompt(), WIDE)
 
 
 def test_a_rough_matte_has_the_pictures_size() -> None:
     with pytest.raises(UsageError, match="the rough matte is 480x640, the picture 640x480"):
-        check_prompt(Prompt(rough=np.zeros((640, 480), np.float32)), WIDE)
+        validate_prompt(Prompt(mask=np.zeros((640, 480), np.float32)), WIDE)
 
 
 def test_points_without_boxes_are_one_thing() -> None:
     keep, drop = [Point(1, 1), Point(5, 5)], [Point(9, 9)]
-    (prompt,) = gather(keep, drop, [])
-    assert (prompt.keep, prompt.drop, prompt.box) == (tuple(keep), tuple(drop), None)
+    (prompt,) = group_prompts(keep, drop, [])
+    assert (prompt.positive, prompt.negative, prompt.box) == (tuple(keep), tuple(drop), None)
 
 
 def test_each_box_is_a_thing_with_the_points_in_it() -> None:
     first, second = Box(0, 0, 10, 10), Box(20, 20, 30, 30)
-    prompts = gather([Point(5, 5), Point(25, 25)], [Point(2, 2)], [first, second])
+    prompts = group_prompts([Point(5, 5), Point(25, 25)], [Point(2, 2)], [first, second])
     assert [prompt.box for prompt in prompts] == [first, second]
-    assert [prompt.keep for prompt in prompts] == [(Point(5, 5),), (Point(25, 25),)]
-    assert [prompt.drop for prompt in prompts] == [(Point(2, 2),), ()]
+    assert [prompt.positive for prompt in prompts] == [(Point(5, 5),), (Point(25, 25),)]
+    assert [prompt.negative for prompt in prompts] == [(Point(2, 2),), ()]
 
 
 def test_points_to_keep_outside_every_box_are_one_thing_more() -> None:
     box, inside, outside, away = Box(0, 0, 10, 10), Point(5, 5), Point(50, 50), Point(60, 60)
-    boxed, loose = gather([inside, outside], [away], [box])
-    assert (boxed.keep, boxed.drop, boxed.box) == ((inside,), (), box)
-    assert (loose.keep, loose.drop, loose.box) == ((outside,), (away,), None)
+    boxed, loose = group_prompts([inside, outside], [away], [box])
+    assert (boxed.positive, boxed.negative, boxed.box) == ((inside,), (), box)
+    assert (loose.positive, loose.negative, loose.box) == ((outside,), (away,), None)
 
 
 def test_points_to_drop_alone_stay_a_prompt_that_is_refused() -> None:
-    (prompt,) = gather([], [Point(3, 3)], [])
+    (prompt,) = group_prompts([], [Point(3, 3)], [])
     with pytest.raises(UsageError, match="alone select nothing"):
-        check_prompt(prompt, WIDE)
-    assert gather([], [], []) == ()
+        validate_prompt(prompt, WIDE)
+    assert group_prompts([], [], []) == ()

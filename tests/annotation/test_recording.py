@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from livecam.annotation.recording import record
+from livecam.annotation.recording import record_camera
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError, SinkError
 from livecam.core.types import Frame
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 from tests.support.fakes import FakeCamera
 
 
@@ -28,8 +28,10 @@ def test_so_many_seconds_are_recorded(tmp_path: Path) -> None:
     clock = ManualClock()
     heard: list[float] = []
     camera = TimedCamera(50, clock)
-    path = record("0", 2.0, tmp_path / "r" / "camera.mp4", clock=clock, source=camera, progress=heard.append)
-    with Clip(path) as clip:
+    path = record_camera(
+        "0", 2.0, tmp_path / "r" / "camera.mp4", clock=clock, source=camera, progress=heard.append
+    )
+    with VideoReader(path) as clip:
         frames = list(clip)
     assert len(frames) == 20
     assert heard[-1] == pytest.approx(1.9)
@@ -39,7 +41,7 @@ def test_so_many_seconds_are_recorded(tmp_path: Path) -> None:
 
 def test_a_recording_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "camera.mp4").write_bytes(b"there")
-    assert record("nobody", 2.0, tmp_path / "camera.mp4").read_bytes() == b"there"
+    assert record_camera("nobody", 2.0, tmp_path / "camera.mp4").read_bytes() == b"there"
 
 
 def test_an_interrupted_recording_is_made_again(tmp_path: Path) -> None:
@@ -51,15 +53,15 @@ def test_an_interrupted_recording_is_made_again(tmp_path: Path) -> None:
 
     path = tmp_path / "camera.mp4"
     with pytest.raises(KeyboardInterrupt):
-        record("0", 2.0, path, clock=clock, source=TimedCamera(50, clock), progress=stop)
+        record_camera("0", 2.0, path, clock=clock, source=TimedCamera(50, clock), progress=stop)
     assert not path.exists()
-    record("0", 2.0, path, clock=clock, source=TimedCamera(50, clock))
+    record_camera("0", 2.0, path, clock=clock, source=TimedCamera(50, clock))
     assert path.exists()
 
 
 def test_a_camera_without_pictures_is_said(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="gave no pictures"):
-        record("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(0))
+        record_camera("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(0))
     assert not (tmp_path / "camera.mp4").exists()
 
 
@@ -71,4 +73,4 @@ def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Recorder, "send", full)
     with pytest.raises(SinkError, match="disk full"):
-        record("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(5))
+        record_camera("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(5))

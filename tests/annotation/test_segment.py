@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from livecam.annotation.prompts import Box, Point
-from livecam.annotation.sam.predictor import Candidate
+from livecam.annotation.sam.predictor import MaskCandidate
 from livecam.annotation.segment import SegmentSettings, segment
 from livecam.cli.main import main
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from livecam.imaging.trimap import read_trimap
 from tests.support.synthetic_shapes import draw_shape, iou
 
@@ -32,17 +32,17 @@ class Knowing:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    def look_all(self, frames: Any) -> Any:
+    def embed_many(self, frames: Any) -> Any:
         for frame in frames:
             yield SimpleNamespace(
                 size=Size.of(frame), segment=lambda prompt, frame=frame: self._say(prompt, frame)
             )
 
-    def _say(self, prompt: Any, frame: Frame) -> tuple[Candidate, ...]:
+    def _say(self, prompt: Any, frame: Frame) -> tuple[MaskCandidate, ...]:
         self.asked.append(prompt)
         spot = prompt.keep[0] if prompt.keep else Point(*np.array(prompt.box).reshape(2, 2).mean(0))
         matte = draw_shape("disc", spot, 20, Size.of(frame))
-        return tuple(Candidate(number, 0.9 - 0.1 * i, matte) for i, number in enumerate((2, 0, 3, 1)))
+        return tuple(MaskCandidate(number, 0.9 - 0.1 * i, matte) for i, number in enumerate((2, 0, 3, 1)))
 
 
 def never(preset: str) -> Any:
@@ -53,7 +53,7 @@ def never(preset: str) -> Any:
 def picture(tmp_path: Path) -> Path:
     frame = np.full((SIZE.height, SIZE.width, 3), (90, 110, 70), np.float32)
     frame += (np.array((230, 60, 180)) - frame) * DISC[..., None]
-    write_picture(tmp_path / "disc.png", np.rint(frame).astype(np.uint8))
+    write_image(tmp_path / "disc.png", np.rint(frame).astype(np.uint8))
     return tmp_path / "disc.png"
 
 
@@ -186,7 +186,7 @@ def test_pixels_are_those_of_the_upright_picture(picture: Path) -> None:
 
 def test_a_long_picture_keeps_its_pixels(picture: Path) -> None:
     long = picture.with_name("long.png")
-    write_picture(long, np.zeros((30, 12000, 3), np.uint8))
+    write_image(long, np.zeros((30, 12000, 3), np.uint8))
     (done,) = run(long, keep=(Point(11990, 20),))
     assert done.matte.shape == (30, 12000)
 

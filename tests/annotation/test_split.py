@@ -1,10 +1,10 @@
 import pytest
 
-from livecam.annotation.split import Place, split_by_clip
+from livecam.annotation.split import FrameRef, split_by_clip
 
 
-def clip(stem: str, count: int, step: int = 25) -> list[Place]:
-    return [Place(f"{stem}-{n * step:06d}", stem, n * step, n * step / 25) for n in range(count)]
+def clip(stem: str, count: int, step: int = 25) -> list[FrameRef]:
+    return [FrameRef(f"{stem}-{n * step:06d}", stem, n * step, n * step / 25) for n in range(count)]
 
 
 def stem(name: str) -> str:
@@ -57,7 +57,7 @@ def test_a_short_clip_keeps_most_of_its_frames_for_training() -> None:
 
 
 def test_where_all_happens_at_the_end_not_all_of_it_is_test() -> None:
-    places = [*clip("a", 4, step=25), *(Place(f"a-{n}", "a", n, n / 25) for n in range(92, 100))]
+    places = [*clip("a", 4, step=25), *(FrameRef(f"a-{n}", "a", n, n / 25) for n in range(92, 100))]
     split = split_by_clip(places)
     assert len(split.test) == 4
     assert len(split.train) >= 4

@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 from livecam.annotation import store as labelled
-from livecam.annotation.store import Label, Labelled
-from livecam.core.errors import LabellingError, UsageError
-from livecam.core.fileio import put
-from livecam.datasets.pets import read_samples, read_subject
-from livecam.imaging.image_io import encode
-from livecam.imaging.trimap import trimap_of
+from livecam.annotation.store import AnnotationRecord, AnnotationStore
+from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.fileio import write_atomic
+from livecam.datasets.pets import list_samples, load_foreground
+from livecam.imaging.image_io import encode_image
+from livecam.imaging.trimap import trimap_from_matte
 from tests.support.synthetic_people import draw_scene
 
 SETTINGS = {"frames": 24, "preset": "small"}
 
 
-def add(made: Labelled, number: int, *reasons: str, stem: str = "a") -> str:
+def add(made: AnnotationStore, number: int, *reasons: str, stem: str = "a") -> str:
     name = f"{stem}-{number:06d}"
     frame = draw_scene(number)
     matte = np.zeros(frame.shape[:2], np.float32)
     matte[40:90, 30:80] = 1
-    label = Label(name, stem, f"{stem}.mp4", number, number * 2.0, "small", reasons)
-    made.add(label, frame, trimap_of(matte), matte, frame)
+    label = AnnotationRecord(name, stem, f"{stem}.mp4", number, number * 2.0, "small", reasons)
+    made.add(label, frame, trimap_from_matte(matte), matte, frame)
     return name
 
 
@@ -33,140 +33,140 @@ def files(folder: Path) -> list[str]:
 
 
 def test_training_reads_what_was_written(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path / "set", SETTINGS)
+    made = AnnotationStore.begin(tmp_path / "set", SETTINGS)
     for number in range(6):
         add(made, number)
-    split = made.settle()
+    split = made.sync_files()
     for name, listed in (("trainval", split.train), ("test", split.test)):
-        samples = read_samples(tmp_path / "set", name)
+        samples = list_samples(tmp_path / "set", name)
         assert [sample.name for sample in samples] == list(listed)
         for sample in samples:
-            subject = read_subject(sample, 256)
-            assert subject.exact
-            assert subject.trimap.shape == subject.frame.shape[:2] == subject.matte.shape
+            subject = load_foreground(sample, 256)
+            assert subject.has_exact_matte
+            assert subject.trimap.shape == subject.image.shape[:2] == subject.matte.shape
 
 
 def test_what_has_reasons_is_set_aside_until_accepted_and_moves_both_ways(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     fine, odd = add(made, 0), add(made, 1, "too dark")
-    made.settle()
+    made.sync_files()
     assert not (tmp_path / f"images/{odd}.jpg").exists()
     assert (tmp_path / f"review/annotations/trimaps/{odd}.png").is_file()
-    made.decide(accept=[odd], reject=[fine])
-    made.settle()
+    made.set_decisions(accept=[odd], reject=[fine])
+    made.sync_files()
     assert (tmp_path / f"images/{odd}.jpg").is_file()
     assert (tmp_path / f"annotations/mattes/{odd}.png").is_file()
     assert (tmp_path / f"review/images/{fine}.jpg").is_file()
-    assert [sample.name for sample in read_samples(tmp_path, "trainval")] == [odd]
-    made.decide(forget=[odd, fine])
-    made.settle()
+    assert [sample.name for sample in list_samples(tmp_path, "trainval")] == [odd]
+    made.set_decisions(forget=[odd, fine])
+    made.sync_files()
     assert (tmp_path / f"review/overlays/{odd}.jpg").is_file()
-    assert [sample.name for sample in read_samples(tmp_path, "trainval")] == [fine]
+    assert [sample.name for sample in list_samples(tmp_path, "trainval")] == [fine]
 
 
 def test_labels_and_decisions_are_there_again_later(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     add(made, 0)
     name = add(made, 1, "too dark", "too far")
-    made.decide(accept=[name])
-    later = Labelled.begin(tmp_path, SETTINGS)
+    made.set_decisions(accept=[name])
+    later = AnnotationStore.begin(tmp_path, SETTINGS)
     assert later.labels == made.labels
-    assert later.is_kept(later.labels[name])
+    assert later.is_accepted(later.labels[name])
     assert later.is_done(name, "a.mp4")
     assert not later.is_done("a-000009", "a.mp4")
 
 
 def test_two_sources_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     name = add(made, 0)
     with pytest.raises(UsageError, match="would both be called"):
         made.is_done(name, "b.mp4")
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
-    add(Labelled.begin(tmp_path, SETTINGS), 0)
+    add(AnnotationStore.begin(tmp_path, SETTINGS), 0)
     with pytest.raises(UsageError, match=r"other settings \(frames\).*--again"):
-        Labelled.begin(tmp_path, SETTINGS | {"frames": 12})
+        AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12})
 
 
 def test_other_settings_are_taken_while_nothing_is_labelled(tmp_path: Path) -> None:
-    Labelled.begin(tmp_path, SETTINGS)
+    AnnotationStore.begin(tmp_path, SETTINGS)
     (tmp_path / "chosen.json").write_text("{}")
-    made = Labelled.begin(tmp_path, SETTINGS | {"frames": 12})
+    made = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12})
     assert made.settings["frames"] == 12
     assert not (tmp_path / "chosen.json").exists()
 
 
 def test_again_drops_all_but_what_a_person_decided(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     names = [add(made, n, *(["odd"] if n % 2 else [])) for n in range(4)]
-    made.decide(accept=[names[1]], reject=[names[0]])
-    made.settle()
+    made.set_decisions(accept=[names[1]], reject=[names[0]])
+    made.sync_files()
     before = (tmp_path / f"annotations/trimaps/{names[1]}.png").read_bytes()
-    again = Labelled.begin(tmp_path, SETTINGS | {"frames": 12}, again=True)
+    again = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12}, again=True)
     assert set(again.labels) == {names[0], names[1]}
     assert (tmp_path / f"annotations/trimaps/{names[1]}.png").read_bytes() == before
     assert len(files(tmp_path)) == 8
-    assert Labelled(tmp_path).settings["frames"] == 12
+    assert AnnotationStore(tmp_path).settings["frames"] == 12
 
 
 def test_a_line_that_was_cut_off_is_a_frame_that_is_done_again(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     add(made, 0)
     add(made, 1)
     lines = tmp_path / "annotations/labels.jsonl"
     lines.write_bytes(lines.read_bytes()[:-20])
-    later = Labelled.begin(tmp_path, SETTINGS)
+    later = AnnotationStore.begin(tmp_path, SETTINGS)
     assert list(later.labels) == ["a-000000"]
     add(later, 1)
-    assert list(Labelled(tmp_path).labels) == ["a-000000", "a-000001"]
+    assert list(AnnotationStore(tmp_path).labels) == ["a-000000", "a-000001"]
 
 
 @pytest.mark.parametrize("content", ["{}\n", "nonsense\n", "[]\n", "\n"])
 def test_damaged_labels_are_said(content: str, tmp_path: Path) -> None:
-    add(Labelled.begin(tmp_path, SETTINGS), 0)
+    add(AnnotationStore.begin(tmp_path, SETTINGS), 0)
     (tmp_path / "annotations/labels.jsonl").write_text(content)
-    with pytest.raises(LabellingError, match=r"labels\.jsonl can't be read"):
-        Labelled(tmp_path)
+    with pytest.raises(AnnotationError, match=r"labels\.jsonl can't be read"):
+        AnnotationStore(tmp_path)
 
 
 def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     add(made, 0)
 
     def full(path: Path, content: bytes) -> None:
         if "mattes" in path.parts:
             raise OSError(errno.ENOSPC, "No space left on device")
-        put(path, content)
+        write_atomic(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(labelled, "put", full)
-        with pytest.raises(LabellingError, match=r"No space left on device.*goes on where it stopped"):
+        patched.setattr(labelled, "write_atomic", full)
+        with pytest.raises(AnnotationError, match=r"No space left on device.*goes on where it stopped"):
             add(made, 1)
-    later = Labelled.begin(tmp_path, SETTINGS)
+    later = AnnotationStore.begin(tmp_path, SETTINGS)
     assert list(later.labels) == ["a-000000"]
     add(later, 1)
-    later.settle()
-    assert read_samples(tmp_path, "test")
+    later.sync_files()
+    assert list_samples(tmp_path, "test")
 
 
 def test_nothing_half_written_is_left(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(OSError, match="directory"):
-        put(tmp_path / "a", b"1")
+        write_atomic(tmp_path / "a", b"1")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_file_and_somebody_elses_folder_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
-        Labelled.begin(tmp_path / "file", SETTINGS)
+        AnnotationStore.begin(tmp_path / "file", SETTINGS)
     with pytest.raises(UsageError, match="holds other things"):
-        Labelled.begin(tmp_path, SETTINGS)
+        AnnotationStore.begin(tmp_path, SETTINGS)
     with pytest.raises(UsageError, match="no data set made by"):
-        Labelled(tmp_path)
+        AnnotationStore(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
@@ -178,16 +178,16 @@ def test_a_file_and_somebody_elses_folder_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_decisions_about_nothing_are_refused(said: dict[str, Any], words: str, tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     add(made, 0)
     with pytest.raises(UsageError, match=words):
-        made.decide(**said)
+        made.set_decisions(**said)
     assert not (tmp_path / "decisions.json").exists()
 
 
 def test_mattes_and_trimaps_are_kept_exactly(tmp_path: Path) -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    (tmp_path / "a.png").write_bytes(encode(levels, ".png"))
+    (tmp_path / "a.png").write_bytes(encode_image(levels, ".png"))
     from PIL import Image
 
     with Image.open(tmp_path / "a.png") as image:
@@ -196,7 +196,7 @@ def test_mattes_and_trimaps_are_kept_exactly(tmp_path: Path) -> None:
 
 
 def test_a_label_is_one_line_of_json(tmp_path: Path) -> None:
-    made = Labelled.begin(tmp_path, SETTINGS)
+    made = AnnotationStore.begin(tmp_path, SETTINGS)
     add(made, 0, "“odd”")
     (line,) = (tmp_path / "annotations/labels.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["reasons"] == ["“odd”"]

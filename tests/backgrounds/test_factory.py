@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-from livecam.backgrounds.base import Backdrop
-from livecam.backgrounds.blur import Blur
-from livecam.backgrounds.factory import Fit, choose
-from livecam.backgrounds.procedural import SCENES
-from livecam.backgrounds.slideshow import Slides
-from livecam.backgrounds.static import Transparent
-from livecam.backgrounds.video import Moving
+from livecam.backgrounds.base import Background
+from livecam.backgrounds.blur import BlurredBackground
+from livecam.backgrounds.factory import FitMode, create_background
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds.slideshow import SlideshowBackground
+from livecam.backgrounds.static import TransparentBackground
+from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import ManualClock
-from livecam.core.errors import ClipError, PictureError, UsageError
+from livecam.core.errors import ImageError, UsageError, VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import check_frame
 
@@ -25,12 +25,12 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
 
 
-def chosen(words: str) -> Backdrop:
-    return choose(words, clock=ManualClock())
+def chosen(words: str) -> Background:
+    return create_background(words, clock=ManualClock())
 
 
 def tone(words: str) -> tuple[int, ...]:
-    return tuple(int(value) for value in chosen(words).alone(SIZE)[18, 32])
+    return tuple(int(value) for value in chosen(words).render_standalone(SIZE)[18, 32])
 
 
 def paint(name: str, colour: str = "red") -> None:
@@ -53,7 +53,7 @@ def test_colours_go_by_number_and_by_name(words: str, colour: tuple[int, int, in
 @pytest.mark.parametrize("words", ["blur", "blur:25", "BLUR:7.5", "blur:1", "blur:100"])
 def test_blur_takes_a_strength(words: str) -> None:
     found = chosen(words)
-    assert isinstance(found, Blur)
+    assert isinstance(found, BlurredBackground)
     assert found.strength == float(words.partition(":")[2] or 25)
 
 
@@ -71,19 +71,19 @@ def test_every_kind_gives_frames_of_the_size_and_shows_no_source_alone() -> None
     images[0].save("a.gif", save_all=True, append_images=images[1:], duration=100)
     frame = np.ascontiguousarray(astronaut()[:180, :320])
     matte = np.zeros((180, 320), np.float32)
-    for words in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *SCENES):
+    for words in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *PROCEDURAL_BACKGROUNDS):
         backdrop = chosen(words)
-        before = backdrop.alone(Size.of(frame)).copy()
-        behind = check_frame(backdrop.behind(frame, matte))
+        before = backdrop.render_standalone(Size.of(frame)).copy()
+        behind = check_frame(backdrop.render(frame, matte))
         assert behind.shape == frame.shape
         assert not behind.flags.writeable
-        assert np.array_equal(backdrop.alone(Size.of(frame)), before)
+        assert np.array_equal(backdrop.render_standalone(Size.of(frame)), before)
         backdrop.close()
         backdrop.close()
 
 
 def test_transparent_is_black_and_known_by_its_class() -> None:
-    assert isinstance(chosen("transparent"), Transparent)
+    assert isinstance(chosen("transparent"), TransparentBackground)
     assert tone("transparent") == (0, 0, 0)
 
 
@@ -95,10 +95,10 @@ def test_files_and_folders_are_known_by_what_they_are() -> None:
     images = [Image.new("L", (32, 18), level) for level in (0, 200)]
     images[0].save("two.GIF", save_all=True, append_images=images[1:], duration=100)
     moving = chosen("two.GIF")
-    assert isinstance(moving, Moving)
+    assert isinstance(moving, VideoBackground)
     moving.close()
-    assert not isinstance(chosen("one.gif"), Moving)
-    assert isinstance(chosen("my pictures"), Slides)
+    assert not isinstance(chosen("one.gif"), VideoBackground)
+    assert isinstance(chosen("my pictures"), SlideshowBackground)
     assert tone("my pictures") == (0, 0, 255)
     assert tone("photo.jpg")[0] > 240
 
@@ -115,17 +115,20 @@ def test_our_names_win_over_bare_file_names_but_not_over_paths() -> None:
         Path(name).mkdir()
         paint(f"{name}/a.png", "red")
     assert tone("teal") == (0, 128, 128)
-    assert isinstance(chosen("blur"), Blur)
-    assert not isinstance(chosen("dusk"), Slides)
+    assert isinstance(chosen("blur"), BlurredBackground)
+    assert not isinstance(chosen("dusk"), SlideshowBackground)
     for name in ("./teal", "blur/", "./dusk"):
-        assert isinstance(chosen(name), Slides)
+        assert isinstance(chosen(name), SlideshowBackground)
 
 
 def test_fit_is_handed_on() -> None:
     Image.fromarray(
         np.repeat(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]), 20, axis=1).repeat(20, 0)
     ).save("a.png")
-    left = [choose("a.png", fit=fit, clock=ManualClock()).alone(Size(20, 20))[10, 2] for fit in Fit]
+    left = [
+        create_background("a.png", fit=fit, clock=ManualClock()).render_standalone(Size(20, 20))[10, 2]
+        for fit in FitMode
+    ]
     assert [int(colour.argmax()) for colour in left] == [1, 0, 0]
 
 
@@ -147,7 +150,8 @@ def test_an_unknown_word_names_the_nearest_and_the_kinds(words: str, near: str) 
     assert f"did you mean {near}?" in text
     assert "\n" not in text
     assert all(
-        word in text for word in ("picture", "video", "folder", "#00b140", "blur", "transparent", *SCENES)
+        word in text
+        for word in ("picture", "video", "folder", "#00b140", "blur", "transparent", *PROCEDURAL_BACKGROUNDS)
     )
 
 
@@ -172,6 +176,6 @@ def test_files_that_cannot_be_read_say_so_at_once() -> None:
     Path("a.png").write_bytes(b"nonsense")
     Path("a.mp4").write_bytes(b"nonsense")
     Path("empty").mkdir()
-    for words, kind in (("a.png", PictureError), ("a.mp4", ClipError), ("empty", UsageError)):
+    for words, kind in (("a.png", ImageError), ("a.mp4", VideoError), ("empty", UsageError)):
         with pytest.raises(kind):
             chosen(words)

@@ -3,11 +3,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from livecam.backgrounds.procedural import SCENES
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
 
-each_scene = pytest.mark.parametrize("draw", SCENES.values(), ids=SCENES.keys())
+each_scene = pytest.mark.parametrize(
+    "draw", PROCEDURAL_BACKGROUNDS.values(), ids=PROCEDURAL_BACKGROUNDS.keys()
+)
 
 
 @each_scene

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.backgrounds.slideshow import Slides, pictures_in
+from livecam.backgrounds.slideshow import SlideshowBackground, list_images
 from livecam.core.clock import ManualClock
-from livecam.core.errors import PictureError, UsageError
+from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
-from livecam.imaging.fit import Fit
-from livecam.imaging.image_io import Picture, read_picture
+from livecam.imaging.fit import FitMode
+from livecam.imaging.image_io import LoadedImage, read_image
 
 SIZE = Size(32, 18)
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -22,15 +22,17 @@ def put(folder: Path, **colours: tuple[int, int, int]) -> None:
         Image.new("RGB", (8, 8), colour).save(folder / f"{name}.png")
 
 
-def settled(slides: Slides) -> tuple[int, ...]:
+def settled(slides: SlideshowBackground) -> tuple[int, ...]:
     """The colour shown once the thread that reads the next slide is done; no clock moves meanwhile."""
     for thread in threading.enumerate():
         if thread.name == "livecam-slides":
             thread.join(5.0)
-    return tuple(int(value) for value in slides.alone(SIZE)[9, 16])
+    return tuple(int(value) for value in slides.render_standalone(SIZE)[9, 16])
 
 
-def seen(slides: Slides, clock: ManualClock, rounds: int, seconds: float = 10.0) -> list[tuple[int, ...]]:
+def seen(
+    slides: SlideshowBackground, clock: ManualClock, rounds: int, seconds: float = 10.0
+) -> list[tuple[int, ...]]:
     colours = [settled(slides)]
     for _ in range(rounds - 1):
         clock.sleep(seconds)
@@ -45,25 +47,25 @@ def test_slides_follow_each_other_by_name_and_begin_again(tmp_path: Path) -> Non
     (tmp_path / "notes.txt").write_text("not a picture")
     put(tmp_path, **{".hidden": (9, 9, 9)})
     clock = ManualClock(1000.0)
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)
     assert seen(slides, clock, 5) == [RED, GREEN, BLUE, RED, GREEN]
 
 
 def test_a_slide_stays_for_its_seconds_and_is_the_same_array(tmp_path: Path) -> None:
     put(tmp_path, a=RED, b=GREEN)
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock, seconds=4.0)
-    first = slides.alone(SIZE)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock, seconds=4.0)
+    first = slides.render_standalone(SIZE)
     clock.sleep(3.9)
     assert settled(slides) == RED
-    assert slides.behind(np.zeros((18, 32, 3), np.uint8), np.zeros((18, 32), np.float32)) is first
+    assert slides.render(np.zeros((18, 32, 3), np.uint8), np.zeros((18, 32), np.float32)) is first
     assert not first.flags.writeable
 
 
 def test_one_fades_into_the_next(tmp_path: Path) -> None:
     put(tmp_path, a=RED, b=GREEN)
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock, seconds=4.0)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock, seconds=4.0)
     settled(slides)
     clock.sleep(4.0)
     greens = []
@@ -71,7 +73,7 @@ def test_one_fades_into_the_next(tmp_path: Path) -> None:
         red, green, _ = settled(slides)
         assert abs(red + green - 255) <= 1
         greens.append(green)
-        assert not slides.alone(SIZE).flags.writeable
+        assert not slides.render_standalone(SIZE).flags.writeable
         clock.sleep(0.1)
     assert greens == sorted(greens)
     assert (greens[0], greens[-1]) == (0, 255)
@@ -81,7 +83,7 @@ def test_one_fades_into_the_next(tmp_path: Path) -> None:
 def test_a_clock_that_jumps_changes_one_slide_only(tmp_path: Path) -> None:
     put(tmp_path, a=RED, b=GREEN, c=BLUE)
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)
     assert seen(slides, clock, 2, seconds=3600.0) == [RED, GREEN]
 
 
@@ -89,7 +91,7 @@ def test_broken_and_vanished_pictures_are_left_out_and_new_ones_shown(tmp_path: 
     put(tmp_path, a=RED, c=GREEN, d=BLUE)
     (tmp_path / "b.png").write_bytes(b"broken")
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)
     (tmp_path / "d.png").unlink()
     put(tmp_path, e=(9, 9, 9))
     assert seen(slides, clock, 4) == [RED, GREEN, (9, 9, 9), RED]
@@ -98,11 +100,11 @@ def test_broken_and_vanished_pictures_are_left_out_and_new_ones_shown(tmp_path: 
 def test_when_all_are_gone_it_says_so_and_goes_on_when_one_is_back(tmp_path: Path) -> None:
     put(tmp_path, a=RED)
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)
     (tmp_path / "a.png").unlink()
     assert settled(slides) == RED
     clock.sleep(10.0)
-    with pytest.raises(PictureError, match="no picture in"):
+    with pytest.raises(ImageError, match="no picture in"):
         settled(slides)
     put(tmp_path, b=GREEN)
     assert settled(slides) == RED
@@ -112,18 +114,18 @@ def test_when_all_are_gone_it_says_so_and_goes_on_when_one_is_back(tmp_path: Pat
 def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, a=RED, b=GREEN)
     clock = ManualClock()
-    slides = Slides(tmp_path, fit=Fit.COVER, clock=clock)
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)
     answer = threading.Event()
 
-    def slow(path: Path) -> Picture:
+    def slow(path: Path) -> LoadedImage:
         answer.wait(5.0)
-        return read_picture(path)
+        return read_image(path)
 
-    monkeypatch.setattr("livecam.backgrounds.slideshow.read_picture", slow)
-    slides.alone(SIZE)
+    monkeypatch.setattr("livecam.backgrounds.slideshow.read_image", slow)
+    slides.render_standalone(SIZE)
     clock.sleep(10.0)
     began = time.perf_counter()
-    assert tuple(slides.alone(SIZE)[0, 0]) == RED
+    assert tuple(slides.render_standalone(SIZE)[0, 0]) == RED
     assert time.perf_counter() - began < 1.0
     answer.set()
     settled(slides)
@@ -133,12 +135,12 @@ def test_a_slow_disk_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_folder_without_a_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no picture in"):
-        Slides(tmp_path, fit=Fit.COVER, clock=ManualClock())
+        SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=ManualClock())
     (tmp_path / "a.png").touch()
-    with pytest.raises(PictureError, match="can be read"):
-        Slides(tmp_path, fit=Fit.COVER, clock=ManualClock())
+    with pytest.raises(ImageError, match="can be read"):
+        SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=ManualClock())
     for seconds in (0.0, -1.0, float("nan")):
         with pytest.raises(UsageError, match="above 0"):
-            Slides(tmp_path, fit=Fit.COVER, clock=ManualClock(), seconds=seconds)
-    with pytest.raises(PictureError, match="still there"):
-        pictures_in(tmp_path / "gone")
+            SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=ManualClock(), seconds=seconds)
+    with pytest.raises(ImageError, match="still there"):
+        list_images(tmp_path / "gone")

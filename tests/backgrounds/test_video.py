@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.backgrounds.video import Moving
+from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import ManualClock
-from livecam.core.errors import ClipError
+from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.imaging.fit import Fit
-from livecam.video.video_reader import Clip
+from livecam.imaging.fit import FitMode
+from livecam.video.video_reader import VideoReader
 
 SIZE = Size(32, 16)
 
@@ -40,7 +40,7 @@ class FakeFootage:
 
     def __iter__(self) -> Iterator[Frame]:
         if not self.rounds:
-            raise ClipError("gone")
+            raise VideoError("gone")
         self.rounds -= 1
         for number, self.seconds in enumerate(self.times):  # noqa: B020
             self.decoded += 1
@@ -50,18 +50,18 @@ class FakeFootage:
         self.closed += 1
 
 
-def shade(moving: Moving) -> int:
-    return int(moving.alone(SIZE)[8, 16, 0])
+def shade(moving: VideoBackground) -> int:
+    return int(moving.render_standalone(SIZE)[8, 16, 0])
 
 
-def at(moving: Moving, clock: ManualClock, seconds: float) -> int:
+def at(moving: VideoBackground, clock: ManualClock, seconds: float) -> int:
     clock.seconds = seconds
     return shade(moving)
 
 
 def shades(footage: FakeFootage, times: list[float]) -> list[int]:
     clock = ManualClock()
-    moving = Moving(footage, fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(footage, fit=FitMode.COVER, clock=clock)
     return [at(moving, clock, seconds) for seconds in times]
 
 
@@ -91,7 +91,7 @@ def test_the_loop_has_no_gap_when_the_file_does_not_begin_at_zero() -> None:
 
 def test_after_a_long_sleep_it_goes_on_without_catching_up() -> None:
     footage, clock = FakeFootage(TEN), ManualClock()
-    moving = Moving(footage, fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(footage, fit=FitMode.COVER, clock=clock)
     assert at(moving, clock, 0.0) == 0
     decoded = footage.decoded
     assert at(moving, clock, 36_000.0) == 1
@@ -107,7 +107,9 @@ def test_a_decoder_that_is_too_slow_gives_slow_motion_not_a_standstill() -> None
                 yield frame
 
     clock = ManualClock()
-    moving = Moving(Slow([number / 1000 for number in range(1000)], fps=1000.0), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(
+        Slow([number / 1000 for number in range(1000)], fps=1000.0), fit=FitMode.COVER, clock=clock
+    )
     began = time.perf_counter()
     found = [at(moving, clock, step / 30) for step in range(4)]
     assert time.perf_counter() - began < 1.0
@@ -122,7 +124,7 @@ def test_two_threads_may_ask_at_once() -> None:
                 yield frame
 
     clock = ManualClock()
-    moving = Moving(Slow(TEN), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(Slow(TEN), fit=FitMode.COVER, clock=clock)
 
     def ask(_: int) -> int:
         clock.sleep(0.05)
@@ -135,13 +137,13 @@ def test_two_threads_may_ask_at_once() -> None:
 def test_the_next_frame_is_decoded_and_fitted_while_nobody_asks() -> None:
     clock, threads = ManualClock(), set()
 
-    class Watched(FakeFootage):
+    class ViewerMonitorLike(FakeFootage):
         def __iter__(self) -> Iterator[Frame]:
             for frame in super().__iter__():
                 threads.add(threading.current_thread().name)
                 yield frame
 
-    moving = Moving(Watched(TEN), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(ViewerMonitorLike(TEN), fit=FitMode.COVER, clock=clock)
     ours = threading.current_thread().name
     assert at(moving, clock, 0.0) == 0
     threads.discard(ours)  # the first frame: that the video can be read is found out at once
@@ -158,7 +160,7 @@ def test_a_decoder_that_hangs_leaves_the_last_frame_and_lets_itself_be_closed() 
             hang.wait(20)
 
     clock = ManualClock()
-    moving = Moving(Hanging(TEN), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(Hanging(TEN), fit=FitMode.COVER, clock=clock)
     assert [at(moving, clock, seconds) for seconds in (0.0, 10.0, 10.3)] == [0, 1, 1]
     moving.close()
     hang.set()
@@ -176,12 +178,12 @@ def test_the_last_frame_stays_when_the_file_is_lost() -> None:
 
 def test_a_frame_is_fitted_once_and_never_writable() -> None:
     clock = ManualClock()
-    moving = Moving(FakeFootage(TEN), fit=Fit.COVER, clock=clock)
-    first = moving.behind(np.zeros((16, 32, 3), np.uint8), np.zeros((16, 32), np.float32))
+    moving = VideoBackground(FakeFootage(TEN), fit=FitMode.COVER, clock=clock)
+    first = moving.render(np.zeros((16, 32, 3), np.uint8), np.zeros((16, 32), np.float32))
     clock.sleep(0.05)
-    assert moving.alone(SIZE) is first
+    assert moving.render_standalone(SIZE) is first
     assert not first.flags.writeable
-    assert Size.of(moving.alone(Size(20, 30))) == Size(20, 30)
+    assert Size.of(moving.render_standalone(Size(20, 30))) == Size(20, 30)
     clock.sleep(0.1)
     assert (first == 0).all()
     assert shade(moving) == 1
@@ -189,9 +191,9 @@ def test_a_frame_is_fitted_once_and_never_writable() -> None:
 
 def test_it_is_closed_after_use_and_after_failure() -> None:
     footage, empty = FakeFootage(TEN), FakeFootage([])
-    Moving(footage, fit=Fit.COVER, clock=ManualClock()).close()
-    with pytest.raises(ClipError, match="no picture"):
-        Moving(empty, fit=Fit.COVER, clock=ManualClock())
+    VideoBackground(footage, fit=FitMode.COVER, clock=ManualClock()).close()
+    with pytest.raises(VideoError, match="no picture"):
+        VideoBackground(empty, fit=FitMode.COVER, clock=ManualClock())
     assert (footage.opened, footage.closed) == (empty.opened, empty.closed) == (1, 1)
 
 
@@ -205,7 +207,7 @@ def test_a_real_video_loops_without_a_gap(tmp_path: Path) -> None:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(stream.encode())
     clock = ManualClock()
-    moving = Moving(Clip(path), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(VideoReader(path), fit=FitMode.COVER, clock=clock)
     found = [round((at(moving, clock, 0.04 * step + (0.02 if step else 0)) - 20) / 40) for step in range(17)]
     moving.close()
     assert found == [step % 5 for step in range(17)]
@@ -217,7 +219,7 @@ def test_a_real_gif_keeps_its_own_times(tmp_path: Path) -> None:
         tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=[100, 400, 500], loop=0
     )
     clock = ManualClock()
-    moving = Moving(Clip(tmp_path / "a.gif"), fit=Fit.COVER, clock=clock)
+    moving = VideoBackground(VideoReader(tmp_path / "a.gif"), fit=FitMode.COVER, clock=clock)
     found = [round(at(moving, clock, step / 10 + (0.05 if step else 0)) / 100) for step in range(21)]
     moving.close()
     assert found == [0, 1, 1, 1, 1, 2, 2, 2, 2, 2] * 2 + [0]
@@ -225,7 +227,7 @@ def test_a_real_gif_keeps_its_own_times(tmp_path: Path) -> None:
 
 def test_what_is_closed_is_gone_at_once_not_when_the_garbage_is_collected() -> None:
     footage = FakeFootage([0.0, 0.1, 0.2])
-    moving = Moving(footage, fit=Fit.COVER, clock=ManualClock())
+    moving = VideoBackground(footage, fit=FitMode.COVER, clock=ManualClock())
     shade(moving)
     decoder, whole = weakref.ref(moving._frames), weakref.ref(moving)
     gc.disable()

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from livecam.annotation import job as bootstrap
-from livecam.annotation.store import Labelled
+from livecam.annotation.store import AnnotationStore
 from livecam.cli.main import main
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from tests.support.synthetic_people import FakeSam, GreenModel, chair_place, draw_scene, worse, write_scenes
 
 TOP = Path(__file__).parent.parent.parent
@@ -23,7 +23,7 @@ def sam(monkeypatch: pytest.MonkeyPatch) -> FakeSam:
     """In SAM's place, and the compact model's."""
     fake = FakeSam()
     monkeypatch.setattr(bootstrap, "_load_sam", lambda preset: fake)
-    monkeypatch.setattr(bootstrap.Segmenter, "load", lambda model: GreenModel())
+    monkeypatch.setattr(bootstrap.LiteRTSegmenter, "load", lambda model: GreenModel())
     return fake
 
 
@@ -46,7 +46,7 @@ def test_the_command_line_labels_and_tells(
     assert "one clip only" in said.out
     assert "livecam train" in said.out
     assert said.err == ""
-    assert all(len(label.things) == 1 for label in Labelled(tmp_path / "set").labels.values())
+    assert all(len(label.things) == 1 for label in AnnotationStore(tmp_path / "set").labels.values())
 
 
 @pytest.mark.parametrize("words", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
@@ -56,7 +56,7 @@ def test_who_draws_the_person_can_be_said(
     place = ",".join(f"{side:g}" for side in chair_place(0))
     out = tmp_path / "set"
     assert run(clip, "--out", out, "--keep", place, *words, "--frames", 3, "--quiet") == 0
-    assert all(bool(one.person) == (words[-1] == "Model") for one in Labelled(out).labels.values())
+    assert all(bool(one.person) == (words[-1] == "Model") for one in AnnotationStore(out).labels.values())
     assert not any(prompt.box and prompt.box.left > 80 for prompt in sam.prompts)
 
 
@@ -67,7 +67,7 @@ def test_accept_and_reject_work_without_any_page(
     out = tmp_path / "set"
     assert run(clip, "--out", out, "--frames", 4, "--quiet") == 0
     assert f"livecam label --review {out}" in capsys.readouterr().out
-    names = sorted(Labelled(out).labels)
+    names = sorted(AnnotationStore(out).labels)
     assert run(out, "--accept", *names[:3], "--reject", names[3]) == 0
     assert "3 accepted, 1 rejected; 3 of 4" in capsys.readouterr().out
     assert len(list((out / "images").iterdir())) == 3
@@ -131,18 +131,18 @@ def test_ctrl_c_ends_with_130_and_the_rest_comes_later(
     words = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
     assert run(*words) == 130
     assert capsys.readouterr().err == "livecam: interrupted\n"
-    assert len(Labelled(tmp_path / "set").labels) == 2
+    assert len(AnnotationStore(tmp_path / "set").labels) == 2
     sam.before_look = lambda looked: None
     assert run(*words) == 0
-    assert len(Labelled(tmp_path / "set").labels) == 5
+    assert len(AnnotationStore(tmp_path / "set").labels) == 5
 
 
 def test_left_out_pictures_are_told_on_stderr(
     tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "p").mkdir()
-    write_picture(tmp_path / "p/a.png", draw_scene(1))
-    write_picture(tmp_path / "p/c.png", draw_scene(5))
+    write_image(tmp_path / "p/a.png", draw_scene(1))
+    write_image(tmp_path / "p/c.png", draw_scene(5))
     (tmp_path / "p/b.jpg").write_bytes(b"no")
     assert run(tmp_path / "p", "--out", tmp_path / "set", "--quiet") == 0
     said = capsys.readouterr()

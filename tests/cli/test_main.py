@@ -16,13 +16,13 @@ import pytest
 from livecam.cli import options as arguments
 from livecam.cli import train as training
 from livecam.cli.main import main
-from livecam.core.config import Settings
+from livecam.core.config import LiveSettings
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.doctor import Finding, Level
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from livecam.sinks.recorder import Recorder
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 from tests.support.fakes import PERSON, is_person, secret_frame, shows_secret
 from tests.support.tiny_model import write_model
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(TOP))
     write_model(tmp_path)
-    write_picture("room.png", secret_frame(size=LARGE))
+    write_image("room.png", secret_frame(size=LARGE))
     return tmp_path
 
 
@@ -200,7 +200,7 @@ def test_kept_choices_are_used_and_the_command_line_wins(capfd: pytest.CaptureFi
 
 
 def frames_of(path: Path | str) -> list[np.ndarray]:
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         return list(clip)
 
 
@@ -308,7 +308,7 @@ def test_what_nobody_thought_of_is_one_line_too(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("two\nlines")
 
-    monkeypatch.setattr("livecam.runtime.session.go_live", broken)
+    monkeypatch.setattr("livecam.runtime.session.run_live", broken)
     code, line = fails(LIVE, capfd)
     assert (code, "ZeroDivisionError: two lines" in line, "--debug" in line) == (FAILED, True, True)
 
@@ -321,7 +321,7 @@ def test_an_interruption_anywhere_is_exit_code_130(
         time.sleep(5)
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("livecam.runtime.session.go_live", interrupted)
+    monkeypatch.setattr("livecam.runtime.session.run_live", interrupted)
     assert fails(LIVE, capfd) == (INTERRUPTED, "livecam: interrupted\n")
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -332,7 +332,7 @@ def test_a_camera_lost_for_good_is_exit_code_1(
     def lost(*_: object) -> None:
         raise CameraError("the camera did not come back; plug it in and start livecam again")
 
-    monkeypatch.setattr("livecam.runtime.session.go_live", lost)
+    monkeypatch.setattr("livecam.runtime.session.run_live", lost)
     assert fails(LIVE, capfd)[0] == FAILED
 
 
@@ -423,20 +423,20 @@ def test_messages_nobody_reads_do_not_end_a_recording() -> None:
     assert frames_of("o.mp4")
 
 
-def doctored(monkeypatch: pytest.MonkeyPatch, *levels: Level) -> list[Settings]:
-    asked: list[Settings] = []
+def doctored(monkeypatch: pytest.MonkeyPatch, *levels: Level) -> list[LiveSettings]:
+    asked: list[LiveSettings] = []
 
-    def look(settings: Settings) -> Iterator[Finding]:
+    def look(settings: LiveSettings) -> Iterator[Finding]:
         asked.append(settings)
         yield from (Finding(f"n{level.value}", level, "it is so", "do this") for level in levels)
 
-    monkeypatch.setattr("livecam.doctor.examine", look)
+    monkeypatch.setattr("livecam.doctor.run_checks", look)
     return asked
 
 
 @pytest.mark.parametrize(
     ("levels", "code"),
-    [((Level.FINE, Level.WARNING), 0), ((Level.FINE, Level.BROKEN, Level.WARNING), FAILED)],
+    [((Level.OK, Level.WARNING), 0), ((Level.OK, Level.ERROR, Level.WARNING), FAILED)],
 )
 def test_the_doctor_says_all_that_it_found_and_fails_only_for_what_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], levels: tuple[Level, ...], code: int
@@ -466,6 +466,6 @@ def test_what_cannot_be_loaded_sends_to_the_doctor(
     def fail(*_: object) -> None:
         raise ImportError("libGL.so.1: cannot open shared object file")
 
-    monkeypatch.setattr("livecam.runtime.session.go_live", fail)
+    monkeypatch.setattr("livecam.runtime.session.run_live", fail)
     code, line = fails(LIVE, capfd)
     assert (code, "libGL.so.1" in line, "livecam doctor" in line) == (FAILED, True, True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 from livecam.sinks.recorder import Recorder
 from tests.support.fakes import SIZE, is_person, secret_frame
 from tests.support.tiny_model import write_model
@@ -79,7 +79,7 @@ def test_evaluating_needs_neither_keras_nor_tensorflow(tmp_path: Path) -> None:
         (tmp_path / "data" / part).mkdir(parents=True)
     (tmp_path / "data" / "annotations" / "test.txt").write_text("person_1\n")
     frame = secret_frame()
-    write_picture(tmp_path / "data" / "images" / "person_1.png", frame)
+    write_image(tmp_path / "data" / "images" / "person_1.png", frame)
     trimap = np.where(is_person(frame) > 0.5, 1, 2).astype(np.uint8)
     Image.fromarray(trimap).save(tmp_path / "data" / "annotations" / "trimaps" / "person_1.png")
     code = "from livecam.cli.main import main\nassert main(['evaluate', 'green.tflite', 'data']) == 0"

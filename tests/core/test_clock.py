@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from livecam.core.clock import Clock, ManualClock, Stopwatch, SystemClock
+from livecam.core.clock import Clock, ManualClock, StageTimer, SystemClock
 
 
 def test_the_systems_clock_runs_and_sleeps() -> None:
@@ -30,27 +30,27 @@ def test_sleeping_for_less_than_nothing_is_nothing(clock: Clock) -> None:
 
 
 def test_a_lap_is_kept_also_when_it_fails() -> None:
-    watch = Stopwatch()
-    with pytest.raises(KeyError), watch.lap("segment"):
+    watch = StageTimer()
+    with pytest.raises(KeyError), watch.measure("segment"):
         raise KeyError
-    assert len(watch.laps["segment"]) == 1
+    assert len(watch.samples["segment"]) == 1
 
 
 def test_only_the_last_laps_count() -> None:
-    watch = Stopwatch(keep=3)
-    with watch.lap("wait"):
+    watch = StageTimer(keep=3)
+    with watch.measure("wait"):
         time.sleep(0.02)
     for _ in range(3):
-        with watch.lap("wait"):
+        with watch.measure("wait"):
             pass
-    assert len(watch.laps["wait"]) == 3
+    assert len(watch.samples["wait"]) == 3
     assert watch.percentile("wait", 95) < 0.02
 
 
 def test_percentiles_are_those_of_the_laps() -> None:
-    watch = Stopwatch()
-    with watch.lap("stage"):
+    watch = StageTimer()
+    with watch.measure("stage"):
         pass
-    watch.laps["stage"].extend([1.0, 2.0, 3.0])
+    watch.samples["stage"].extend([1.0, 2.0, 3.0])
     assert [watch.percentile("stage", percent) for percent in (50, 75, 100)] == [2.0, 3.0, 3.0]
     assert math.isnan(watch.percentile("never", 50))

@@ -4,25 +4,25 @@ from pathlib import Path
 import pytest
 
 from livecam.core.config import (
-    KEPT,
-    NOT_KEPT,
-    Settings,
-    apply,
+    PERSISTED_FIELDS,
+    TRANSIENT_FIELDS,
+    LiveSettings,
     config_path,
-    parse_fit,
+    parse_fit_mode,
     read_config,
+    with_values,
     write_config,
 )
 from livecam.core.errors import SinkError, UsageError
 from livecam.core.geometry import Size
-from livecam.imaging.fit import Fit
+from livecam.imaging.fit import FitMode
 
-CHANGED = Settings(
+CHANGED = LiveSettings(
     camera="demo",
     size=Size(640, 480),
     fps=25.0,
     background=("beach.jpg", "blur:40", 'a "quoted" \\ name'),
-    fit=Fit.CONTAIN,
+    fit=FitMode.CONTAIN,
     slide_seconds=3.5,
     model="mine.tflite",
     threads=4,
@@ -41,29 +41,29 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new folder" / "livecam.toml"
 
 
-@pytest.mark.parametrize("settings", [Settings(), CHANGED, Settings(background=("teal",))])
-def test_what_is_kept_is_read_again(path: Path, settings: Settings) -> None:
+@pytest.mark.parametrize("settings", [LiveSettings(), CHANGED, LiveSettings(background=("teal",))])
+def test_what_is_kept_is_read_again(path: Path, settings: LiveSettings) -> None:
     write_config(settings, path)
     assert read_config(path) == settings
 
 
 def test_the_example_changes_every_setting_that_is_kept() -> None:
-    assert all(getattr(CHANGED, name) != getattr(Settings(), name) for name in KEPT)
-    assert {*KEPT, *NOT_KEPT} == {field.name for field in fields(Settings)}
+    assert all(getattr(CHANGED, name) != getattr(LiveSettings(), name) for name in PERSISTED_FIELDS)
+    assert {*PERSISTED_FIELDS, *TRANSIENT_FIELDS} == {field.name for field in fields(LiveSettings)}
 
 
 def test_what_belongs_to_one_run_only_is_not_kept(path: Path) -> None:
-    write_config(Settings(record=Path("o.mp4"), overwrite=True, seconds=3.0), path)
-    assert read_config(path) == Settings()
+    write_config(LiveSettings(record=Path("o.mp4"), overwrite=True, seconds=3.0), path)
+    assert read_config(path) == LiveSettings()
 
 
 def test_only_what_differs_from_the_usual_is_written(path: Path) -> None:
-    write_config(Settings(edge=3.0), path)
+    write_config(LiveSettings(edge=3.0), path)
     assert path.read_text() == "edge = 3.0\n"
 
 
 def test_without_a_file_all_is_as_usual(path: Path) -> None:
-    assert read_config(path) == Settings()
+    assert read_config(path) == LiveSettings()
     with pytest.raises(UsageError, match="--save-config"):
         read_config(path, required=True)
 
@@ -71,14 +71,14 @@ def test_without_a_file_all_is_as_usual(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("camera = 2", Settings(camera="2")),
-        ("edge = -3", Settings(edge=-3)),
-        ("light-wrap = 0.5", Settings(light_wrap=0.5)),
-        ('background = "teal"', Settings(background=("teal",))),
-        ('fit = "Stretch"', Settings(fit=Fit.STRETCH)),
+        ("camera = 2", LiveSettings(camera="2")),
+        ("edge = -3", LiveSettings(edge=-3)),
+        ("light-wrap = 0.5", LiveSettings(light_wrap=0.5)),
+        ('background = "teal"', LiveSettings(background=("teal",))),
+        ('fit = "Stretch"', LiveSettings(fit=FitMode.STRETCH)),
     ],
 )
-def test_a_hand_may_write_it_as_it_likes(tmp_path: Path, content: str, expected: Settings) -> None:
+def test_a_hand_may_write_it_as_it_likes(tmp_path: Path, content: str, expected: LiveSettings) -> None:
     path = tmp_path / "a.toml"
     path.write_text(content)
     assert read_config(path) == expected
@@ -119,18 +119,18 @@ def test_a_folder_or_another_encoding_is_told(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_another_file_is_advised(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="--config"):
-        write_config(Settings(), tmp_path / "file" / "livecam.toml")
+        write_config(LiveSettings(), tmp_path / "file" / "livecam.toml")
 
 
 @pytest.mark.parametrize("name", ["fps", "threads", "edge", "light_wrap", "slide_seconds", "seconds"])
 @pytest.mark.parametrize("value", [1e12, -1e12, float("nan")])
 def test_no_number_may_be_beyond_all_bounds(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=name.replace("_", "-")):
-        apply(Settings(), {name: value})
+        with_values(LiveSettings(), {name: value})
 
 
 def test_every_fit_is_known_by_its_name() -> None:
-    assert [parse_fit(fit.value.upper()) for fit in Fit] == list(Fit)
+    assert [parse_fit_mode(fit.value.upper()) for fit in FitMode] == list(FitMode)
 
 
 def test_the_usual_file_is_where_the_tests_have_it(own_configuration: Path) -> None:

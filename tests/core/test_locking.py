@@ -6,8 +6,8 @@ import pytest
 
 from livecam.annotation import job as bootstrap
 from livecam.cli.main import main
-from livecam.core.errors import LabellingError
-from livecam.core.locking import alone_in
+from livecam.core.errors import AnnotationError
+from livecam.core.locking import exclusive_lock
 from tests.support.second_process import held, start
 from tests.support.synthetic_people import FakeSam, GreenModel, write_scenes
 
@@ -15,14 +15,14 @@ from tests.support.synthetic_people import FakeSam, GreenModel, write_scenes
 def test_a_folder_is_one_process_s_and_free_after_it(tmp_path: Path) -> None:
     with held(tmp_path):
         with (
-            pytest.raises(LabellingError, match=r"is in use by another livecam; wait until"),
-            alone_in(tmp_path),
+            pytest.raises(AnnotationError, match=r"is in use by another livecam; wait until"),
+            exclusive_lock(tmp_path),
         ):
             pass
         (tmp_path / "other").mkdir()
-        with alone_in(tmp_path / "other"):
+        with exclusive_lock(tmp_path / "other"):
             pass
-    with alone_in(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 
@@ -31,19 +31,19 @@ def test_a_killed_process_leaves_nothing_that_keeps_others_out(tmp_path: Path) -
     process = start(tmp_path)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    with alone_in(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 
 def test_an_error_inside_lets_go(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), alone_in(tmp_path):
+    with pytest.raises(KeyboardInterrupt), exclusive_lock(tmp_path):
         raise KeyboardInterrupt
-    with alone_in(tmp_path):
+    with exclusive_lock(tmp_path):
         pass
 
 
 def test_a_folder_that_can_t_be_written_into_is_said(tmp_path: Path) -> None:
-    with pytest.raises(LabellingError, match="can't write into"), alone_in(tmp_path / "missing"):
+    with pytest.raises(AnnotationError, match="can't write into"), exclusive_lock(tmp_path / "missing"):
         pass
 
 
@@ -51,7 +51,7 @@ def test_two_labellers_of_one_data_set_are_one_line_and_harmless(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(bootstrap, "_load_sam", lambda preset: FakeSam())
-    monkeypatch.setattr(bootstrap.Segmenter, "load", lambda model: GreenModel())
+    monkeypatch.setattr(bootstrap.LiteRTSegmenter, "load", lambda model: GreenModel())
     clip, out = write_scenes(tmp_path / "talk.mkv", 8), tmp_path / "set"
     words = ["label", str(clip), "--out", str(out), "--frames", "3", "--quiet"]
     out.mkdir()

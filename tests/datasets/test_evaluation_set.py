@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import TrainingError
-from livecam.datasets.evaluation_set import group_of, read_cases
+from livecam.datasets.evaluation_set import group_of, load_evaluation_set
 from tests.support.fakes import is_person
 from tests.support.tiny_clip import write_clip, write_video
 
@@ -26,12 +26,12 @@ def test_a_group_is_what_stands_before_the_first_underscore_or_digit(stem: str, 
 
 
 def test_a_picture_is_one_shot_with_its_soft_matte(make_pets: Callable[..., Path], tmp_path: Path) -> None:
-    cases = read_cases(make_pets(tmp_path / "pets"), "test")
+    cases = load_evaluation_set(make_pets(tmp_path / "pets"), "test")
 
     assert [(case.name, case.group) for case in cases] == [("disc_4", "disc"), ("disc_5", "disc")]
-    (shot,) = cases[0].shots()
-    assert shot.soft
-    assert shot.known.all()
+    (shot,) = cases[0].frames()
+    assert shot.has_soft_matte
+    assert shot.valid_mask.all()
     assert shot.matte.dtype == np.float32
     assert ((shot.matte > 0.02) & (shot.matte < 0.98)).any()
     assert shot.frame.shape[:2] == shot.matte.shape
@@ -40,23 +40,23 @@ def test_a_picture_is_one_shot_with_its_soft_matte(make_pets: Callable[..., Path
 def test_without_a_soft_matte_the_contour_is_not_known(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (shot,) = read_cases(make_pets(tmp_path / "pets", mattes=False), "trainval")[0].shots()
+    (shot,) = load_evaluation_set(make_pets(tmp_path / "pets", mattes=False), "trainval")[0].frames()
 
-    assert not shot.soft
+    assert not shot.has_soft_matte
     assert shot.trimap is not None
-    assert ((shot.trimap == 3) == ~shot.known).all()
-    assert not shot.known.all()
+    assert ((shot.trimap == 3) == ~shot.valid_mask).all()
+    assert not shot.valid_mask.all()
 
 
 def test_the_contour_can_be_left_out_even_where_it_is_known(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (shot,) = read_cases(make_pets(tmp_path / "pets"), "test", skip_contour=True)[0].shots()
+    (shot,) = load_evaluation_set(make_pets(tmp_path / "pets"), "test", skip_contour=True)[0].frames()
 
-    assert not shot.soft
+    assert not shot.has_soft_matte
     assert shot.trimap is not None
-    assert ((shot.trimap == 3) == ~shot.known).all()
-    assert not shot.known.all()
+    assert ((shot.trimap == 3) == ~shot.valid_mask).all()
+    assert not shot.valid_mask.all()
 
 
 def test_few_pictures_are_taken_from_all_over_the_list(
@@ -64,22 +64,22 @@ def test_few_pictures_are_taken_from_all_over_the_list(
 ) -> None:
     pets = make_pets(tmp_path / "pets", trainval=6, test=1)
 
-    assert [case.name for case in read_cases(pets, "trainval", 3)] == ["disc_0", "disc_2", "disc_4"]
-    assert len(read_cases(pets, "trainval", 99)) == 6
+    assert [case.name for case in load_evaluation_set(pets, "trainval", 3)] == ["disc_0", "disc_2", "disc_4"]
+    assert len(load_evaluation_set(pets, "trainval", 99)) == 6
 
 
 def test_of_tall_pictures_the_lower_part_can_be_left_out(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
     pets = make_pets(tmp_path / "pets", trainval=12)
-    for case in read_cases(pets, "trainval"):
-        (whole,) = case.shots()
+    for case in load_evaluation_set(pets, "trainval"):
+        (whole,) = case.frames()
         (cropped,) = next(
-            c for c in read_cases(pets, "trainval", crop_tall=True) if c.name == case.name
-        ).shots()
+            c for c in load_evaluation_set(pets, "trainval", crop_tall=True) if c.name == case.name
+        ).frames()
         height, width = whole.matte.shape
         assert cropped.frame.shape[0] == min(height, int(width * 0.8))
-        assert cropped.matte.shape == cropped.known.shape == cropped.frame.shape[:2]
+        assert cropped.matte.shape == cropped.valid_mask.shape == cropped.frame.shape[:2]
 
 
 def test_a_clip_gives_its_frames_and_mattes_in_step(tmp_path: Path) -> None:
@@ -87,18 +87,18 @@ def test_a_clip_gives_its_frames_and_mattes_in_step(tmp_path: Path) -> None:
     write_clip(tmp_path / "data" / "a")
     (tmp_path / "data" / "notes").mkdir()
 
-    cases = read_cases(tmp_path / "data", "test")
+    cases = load_evaluation_set(tmp_path / "data", "test")
 
     assert [case.name for case in cases] == ["a", "b"]
-    shots = list(cases[1].shots())
+    shots = list(cases[1].frames())
     assert [round(shot.seconds * 25) for shot in shots] == [0, 1, 2, 3, 4]
     for shot in shots:
         assert (shot.matte == is_person(shot.frame)).all()
-    assert len(list(read_cases(tmp_path / "data", "test", 2)[1].shots())) == 2
+    assert len(list(load_evaluation_set(tmp_path / "data", "test", 2)[1].frames())) == 2
 
 
 def test_the_folder_of_one_clip_will_do(tmp_path: Path) -> None:
-    (case,) = read_cases(write_clip(tmp_path / "talk"), "test")
+    (case,) = load_evaluation_set(write_clip(tmp_path / "talk"), "test")
     assert case.name == "talk"
 
 
@@ -106,8 +106,8 @@ def test_videos_of_different_lengths_are_told_with_what_helps(tmp_path: Path) ->
     write_clip(tmp_path / "clip", frames=5, mattes=3)
 
     with pytest.raises(TrainingError, match=r"matte.mkv ends after 3 frames.*--frames 3"):
-        list(read_cases(tmp_path, "test")[0].shots())
-    assert len(list(read_cases(tmp_path, "test", 3)[0].shots())) == 3
+        list(load_evaluation_set(tmp_path, "test")[0].frames())
+    assert len(list(load_evaluation_set(tmp_path, "test", 3)[0].frames())) == 3
 
 
 def test_videos_of_different_sizes_are_told(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_videos_of_different_sizes_are_told(tmp_path: Path) -> None:
     write_video(tmp_path / "clip" / "matte.mkv", [np.zeros((32, 48), np.uint8)] * 4)
 
     with pytest.raises(TrainingError, match=r"matte.mkv is 48x32, but .* 96x64; make them the same size"):
-        list(read_cases(tmp_path, "test")[0].shots())
+        list(load_evaluation_set(tmp_path, "test")[0].frames())
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_what_is_missing_is_told_before_anything_is_run(tmp_path: Path, files: l
         (tmp_path / name).touch()
 
     with pytest.raises(TrainingError, match=part):
-        read_cases(tmp_path, "test")
+        load_evaluation_set(tmp_path, "test")

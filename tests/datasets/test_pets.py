@@ -9,32 +9,32 @@ from skimage import data
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
 from livecam.datasets.pets import (
-    Sample,
-    clean_colours,
-    guess_matte,
+    SamplePaths,
+    decontaminate_colors,
     limit,
-    list_rooms,
-    read_picture,
-    read_rooms,
-    read_samples,
-    read_subject,
+    list_images,
+    list_samples,
+    load_foreground,
+    load_image,
+    load_images,
+    matte_from_trimap,
 )
-from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, trimap_of
+from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap_from_matte
 
 
 def refused(pets: Path, words: str, split: str = "trainval") -> None:
     """Reading the split fails in one line with these words."""
     with pytest.raises(TrainingError, match=words) as caught:
-        [read_subject(sample, 416) for sample in read_samples(pets, split)]
+        [load_foreground(sample, 416) for sample in list_samples(pets, split)]
     assert "\n" not in str(caught.value)
 
 
 def test_each_list_gives_its_own_samples_with_all_their_files(pets: Path) -> None:
-    trainval, test = read_samples(pets, "trainval"), read_samples(pets, "test")
+    trainval, test = list_samples(pets, "trainval"), list_samples(pets, "test")
 
     assert [s.name for s in trainval] == ["disc_0", "disc_1", "disc_2", "disc_3"]
     assert [s.name for s in test] == ["disc_4", "disc_5"]
-    assert all(s.picture.is_file() and s.trimap.is_file() and s.matte for s in trainval + test)
+    assert all(s.image.is_file() and s.trimap.is_file() and s.matte for s in trainval + test)
 
 
 def test_a_sample_without_a_matte_is_known_off_its_contour_only(
@@ -42,9 +42,9 @@ def test_a_sample_without_a_matte_is_known_off_its_contour_only(
 ) -> None:
     folder = make_pets(tmp_path / "plain", mattes=False)
 
-    subject = read_subject(read_samples(folder, "trainval")[0], 416)
+    subject = load_foreground(list_samples(folder, "trainval")[0], 416)
 
-    assert not subject.exact
+    assert not subject.has_exact_matte
     assert (subject.matte[subject.trimap == BACKGROUND] < 30).all()
     assert subject.matte[subject.trimap == FOREGROUND].mean() > 240
 
@@ -53,7 +53,7 @@ def test_comments_blank_lines_and_a_byte_order_mark_are_no_names(pets: Path) -> 
     listing = pets / "annotations/trainval.txt"
     listing.write_bytes(b"\xef\xbb\xbf# a comment\r\n\r\n  disc_1 3 1 2\r\n\t\r\n")
 
-    assert [s.name for s in read_samples(pets, "trainval")] == ["disc_1"]
+    assert [s.name for s in list_samples(pets, "trainval")] == ["disc_1"]
 
 
 @pytest.mark.parametrize("split", ["trainval", "test"])
@@ -116,9 +116,9 @@ def test_labels_fit_a_picture_that_its_camera_turned(pets: Path) -> None:
     lying.save(pets / "images/disc_0.jpg", exif=exif)
     (pets / "images/disc_0.png").unlink()
 
-    subject = read_subject(read_samples(pets, "trainval")[0], 416)
+    subject = load_foreground(list_samples(pets, "trainval")[0], 416)
 
-    assert Size.of(subject.frame) == Size(*labels.size)
+    assert Size.of(subject.image) == Size(*labels.size)
 
 
 def test_a_large_sample_shrinks_and_its_labels_stay_labels(tmp_path: Path) -> None:
@@ -126,30 +126,32 @@ def test_a_large_sample_shrinks_and_its_labels_stay_labels(tmp_path: Path) -> No
     matte = np.zeros(picture.shape[:2], np.float32)
     matte[40:420, 100:330] = 1
     Image.fromarray(picture).save(tmp_path / "p.jpg")
-    Image.fromarray(trimap_of(matte, band=3)).save(tmp_path / "t.png")
+    Image.fromarray(trimap_from_matte(matte, band=3)).save(tmp_path / "t.png")
     Image.fromarray((matte * 255).astype(np.uint8)).save(tmp_path / "m.png")
 
-    subject = read_subject(Sample("a", tmp_path / "p.jpg", tmp_path / "t.png", tmp_path / "m.png"), 100)
+    subject = load_foreground(
+        SamplePaths("a", tmp_path / "p.jpg", tmp_path / "t.png", tmp_path / "m.png"), 100
+    )
 
-    assert subject.frame.shape == subject.colours.shape == (100, 100, 3)
+    assert subject.image.shape == subject.clean_image.shape == (100, 100, 3)
     assert subject.trimap.shape == subject.matte.shape == (100, 100)
-    assert set(np.unique(subject.trimap)) == {FOREGROUND, BACKGROUND, CONTOUR}
+    assert set(np.unique(subject.trimap)) == {FOREGROUND, BACKGROUND, UNKNOWN}
     assert (subject.matte[subject.trimap == FOREGROUND] == 255).all()
     assert (subject.matte[subject.trimap == BACKGROUND] == 0).all()
-    assert subject.exact
+    assert subject.has_exact_matte
     assert subject.pasteable
-    assert not subject.headless
+    assert not subject.cropped_top
 
 
 def test_a_sixteen_bit_matte_means_what_an_eight_bit_one_means(pets: Path) -> None:
-    sample = read_samples(pets, "trainval")[0]
+    sample = list_samples(pets, "trainval")[0]
     assert sample.matte
     with Image.open(sample.matte) as image:
         narrow = np.array(image)
-    before = read_subject(sample, 416).matte
+    before = load_foreground(sample, 416).matte
     Image.fromarray(narrow.astype(np.uint16) * 257).save(sample.matte)
 
-    np.testing.assert_allclose(read_subject(sample, 416).matte.astype(int), before.astype(int), atol=1)
+    np.testing.assert_allclose(load_foreground(sample, 416).matte.astype(int), before.astype(int), atol=1)
 
 
 @pytest.mark.parametrize(
@@ -169,9 +171,9 @@ def test_a_subject_cut_at_a_side_is_not_pasted_and_at_the_top_is_headless(
     Image.fromarray(trimap).save(tmp_path / "t.png")
     Image.new("RGB", (40, 40)).save(tmp_path / "p.png")
 
-    subject = read_subject(Sample("a", tmp_path / "p.png", tmp_path / "t.png", None), 416)
+    subject = load_foreground(SamplePaths("a", tmp_path / "p.png", tmp_path / "t.png", None), 416)
 
-    assert (subject.pasteable, subject.headless) == (pasteable, headless)
+    assert (subject.pasteable, subject.cropped_top) == (pasteable, headless)
 
 
 def test_rooms_are_every_picture_of_a_folder_at_most_so_long(tmp_path: Path) -> None:
@@ -179,28 +181,28 @@ def test_rooms_are_every_picture_of_a_folder_at_most_so_long(tmp_path: Path) -> 
         Image.new("RGB", (200, 100), (0, 90, 0)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
 
-    assert [p.name for p in list_rooms(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]
-    assert [r.shape for r in read_rooms(tmp_path, 50)] == [(25, 50, 3)] * 3
+    assert [p.name for p in list_images(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]
+    assert [r.shape for r in load_images(tmp_path, 50)] == [(25, 50, 3)] * 3
 
 
 def test_a_folder_without_rooms_or_none_at_all_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"holds no picture .*name another"):
-        list_rooms(tmp_path)
+        list_images(tmp_path)
     with pytest.raises(TrainingError, match="can't be opened"):
-        list_rooms(tmp_path / "missing")
+        list_images(tmp_path / "missing")
 
 
 def test_a_picture_is_rgb(tmp_path: Path) -> None:
     Image.new("RGB", (20, 10), (250, 20, 10)).save(tmp_path / "red.png")
 
-    assert (read_picture(tmp_path / "red.png", 416) == (250, 20, 10)).all()
+    assert (load_image(tmp_path / "red.png", 416) == (250, 20, 10)).all()
 
 
 def test_a_guessed_matte_rises_inside_the_contour_only() -> None:
     trimap = np.full((9, 40), BACKGROUND, np.uint8)
-    trimap[:, 12:20], trimap[:, 20:] = CONTOUR, FOREGROUND
+    trimap[:, 12:20], trimap[:, 20:] = UNKNOWN, FOREGROUND
 
-    row = guess_matte(trimap)[4].astype(int)
+    row = matte_from_trimap(trimap)[4].astype(int)
 
     assert (np.diff(row) >= 0).all()
     assert (row[:10] == 0).all()
@@ -209,7 +211,7 @@ def test_a_guessed_matte_rises_inside_the_contour_only() -> None:
 
 
 def test_a_guessed_matte_without_foreground_keeps_nothing() -> None:
-    assert not guess_matte(np.full((8, 8), CONTOUR, np.uint8)).any()
+    assert not matte_from_trimap(np.full((8, 8), UNKNOWN, np.uint8)).any()
 
 
 def test_a_soft_edge_loses_the_old_room_s_colour(disc: Callable[..., np.ndarray]) -> None:
@@ -220,7 +222,7 @@ def test_a_soft_edge_loses_the_old_room_s_colour(disc: Callable[..., np.ndarray]
     frame = np.rint(np.array([220, 30, 30]) * share + np.array([30, 60, 200]) * (1 - share)).astype(np.uint8)
     soft = (matte > 0.3) & (matte < 0.95)
 
-    cleaned = clean_colours(frame, np.rint(matte * 255).astype(np.uint8))
+    cleaned = decontaminate_colors(frame, np.rint(matte * 255).astype(np.uint8))
 
     before, after = (np.abs(p[soft].astype(int) - (220, 30, 30)).mean() for p in (frame, cleaned))
     assert after < before / 2

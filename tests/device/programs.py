@@ -21,8 +21,8 @@ import livecam.runtime.session  # so that a fork of this process has all that li
 from livecam.__main__ import main
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.devices.opencv_capture import quiet_opencv
-from livecam.sinks.virtual_camera import VirtualCamera
+from livecam.devices.opencv_capture import suppress_opencv_logging
+from livecam.sinks.virtual_camera import VirtualCameraSink
 
 
 class Nursery:
@@ -128,14 +128,14 @@ class Starter:
                 program.end(signal.SIGKILL)
 
 
-class Reader:
+class CameraReader:
     """A call app that reads with OpenCV."""
 
     def __init__(self, path: str) -> None:
         self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
         assert self._capture.isOpened(), f"{path} can't be read"
 
-    def __enter__(self) -> "Reader":
+    def __enter__(self) -> "CameraReader":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -158,13 +158,13 @@ class Reader:
         return kept[0]
 
 
-def open_when_ready(path: str, seconds: float = 20) -> Reader:
+def open_when_ready(path: str, seconds: float = 20) -> CameraReader:
     """A call app that was there first: it tries until the virtual camera can be read."""
-    opened: list[Reader] = []
+    opened: list[CameraReader] = []
 
     def try_to_open() -> bool:
-        with suppress(AssertionError), quiet_opencv():
-            opened.append(Reader(path))
+        with suppress(AssertionError), suppress_opencv_logging():
+            opened.append(CameraReader(path))
         return bool(opened)
 
     wait_for(try_to_open, seconds)
@@ -191,7 +191,7 @@ class Feed:
         self._thread.join(20)
 
     def _run(self) -> None:
-        with VirtualCamera(self._size, self._fps, device=self._path) as camera:
+        with VirtualCameraSink(self._size, self._fps, device=self._path) as camera:
             due = time.monotonic()
             while not self._stopping.is_set():
                 if not self.paused.is_set():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kernel import ALL_CAPS, CALL, OTHER_CAMERA, SECOND, set_control, wait_for
 from pictures import bars, hides_room, shows_person
-from programs import Reader, Starter, feed_with_ffmpeg, open_when_ready, read_with_ffmpeg
+from programs import CameraReader, Starter, feed_with_ffmpeg, open_when_ready, read_with_ffmpeg
 
 from livecam.core.geometry import Size
 
@@ -20,7 +20,7 @@ def test_a_call_app_sees_the_person_before_the_backdrop_and_nothing_of_the_room(
     program = livecam()
     program.wait_for("camera /dev/video0 (320x180 at 10 fps")
     assert "to virtual camera /dev/video10" in program.said
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         assert hides_room(reader.read_until(shows_person))
         assert all(hides_room(reader.read()) for _ in range(5))
     seen = read_with_ffmpeg(CALL, SMALL, 5)
@@ -47,7 +47,7 @@ def test_two_livecams_feed_two_devices_each_its_own_camera(livecam: Starter) -> 
     for program in programs:
         program.wait_for("to virtual camera")
     assert f"virtual camera {SECOND}" in programs[1].said
-    with Reader(CALL) as one, Reader(SECOND) as two:
+    with CameraReader(CALL) as one, CameraReader(SECOND) as two:
         assert hides_room(one.read_until(shows_person))
         other = two.read_until(shows_person)
         assert (np.abs(bars(other)[[0, 4, 5, 6, 7]] - (128, 128, 0)) <= 3).all()
@@ -114,7 +114,7 @@ def test_an_app_that_stays_gets_frames_of_its_size_when_livecam_is_started_with_
 
 def test_without_exclusive_caps_it_works_too(livecam: Starter) -> None:
     livecam(device=ALL_CAPS).wait_for(f"virtual camera {ALL_CAPS}")
-    with Reader(ALL_CAPS) as reader:
+    with CameraReader(ALL_CAPS) as reader:
         assert hides_room(reader.read_until(shows_person))
     assert hides_room(read_with_ffmpeg(ALL_CAPS, SMALL)[0])
 
@@ -122,7 +122,7 @@ def test_without_exclusive_caps_it_works_too(livecam: Starter) -> None:
 def test_a_full_hd_camera_reaches_the_call_at_its_size(livecam: Starter) -> None:
     program = livecam(size="1920x1080", fps="5")
     program.wait_for("camera /dev/video0 (1920x1080 at 5 fps")
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         frame = reader.read_until(shows_person, 20)
     assert Size.of(frame) == Size(1920, 1080)
     assert hides_room(frame)

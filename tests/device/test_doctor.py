@@ -24,13 +24,13 @@ from kernel import (
 )
 
 from livecam.cli.main import main
-from livecam.core.config import Settings
+from livecam.core.config import LiveSettings
 from livecam.core.geometry import Size
 from livecam.devices.device_info import list_devices
-from livecam.doctor import Finding, System, check_camera
-from livecam.doctor.check_installation import check_pace, check_weights
-from livecam.doctor.check_virtual_camera import check_virtual
-from livecam.doctor.runner import examine
+from livecam.doctor import Finding, Host, check_camera
+from livecam.doctor.check_installation import check_model, check_performance
+from livecam.doctor.check_virtual_camera import check_virtual_camera
+from livecam.doctor.runner import run_checks
 
 pytestmark = pytest.mark.device
 
@@ -40,23 +40,25 @@ NOBODY = 65534
 GIVES = {"camera", "camera-dark"}
 
 
-def wish(**more: Any) -> Settings:
-    return Settings(**{"camera": CAMERA, "size": SMALL, "fps": 15.0, "threads": 1, "device": CALL, **more})
+def wish(**more: Any) -> LiveSettings:
+    return LiveSettings(
+        **{"camera": CAMERA, "size": SMALL, "fps": 15.0, "threads": 1, "device": CALL, **more}
+    )
 
 
 def look_at_camera(**more: Any) -> Finding:
-    return check_camera(System(), wish(**more))[0]
+    return check_camera(Host(), wish(**more))[0]
 
 
 def look_at_virtual(**more: Any) -> Finding:
-    return check_virtual(System(), wish(**more))[0]
+    return check_virtual_camera(Host(), wish(**more))[0]
 
 
 def test_a_well_machine_is_found_well(webcam: str, loopback: str, model: str) -> None:
-    found = {finding.name: finding for finding in examine(wish(model=model))}
+    found = {finding.name: finding for finding in run_checks(wish(model=model))}
     assert {"opencv", "weights", "virtual"} <= set(found)
     assert GIVES & set(found)
-    assert f"{CALL} (livecam)" in found["virtual"].seen
+    assert f"{CALL} (livecam)" in found["virtual"].observation
 
 
 def test_without_a_name_one_good_virtual_camera_is_enough(loopback: str) -> None:
@@ -66,13 +68,13 @@ def test_without_a_name_one_good_virtual_camera_is_enough(loopback: str) -> None
 
 def test_an_older_module_is_well_too(old_loopback: str) -> None:
     found = look_at_virtual()
-    assert (found.name, "0.12.7" in found.seen) == ("virtual", True)
-    names = [finding.name for finding in check_virtual(System(), wish(on_demand=True))]
+    assert (found.name, "0.12.7" in found.observation) == ("virtual", True)
+    names = [finding.name for finding in check_virtual_camera(Host(), wish(on_demand=True))]
     assert names == ["virtual", "module-without-events"]
 
 
 def test_a_newer_module_says_when_somebody_watches(loopback: str) -> None:
-    assert [finding.name for finding in check_virtual(System(), wish(on_demand=True))] == ["virtual"]
+    assert [finding.name for finding in check_virtual_camera(Host(), wish(on_demand=True))] == ["virtual"]
 
 
 def test_a_module_that_is_not_loaded(loopback: str) -> None:
@@ -97,7 +99,7 @@ def test_a_module_that_is_not_installed_or_for_another_kernel_only(loopback: str
         (modules / "5.0.0").mkdir()
         (modules / "5.0.0" / "modules.dep").write_text("updates/v4l2loopback.ko:\n")
         found = look_at_virtual()
-    assert (found.name, os.uname().release in found.seen) == ("module-for-another-kernel", True)
+    assert (found.name, os.uname().release in found.observation) == ("module-for-another-kernel", True)
 
 
 def test_a_module_without_a_virtual_camera(loopback: str) -> None:
@@ -169,7 +171,7 @@ def nobody_more(path: str) -> Iterator[None]:
 
 def test_a_camera_that_is_not_there(webcam: str) -> None:
     found = look_at_camera(camera="7")
-    assert (found.name, CAMERA_NAME in found.seen) == ("camera-unknown", True)
+    assert (found.name, CAMERA_NAME in found.observation) == ("camera-unknown", True)
     unload("vivid")
     try:
         assert look_at_camera().name == "camera-none"
@@ -224,15 +226,15 @@ def test_weights_that_are_missing_or_damaged(model: str, tmp_path: Path) -> None
     whole, card = Path(model), Path(model).with_suffix(".json")
     (tmp_path / card.name).write_text(card.read_text())
     spoilt = wish(model=str(tmp_path / whole.name))
-    assert check_weights(System(), spoilt).name == "weights-missing"
+    assert check_model(Host(), spoilt).name == "weights-missing"
     (tmp_path / whole.name).write_bytes(whole.read_bytes()[:-1] + b"x")
-    assert check_weights(System(), spoilt).name == "weights-damaged"
+    assert check_model(Host(), spoilt).name == "weights-damaged"
     (tmp_path / whole.name).write_bytes(whole.read_bytes())
-    assert check_weights(System(), spoilt).name == "weights"
+    assert check_model(Host(), spoilt).name == "weights"
 
 
 def test_a_rate_that_the_machine_does_not_keep_up_with(model: str) -> None:
-    found = check_pace(System(), wish(model=model, fps=240.0, size=Size(1280, 720)))
+    found = check_performance(Host(), wish(model=model, fps=240.0, size=Size(1280, 720)))
     assert (found.name, "livecam --size" in found.remedy) == ("too-slow", True)
 
 

@@ -16,7 +16,7 @@ from kernel import (
     unplug,
 )
 from pictures import hides_room, paint_number, read_number, says_lost, shows_person
-from programs import Feed, Reader, Starter
+from programs import CameraReader, Feed, Starter
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
@@ -33,7 +33,7 @@ def test_a_camera_pulled_out_is_covered_and_found_by_its_name_where_it_is_plugge
 ) -> None:
     program = livecam()
     program.wait_for("to virtual camera")
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         reader.read_until(shows_person)
         unplug()
         program.wait_for("camera vivid-000-vid-cap lost: plug it in again", 5)
@@ -58,7 +58,7 @@ def test_a_camera_pulled_out_is_covered_and_found_by_its_name_where_it_is_plugge
 def test_another_camera_in_its_place_is_never_taken_for_the_lost_one(livecam: Starter) -> None:
     program = livecam()
     program.wait_for("to virtual camera")
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         reader.read_until(shows_person)
         unplug()
         reader.read_until(says_lost, 5)
@@ -77,7 +77,7 @@ def test_another_camera_in_its_place_is_never_taken_for_the_lost_one(livecam: St
 def test_a_broken_connection_is_covered_and_mended(livecam: Starter) -> None:
     program = livecam()
     program.wait_for("to virtual camera")
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         reader.read_until(shows_person)
         with disconnected(CAMERA):
             assert hides(reader.read_until(says_lost, 5))
@@ -92,7 +92,7 @@ def test_a_driver_that_repeats_its_last_picture_is_noticed(livecam: Starter) -> 
     with Feed(FEED, Size(320, 240), 10, paint_number) as feed:
         program = livecam(camera=FEED, size="320x240")
         program.wait_for("to virtual camera")
-        with Reader(CALL) as reader:
+        with CameraReader(CALL) as reader:
             reader.read_until(read_number)
             feed.paused.set()
             reader.read_until(says_lost, 12)

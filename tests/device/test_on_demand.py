@@ -6,7 +6,7 @@ import time
 import pytest
 from kernel import CALL, CAMERA, holders, wait_for
 from pictures import hides_room, shows_person
-from programs import Livecam, Reader, Starter
+from programs import CameraReader, Livecam, Starter
 
 from livecam.devices.discovery import query_capability
 from livecam.devices.viewer_monitor import TOO_OLD
@@ -20,7 +20,7 @@ def is_on(program: Livecam) -> bool:
 
 def watch_and_leave(program: Livecam) -> float:
     """The person is shown to who watches; the seconds until the camera is off again."""
-    with Reader(CALL) as reader:
+    with CameraReader(CALL) as reader:
         assert hides_room(reader.read_until(shows_person, 15))
         assert is_on(program)
     return wait_for(lambda: not is_on(program), 8)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kernel import CALL, FEED
 from pictures import paint_number, read_number
-from programs import Feed, Reader, Starter
+from programs import CameraReader, Feed, Starter
 
 from livecam.core.geometry import Size
 from tests.support.tiny_model import write_model
@@ -24,7 +24,7 @@ def test_frames_arrive_once_in_order_and_the_newest_wins(livecam: Starter, fps: 
     with Feed(FEED, SIZE, fps, paint_number) as feed:
         program = livecam(camera=FEED, size=str(SIZE), background="navy")
         program.wait_for("to virtual camera")
-        with Reader(CALL) as reader:
+        with CameraReader(CALL) as reader:
             reader.read_until(lambda frame: read_number(frame) is not None)
             seen, late = [], []
             for _ in range(40):
@@ -46,7 +46,7 @@ def test_a_machine_that_is_far_too_slow_drops_frames_and_is_never_later_than_it_
     with Feed(FEED, SIZE, fps, paint_number) as feed:
         program = livecam("--model", str(slow), camera=FEED, size=str(SIZE), background="navy")
         program.wait_for("to virtual camera")
-        with Reader(CALL) as reader:
+        with CameraReader(CALL) as reader:
             reader.read_until(lambda frame: read_number(frame) is not None)
             began, first, seen, late = time.monotonic(), feed.number, [], []
             while time.monotonic() - began < 8:

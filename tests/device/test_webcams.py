@@ -8,7 +8,7 @@ from pictures import shows_person
 from programs import feed_with_ffmpeg
 
 from livecam.core.geometry import Size
-from livecam.sources.webcam import Webcam
+from livecam.sources.webcam import WebcamSource
 
 pytestmark = pytest.mark.device
 
@@ -25,28 +25,28 @@ pytestmark = pytest.mark.device
     ids=str,
 )
 def test_the_size_and_rate_that_a_webcam_grants_are_believed(webcam: str, asked: Size, granted: Size) -> None:
-    with Webcam(webcam, asked, 5.0) as camera:
+    with WebcamSource(webcam, asked, 5.0) as camera:
         frame = next(iter(camera))
         assert Size.of(frame) == camera.size == granted
-        assert camera.granted.startswith(f"{granted} at 5 fps, ")
+        assert camera.format_description.startswith(f"{granted} at 5 fps, ")
         assert shows_person(frame)
 
 
 def test_a_webcam_is_known_by_number_as_by_path(webcam: str) -> None:
-    with Webcam(0, Size(320, 180)) as by_number:
+    with WebcamSource(0, Size(320, 180)) as by_number:
         assert by_number.size == Size(320, 180)
-    with Webcam(CAMERA, Size(320, 180)) as by_path:
-        assert by_path.granted == by_number.granted
+    with WebcamSource(CAMERA, Size(320, 180)) as by_path:
+        assert by_path.format_description == by_number.format_description
 
 
 @pytest.mark.parametrize(("kind", "letters"), [("mjpeg", "MJPG"), ("yuyv422", "YUYV")])
 def test_what_a_camera_calls_its_pixels_is_shown_and_its_colours_are_right(
     loopback: str, kind: str, letters: str
 ) -> None:
-    with feed_with_ffmpeg(FEED, kind, Size(640, 480)), Webcam(FEED, Size(1280, 720)) as camera:
+    with feed_with_ffmpeg(FEED, kind, Size(640, 480)), WebcamSource(FEED, Size(1280, 720)) as camera:
         frame = list(islice(camera, 3))[-1]
-    assert camera.granted.startswith("640x480 at ")
-    assert camera.granted.endswith(letters)
+    assert camera.format_description.startswith("640x480 at ")
+    assert camera.format_description.endswith(letters)
     row = frame[160].astype(int)
     red, green, blue = row[320]  # the fourth of SMPTE's seven bars
     assert green > max(red, blue) + 80

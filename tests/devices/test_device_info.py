@@ -8,21 +8,21 @@ import pytest
 
 from livecam.cli.main import main
 from livecam.core.geometry import Size
-from livecam.devices.device_info import Device, list_devices
-from livecam.devices.v4l2 import Format, Mode
+from livecam.devices.device_info import DeviceInfo, list_devices
+from livecam.devices.v4l2 import FrameSizeInfo, PixelFormatInfo
 from tests.support.fake_host import CAMERA, LOOPBACK, FakeSystem
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> list[Device]:
+def listed(tmp_path: Path) -> list[DeviceInfo]:
     system = FakeSystem(tmp_path)
     system.add_camera("/dev/video2", "Integrated Camera")
-    system.modes["/dev/video2"] = [Format("GREY", "8-bit grey", ())]
-    sysfs = system.at("/sys/class/video4linux")
+    system.modes["/dev/video2"] = [PixelFormatInfo("GREY", "8-bit grey", ())]
+    sysfs = system.path("/sys/class/video4linux")
     return list_devices(sysfs, system.ask, system.formats, platform="linux")
 
 
-def test_cameras_come_first_with_name_driver_and_formats(listed: list[Device]) -> None:
+def test_cameras_come_first_with_name_driver_and_formats(listed: list[DeviceInfo]) -> None:
     assert [(device.kind, device.path) for device in listed] == [
         ("camera", CAMERA), ("camera", "/dev/video2"), ("virtual", LOOPBACK)
     ]  # fmt: skip
@@ -31,18 +31,18 @@ def test_cameras_come_first_with_name_driver_and_formats(listed: list[Device]) -
     assert (listed[2].name, listed[2].driver, listed[2].formats) == ("livecam", "v4l2 loopback", ())
 
 
-def test_people_get_a_line_for_each_device_and_mode(listed: list[Device]) -> None:
-    assert listed[0].lines() == [
+def test_people_get_a_line_for_each_device_and_mode(listed: list[DeviceInfo]) -> None:
+    assert listed[0].format_lines() == [
         f"camera {CAMERA}: HD Pro Webcam C920, uvcvideo",
         "  MJPG 1280x720 at 30, 15 fps",
     ]
-    assert listed[1].lines()[1:] == ["  GREY"]
-    assert listed[2].lines()[0] == f"virtual camera {LOOPBACK}: livecam, v4l2 loopback"
-    assert "does not tell" in listed[2].lines()[1]
+    assert listed[1].format_lines()[1:] == ["  GREY"]
+    assert listed[2].format_lines()[0] == f"virtual camera {LOOPBACK}: livecam, v4l2 loopback"
+    assert "does not tell" in listed[2].format_lines()[1]
 
 
-def test_scripts_get_plain_values(listed: list[Device]) -> None:
-    plain = json.loads(json.dumps([device.as_plain() for device in listed]))
+def test_scripts_get_plain_values(listed: list[DeviceInfo]) -> None:
+    plain = json.loads(json.dumps([device.to_dict() for device in listed]))
     assert plain[0]["formats"] == [
         {
             "pixels": "MJPG",
@@ -74,16 +74,20 @@ def test_elsewhere_cameras_are_the_numbers_that_open() -> None:
     opener: Any = Capture
     found = list_devices(platform="darwin", opener=opener)
     size = Size(640, 480)
-    assert found == [Device("camera", "camera 1", "1", "", (Format("", "", (Mode(size, size, (30.0,)),)),))]
+    assert found == [
+        DeviceInfo(
+            "camera", "camera 1", "1", "", (PixelFormatInfo("", "", (FrameSizeInfo(size, size, (30.0,)),)),)
+        )
+    ]
     assert Capture.released == 4
 
 
 def test_the_command_lists_for_people_and_for_scripts(
-    listed: list[Device], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    listed: list[DeviceInfo], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("livecam.devices.device_info.list_devices", lambda: listed)
     assert main(["devices"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == listed[0].lines()[0]
+    assert capsys.readouterr().out.splitlines()[0] == listed[0].format_lines()[0]
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["path"] == CAMERA
     monkeypatch.setattr("livecam.devices.device_info.list_devices", list)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from livecam.devices.device_tracker import Whereabouts
+from livecam.devices.device_tracker import DeviceTracker
 from livecam.devices.discovery import Capability
 
 CAMERA = Capability("uvcvideo", captures=True)
@@ -25,8 +25,8 @@ class Machine:
             file.unlink()
         (self.sysfs / f"video{number}").rmdir()
 
-    def camera(self, device: int | str) -> Whereabouts:
-        return Whereabouts(device, sysfs=self.sysfs, ask=lambda path: CAMERA)
+    def camera(self, device: int | str) -> DeviceTracker:
+        return DeviceTracker(device, sysfs=self.sysfs, ask=lambda path: CAMERA)
 
 
 @pytest.fixture
@@ -40,45 +40,45 @@ def machine(tmp_path: Path) -> Machine:
 @pytest.mark.parametrize("device", [0, "/dev/video0"])
 def test_a_camera_is_where_it_was_as_long_as_it_is_there(machine: Machine, device: int | str) -> None:
     camera = machine.camera(device)
-    assert camera.look() == device
-    camera.note()
-    assert (str(camera), camera.there, camera.look()) == ("C920", True, device)
+    assert camera.locate() == device
+    camera.remember()
+    assert (str(camera), camera.is_present, camera.locate()) == ("C920", True, device)
 
 
 def test_a_camera_that_comes_back_under_another_number_is_found_by_its_name(machine: Machine) -> None:
     camera = machine.camera(0)
-    camera.note()
+    camera.remember()
     machine.pull(0)
-    assert not camera.there
-    assert camera.look() is None
+    assert not camera.is_present
+    assert camera.locate() is None
     machine.plug(4, "C920")
-    assert (camera.look(), camera.device, camera.there) == ("/dev/video4", "/dev/video4", True)
+    assert (camera.locate(), camera.device, camera.is_present) == ("/dev/video4", "/dev/video4", True)
 
 
 def test_another_camera_in_its_place_is_not_taken_for_it(machine: Machine) -> None:
     camera = machine.camera(0)
-    camera.note()
+    camera.remember()
     machine.pull(0)
     machine.plug(0, "Stranger")
-    assert camera.look() is None
+    assert camera.locate() is None
 
 
 def test_a_namesake_that_was_there_already_is_not_taken_for_it(machine: Machine) -> None:
     machine.plug(1, "C920")
     camera = machine.camera(0)
-    camera.note()
+    camera.remember()
     machine.pull(0)
-    assert camera.look() is None
+    assert camera.locate() is None
     machine.plug(3, "C920")
-    assert camera.look() == "/dev/video3"
+    assert camera.locate() == "/dev/video3"
 
 
 def test_where_cameras_have_no_names_it_is_its_number(tmp_path: Path) -> None:
-    camera = Whereabouts(1, sysfs=tmp_path / "missing")
-    camera.note()
-    assert (str(camera), camera.there, camera.look()) == ("1", True, 1)
+    camera = DeviceTracker(1, sysfs=tmp_path / "missing")
+    camera.remember()
+    assert (str(camera), camera.is_present, camera.locate()) == ("1", True, 1)
 
 
 def test_a_camera_that_was_never_opened_is_looked_for_where_it_was_said_to_be(machine: Machine) -> None:
     camera = machine.camera("/dev/video9")
-    assert (str(camera), camera.look()) == ("/dev/video9", "/dev/video9")
+    assert (str(camera), camera.locate()) == ("/dev/video9", "/dev/video9")

@@ -6,11 +6,11 @@ import pytest
 from livecam.devices import discovery as devices
 from livecam.devices.discovery import (
     Capability,
-    FoundCamera,
-    explain_failure,
-    find_holders,
+    VideoDevice,
     list_cameras,
-    list_loopbacks,
+    list_virtual_cameras,
+    open_failure_message,
+    processes_using,
 )
 
 CAMERA = Capability("uvcvideo", captures=True)
@@ -51,8 +51,8 @@ def test_cameras_are_listed_by_number_without_metadata_and_virtual_ones(tmp_path
         "/dev/video10": LOOPBACK,
     }
     assert list_cameras(laptop(tmp_path), answers.get) == [
-        FoundCamera("/dev/video0", "Integrated Camera"),
-        FoundCamera("/dev/video2", "HD Pro Webcam C920"),
+        VideoDevice("/dev/video0", "Integrated Camera"),
+        VideoDevice("/dev/video2", "HD Pro Webcam C920"),
     ]
 
 
@@ -69,18 +69,18 @@ def test_cameras_that_may_not_be_asked_are_judged_by_sysfs(tmp_path):
 @pytest.mark.parametrize("answer", [LOOPBACK, None])
 def test_virtual_cameras_are_listed_by_driver_or_by_place(tmp_path, answer):
     answers = {"/dev/video10": answer}
-    assert list_loopbacks(laptop(tmp_path), answers.get) == [FoundCamera("/dev/video10", "livecam")]
+    assert list_virtual_cameras(laptop(tmp_path), answers.get) == [VideoDevice("/dev/video10", "livecam")]
 
 
 def test_a_loopback_driver_is_virtual_wherever_it_lies(tmp_path):
     listed = machine(tmp_path, {4: ("OBS", 0, "platform")})
     assert list_cameras(listed, lambda path: LOOPBACK) == []
-    assert len(list_loopbacks(listed, lambda path: LOOPBACK)) == 1
+    assert len(list_virtual_cameras(listed, lambda path: LOOPBACK)) == 1
 
 
 def test_without_sysfs_there_are_no_cameras(tmp_path):
     assert list_cameras(tmp_path / "missing") == []
-    assert list_loopbacks(tmp_path / "missing") == []
+    assert list_virtual_cameras(tmp_path / "missing") == []
 
 
 def test_a_file_that_is_no_device_has_no_capability(tmp_path):
@@ -117,14 +117,14 @@ def on_linux(monkeypatch):
 @pytest.mark.usefixtures("on_linux")
 class TestExplaining:
     def test_a_missing_camera_names_those_that_are_there(self, tmp_path):
-        text = explain_failure(str(tmp_path / "gone"), laptop(tmp_path), tmp_path, lambda path: None)
+        text = open_failure_message(str(tmp_path / "gone"), laptop(tmp_path), tmp_path, lambda path: None)
         assert "no camera at" in text
         assert "/dev/video2 (HD Pro Webcam C920)" in text
         assert "--camera demo" in text
 
     def test_no_camera_at_all_is_said(self, tmp_path):
-        assert "has none" in explain_failure(9876, tmp_path / "none", tmp_path)
-        assert "/dev/video9876" in explain_failure(9876, tmp_path / "none", tmp_path)
+        assert "has none" in open_failure_message(9876, tmp_path / "none", tmp_path)
+        assert "/dev/video9876" in open_failure_message(9876, tmp_path / "none", tmp_path)
 
     @pytest.mark.parametrize(
         ("number", "words"), [(errno.EACCES, "usermod -aG video"), (errno.EBUSY, "is busy")]
@@ -134,7 +134,7 @@ class TestExplaining:
             raise OSError(number, os.strerror(number))
 
         monkeypatch.setattr(devices.os, "open", refuse)
-        assert words in explain_failure("/dev/video0", tmp_path, tmp_path, lambda path: None)
+        assert words in open_failure_message("/dev/video0", tmp_path, tmp_path, lambda path: None)
 
     def test_the_program_that_has_the_camera_is_named(self, tmp_path):
         device = tmp_path / "video0"
@@ -143,19 +143,21 @@ class TestExplaining:
         (process / "fd").mkdir(parents=True)
         (process / "fd" / "7").symlink_to(device)
         (process / "comm").write_text("zoom\n")
-        text = explain_failure(str(device), tmp_path, tmp_path / "proc", lambda path: CAMERA)
+        text = open_failure_message(str(device), tmp_path, tmp_path / "proc", lambda path: CAMERA)
         assert "busy" in text
         assert "zoom (pid 4242)" in text
 
     def test_a_device_that_gives_no_pictures_is_said_to_be_none(self, tmp_path):
         device = tmp_path / "video1"
         device.touch()
-        assert "not a camera" in explain_failure(str(device), tmp_path, tmp_path, lambda path: METADATA)
+        assert "not a camera" in open_failure_message(str(device), tmp_path, tmp_path, lambda path: METADATA)
 
     def test_an_unknown_reason_still_names_a_remedy(self, tmp_path):
         device = tmp_path / "video1"
         device.touch()
-        assert "plug it in again" in explain_failure(str(device), tmp_path, tmp_path, lambda path: CAMERA)
+        assert "plug it in again" in open_failure_message(
+            str(device), tmp_path, tmp_path, lambda path: CAMERA
+        )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,7 @@ class TestExplaining:
 )
 def test_elsewhere_the_advice_names_the_place_that_allows_cameras(monkeypatch, platform, place):
     monkeypatch.setattr(devices.sys, "platform", platform)
-    assert place in explain_failure(0)
+    assert place in open_failure_message(0)
 
 
 def test_this_program_is_not_a_holder_of_what_it_asks_about(tmp_path):
@@ -172,4 +174,4 @@ def test_this_program_is_not_a_holder_of_what_it_asks_about(tmp_path):
     own = tmp_path / "proc" / str(os.getpid()) / "fd"
     own.mkdir(parents=True)
     (own / "3").symlink_to(device)
-    assert find_holders(str(device), tmp_path / "proc") == []
+    assert processes_using(str(device), tmp_path / "proc") == []

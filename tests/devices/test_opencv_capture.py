@@ -3,11 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
-from livecam.devices.opencv_capture import Novelty, to_rgb
+from livecam.devices.opencv_capture import DuplicateFrameDetector, to_rgb
 
 
 def news(*stamps: float) -> list[bool]:
-    novelty = Novelty()
+    novelty = DuplicateFrameDetector()
     return [novelty.is_new(stamp) for stamp in stamps]
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from livecam.core.geometry import Size
 from livecam.devices import v4l2 as formats
-from livecam.devices.v4l2 import Format, Kept, Mode, ask_format, keeps_format, list_formats, read_formats
+from livecam.devices.v4l2 import (
+    FrameSizeInfo,
+    NegotiatedFormat,
+    PixelFormatInfo,
+    get_format,
+    has_keep_format,
+    list_formats,
+    read_formats,
+)
 
 VGA, HD, FOUR_K = Size(640, 480), Size(1280, 720), Size(3840, 2160)
 Ioctl = formats.Ioctl
@@ -45,8 +53,10 @@ def driver(kinds: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Io
 def test_every_format_size_and_rate_is_read() -> None:
     webcam = {"MJPG": {HD: [(1, 30), (1001, 30000)], VGA: [(1, 30)]}, "YUYV": {HD: [(1, 5)], VGA: []}}
     assert read_formats(driver({1: webcam})) == [
-        Format("MJPG", "in words", (Mode(HD, HD, (30.0, 29.97)), Mode(VGA, VGA, (30.0,)))),
-        Format("YUYV", "in words", (Mode(HD, HD, (5.0,)), Mode(VGA, VGA))),
+        PixelFormatInfo(
+            "MJPG", "in words", (FrameSizeInfo(HD, HD, (30.0, 29.97)), FrameSizeInfo(VGA, VGA, (30.0,)))
+        ),
+        PixelFormatInfo("YUYV", "in words", (FrameSizeInfo(HD, HD, (5.0,)), FrameSizeInfo(VGA, VGA))),
     ]
 
 
@@ -73,10 +83,10 @@ def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
         1,
         1,
     ]
-    assert found.modes == (Mode(Size(2, 4), FOUR_K, (60.0, 1.0)),)
+    assert found.modes == (FrameSizeInfo(Size(2, 4), FOUR_K, (60.0, 1.0)),)
     assert str(found.modes[0]) == "2x4 to 3840x2160 at 60, 1 fps"
-    assert found.modes[0].holds(HD)
-    assert not found.modes[0].holds(Size(3840, 2161))
+    assert found.modes[0].supports(HD)
+    assert not found.modes[0].supports(Size(3840, 2161))
 
 
 def test_a_driver_that_never_ends_its_list_is_not_waited_for() -> None:
@@ -86,7 +96,7 @@ def test_a_driver_that_never_ends_its_list_is_not_waited_for() -> None:
 
 def test_an_interval_of_nothing_is_no_rate() -> None:
     (found,) = read_formats(driver({1: {"MJPG": {VGA: [(0, 30), (1, 0), (1, 15)]}}}))
-    assert found.modes == (Mode(VGA, VGA, (15.0,)),)
+    assert found.modes == (FrameSizeInfo(VGA, VGA, (15.0,)),)
 
 
 def test_the_structures_have_the_kernels_lengths() -> None:
@@ -125,7 +135,7 @@ def test_a_device_tells_its_format_as_output_or_as_camera(
 ) -> None:
     answer(monkeypatch, *kinds)
     (tmp_path / "video10").touch()
-    assert ask_format(str(tmp_path / "video10")) == Kept(Size(640, 480), "YU12")
+    assert get_format(str(tmp_path / "video10")) == NegotiatedFormat(Size(640, 480), "YU12")
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -138,19 +148,19 @@ def test_a_virtual_camera_tells_whether_it_keeps_its_format(
 
     monkeypatch.setattr(fcntl, "ioctl", ioctl)
     (tmp_path / "video10").touch()
-    assert keeps_format(str(tmp_path / "video10")) == bool(value)
+    assert has_keep_format(str(tmp_path / "video10")) == bool(value)
 
 
 def test_what_is_no_device_keeps_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answer(monkeypatch)
     monkeypatch.setattr(fcntl, "ioctl", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOTTY, "none")))
     (tmp_path / "file").touch()
-    assert not keeps_format(str(tmp_path / "file"))
-    assert not keeps_format(str(tmp_path / "missing"))
+    assert not has_keep_format(str(tmp_path / "file"))
+    assert not has_keep_format(str(tmp_path / "missing"))
 
 
 def test_what_is_no_device_has_no_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answer(monkeypatch)
     (tmp_path / "file").touch()
-    assert ask_format(str(tmp_path / "file")) is None
-    assert ask_format(str(tmp_path / "missing")) is None
+    assert get_format(str(tmp_path / "file")) is None
+    assert get_format(str(tmp_path / "missing")) is None

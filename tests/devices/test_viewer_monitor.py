@@ -8,7 +8,13 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.errors import SinkError
 from livecam.devices import viewer_monitor as viewers
-from livecam.devices.viewer_monitor import TOO_OLD, Event, Search, Viewers, subscribe
+from livecam.devices.viewer_monitor import (
+    TOO_OLD,
+    EventMonitor,
+    PollingMonitor,
+    ViewerMonitor,
+    subscribe_client_usage,
+)
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -56,7 +62,7 @@ def test_the_module_is_asked_for_its_event_and_for_what_holds_now(
     monkeypatch: pytest.MonkeyPatch, device: str
 ) -> None:
     kernel = Kernel(monkeypatch)
-    handle = subscribe(device)
+    handle = subscribe_client_usage(device)
     assert handle is not None
     os.close(handle)
     assert kernel.asked == [(0x10E00001, 0, 1)]
@@ -64,7 +70,7 @@ def test_the_module_is_asked_for_its_event_and_for_what_holds_now(
 
 def test_the_latest_event_holds(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     kernel, told = Kernel(monkeypatch), list[str]()
-    with Viewers(device, tell=told.append) as watched:
+    with ViewerMonitor(device, tell=told.append) as watched:
         assert not watched.is_watched()
         kernel.events = [event(0x10E00001, 0), event(0x10E00001, 1)]
         assert watched.is_watched()
@@ -76,14 +82,14 @@ def test_the_latest_event_holds(monkeypatch: pytest.MonkeyPatch, device: str) ->
 
 def test_an_event_that_somebody_else_took_is_nothing(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     kernel = Kernel(monkeypatch)
-    with Viewers(device) as watched:
+    with ViewerMonitor(device) as watched:
         kernel.events = [event(0x10E00001, 1), errno.ENOENT]
         assert watched.is_watched()
 
 
 def test_a_device_that_went_away_is_said(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     kernel = Kernel(monkeypatch)
-    with Viewers(device) as watched:
+    with ViewerMonitor(device) as watched:
         kernel.events = [errno.ENODEV]
         with pytest.raises(SinkError, match="start livecam again"):
             watched.is_watched()
@@ -95,10 +101,10 @@ def test_an_older_module_is_watched_by_its_openers_and_that_is_said_once(
     Kernel(monkeypatch, knows=False)
     told: list[str] = []
     holders = [["zoom (pid 7)"], []]
-    monkeypatch.setattr(viewers, "find_holders", lambda path: holders.pop(0))
+    monkeypatch.setattr(viewers, "processes_using", lambda path: holders.pop(0))
     clock = ManualClock()
-    monkeypatch.setattr(Search.__init__, "__defaults__", (viewers.find_holders,))
-    with Viewers(device, tell=told.append, clock=clock) as watched:
+    monkeypatch.setattr(PollingMonitor.__init__, "__defaults__", (viewers.processes_using,))
+    with ViewerMonitor(device, tell=told.append, clock=clock) as watched:
         assert watched.is_watched()
         clock.sleep(0.9)
         assert watched.is_watched()
@@ -109,7 +115,7 @@ def test_an_older_module_is_watched_by_its_openers_and_that_is_said_once(
 
 def test_a_device_that_cannot_be_opened_names_a_remedy(tmp_path: Any) -> None:
     with pytest.raises(SinkError, match="leave out --on-demand"):
-        Viewers(str(tmp_path / "missing"))
+        ViewerMonitor(str(tmp_path / "missing"))
 
 
 def test_a_descriptor_that_is_no_use_is_closed(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
@@ -117,14 +123,14 @@ def test_a_descriptor_that_is_no_use_is_closed(monkeypatch: pytest.MonkeyPatch, 
     closed: list[int] = []
     close = os.close
     monkeypatch.setattr(os, "close", lambda handle: (closed.append(handle), close(handle)))
-    assert subscribe(device) is None
+    assert subscribe_client_usage(device) is None
     assert len(closed) == 1
 
 
 def test_the_real_poll_is_asked_without_waiting(device: str) -> None:
     read, write = os.pipe()
     os.close(write)
-    listening = Event(read)
+    listening = EventMonitor(read)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fcntl, "ioctl", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOENT, "none")))
         assert not listening.is_watched()

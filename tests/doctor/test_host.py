@@ -9,56 +9,56 @@ import numpy as np
 import pytest
 
 from livecam.core.clock import ManualClock
-from livecam.core.config import Settings
-from livecam.core.errors import CameraError, WeightsError
+from livecam.core.config import LiveSettings
+from livecam.core.errors import CameraError, ModelError
 from livecam.core.geometry import Size
-from livecam.doctor import Level, System, examine
+from livecam.doctor import Host, Level, run_checks
 from livecam.doctor.findings import Finding
-from livecam.sources.webcam import Webcam
+from livecam.sources.webcam import WebcamSource
 from tests.support.tiny_model import write_model
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> System:
-    return System(tmp_path)
+def system(tmp_path: Path) -> Host:
+    return Host(tmp_path)
 
 
-def test_files_are_read_under_the_root_and_missing_ones_are_empty(system: System, tmp_path: Path) -> None:
+def test_files_are_read_under_the_root_and_missing_ones_are_empty(system: Host, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "a").write_text(" words \n")
-    assert (system.text("/etc/a"), system.text("/etc/b")) == ("words", "")
-    assert (system.there("/etc/a"), system.there("/etc/b")) == (True, False)
+    assert (system.read_text("/etc/a"), system.read_text("/etc/b")) == ("words", "")
+    assert (system.exists("/etc/a"), system.exists("/etc/b")) == (True, False)
 
 
 def test_a_programs_words_are_given_and_a_missing_programs_are_none() -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
-    assert sorted(System().run(sys.executable, "-c", code).split()) == ["err", "out"]
-    assert System().run("no-such-program-here") == ""
+    assert sorted(Host().run(sys.executable, "-c", code).split()) == ["err", "out"]
+    assert Host().run("no-such-program-here") == ""
 
 
 def test_a_program_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livecam.doctor.host._PATIENCE_SECONDS", 0.2)
-    assert System().run(sys.executable, "-c", "import time; time.sleep(30)") == ""
+    assert Host().run(sys.executable, "-c", "import time; time.sleep(30)") == ""
 
 
 def test_packages_that_are_there_and_that_are_not() -> None:
-    assert System().has_module("livecam")
-    assert not System().has_module("livecam_of_tomorrow")
-    assert System().load_error("json") == ""
-    assert "livecam_of_tomorrow" in System().load_error("livecam_of_tomorrow")
+    assert Host().has_module("livecam")
+    assert not Host().has_module("livecam_of_tomorrow")
+    assert Host().load_error("json") == ""
+    assert "livecam_of_tomorrow" in Host().load_error("livecam_of_tomorrow")
 
 
-def test_a_device_that_is_missing_or_no_device(system: System, tmp_path: Path) -> None:
+def test_a_device_that_is_missing_or_no_device(system: Host, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert (system.trouble("/file"), system.trouble("/gone")) == (0, errno.ENOENT)
+    assert (system.open_errno("/file"), system.open_errno("/gone")) == (0, errno.ENOENT)
     assert system.ask("/file") is None
     assert list(system.formats("/file")) == []
-    assert not system.tells_viewers("/file")
-    assert not system.tells_viewers("/gone")
+    assert not system.reports_viewers("/file")
+    assert not system.reports_viewers("/gone")
 
 
 def test_groups_are_read_from_the_systems_own_list(
-    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "etc").mkdir()
@@ -76,10 +76,10 @@ def test_groups_are_read_from_the_systems_own_list(
 
 def test_a_model_is_loaded_timed_and_missed(tmp_path: Path) -> None:
     model = str(write_model(tmp_path))
-    System().load(model, 1)
-    assert 0 < System().pace(model, 1, Size(64, 48)) < 5_000
-    with pytest.raises(WeightsError):
-        System().load(str(tmp_path / "other.tflite"), 1)
+    Host().load(model, 1)
+    assert 0 < Host().measure_frame_time(model, 1, Size(64, 48)) < 5_000
+    with pytest.raises(ModelError):
+        Host().load(str(tmp_path / "other.tflite"), 1)
 
 
 class Capture:
@@ -110,22 +110,24 @@ class Capture:
 def test_a_camera_is_tried_and_its_frames_are_counted(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ManualClock()
 
-    def fake(device: int | str, size: Size, fps: float) -> Webcam:
-        return Webcam(device, size, fps, opener=lambda _: Capture(clock, frames), clock=clock)  # type: ignore[arg-type, return-value]
+    def fake(device: int | str, size: Size, fps: float) -> WebcamSource:
+        return WebcamSource(device, size, fps, opener=lambda _: Capture(clock, frames), clock=clock)  # type: ignore[arg-type, return-value]
 
-    monkeypatch.setattr("livecam.sources.webcam.Webcam", fake)
+    monkeypatch.setattr("livecam.sources.webcam.WebcamSource", fake)
     monkeypatch.setattr("livecam.doctor.host.time.monotonic", clock.now)
     if frames == 3:
         with pytest.raises(CameraError):
-            System().shoot("0", Size(64, 48), 30.0)
+            Host().probe_camera("0", Size(64, 48), 30.0)
         return
-    shot = System().shoot("0", Size(64, 48), 30.0)
+    shot = Host().probe_camera("0", Size(64, 48), 30.0)
     assert (shot.size, shot.promised) == (Size(64, 48), 30.0)
     assert shot.delivered == pytest.approx(10.0)
 
 
 def test_this_machine_is_examined_without_an_accident(tmp_path: Path) -> None:
-    wanted = Settings(camera="demo", model=str(write_model(tmp_path)), size=Size(64, 48), fps=1.0, threads=1)
-    found = list(examine(wanted))
+    wanted = LiveSettings(
+        camera="demo", model=str(write_model(tmp_path)), size=Size(64, 48), fps=1.0, threads=1
+    )
+    found = list(run_checks(wanted))
     assert [finding.name for finding in found[:4]] == ["opencv", "camera-none-needed", "weights", "pace"]
     assert all(isinstance(finding, Finding) and isinstance(finding.level, Level) for finding in found[4:])

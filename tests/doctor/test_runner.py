@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from livecam.core.config import Settings
-from livecam.core.errors import CameraError, UsageError, WeightsError
+from livecam.core.config import LiveSettings
+from livecam.core.errors import CameraError, ModelError, UsageError
 from livecam.core.geometry import Size
 from livecam.devices.discovery import Capability
-from livecam.devices.v4l2 import Format, Mode
-from livecam.doctor import Finding, Level, examine
-from livecam.doctor.host import Shot
-from livecam.doctor.messages import MODPROBE, RELOAD, TEXTS
+from livecam.devices.v4l2 import FrameSizeInfo, PixelFormatInfo
+from livecam.doctor import Finding, Level, run_checks
+from livecam.doctor.host import CaptureProbe
+from livecam.doctor.messages import MESSAGES, MODPROBE, RELOAD
 from tests.support.fake_host import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeSystem
 
 HD, VGA = Size(1280, 720), Size(640, 480)
 INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
 FINE = ["opencv", "camera", "weights", "pace", "virtual"]
-USUAL = Settings()
+USUAL = LiveSettings()
 
 
 @pytest.fixture
@@ -30,20 +30,20 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
 
 
 def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeSystem) -> None:
-    found = list(examine(USUAL, laptop))
+    found = list(run_checks(USUAL, laptop))
     assert [finding.name for finding in found] == FINE
-    assert all(finding.level is Level.FINE and not finding.remedy for finding in found)
+    assert all(finding.level is Level.OK and not finding.remedy for finding in found)
     assert "HD Pro" not in str(found)  # it is named by what livecam opened
-    assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in found[-1].seen
+    assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in found[-1].observation
 
 
 # What spoils the machine, with which settings, and what is found.
 
 Spoil = Callable[[FakeSystem], object]
-STATES: list[tuple[str, Spoil, Settings, str]] = []
+STATES: list[tuple[str, Spoil, LiveSettings, str]] = []
 
 
-def state(name: str, remedy: str, settings: Settings = USUAL) -> Callable[[Spoil], Spoil]:
+def state(name: str, remedy: str, settings: LiveSettings = USUAL) -> Callable[[Spoil], Spoil]:
     """Note how a state is made, and which words the remedy must hold."""
 
     def note(spoil: Spoil) -> Spoil:
@@ -71,16 +71,16 @@ def _(system: FakeSystem) -> None:
 
 @state("weights-missing", "pip install --force-reinstall .")
 def _(system: FakeSystem) -> None:
-    system.model_error = WeightsError("the weights /w/person.tflite can't be read (No such file); put them")
+    system.model_error = ModelError("the weights /w/person.tflite can't be read (No such file); put them")
     system.model_error.__cause__ = FileNotFoundError()
 
 
-@state("weights-damaged", "livecam export RUN mine.tflite", Settings(model="mine.json"))
+@state("weights-damaged", "livecam export RUN mine.tflite", LiveSettings(model="mine.json"))
 def _(system: FakeSystem) -> None:
-    system.model_error = WeightsError("mine.tflite is damaged or not the file its card describes; copy")
+    system.model_error = ModelError("mine.tflite is damaged or not the file its card describes; copy")
 
 
-@state("camera-none-needed", "", Settings(camera="demo"))
+@state("camera-none-needed", "", LiveSettings(camera="demo"))
 def _(system: FakeSystem) -> None:
     system.remove(CAMERA)
 
@@ -90,7 +90,7 @@ def _(system: FakeSystem) -> None:
     system.remove(CAMERA)
 
 
-@state("camera-none", "plug one in", Settings(camera="C920"))
+@state("camera-none", "plug one in", LiveSettings(camera="C920"))
 def _(system: FakeSystem) -> None:
     system.remove(CAMERA)
     system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
@@ -103,9 +103,9 @@ def _(system: FakeSystem) -> None:
     system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
 
 
-@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="3"))
-@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="/dev/video7"))
-@state("camera-unknown", f"livecam --camera {CAMERA}", Settings(camera="Brio"))
+@state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="3"))
+@state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="/dev/video7"))
+@state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="Brio"))
 def _(system: FakeSystem) -> None:
     pass
 
@@ -118,14 +118,14 @@ def _(system: FakeSystem) -> None:
 @state("camera-forbidden", "sudo usermod -aG cams $USER")
 def _(system: FakeSystem) -> None:
     system.troubles[CAMERA] = errno.EACCES
-    group = system.at(CAMERA).stat().st_gid
+    group = system.path(CAMERA).stat().st_gid
     system.write("/etc/group", f"video:x:{group + 1}:me\ncams:x:{group}:somebody,else\n")
 
 
 @state("camera-forbidden-yet", "newgrp cams")
 def _(system: FakeSystem) -> None:
     system.troubles[CAMERA] = errno.EACCES
-    system.write("/etc/group", f"cams:x:{system.at(CAMERA).stat().st_gid}:somebody,me\n")
+    system.write("/etc/group", f"cams:x:{system.path(CAMERA).stat().st_gid}:somebody,me\n")
 
 
 @state("camera-busy", "close zoom (pid 4711)")
@@ -155,34 +155,36 @@ def _(system: FakeSystem) -> None:
 @state("camera-slow", "livecam --size 640x480")
 def _(system: FakeSystem) -> None:
     system.modes[CAMERA] = [
-        Format("YUYV", "YUYV 4:2:2", (Mode(VGA, VGA, (30.0,)), Mode(HD, HD, (5.0, 2.5)))),
+        PixelFormatInfo(
+            "YUYV", "YUYV 4:2:2", (FrameSizeInfo(VGA, VGA, (30.0,)), FrameSizeInfo(HD, HD, (5.0, 2.5)))
+        ),
     ]
-    system.shot = Shot(HD, 5.0, 5.0)
+    system.shot = CaptureProbe(HD, 5.0, 5.0)
 
 
 @state("camera-slow", "livecam --size 1280x720 --fps 5")
 def _(system: FakeSystem) -> None:
     system.modes[CAMERA] = []  # the driver doesn't tell
-    system.shot = Shot(HD, 5.0, 5.0)
+    system.shot = CaptureProbe(HD, 5.0, 5.0)
 
 
 @state("camera-other-size", "livecam --size 640x480")
 def _(system: FakeSystem) -> None:
-    system.shot = Shot(VGA, 30.0, 30.0)
+    system.shot = CaptureProbe(VGA, 30.0, 30.0)
 
 
 @state("camera-dark", "exposure_dynamic_framerate=0")
 def _(system: FakeSystem) -> None:
-    system.shot = Shot(HD, 30.0, 15.0)
+    system.shot = CaptureProbe(HD, 30.0, 15.0)
 
 
-@state("camera-refused", "Privacy & Security > Camera", Settings(virtual_camera=False))
+@state("camera-refused", "Privacy & Security > Camera", LiveSettings(virtual_camera=False))
 def _(system: FakeSystem) -> None:
     system.platform = "darwin"
     system.shot = CameraError("no pictures")
 
 
-@state("virtual-not-wanted", "", Settings(virtual_camera=False))
+@state("virtual-not-wanted", "", LiveSettings(virtual_camera=False))
 def _(system: FakeSystem) -> None:
     system.unload_module()
 
@@ -280,7 +282,7 @@ def _(system: FakeSystem) -> None:
     system.load_module("0.10.0")
 
 
-@state("module-without-events", "sudo apt install --only-upgrade", Settings(on_demand=True))
+@state("module-without-events", "sudo apt install --only-upgrade", LiveSettings(on_demand=True))
 def _(system: FakeSystem) -> None:
     system.events = False
 
@@ -296,8 +298,8 @@ def _(system: FakeSystem) -> None:
     system.remove(LOOPBACK)
 
 
-@state("virtual-unknown", f"livecam --device {LOOPBACK}", Settings(device="studio"))
-@state("virtual-real", f"livecam --device {LOOPBACK}", Settings(device=CAMERA))
+@state("virtual-unknown", f"livecam --device {LOOPBACK}", LiveSettings(device="studio"))
+@state("virtual-real", f"livecam --device {LOOPBACK}", LiveSettings(device=CAMERA))
 def _(system: FakeSystem) -> None:
     pass
 
@@ -369,91 +371,91 @@ def _(system: FakeSystem) -> None:
     system.milliseconds = dict.fromkeys(sizes, 80.0)
 
 
-def look(spoil: Spoil, settings: Settings, system: FakeSystem) -> list[Finding]:
+def look(spoil: Spoil, settings: LiveSettings, system: FakeSystem) -> list[Finding]:
     spoil(system)
-    return list(examine(settings, system))
+    return list(run_checks(settings, system))
 
 
 @pytest.mark.parametrize(("name", "spoil", "settings", "remedy"), STATES, ids=[made[0] for made in STATES])
 def test_a_state_is_recognised_alone_and_with_its_remedy(
-    laptop: FakeSystem, name: str, spoil: Spoil, settings: Settings, remedy: str
+    laptop: FakeSystem, name: str, spoil: Spoil, settings: LiveSettings, remedy: str
 ) -> None:
     found = look(spoil, settings, laptop)
-    bad = [finding.name for finding in found if finding.level is not Level.FINE]
-    assert bad == ([] if TEXTS[name].level is Level.FINE else [name])
+    bad = [finding.name for finding in found if finding.level is not Level.OK]
+    assert bad == ([] if MESSAGES[name].level is Level.OK else [name])
     finding = next(finding for finding in found if finding.name == name)
-    assert finding.level is TEXTS[name].level
+    assert finding.level is MESSAGES[name].level
     assert remedy in finding.remedy
-    assert bool(finding.remedy) == (finding.level is not Level.FINE)
+    assert bool(finding.remedy) == (finding.level is not Level.OK)
     for found_as_well in found:
-        assert not set("\n{}") & set(found_as_well.seen + found_as_well.remedy)
-        assert json.loads(json.dumps(found_as_well.as_plain()))["level"] == found_as_well.level.value
+        assert not set("\n{}") & set(found_as_well.observation + found_as_well.remedy)
+        assert json.loads(json.dumps(found_as_well.to_dict()))["level"] == found_as_well.level.value
 
 
 def test_every_state_that_is_known_has_a_test() -> None:
-    assert {made[0] for made in STATES} | set(FINE) == set(TEXTS)
+    assert {made[0] for made in STATES} | set(FINE) == set(MESSAGES)
 
 
 def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeSystem) -> None:
     laptop.load_errors["cv2"] = "No module named 'cv2'"
-    assert [finding.name for finding in examine(USUAL, laptop)] == ["opencv-broken", "virtual"]
+    assert [finding.name for finding in run_checks(USUAL, laptop)] == ["opencv-broken", "virtual"]
 
 
 def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeSystem) -> None:
     laptop.shot = CameraError("no pictures")
     laptop.open_by(CAMERA, "zoom", 4711)
-    finding = list(examine(USUAL, laptop))[1]
-    assert finding.seen == f"{CAMERA} is held by zoom (pid 4711)"
-    assert finding.as_plain() == {
+    finding = list(run_checks(USUAL, laptop))[1]
+    assert finding.observation == f"{CAMERA} is held by zoom (pid 4711)"
+    assert finding.to_dict() == {
         "name": "camera-busy",
         "level": "broken",
-        "seen": finding.seen,
+        "seen": finding.observation,
         "remedy": "close zoom (pid 4711)",
     }
 
 
 def test_two_troubles_of_a_camera_are_both_told(laptop: FakeSystem) -> None:
-    laptop.shot = Shot(VGA, 5.0, 5.0)
+    laptop.shot = CaptureProbe(VGA, 5.0, 5.0)
     laptop.modes[CAMERA] = []
-    names = [finding.name for finding in examine(USUAL, laptop)]
+    names = [finding.name for finding in run_checks(USUAL, laptop)]
     assert names[1:3] == ["camera-other-size", "camera-slow"]
 
 
 def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeSystem) -> None:
-    laptop.at("/sys/module/v4l2loopback/version").unlink()
-    assert list(examine(USUAL, laptop))[-1].seen.endswith("is ready")
+    laptop.path("/sys/module/v4l2loopback/version").unlink()
+    assert list(run_checks(USUAL, laptop))[-1].observation.endswith("is ready")
     laptop.write("/usr/src/v4l2loopback-0.12.5/dkms.conf", "")
-    assert "0.12.5" in list(examine(USUAL, laptop))[-1].seen
+    assert "0.12.5" in list(run_checks(USUAL, laptop))[-1].observation
     laptop.programs["dmesg",] = "[1.0] v4l2loopback driver version 0.11.0 loaded\n"
-    assert "module-too-old" in [finding.name for finding in examine(USUAL, laptop)]
+    assert "module-too-old" in [finding.name for finding in run_checks(USUAL, laptop)]
 
 
 def test_what_on_demand_needs_is_looked_for_only_then(laptop: FakeSystem) -> None:
     laptop.events = False
-    assert [finding.name for finding in examine(USUAL, laptop)] == FINE
+    assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
     laptop.events = True
-    assert [finding.name for finding in examine(Settings(on_demand=True), laptop)] == FINE
+    assert [finding.name for finding in run_checks(LiveSettings(on_demand=True), laptop)] == FINE
 
 
 def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeSystem) -> None:
     laptop.troubles[LOOPBACK] = errno.EBUSY
     laptop.add_loopback("/dev/video11", "second")
-    assert "video11" in list(examine(USUAL, laptop))[-1].seen
-    assert list(examine(Settings(device="LiveCam"), laptop))[-1].name == "virtual-busy"
+    assert "video11" in list(run_checks(USUAL, laptop))[-1].observation
+    assert list(run_checks(LiveSettings(device="LiveCam"), laptop))[-1].name == "virtual-busy"
 
 
 def test_who_only_watches_a_virtual_camera_is_no_trouble(laptop: FakeSystem) -> None:
     laptop.open_by(LOOPBACK, "firefox", 33)
-    assert list(examine(USUAL, laptop))[-1].name == "virtual"
+    assert list(run_checks(USUAL, laptop))[-1].name == "virtual"
 
 
 def test_who_holds_a_camera_without_using_it_is_no_trouble(laptop: FakeSystem) -> None:
     laptop.open_by(CAMERA, "pipewire", 33)
-    assert [finding.name for finding in examine(USUAL, laptop)] == FINE
+    assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
 
 
 def test_a_camera_is_found_by_a_part_of_its_name(laptop: FakeSystem) -> None:
-    assert f"{CAMERA} gives" in list(examine(Settings(camera="c920"), laptop))[1].seen
+    assert f"{CAMERA} gives" in list(run_checks(LiveSettings(camera="c920"), laptop))[1].observation
 
 
 @pytest.mark.parametrize("listed", ["", "x.y.z.mac-camera-extension [activated enabled]"])
@@ -461,7 +463,7 @@ def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeSy
     laptop.platform = "darwin"
     laptop.write("/Applications/OBS.app/Contents/Info.plist", "")
     laptop.programs["systemextensionsctl", "list"] = listed.replace("x.y.z", "com.obsproject.obs-studio")
-    assert list(examine(USUAL, laptop))[-1].name == "virtual"
+    assert list(run_checks(USUAL, laptop))[-1].name == "virtual"
 
 
 @pytest.mark.parametrize(("key", "name"), [("A3FCE0F5", "OBS"), ("5C2CD55C", "Unity")])
@@ -469,10 +471,10 @@ def test_windows_knows_its_virtual_cameras_by_the_registry(laptop: FakeSystem, k
     laptop.platform = "win32"
     run = laptop.run
     laptop.run = lambda *words: "InprocServer32" if key in words[-1] else run(*words)  # type: ignore[method-assign]
-    assert name in list(examine(USUAL, laptop))[-1].seen
+    assert name in list(run_checks(USUAL, laptop))[-1].observation
 
 
 def test_a_file_that_is_shown_needs_no_camera(laptop: FakeSystem, tmp_path: Path) -> None:
     film = tmp_path / "talk.mp4"
     film.touch()
-    assert list(examine(Settings(camera=str(film)), laptop))[1].name == "camera-none-needed"
+    assert list(run_checks(LiveSettings(camera=str(film)), laptop))[1].name == "camera-none-needed"

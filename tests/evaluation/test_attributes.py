@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from livecam.evaluation.attributes import CONDITIONS, conditions_of
+from livecam.evaluation.attributes import ATTRIBUTES, image_attributes
 
 BRIGHT, DIM = np.full((80, 120, 3), 140, np.uint8), np.full((80, 120, 3), 40, np.uint8)
 
@@ -25,6 +25,6 @@ def box(top: int, bottom: int, left: int, right: int) -> np.ndarray:
     ],
 )
 def test_conditions_are_measured_from_the_subject(matte: np.ndarray, conditions: tuple[str, ...]) -> None:
-    assert conditions_of(BRIGHT, matte) == conditions
-    assert conditions_of(DIM, matte) == ("low light", *conditions)
-    assert set(conditions) <= set(CONDITIONS)
+    assert image_attributes(BRIGHT, matte) == conditions
+    assert image_attributes(DIM, matte) == ("low light", *conditions)
+    assert set(conditions) <= set(ATTRIBUTES)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as tflite
 
-from livecam.core.errors import WeightsError
+from livecam.core.errors import ModelError
 from livecam.core.geometry import Size
-from livecam.evaluation.baseline import Rival
+from livecam.evaluation.baseline import BaselineSegmenter
 from tests.support import tiny_model as small_model
 from tests.support.fakes import is_person, secret_frame
 
@@ -43,7 +43,7 @@ def write_network(folder: Path, channels: int) -> Path:
 
 def finds(path: Path) -> bool:
     frame = secret_frame(size=Size(128, 96))
-    matte = Rival(path).matte(frame)
+    matte = BaselineSegmenter(path).matte(frame)
     assert matte.dtype == np.float32
     assert matte.shape == frame.shape[:2]
     assert matte.min() >= 0
@@ -65,9 +65,9 @@ def test_a_matte_beyond_0_and_1_is_cut_off(tmp_path: Path) -> None:
 
 def test_what_is_no_rival_is_told(tmp_path: Path) -> None:
     (tmp_path / "not.tflite").write_bytes(b"no model")
-    with pytest.raises(WeightsError, match=r"name a .tflite file"):
-        Rival(tmp_path / "not.tflite")
-    with pytest.raises(WeightsError, match="check the path"):
-        Rival(tmp_path / "missing.tflite")
-    with pytest.raises(WeightsError, match="1 or 2 channels is needed"):
-        Rival(write_network(tmp_path, 3))
+    with pytest.raises(ModelError, match=r"name a .tflite file"):
+        BaselineSegmenter(tmp_path / "not.tflite")
+    with pytest.raises(ModelError, match="check the path"):
+        BaselineSegmenter(tmp_path / "missing.tflite")
+    with pytest.raises(ModelError, match="1 or 2 channels is needed"):
+        BaselineSegmenter(write_network(tmp_path, 3))

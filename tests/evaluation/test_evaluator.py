@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from livecam.cli.main import main
-from livecam.core.errors import ClipError, TrainingError, UsageError
+from livecam.core.errors import TrainingError, UsageError, VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.datasets.evaluation_set import Case, Shot
+from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame
 from livecam.evaluation.evaluator import EvaluateSettings, evaluate
-from livecam.evaluation.temporal_stability import Live
-from livecam.models.segmenter import Segmenter
+from livecam.evaluation.temporal_stability import LivePipeline
+from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
 from tests.support.fakes import PERSON, is_person, secret_frame
 from tests.support.tiny_clip import write_clip
@@ -50,15 +50,15 @@ def test_who_is_found_and_who_is_not_stands_in_the_figures(model: str, tmp_path:
     report = evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
 
     rows = {row.name: row for row in report.rows}
-    assert rows["green"].marks["fg_iou"] > 75
-    assert rows["green"].marks["hole"] < 1
-    assert rows["blue"].marks["fg_iou"] == 0
-    assert rows["blue"].marks["hole"] == 100
-    assert rows["blue"].marks["leak"] == 0
+    assert rows["green"].metrics["fg_iou"] > 75
+    assert rows["green"].metrics["hole"] < 1
+    assert rows["blue"].metrics["fg_iou"] == 0
+    assert rows["blue"].metrics["hole"] == 100
+    assert rows["blue"].metrics["leak"] == 0
     assert rows["head and shoulders"].cases == 3
-    assert rows["mean"].marks["ms"] > 0
+    assert rows["mean"].metrics["ms"] > 0
     # Pictures have no time, hard labels no softness, this model no classes.
-    assert not {"dtssd", "grad", "contour"} & set(rows["mean"].marks)
+    assert not {"dtssd", "grad", "contour"} & set(rows["mean"].metrics)
 
 
 def test_everything_promised_is_written(model: str, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_clips_keep_their_memory_and_time_and_lose_both_at_the_next(
     report = evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out", frames=3))
 
     assert counting.log == ["reset", 0, 0.04, 0.08] * 2
-    rows = {row.name: row.marks for row in report.rows}
+    rows = {row.name: row.metrics for row in report.rows}
     assert rows["a"]["dtssd"] == rows["b"]["dtssd"] > 0
     assert rows["mean"]["miou"] > 80
     assert "grad" in rows["a"]
@@ -124,27 +124,27 @@ def test_the_contour_is_judged_where_the_model_tells_classes(
 ) -> None:
     write_clip(tmp_path / "clips" / "a", frames=1, size=LARGE)
     contour_everywhere = np.broadcast_to(np.float32([0.2, 0.2, 0.6]), (24, 32, 3))
-    monkeypatch.setattr(Segmenter, "classes", lambda _: contour_everywhere)
+    monkeypatch.setattr(LiteRTSegmenter, "class_probabilities", lambda _: contour_everywhere)
 
     report = evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out"))
 
     # A box of 10 or 11 by 18 pixels of the small matte, cut by the bottom: a line two pixels wide round it.
-    assert 5 < report.rows[0].marks["contour"] < 20
+    assert 5 < report.rows[0].metrics["contour"] < 20
 
 
 def test_a_model_without_classes_tells_none(model: str) -> None:
-    segmenter = Segmenter.load(model)
-    segmenter.segment(secret_frame())
-    assert segmenter.classes() is None
+    segmenter = LiteRTSegmenter.load(model)
+    segmenter.predict(secret_frame())
+    assert segmenter.class_probabilities() is None
     # A card that promises what the file has not is not believed either.
-    wrong = Segmenter(card_of(green_weights(), outputs={"matte": 0, "classes": 0}), green_weights())
-    assert wrong.classes() is None
+    wrong = LiteRTSegmenter(card_of(green_weights(), outputs={"matte": 0, "classes": 0}), green_weights())
+    assert wrong.class_probabilities() is None
 
 
 def test_the_shipped_model_tells_its_classes() -> None:
-    segmenter = Segmenter.load()
-    segmenter.segment(secret_frame())
-    told = segmenter.classes()
+    segmenter = LiteRTSegmenter.load()
+    segmenter.predict(secret_frame())
+    told = segmenter.class_probabilities()
     assert told is not None
     assert told.shape == (segmenter.card.size.height, segmenter.card.size.width, 3)
     np.testing.assert_allclose(told.sum(axis=2), 1, atol=1e-4)
@@ -161,14 +161,14 @@ def test_figures_are_the_benchmarks_own_for_the_same_frames(
 
     folders = {path.name: str(path) for path in sorted((BENCH / "clips").iterdir())[:2]}
 
-    def shots(folder: str) -> Iterator[Shot]:
+    def shots(folder: str) -> Iterator[LabeledFrame]:
         for number, (frame, true) in enumerate(compare.clip(folder, 5)):
-            yield Shot(frame, true, np.ones(true.shape, bool), seconds=number / 25)
+            yield LabeledFrame(frame, true, np.ones(true.shape, bool), seconds=number / 25)
 
-    cases = [Case(name, name, partial(shots, folder)) for name, folder in folders.items()]
-    monkeypatch.setattr("livecam.evaluation.evaluator.read_cases", lambda *_, **__: cases)
+    cases = [EvaluationSample(name, name, partial(shots, folder)) for name, folder in folders.items()]
+    monkeypatch.setattr("livecam.evaluation.evaluator.load_evaluation_set", lambda *_, **__: cases)
 
-    class Called(Live):
+    class Called(LivePipeline):
         """As the benchmark calls models; by a clock of its own, as a stall counts as a new scene."""
 
         def __call__(self, frame: Frame) -> Matte:
@@ -180,7 +180,7 @@ def test_figures_are_the_benchmarks_own_for_the_same_frames(
     )
     report = evaluate(EvaluateSettings("person", tmp_path, tmp_path / "out"))
 
-    ours = {row.name: row.marks for row in report.rows}
+    ours = {row.name: row.metrics for row in report.rows}
     for row in [*theirs["rows"], {"clip": "mean", **theirs["mean"]}]:
         name = row.pop("clip")
         assert {mark: ours[name][mark] for mark in row} == pytest.approx(row, rel=1e-4, abs=1e-6)
@@ -206,7 +206,7 @@ def test_a_folder_called_like_a_shipped_model_hides_it_not(
 def test_a_damaged_video_is_told(model: str, tmp_path: Path) -> None:
     write_clip(tmp_path / "clips" / "a")
     (tmp_path / "clips" / "a" / "matte.mkv").write_bytes(b"no video")
-    with pytest.raises(ClipError, match=r"matte.mkv"):
+    with pytest.raises(VideoError, match=r"matte.mkv"):
         evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out"))
 
 

@@ -4,9 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.evaluation.metrics import boundary_f, dtssd, gradient_error, hole, iou, leak, measure, score
-from livecam.imaging.ops import grey
-from livecam.video.video_reader import Clip
+from livecam.evaluation.metrics import (
+    boundary_f,
+    dtssd,
+    frame_metrics,
+    gradient_error,
+    hole,
+    iou,
+    leak,
+    mean_metrics,
+)
+from livecam.imaging.ops import to_gray
+from livecam.video.video_reader import VideoReader
 
 BENCHES = [top / "shared" / "bench" for top in Path(__file__).resolve().parents]
 BENCH = next((path for path in BENCHES if (path / "metrics.py").is_file()), None)
@@ -95,7 +104,7 @@ def test_boundary_f_without_outlines() -> None:
 def test_a_perfect_matte_scores_a_hundred() -> None:
     matte = square(2, 3, 6).astype(np.float32)
 
-    scores = score([matte], [matte], [ALL])
+    scores = mean_metrics([matte], [matte], [ALL])
 
     assert (scores.miou, scores.foreground_iou, scores.boundary_f, scores.mad) == (100, 100, 100, 0)
     assert str(scores) == "miou 100.00  foreground_iou 100.00  boundary_f 100.00  mad 0.00"
@@ -106,7 +115,7 @@ def test_scores_are_the_means_over_pictures_each_counted_by_hand() -> None:
     half = square(2, 4, 4).astype(np.float32)
     nothing = np.zeros_like(true)
 
-    scores = score([half, nothing], [true, nothing], [ALL, ALL])
+    scores = mean_metrics([half, nothing], [true, nothing], [ALL, ALL])
 
     background = (192 - 24) / (192 - 8)
     assert scores.foreground_iou == pytest.approx(100 * (8 / 24 + 1) / 2)
@@ -121,16 +130,16 @@ def test_what_is_not_known_is_not_scored() -> None:
 
     known = np.broadcast_to(np.arange(16) < 10, ALL.shape)
 
-    assert score([wrong], [true], [known]).miou == 100
-    assert score([wrong], [true], [known]).mad == 0
-    assert score([wrong], [true], [ALL]).miou < 100
+    assert mean_metrics([wrong], [true], [known]).miou == 100
+    assert mean_metrics([wrong], [true], [known]).mad == 0
+    assert mean_metrics([wrong], [true], [ALL]).miou < 100
 
 
 def test_lists_of_different_lengths_are_a_mistake() -> None:
     matte = square(2, 2, 4).astype(np.float32)
 
     with pytest.raises(ValueError, match="longer"):
-        score([matte], [matte, matte], [ALL])
+        mean_metrics([matte], [matte, matte], [ALL])
 
 
 def test_leak_is_the_room_shown_away_from_the_subject() -> None:
@@ -183,7 +192,7 @@ def test_the_scales_are_percent_and_thousands() -> None:
     true = square(2, 2, 6).astype(np.float32)
     pale = np.clip(true, 0.1, 0.9)
 
-    marks = measure(pale, true)
+    marks = frame_metrics(pale, true)
 
     assert [marks[name] for name in ("miou", "fg_iou", "bg_iou", "bf", "leak", "hole")] == [
         *(100.0,) * 4,
@@ -192,7 +201,7 @@ def test_the_scales_are_percent_and_thousands() -> None:
     ]
     assert marks["mad"] == pytest.approx(100)
     assert marks["mse"] == pytest.approx(10)
-    assert "grad" not in measure(pale, true, soft=False)
+    assert "grad" not in frame_metrics(pale, true, soft=False)
 
 
 @pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
@@ -205,12 +214,12 @@ def test_measures_agree_with_the_benchmark_on_its_clips(monkeypatch: pytest.Monk
     rng = np.random.default_rng(3)
     last = None
     for folder in sorted((BENCH / "clips").iterdir())[::4]:
-        with Clip(folder / "matte.mkv") as clip:
+        with VideoReader(folder / "matte.mkv") as clip:
             for _, shade in zip(range(4), clip, strict=False):
-                true = grey(shade).astype(np.float32) / np.float32(255)
+                true = to_gray(shade).astype(np.float32) / np.float32(255)
                 said = np.roll(true, rng.integers(-9, 10, 2), (0, 1)) * np.float32(rng.uniform(0.5, 1))
                 said[rng.random(said.shape) < 0.01] = np.float32(rng.random())
-                theirs, ours = metrics.frame_metrics(said, true), measure(said, true)
+                theirs, ours = metrics.frame_metrics(said, true), frame_metrics(said, true)
                 if last is not None:
                     theirs["dtssd"] = metrics.dtssd(last[0], said, last[1], true)
                     ours["dtssd"] = 100 * dtssd(last[0], said, last[1], true)

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from livecam.core.errors import TrainingError
-from livecam.evaluation.report import COLUMNS, Report, Result, as_markdown, write_report
+from livecam.evaluation.report import COLUMNS, EvaluationReport, SampleResult, as_markdown, write_report
 
 RESULTS = (
-    Result("b_1", "b", ("low light",), {"miou": 90.0, "mad": 10.0, "grad": 0.01}, (5.0,)),
-    Result("a_1", "a", (), {"miou": 80.0, "mad": 20.0}, (1.0, 2.0, 9.0)),
-    Result("a_2", "a", ("low light",), {"miou": 60.0, "mad": 40.0}, (3.0,)),
+    SampleResult("b_1", "b", ("low light",), {"miou": 90.0, "mad": 10.0, "grad": 0.01}, (5.0,)),
+    SampleResult("a_1", "a", (), {"miou": 80.0, "mad": 20.0}, (1.0, 2.0, 9.0)),
+    SampleResult("a_2", "a", ("low light",), {"miou": 60.0, "mad": 40.0}, (3.0,)),
 )
-REPORT = Report("weights/mine.tflite", "people", 2, RESULTS)
+REPORT = EvaluationReport("weights/mine.tflite", "people", 2, RESULTS)
 
 
 def test_a_row_a_group_then_the_mean_of_all_cases_then_conditions() -> None:
@@ -20,21 +20,21 @@ def test_a_row_a_group_then_the_mean_of_all_cases_then_conditions() -> None:
 
     assert list(rows) == ["a", "b", "mean", "low light"]
     assert [row.cases for row in rows.values()] == [2, 1, 3, 2]
-    assert rows["a"].marks["miou"] == 70
-    assert rows["mean"].marks["miou"] == pytest.approx(230 / 3)
-    assert rows["low light"].marks["mad"] == 25
+    assert rows["a"].metrics["miou"] == 70
+    assert rows["mean"].metrics["miou"] == pytest.approx(230 / 3)
+    assert rows["low light"].metrics["mad"] == 25
 
 
 def test_milliseconds_are_the_median_of_all_frames() -> None:
-    assert [row.marks["ms"] for row in REPORT.rows] == [2.5, 5, 3, 4]
+    assert [row.metrics["ms"] for row in REPORT.rows] == [2.5, 5, 3, 4]
 
 
 def test_a_mean_is_of_those_that_have_the_mark() -> None:
     rows = {row.name: row for row in REPORT.rows}
 
-    assert rows["mean"].marks["grad"] == 0.01
-    assert "grad" not in rows["a"].marks
-    assert "contour" not in rows["mean"].marks
+    assert rows["mean"].metrics["grad"] == 0.01
+    assert "grad" not in rows["a"].metrics
+    assert "contour" not in rows["mean"].metrics
 
 
 def test_the_table_says_the_same_in_every_form(tmp_path: Path) -> None:

@@ -7,16 +7,16 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.evaluation.temporal_stability import (
     SIZE,
-    Live,
-    before_room,
-    draw_room,
+    LivePipeline,
+    add_noise_frames,
+    draw_reference_room,
     flicker,
-    noisy,
+    flicker_before_room,
     read_room,
     read_still,
-    step_frames,
+    step_response_frames,
 )
-from livecam.imaging.image_io import write_picture
+from livecam.imaging.image_io import write_image
 
 DARK, LIGHT = (np.full((36, 64, 3), level, np.uint8) for level in (0, 255))
 
@@ -40,11 +40,11 @@ class Lagging:
 @pytest.mark.parametrize(("speed", "frames"), [(1.0, 1), (0.8, 2), (0.6, 3), (0.5, 4)])
 def test_a_step_takes_as_long_as_the_filter_says(speed: float, frames: int) -> None:
     # Of the change remain (1 - speed)^n.
-    assert step_frames(Lagging(speed), DARK, LIGHT) == frames
+    assert step_response_frames(Lagging(speed), DARK, LIGHT) == frames
 
 
 def test_nothing_to_follow_is_no_number() -> None:
-    assert step_frames(Lagging(1.0), DARK, DARK) is None
+    assert step_response_frames(Lagging(1.0), DARK, DARK) is None
 
 
 def test_a_matte_that_leaves_again_has_not_settled() -> None:
@@ -53,7 +53,7 @@ def test_a_matte_that_leaves_again_has_not_settled() -> None:
             self.light = self.light + 1 if frame is LIGHT else 0
             return super().matte(frame) * np.float32(0.2 if self.light == 3 else 1)
 
-    assert step_frames(Bouncing(1.0), DARK, LIGHT) == 4
+    assert step_response_frames(Bouncing(1.0), DARK, LIGHT) == 4
 
 
 def test_flicker_follows_the_noise_and_is_nothing_without_it() -> None:
@@ -67,7 +67,7 @@ def test_flicker_follows_the_noise_and_is_nothing_without_it() -> None:
 
 def test_the_noise_is_fresh_in_every_frame_and_the_same_by_its_seed() -> None:
     still = np.full((37, 63, 3), 128, np.uint8)
-    frames, again = list(noisy(still, 6, 3, 1)), list(noisy(still, 6, 3, 1))
+    frames, again = list(add_noise_frames(still, 6, 3, 1)), list(add_noise_frames(still, 6, 3, 1))
 
     assert all((one == other).all() for one, other in zip(frames, again, strict=True))
     assert (frames[0] != frames[1]).mean() > 0.8
@@ -77,24 +77,26 @@ def test_the_noise_is_fresh_in_every_frame_and_the_same_by_its_seed() -> None:
 
 
 def test_the_shipped_model_follows_a_step_within_two_frames() -> None:
-    model, room, still = Live(), read_room(None), read_still(None)
+    model, room, still = LivePipeline(), read_room(None), read_still(None)
 
-    person = before_room(model, still, room)
+    person = flicker_before_room(model, still, room)
 
     for before, after in [(room, still), (still, room), (room, person), (person, room)]:
-        frames = step_frames(model, before, after)
+        frames = step_response_frames(model, before, after)
         assert frames is not None
         assert frames <= 2
 
 
 def test_the_shipped_model_flickers_less_than_without_its_smoother() -> None:
     still = read_still(None)
-    assert flicker(Live(), still, frames=12) < 0.8 * flicker(Live(smoothed=False), still, frames=12)
+    assert flicker(LivePipeline(), still, frames=12) < 0.8 * flicker(
+        LivePipeline(smoothed=False), still, frames=12
+    )
 
 
 def test_rooms_and_stills_can_be_given(tmp_path: Path) -> None:
-    write_picture(tmp_path / "wide.png", np.full((90, 400, 3), 7, np.uint8))
+    write_image(tmp_path / "wide.png", np.full((90, 400, 3), 7, np.uint8))
 
     assert (read_room(tmp_path / "wide.png") == 7).all()
     assert Size.of(read_still(tmp_path / "wide.png")) == Size.of(read_room(None)) == SIZE
-    assert draw_room(Size(80, 45)).std() > 10
+    assert draw_reference_room(Size(80, 45)).std() > 10

@@ -5,26 +5,26 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import TrainingError
-from livecam.datasets.evaluation_set import Shot
-from livecam.evaluation.worst_cases import Worst, draw_difference, draw_strip
-from livecam.imaging.image_io import read_picture
+from livecam.datasets.evaluation_set import LabeledFrame
+from livecam.evaluation.worst_cases import WorstCases, draw_difference, draw_strip
+from livecam.imaging.image_io import read_image
 
 SHAPE = (30, 40)
 
 
-def a_shot(*, known: bool = True) -> Shot:
+def a_shot(*, known: bool = True) -> LabeledFrame:
     matte = np.zeros(SHAPE, np.float32)
     matte[10:, 10:30] = 1
-    return Shot(np.full((*SHAPE, 3), 100, np.uint8), matte, np.full(SHAPE, known))
+    return LabeledFrame(np.full((*SHAPE, 3), 100, np.uint8), matte, np.full(SHAPE, known))
 
 
-def offer(worst: Worst, name: str, number: int, miou: float, bf: float = 50) -> None:
+def offer(worst: WorstCases, name: str, number: int, miou: float, bf: float = 50) -> None:
     shot = a_shot()
-    worst.offer(name, number, shot, shot.matte, {"miou": miou, "bf": bf})
+    worst.add(name, number, shot, shot.matte, {"miou": miou, "bf": bf})
 
 
 def test_the_worst_cases_come_first_each_once_by_its_worst_frame() -> None:
-    worst = Worst(keep=2)
+    worst = WorstCases(keep=2)
     for name, number, miou in [
         ("a", 0, 90),
         ("b", 0, 80),
@@ -40,7 +40,7 @@ def test_the_worst_cases_come_first_each_once_by_its_worst_frame() -> None:
 
 
 def test_the_page_shows_every_kept_picture_and_no_name_breaks_it(tmp_path: Path) -> None:
-    worst = Worst()
+    worst = WorstCases()
     offer(worst, "<script>&", 3, 40)
     offer(worst, "fine", 0, 60)
     (tmp_path / "worst").mkdir()
@@ -55,7 +55,7 @@ def test_the_page_shows_every_kept_picture_and_no_name_breaks_it(tmp_path: Path)
         "worst/miou-01.png",
         "worst/miou-02.png",
     ]
-    assert all(read_picture(tmp_path / picture).frame.size for picture in pictures)
+    assert all(read_image(tmp_path / picture).image.size for picture in pictures)
     assert "<script>" not in page
     assert "&lt;script&gt;&amp;, frame 3: miou 40.00" in page
     assert not (tmp_path / "worst" / "miou-09.png").exists()
@@ -65,7 +65,7 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "worst").touch()
 
     with pytest.raises(TrainingError, match="--out"):
-        Worst().write(tmp_path, "a")
+        WorstCases().write(tmp_path, "a")
 
 
 def test_a_strip_is_four_pictures_beside_each_other() -> None:

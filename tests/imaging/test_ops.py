@@ -20,7 +20,7 @@ def exact(picture: np.ndarray, size: Size) -> np.ndarray:
 @pytest.mark.parametrize("odd", [False, True])
 def test_shrinking_averages_areas(size: Size, odd: bool) -> None:
     picture = np.ascontiguousarray(PHOTO[:-1, :-1] if odd else PHOTO)
-    small = images.shrink(picture, size)
+    small = images.downscale(picture, size)
     assert Size.of(small) == size
     assert np.abs(small - exact(picture, size)).mean() < 3.0
 
@@ -29,8 +29,8 @@ def test_shrinking_averages_areas(size: Size, odd: bool) -> None:
 def test_shrinking_moves_nothing(size: Size) -> None:
     shifts, _ = cv2.phaseCorrelate(
         *(
-            images.grey(p).astype(np.float32)
-            for p in (images.shrink(PHOTO, size), exact(PHOTO, size).astype(np.uint8))
+            images.to_gray(p).astype(np.float32)
+            for p in (images.downscale(PHOTO, size), exact(PHOTO, size).astype(np.uint8))
         )
     )
     assert np.abs(shifts).max() < 0.1
@@ -38,20 +38,20 @@ def test_shrinking_moves_nothing(size: Size) -> None:
 
 def test_halves_and_quarters_are_exact() -> None:
     for size in (Size(256, 256), Size(128, 128)):
-        assert np.abs(images.shrink(PHOTO, size) - exact(PHOTO, size)).max() < 1.1
+        assert np.abs(images.downscale(PHOTO, size) - exact(PHOTO, size)).max() < 1.1
 
 
 def test_no_pixel_of_a_fine_pattern_is_left_out() -> None:
     lines = np.zeros((720, 1280, 3), np.uint8)
     lines[::2] = 255
-    small = images.shrink(lines, Size(176, 96)).astype(float)
+    small = images.downscale(lines, Size(176, 96)).astype(float)
     assert np.abs(small - 127.5).max() < 2
 
 
 def test_shrinking_by_far_is_as_good_as_exact() -> None:
     large = cv2.resize(PHOTO, (1920, 1080), interpolation=cv2.INTER_CUBIC)
     size = Size(256, 144)
-    assert np.abs(images.shrink(large, size) - exact(large, size)).mean() < 1.5
+    assert np.abs(images.downscale(large, size) - exact(large, size)).mean() < 1.5
 
 
 @pytest.mark.parametrize("size", [Size(512, 512), Size(64, 64), Size(700, 600)])
@@ -75,32 +75,32 @@ def test_resizing_averages_when_smaller_and_goes_straight_between_pixels_when_la
 def test_a_solid_matte_stays_solid_whatever_its_size(value: float) -> None:
     matte = np.full((36, 64), value, np.float32)
     assert (images.resize_matte(matte, Size(641, 361)) == value).all()
-    assert (images.shrink_matte(matte, Size(17, 9)) == value).all()
-    assert (images.widen_matte(matte) == value).all()
+    assert (images.downscale_matte(matte, Size(17, 9)) == value).all()
+    assert (images.dilate3(matte) == value).all()
 
 
 def test_widening_reaches_the_eight_neighbours() -> None:
     matte = np.zeros((5, 5), np.float32)
     matte[2, 2] = 0.5
-    wide = images.widen_matte(matte)
+    wide = images.dilate3(matte)
     assert (wide[1:4, 1:4] == 0.5).all()
     assert wide.sum() == 4.5
 
 
 def test_red_and_blue_change_places() -> None:
-    assert (images.swap_red_and_blue(PHOTO) == PHOTO[..., ::-1]).all()
+    assert (images.swap_rb(PHOTO) == PHOTO[..., ::-1]).all()
 
 
 def test_grey_weighs_red_first() -> None:
-    red, green, blue = (int(images.grey(np.full((1, 1, 3), c, np.uint8))[0, 0]) for c in np.eye(3) * 255)
+    red, green, blue = (int(images.to_gray(np.full((1, 1, 3), c, np.uint8))[0, 0]) for c in np.eye(3) * 255)
     assert (red, green, blue) == (76, 150, 29)
 
 
 def test_blending_goes_from_one_to_the_other() -> None:
     first, second = PHOTO, 255 - PHOTO
-    assert (images.blend(first, second, 0.0) == first).all()
-    assert (images.blend(first, second, 1.0) == second).all()
-    assert np.abs(images.blend(first, second, 0.5).astype(int) - 127.5).max() <= 0.5
+    assert (images.cross_fade(first, second, 0.0) == first).all()
+    assert (images.cross_fade(first, second, 1.0) == second).all()
+    assert np.abs(images.cross_fade(first, second, 0.5).astype(int) - 127.5).max() <= 0.5
 
 
 @pytest.mark.parametrize("channels", [3, 4])
@@ -123,14 +123,14 @@ def test_a_deep_picture_is_decoded_as_rgb(kind: type) -> None:
     picture = np.zeros((4, 6, 3), kind)
     picture[..., 0] = np.iinfo(kind).max
     coded = cv2.imencode(".png", picture[..., ::-1])[1]
-    assert (images.decode_deep(coded) == picture).all()
-    assert images.decode_deep(np.zeros(20, np.uint8)) is None
-    assert images.decode_deep(np.zeros(0, np.uint8)) is None
+    assert (images.decode_any_depth(coded) == picture).all()
+    assert images.decode_any_depth(np.zeros(20, np.uint8)) is None
+    assert images.decode_any_depth(np.zeros(0, np.uint8)) is None
 
 
 def test_light_keeps_its_sum_when_it_is_softened_or_resized() -> None:
     light = PHOTO.astype(np.float32)
-    assert images.soften_light(light, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.soften(PHOTO, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.resize_light(light, Size(100, 90)).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.spread(light[..., 0]).shape == light.shape
+    assert images.gaussian_blur_float(light, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.gaussian_blur(PHOTO, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.resize_float(light, Size(100, 90)).mean() == pytest.approx(light.mean(), rel=0.01)
+    assert images.replicate_channels(light[..., 0]).shape == light.shape

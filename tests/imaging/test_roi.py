@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from livecam.core.geometry import Size
-from livecam.imaging.ops import shrink
-from livecam.imaging.roi import Region, bounds
+from livecam.imaging.ops import downscale
+from livecam.imaging.roi import RegionOfInterest, bounding_slices
 
 SIZES = [Size(640, 360), Size(640, 480), Size(1280, 720), Size(1920, 1080), Size(1366, 768), Size(320, 240)]
 SMALL = Size(256, 160)
@@ -17,8 +17,8 @@ def marked(rows: slice, columns: slice) -> np.ndarray:
 
 def test_bounds_hold_all_that_is_marked_and_nothing_more() -> None:
     spots = marked(slice(30, 31), slice(40, 41)) | marked(slice(90, 95), slice(7, 9))
-    assert bounds(spots) == (slice(30, 95), slice(7, 41))
-    assert spots[bounds(marked(slice(0), slice(0)))].size == 0
+    assert bounding_slices(spots) == (slice(30, 95), slice(7, 41))
+    assert spots[bounding_slices(marked(slice(0), slice(0)))].size == 0
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -26,7 +26,7 @@ def test_bounds_hold_all_that_is_marked_and_nothing_more() -> None:
 def test_both_rectangles_are_one_and_hold_what_is_marked_with_its_margin(size: Size, seed: int) -> None:
     rng = np.random.default_rng(seed)
     top, left = int(rng.integers(0, 150)), int(rng.integers(0, 240))
-    region = Region.around(marked(slice(top, top + 9), slice(left, left + 12)), 5, size)
+    region = RegionOfInterest.around(marked(slice(top, top + 9), slice(left, left + 12)), 5, size)
     assert region is not None
     (rows, columns), (full_rows, full_columns) = region.small, region.full
     assert rows.start <= max(0, top - 5)
@@ -58,30 +58,30 @@ def test_a_part_that_could_be_halved_once_more_is_not() -> None:
 
 def compare_parts(size: Size, small: np.ndarray) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (size.height, size.width), dtype=np.uint8)
-    region = Region.around(small, 5, size)
+    region = RegionOfInterest.around(small, 5, size)
     assert region is not None
-    part = shrink(picture[region.full], Size.of(small[region.small]), region.halved)
+    part = downscale(picture[region.full], Size.of(small[region.small]), region.halvings)
     # Without the last pixel, which looks beyond the part.
-    difference = np.abs(part.astype(int) - shrink(picture, Size.of(small))[region.small])[1:-1, 1:-1]
+    difference = np.abs(part.astype(int) - downscale(picture, Size.of(small))[region.small])[1:-1, 1:-1]
     assert difference.max() <= 1
 
 
 def test_at_ordinary_cameras_a_region_is_hardly_larger_than_what_is_marked() -> None:
     for size in SIZES[:4]:
-        region = Region.around(marked(slice(50, 90), slice(70, 120)), 0, size)
+        region = RegionOfInterest.around(marked(slice(50, 90), slice(70, 120)), 0, size)
         assert region is not None
         rows, columns = region.small
         assert (rows.stop - rows.start) * (columns.stop - columns.start) <= 2 * 40 * 50
 
 
 def test_of_nothing_there_is_no_region() -> None:
-    assert Region.around(marked(slice(0), slice(0)), 5, Size(640, 360)) is None
+    assert RegionOfInterest.around(marked(slice(0), slice(0)), 5, Size(640, 360)) is None
 
 
 def test_outside_all_is_cleared_and_inside_nothing() -> None:
-    region = Region.around(marked(slice(50, 90), slice(70, 120)), 5, Size(640, 360))
+    region = RegionOfInterest.around(marked(slice(50, 90), slice(70, 120)), 5, Size(640, 360))
     assert region is not None
     full = np.ones((360, 640), np.float32)
-    region.clear_outside(full)
+    region.zero_outside(full)
     assert full[region.full].min() == 1
     assert full.sum() == full[region.full].size

@@ -6,12 +6,19 @@ from PIL import Image
 
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
-from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND, read_trimap, resize_trimap, trimap_of
+from livecam.imaging.trimap import (
+    BACKGROUND,
+    FOREGROUND,
+    UNKNOWN,
+    read_trimap,
+    resize_trimap,
+    trimap_from_matte,
+)
 
 
 def a_trimap(height: int = 30, width: int = 40) -> np.ndarray:
     trimap = np.full((height, width), BACKGROUND, np.uint8)
-    trimap[8:, 10:30] = CONTOUR
+    trimap[8:, 10:30] = UNKNOWN
     trimap[10:, 12:28] = FOREGROUND
     return trimap
 
@@ -66,13 +73,13 @@ def test_a_truncated_or_missing_trimap_is_refused_in_one_line(tmp_path: Path) ->
 @pytest.mark.parametrize("size", [Size(7, 5), Size(13, 29), Size(64, 48), Size(121, 33)])
 def test_resizing_never_makes_a_label_that_was_not_there(size: Size) -> None:
     # Only 1 and 3: any mixing of neighbours would give a 2.
-    stripes = np.where(np.arange(40) % 2, FOREGROUND, CONTOUR).astype(np.uint8)[None].repeat(30, axis=0)
+    stripes = np.where(np.arange(40) % 2, FOREGROUND, UNKNOWN).astype(np.uint8)[None].repeat(30, axis=0)
 
     resized = resize_trimap(stripes, size)
 
     assert resized.shape == (size.height, size.width)
     assert resized.dtype == np.uint8
-    assert set(np.unique(resized)) <= {FOREGROUND, CONTOUR}
+    assert set(np.unique(resized)) <= {FOREGROUND, UNKNOWN}
 
 
 def test_resizing_takes_the_middle_of_each_block() -> None:
@@ -86,12 +93,12 @@ def test_a_matte_s_trimap_has_its_contour_on_the_outline_and_where_it_is_soft() 
     matte[5:15, 5:15] = 1
     matte[16, 2] = 0.3
 
-    trimap = trimap_of(matte, band=1)
+    trimap = trimap_from_matte(matte, band=1)
 
     assert trimap[10, 10] == FOREGROUND
     assert trimap[1, 1] == BACKGROUND
-    assert (trimap[10, 3:8] == [BACKGROUND, CONTOUR, CONTOUR, FOREGROUND, FOREGROUND]).all()
-    assert trimap[16, 2] == CONTOUR
+    assert (trimap[10, 3:8] == [BACKGROUND, UNKNOWN, UNKNOWN, FOREGROUND, FOREGROUND]).all()
+    assert trimap[16, 2] == UNKNOWN
     assert set(np.unique(trimap)) == {1, 2, 3}
 
 
@@ -99,11 +106,11 @@ def test_a_wider_band_makes_a_wider_contour() -> None:
     matte = np.zeros((40, 40), np.float32)
     matte[10:30, 10:30] = 1
 
-    widths = [int((trimap_of(matte, band)[20, :20] == CONTOUR).sum()) for band in (1, 2, 4)]
+    widths = [int((trimap_from_matte(matte, band)[20, :20] == UNKNOWN).sum()) for band in (1, 2, 4)]
 
     assert widths == [2, 4, 8]
 
 
 @pytest.mark.parametrize(("value", "label"), [(0.0, BACKGROUND), (1.0, FOREGROUND)])
 def test_a_matte_without_an_outline_has_no_contour(value: float, label: int) -> None:
-    assert (trimap_of(np.full((9, 9), value, np.float32)) == label).all()
+    assert (trimap_from_matte(np.full((9, 9), value, np.float32)) == label).all()

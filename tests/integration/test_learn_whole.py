@@ -11,16 +11,16 @@ from tests.support.tiny_clip import write_video
 pytest.importorskip("keras", reason="needs the label extra: pip install 'livecam[label]'")
 pytest.importorskip("tensorflow", reason="needs the label extra: pip install 'livecam[label]'")
 
-from livecam.annotation.store import Labelled
+from livecam.annotation.store import AnnotationStore
 from livecam.cli.main import main
-from livecam.imaging.image_io import read_picture
-from livecam.imaging.ops import grey
-from livecam.models.registry import personal_names
+from livecam.imaging.image_io import read_image
+from livecam.imaging.ops import to_gray
+from livecam.models.registry import list_user
 from livecam.personalization import comparison as verdict
 from livecam.personalization import regression_set as regression
 from livecam.personalization import stages as schooling
 from livecam.personalization import weight_interpolation as share
-from livecam.personalization.journal import learn_folder
+from livecam.personalization.journal import workspace_dir
 from livecam.pipeline import Pipeline
 from tests.support.red_discs import SMALL, scene, teach
 
@@ -36,8 +36,8 @@ FRAMES = 16
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything, and of a network as small as this one every lesson pushes something else out."""
-    monkeypatch.setattr(schooling, "EFFORT", SMALL)
-    monkeypatch.setattr(regression, "SCENES", 8)
+    monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
+    monkeypatch.setattr(regression, "PROCEDURAL_BACKGROUNDS", 8)
     for module, name in ((share, "LEEWAY"), (schooling, "LEEWAY"), (verdict, "ALLOWED_LOSS")):
         monkeypatch.setattr(module, name, 20.0)
 
@@ -51,25 +51,25 @@ def test_a_point_on_a_thing_becomes_a_model_that_keeps_it(
     code = main([*map(str, words), "--base", str(base), "--frames", "10"])
     said = capsys.readouterr()
 
-    labels = Labelled(learn_folder("me") / "labels")
-    kept = [label for label in labels.labels.values() if labels.is_kept(label)]
+    labels = AnnotationStore(workspace_dir("me") / "labels")
+    kept = [label for label in labels.labels.values() if labels.is_accepted(label)]
     assert len(kept) >= 8, said
     for label in kept:
         path = labels.folder / "annotations/mattes" / f"{label.name}.png"
-        matte = grey(read_picture(path).frame).astype(np.float32) / 255
+        matte = to_gray(read_image(path).image).astype(np.float32) / 255
         (_, disc), (_, both) = (scene(label.number, thing=thing) for thing in (False, True))
         square = both - disc
         assert iou(np.where(disc > 0, 0, matte), square) >= 0.8
         assert iou(np.where(square > 0, 0, matte), disc) >= 0.8
 
-    model = str(learn_folder("me") / "model" / "me.tflite")
+    model = str(workspace_dir("me") / "model" / "me.tflite")
     frame, _ = scene(99, thing=True)
     before, after = (Pipeline.load(name).matte(frame)[50:90, 112:144].mean() for name in (str(base), model))
     assert after > before + 0.3
     if code == 0:
         assert "installed: livecam --model me" in said.out
-        assert personal_names() == ["me"]
+        assert list_user() == ["me"]
     else:
         assert code == 1
         assert "not installed: " in said.out
-        assert not personal_names()
+        assert not list_user()

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.annotation.job import LabelSettings, PersonBy, label
+from livecam.annotation.job import AnnotationSettings, PersonSource, annotate
 from livecam.annotation.prompts import Point
-from livecam.annotation.store import Labelled
+from livecam.annotation.store import AnnotationStore
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.image_io import read_picture
-from livecam.imaging.ops import grey
+from livecam.imaging.image_io import read_image
+from livecam.imaging.ops import to_gray
 from livecam.imaging.trimap import FOREGROUND, read_trimap
 from tests.support.synthetic_shapes import draw_shape, iou
 from tests.support.tiny_clip import write_video
@@ -48,25 +48,25 @@ def test_a_kept_disc_is_followed_and_drawn_by_sam(drawn_sam_folder: Path, tmp_pa
     if not (drawn_sam_folder / "model.weights.h5").is_file():
         pytest.skip(f"{drawn_sam_folder} holds no weights; train them with scripts/train_drawn_sam.py")
     write_video(tmp_path / "clip.mkv", [draw(number)[0] for number in range(12)])
-    settings = LabelSettings(
+    settings = AnnotationSettings(
         (str(tmp_path / "clip.mkv"),),
         tmp_path / "set",
         preset=str(drawn_sam_folder),
         keep=(disc_place(0),),
-        person=PersonBy.NONE,
+        person=PersonSource.NONE,
         frames=4,
     )
-    report = label(settings)
-    made = Labelled(tmp_path / "set")
+    report = annotate(settings)
+    made = AnnotationStore(tmp_path / "set")
     assert report.kept + report.aside == 4
     for one in made.labels.values():
         x, y = one.things[0]["point"]
         assert np.hypot(x - disc_place(one.number).x, y - disc_place(one.number).y) < 12
         # What a SAM this small draws badly it must be known to draw badly.
-        if not made.is_kept(one):
+        if not made.is_accepted(one):
             continue
         true = draw(one.number)[1]
-        matte = grey(read_picture(tmp_path / f"set/annotations/mattes/{one.name}.png").frame) / 255
+        matte = to_gray(read_image(tmp_path / f"set/annotations/mattes/{one.name}.png").image) / 255
         assert iou(matte.astype(np.float32), true) >= 0.8
         trimap = read_trimap(tmp_path / f"set/annotations/trimaps/{one.name}.png")
         assert true[trimap == FOREGROUND].mean() > 0.95

@@ -2,7 +2,17 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.matting.cleanup import DIPS, FAINT, LARGEST, LEAST, SURE, UNSURE, drop_islands, fill_holes, tidy
+from livecam.matting.cleanup import (
+    DOUBTFUL_ALPHA,
+    HIGH,
+    LOW,
+    MAX_DOUBTFUL_SHARE,
+    MAX_HOLE_AREA,
+    MIN_ISLAND_AREA,
+    clean_matte,
+    fill_holes,
+    remove_islands,
+)
 
 
 def scene() -> np.ndarray:
@@ -14,7 +24,7 @@ def scene() -> np.ndarray:
 def test_a_faint_island_goes_and_the_person_stays() -> None:
     matte = scene()
     matte[10:30, 10:40] = 0.6
-    assert (drop_islands(matte) == scene()).all()
+    assert (remove_islands(matte) == scene()).all()
 
 
 def test_a_small_glint_goes_and_a_raised_hand_stays() -> None:
@@ -22,27 +32,27 @@ def test_a_small_glint_goes_and_a_raised_hand_stays() -> None:
     matte[5:10, 5:10] = 1.0
     hand = scene()
     hand[20:36, 200:216] = 1.0
-    assert (drop_islands(matte) == scene()).all()
-    assert (drop_islands(hand) == hand).all()
+    assert (remove_islands(matte) == scene()).all()
+    assert (remove_islands(hand) == hand).all()
 
 
 def test_soft_hair_at_the_person_stays() -> None:
     matte = scene()
     matte[50:60, 100:160] = 0.4
-    assert (drop_islands(matte) == matte).all()
+    assert (remove_islands(matte) == matte).all()
 
 
 def test_all_and_nothing_stay_what_they_are() -> None:
     for value in (0.0, 1.0):
         matte = np.full((144, 256), value, np.float32)
-        assert (drop_islands(matte) == matte).all()
+        assert (remove_islands(matte) == matte).all()
 
 
 def test_the_argument_is_not_written_to() -> None:
     matte = scene()
     matte[10:30, 10:40] = 0.6
     before = matte.copy()
-    drop_islands(matte)
+    remove_islands(matte)
     assert (matte == before).all()
 
 
@@ -108,28 +118,28 @@ def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
     for rows, columns in ((slice(95, 100), slice(110, 120)), (slice(60, 70), slice(90, 95))):
         soft = floating.copy()
         soft[rows, columns] = 0.6
-        assert (tidy(soft) == soft).all()
+        assert (clean_matte(soft) == soft).all()
     holed = floating.copy()
     holed[94:99, 110:120] = 0.6
-    assert (tidy(holed) == floating).all()
+    assert (clean_matte(holed) == floating).all()
 
 
 def reference(matte: np.ndarray) -> np.ndarray:
     """The same by looking at every part of the whole picture."""
-    count, parts = cv2.connectedComponents((matte > FAINT).view(np.uint8), connectivity=8)
+    count, parts = cv2.connectedComponents((matte > LOW).view(np.uint8), connectivity=8)
     tidied = matte.copy()
     for part in range(1, count):
-        if np.count_nonzero((parts == part) & (matte > SURE)) < LEAST * matte.size:
+        if np.count_nonzero((parts == part) & (matte > HIGH)) < MIN_ISLAND_AREA * matte.size:
             tidied[parts == part] = 0
-    count, parts = cv2.connectedComponents((tidied <= SURE).view(np.uint8), connectivity=4)
+    count, parts = cv2.connectedComponents((tidied <= HIGH).view(np.uint8), connectivity=4)
     filled = tidied.copy()
     for part in range(1, count):
         hole = parts == part
         inside = tidied[hole]
         open_to_the_room = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
-        dips = np.count_nonzero(inside < UNSURE)
-        doubted = inside.min() >= FAINT and dips <= DIPS * inside.size
-        if not open_to_the_room and inside.size <= LARGEST * matte.size and doubted:
+        dips = np.count_nonzero(inside < DOUBTFUL_ALPHA)
+        doubted = inside.min() >= LOW and dips <= MAX_DOUBTFUL_SHARE * inside.size
+        if not open_to_the_room and inside.size <= MAX_HOLE_AREA * matte.size and doubted:
             filled[hole] = 1
     return filled
 
@@ -142,12 +152,12 @@ def test_looking_at_rectangles_gives_what_looking_at_everything_does(seed: int) 
     for _ in range(6):
         top, left = rng.integers(0, 60), rng.integers(0, 110)
         matte[top : top + 12, left : left + 10] *= np.float32(rng.uniform(0.2, 1))
-    assert (tidy(matte) == reference(matte)).all()
+    assert (clean_matte(matte) == reference(matte)).all()
 
 
 def test_islands_go_before_holes_are_closed_and_nothing_is_written_to() -> None:
     matte = with_hole(0.6)
     matte[10:30, 10:40] = 0.6
     before = matte.copy()
-    assert (tidy(matte) == scene()).all()
+    assert (clean_matte(matte) == scene()).all()
     assert (matte == before).all()

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from livecam.core.geometry import Size
-from livecam.imaging.roi import Region
-from livecam.matting.guided_filter import Edges, EdgeSettings, shift_edge
+from livecam.imaging.roi import RegionOfInterest
+from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler, offset_edge
 
 
 def disc(height: int, width: int, radius: float) -> np.ndarray:
@@ -24,7 +24,7 @@ def picture_of(matte: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(720, 1280), (361, 641), (144, 256), (90, 120), (1080, 1920)])
 def test_all_kept_stays_all_kept_and_nothing_stays_nothing(value: float, shape: tuple[int, int]) -> None:
     frame = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-    matte = Edges().sharpen(np.full((144, 256), value, np.float32), frame)
+    matte = GuidedFilterUpsampler().upsample(np.full((144, 256), value, np.float32), frame)
     assert matte.dtype == np.float32
     assert matte.shape == shape
     assert (matte == value).all()
@@ -34,14 +34,18 @@ def test_the_edge_follows_the_pictures_better_than_resizing_does() -> None:
     true = disc(720, 1280, 251)
     rough = cv2.GaussianBlur(cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     plain = cv2.resize(rough, (1280, 720))
-    assert np.abs(Edges().sharpen(rough, picture_of(true)) - true).mean() < 0.8 * np.abs(plain - true).mean()
+    assert (
+        np.abs(GuidedFilterUpsampler().upsample(rough, picture_of(true)) - true).mean()
+        < 0.8 * np.abs(plain - true).mean()
+    )
 
 
 def test_a_negative_edge_keeps_less_and_a_positive_one_more() -> None:
     true = disc(720, 1280, 250)
     small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA)
     kept = [
-        Edges(EdgeSettings(shift=s)).sharpen(small, picture_of(true)).sum() for s in (-6.5, -3, 0, 3, 6.5)
+        GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=s)).upsample(small, picture_of(true)).sum()
+        for s in (-6.5, -3, 0, 3, 6.5)
     ]
     assert kept == sorted(kept)
     assert kept[0] < 0.97 * kept[2] < 0.97 * 0.97 * kept[4]
@@ -49,22 +53,22 @@ def test_a_negative_edge_keeps_less_and_a_positive_one_more() -> None:
 
 @pytest.mark.parametrize("pixels", [-5.0, -2.5, 2.5, 5.0])
 def test_the_edge_moves_by_the_pixels_asked(pixels: float) -> None:
-    moved = shift_edge(disc(400, 400, 100), pixels)
+    moved = offset_edge(disc(400, 400, 100), pixels)
     radius = np.sqrt(moved.sum() / np.pi)
     assert radius == pytest.approx(100 + pixels, abs=0.7)
 
 
 def test_a_soft_matte_stays_soft() -> None:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None].repeat(144, axis=0)
-    matte = Edges().sharpen(ramp, np.full((720, 1280, 3), 128, np.uint8))
+    matte = GuidedFilterUpsampler().upsample(ramp, np.full((720, 1280, 3), 128, np.uint8))
     assert ((matte > 0.1) & (matte < 0.9)).mean() > 0.6
 
 
-class Everywhere(Edges):
+class Everywhere(GuidedFilterUpsampler):
     """Looks at the whole picture."""
 
-    def _seen(self, calm: np.ndarray, size: Size) -> Region | None:
-        return Region.around(np.ones(calm.shape, bool), 0, size)
+    def _seen(self, calm: np.ndarray, size: Size) -> RegionOfInterest | None:
+        return RegionOfInterest.around(np.ones(calm.shape, bool), 0, size)
 
 
 @pytest.mark.parametrize("shape", [(360, 640), (480, 640), (361, 641), (720, 1280), (150, 210)])
@@ -78,8 +82,8 @@ def test_where_nobody_is_nothing_would_be_drawn(shape: tuple[int, int], seed: in
     person = np.clip(rng.uniform(5, 60) - np.hypot(rows - y, columns - x), 0, 1)
     # What a network leaves of a room: never quite nothing.
     calm = np.maximum(person, rng.uniform(0, 0.013, person.shape)).astype(np.float32)
-    drawn = Edges().sharpen(calm, frame)
-    assert np.abs(drawn - Everywhere().sharpen(calm, frame)).max() < 1e-3
+    drawn = GuidedFilterUpsampler().upsample(calm, frame)
+    assert np.abs(drawn - Everywhere().upsample(calm, frame)).max() < 1e-3
     assert drawn.max() == 1
 
 
@@ -91,14 +95,14 @@ def test_a_glint_in_a_faint_place_is_drawn_as_it_always_was(faint: float) -> Non
         calm[20:40, left : left + 2] = faint
         frame[90:180, 5 * left : 5 * left + 10] = 106
         frame[90:180:9, 5 * left : 5 * left + 10] = 255
-    whole = Everywhere().sharpen(calm, frame)
+    whole = Everywhere().upsample(calm, frame)
     assert (whole[90:180, 100:300].max() > 0) == (faint > 0.013)
-    assert np.abs(Edges().sharpen(calm, frame) - whole).max() < 1e-3
+    assert np.abs(GuidedFilterUpsampler().upsample(calm, frame) - whole).max() < 1e-3
 
 
 def test_a_small_person_takes_less_time_than_a_whole_picture() -> None:
     frame, calm = np.zeros((720, 1280, 3), np.uint8), disc(160, 256, 20)
-    seen = Edges()._seen(calm, Size(1280, 720))
+    seen = GuidedFilterUpsampler()._region_of_interest(calm, Size(1280, 720))
     assert seen is not None
     assert frame[seen.full].size < 0.15 * frame.size
 
@@ -107,7 +111,10 @@ def test_a_sensors_noise_hardly_shakes_the_edge() -> None:
     rng, true = np.random.default_rng(0), disc(360, 640, 120)
     small = cv2.GaussianBlur(cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA), (0, 0), 1.5)
     noise = [rng.normal(0, 6, (360, 640, 3)) for _ in range(4)]
-    mattes = [Edges().sharpen(small, np.clip(picture_of(true) + n, 0, 255).astype(np.uint8)) for n in noise]
+    mattes = [
+        GuidedFilterUpsampler().upsample(small, np.clip(picture_of(true) + n, 0, 255).astype(np.uint8))
+        for n in noise
+    ]
     edge = (mattes[0] > 0.02) & (mattes[0] < 0.98)
     shaken = np.mean([np.abs(a - b)[edge].mean() for a, b in pairwise(mattes)])
     assert shaken < 0.02

@@ -1,11 +1,11 @@
 import numpy as np
 
-from livecam.models.class_layout import CLASSES, join_classes, unpack
+from livecam.models.class_layout import CLASSES, decode_class_outputs, depth_to_space2
 
 
 def test_four_packed_numbers_are_two_pixels_beside_each_other_and_two_below() -> None:
     packed = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    assert unpack(packed).tolist() == [
+    assert depth_to_space2(packed).tolist() == [
         [0, 1, 4, 5, 8, 9],
         [2, 3, 6, 7, 10, 11],
         [12, 13, 16, 17, 20, 21],
@@ -20,7 +20,7 @@ def test_classes_are_the_same_told_in_one_output_or_in_three() -> None:
         for number, name in enumerate(CLASSES)
     }
     for told in ({"classes": classes}, packed):
-        joined = join_classes(told)
+        joined = decode_class_outputs(told)
         assert joined is not None
         assert (joined == classes).all()
         assert not np.shares_memory(joined, classes)
@@ -28,5 +28,5 @@ def test_classes_are_the_same_told_in_one_output_or_in_three() -> None:
 
 def test_who_tells_less_than_three_classes_tells_none() -> None:
     one = np.zeros((2, 3, 4), np.float32)
-    assert join_classes({}) is None
-    assert join_classes({"foreground": one, "contour": one}) is None
+    assert decode_class_outputs({}) is None
+    assert decode_class_outputs({"foreground": one, "contour": one}) is None

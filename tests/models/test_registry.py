@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from livecam.cli.main import main
-from livecam.core.errors import UsageError, WeightsError
+from livecam.core.errors import ModelError, UsageError
 from livecam.models import archive as parcel
 from livecam.models import registry as models
 from livecam.models.archive import export_model, import_model
-from livecam.models.model_card import read_card
+from livecam.models.model_card import read_model_card
 from livecam.models.registry import (
     check_name,
-    find_model,
-    find_personal,
     install,
-    models_folder,
-    personal_names,
+    list_user,
     remove,
+    resolve_model,
+    user_model_path,
+    user_models_dir,
 )
 from livecam.pipeline import Pipeline
 from tests.support.tiny_model import SIZE, write_model
@@ -43,63 +43,63 @@ def test_names_of_letters_digits_and_strokes_are_taken(name: str) -> None:
 def test_other_names_and_shipped_ones_are_refused(name: str, card: Path) -> None:
     with pytest.raises(UsageError):
         install(card, name)
-    assert not personal_names()
+    assert not list_user()
 
 
 def test_the_data_folder_is_the_platform_s_unless_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVECAM_DATA", "/elsewhere")
-    assert models_folder() == Path("/elsewhere/models")
+    assert user_models_dir() == Path("/elsewhere/models")
     monkeypatch.delenv("LIVECAM_DATA")
-    assert models_folder().parent.name == "livecam"
+    assert user_models_dir().parent.name == "livecam"
 
 
 def test_an_installed_model_is_found_by_its_name_and_runs_live(card: Path) -> None:
     installed = install(card, "me")
 
-    assert find_model("me") == installed == find_personal("me")
-    assert read_card(installed).name == "me"
-    assert personal_names() == ["me"]
-    assert (models_folder() / "me.keras").read_bytes() == b"network"
+    assert resolve_model("me") == installed == user_model_path("me")
+    assert read_model_card(installed).name == "me"
+    assert list_user() == ["me"]
+    assert (user_models_dir() / "me.keras").read_bytes() == b"network"
     Pipeline.load("me").close()
 
 
 def test_a_model_that_nobody_has_is_told_with_all_that_there_are(card: Path) -> None:
     install(card, "me")
     with pytest.raises(UsageError, match=r"there are: person, person-lite, me "):
-        find_model("nobody")
+        resolve_model("nobody")
 
 
 def test_a_shipped_name_goes_before_a_personal_one(card: Path) -> None:
     install(card, "me")
-    for suffix in models.PARTS:
-        (models_folder() / f"me{suffix}").rename(models_folder() / f"person{suffix}")
-    assert find_model("person").parent != models_folder()
+    for suffix in models.MODEL_SUFFIXES:
+        (user_models_dir() / f"me{suffix}").rename(user_models_dir() / f"person{suffix}")
+    assert resolve_model("person").parent != user_models_dir()
 
 
 def test_installing_again_replaces_all_parts(card: Path) -> None:
     install(card, "me")
     card.with_suffix(".keras").unlink()
     install(card, "me")
-    assert sorted(path.name for path in models_folder().iterdir()) == ["me.json", "me.tflite"]
+    assert sorted(path.name for path in user_models_dir().iterdir()) == ["me.json", "me.tflite"]
 
 
 def test_a_full_disk_leaves_the_model_that_was_there(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(card, "me")
-    before = {path.name: path.read_bytes() for path in models_folder().iterdir()}
+    before = {path.name: path.read_bytes() for path in user_models_dir().iterdir()}
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("livecam.models.registry.Card.write", full)
-    with pytest.raises(WeightsError, match=r"No space left on device.*free space"):
+    monkeypatch.setattr("livecam.models.registry.ModelCard.write", full)
+    with pytest.raises(ModelError, match=r"No space left on device.*free space"):
         install(card, "me")
-    assert {path.name: path.read_bytes() for path in models_folder().iterdir()} == before
+    assert {path.name: path.read_bytes() for path in user_models_dir().iterdir()} == before
 
 
 def test_removing_takes_all_parts_away(card: Path) -> None:
     install(card, "me")
-    assert {path.suffix for path in remove("me")} == set(models.PARTS)
-    assert not list(models_folder().iterdir())
+    assert {path.suffix for path in remove("me")} == set(models.MODEL_SUFFIXES)
+    assert not list(user_models_dir().iterdir())
     with pytest.raises(UsageError, match="no personal model 'me'"):
         remove("me")
 
@@ -125,15 +125,15 @@ class TestAParcel:
         return file
 
     def refused(self, file: Path, words: str) -> None:
-        with pytest.raises(WeightsError, match=words):
+        with pytest.raises(ModelError, match=words):
             import_model(file)
-        assert not personal_names()
+        assert not list_user()
 
     def test_brings_the_model_to_another_machine(self, file: Path) -> None:
         assert import_model(file) == "me"
         assert import_model(file, "you") == "you"
-        assert read_card(find_model("you")).size == SIZE
-        assert find_model("you").with_suffix(".keras").read_bytes() == b"network"
+        assert read_model_card(resolve_model("you")).size == SIZE
+        assert resolve_model("you").with_suffix(".keras").read_bytes() == b"network"
 
     def test_does_not_replace_a_model(self, file: Path) -> None:
         import_model(file)
@@ -157,21 +157,21 @@ class TestAParcel:
     def test_that_grows_beyond_all_measure_is_refused(
         self, file: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(parcel, "MOST_BYTES", 1000)
+        monkeypatch.setattr(parcel, "MAX_MEMBER_BYTES", 1000)
         self.refused(self.rewritten(file, keras=bytes(10_000)), "don't trust it")
 
     def test_whose_card_names_a_file_elsewhere_uses_its_own(self, file: Path, card: Path) -> None:
         told = json.loads(card.read_text())
         told["file"] = "../../../etc/passwd"
         import_model(self.rewritten(file, json=json.dumps(told).encode()), "me")
-        assert read_card(find_model("me")).file == "me.tflite"
+        assert read_model_card(resolve_model("me")).file == "me.tflite"
 
     def test_brings_nothing_but_its_three_parts(self, file: Path, tmp_path: Path) -> None:
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr("../../evil.txt", "evil")
         import_model(file)
         assert not list(tmp_path.parent.rglob("evil.txt"))
-        assert not list(models_folder().parent.rglob("evil.txt"))
+        assert not list(user_models_dir().parent.rglob("evil.txt"))
 
     def test_of_an_enormous_network_is_refused(self, file: Path, card: Path) -> None:
         told = json.loads(card.read_text())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from livecam.core.geometry import Size
-from livecam.datasets.evaluation_set import Shot
-from livecam.imaging.image_io import read_picture
-from livecam.personalization.comparison import Verdict, compare
+from livecam.datasets.evaluation_set import LabeledFrame
+from livecam.imaging.image_io import read_image
+from livecam.personalization.comparison import ComparisonResult, compare
 from tests.support.fakes import SIZE, is_person, secret_frame
 from tests.support.tiny_model import write_model
 
@@ -24,8 +24,8 @@ from tests.support.tiny_model import write_model
 def test_a_model_that_is_not_better_has_a_reason(
     own: tuple[float, float], other: tuple[float, float], words: str
 ) -> None:
-    assert words in Verdict(own, other, 3).reason
-    assert not Verdict((90.0, 90.1), (97.0, 96.6), 3).reason
+    assert words in ComparisonResult(own, other, 3).reason
+    assert not ComparisonResult((90.0, 90.1), (97.0, 96.6), 3).reason
 
 
 def test_figures_come_from_the_whole_pipeline_and_the_worst_frame_is_on_top(tmp_path: Path) -> None:
@@ -35,14 +35,16 @@ def test_figures_come_from_the_whole_pipeline_and_the_worst_frame_is_on_top(tmp_
         frame = secret_frame(number)
         matte = is_person(frame)
         # The middle one is labelled as if all of it were kept, which no model says.
-        shots.append(Shot(frame, np.ones_like(matte) if number == 1 else matte, np.ones(matte.shape, bool)))
+        shots.append(
+            LabeledFrame(frame, np.ones_like(matte) if number == 1 else matte, np.ones(matte.shape, bool))
+        )
     said = compare((model, model), shots, shots[:1], tmp_path / "seen.png")
 
     assert said.held_out[0] == said.held_out[1]
     assert 50 < said.held_out[0] < 90
     assert said.regression[0] > 90
     assert "not cut out better" in said.reason
-    seen = read_picture(tmp_path / "seen.png").frame
+    seen = read_image(tmp_path / "seen.png").image
     assert Size.of(seen).width == 4 * SIZE.width
     top = seen[-3 * SIZE.height : -2 * SIZE.height, 3 * SIZE.width :]
     np.testing.assert_array_equal(top, shots[1].frame)

@@ -13,21 +13,30 @@ from livecam.core.geometry import Size
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.datasets.evaluation_set import Shot  # noqa: E402
-from livecam.models.segmenter import Segmenter  # noqa: E402
+from livecam.datasets.evaluation_set import LabeledFrame  # noqa: E402
+from livecam.models.segmenter import LiteRTSegmenter  # noqa: E402
 from livecam.personalization import comparison as verdict  # noqa: E402
 from livecam.personalization import finetune as tune  # noqa: E402
 from livecam.personalization import regression_set as regression  # noqa: E402
 from livecam.personalization import stages as schooling  # noqa: E402
 from livecam.personalization import weight_interpolation as share  # noqa: E402
-from livecam.personalization.finetune import Effort, load_network  # noqa: E402
-from livecam.personalization.journal import learn_folder  # noqa: E402
-from livecam.personalization.replay import LessonLoss, Lessons, make_lessons, subject_of  # noqa: E402
-from livecam.personalization.synthetic_rooms import all_rooms, draw_room  # noqa: E402
-from livecam.personalization.weight_interpolation import between, choose_share  # noqa: E402
-from livecam.personalization.workflow import Learner, LearnSettings, Learnt  # noqa: E402
+from livecam.personalization.finetune import FinetuneConfig, load_network  # noqa: E402
+from livecam.personalization.journal import workspace_dir  # noqa: E402
+from livecam.personalization.replay import (  # noqa: E402
+    ReplayDataset,
+    ReplayDistillationLoss,
+    build_replay_dataset,
+    foreground_from_matte,
+)
+from livecam.personalization.synthetic_rooms import draw_room, synthetic_backgrounds  # noqa: E402
+from livecam.personalization.weight_interpolation import interpolate, select_alpha  # noqa: E402
+from livecam.personalization.workflow import (  # noqa: E402
+    PersonalizationResult,
+    PersonalizationSettings,
+    PersonalizationWorkflow,
+)
 from livecam.pipeline import Pipeline  # noqa: E402
-from livecam.training.checkpoint import read_state  # noqa: E402
+from livecam.training.checkpoint import read_checkpoint  # noqa: E402
 from tests.support.red_discs import SIZE, SMALL, scene, teach  # noqa: E402
 from tests.support.written_labels import write_labels  # noqa: E402
 
@@ -47,26 +56,26 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything."""
-    monkeypatch.setattr(schooling, "EFFORT", SMALL)
-    monkeypatch.setattr(regression, "SCENES", 8)
+    monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
+    monkeypatch.setattr(regression, "PROCEDURAL_BACKGROUNDS", 8)
     # Of a network as small as this one every lesson pushes something else out.
-    monkeypatch.setattr(share, "LEEWAY", 20.0)
-    monkeypatch.setattr(schooling, "LEEWAY", 20.0)
-    monkeypatch.setattr(verdict, "ALLOWED_LOSS", 20.0)
+    monkeypatch.setattr(share, "MAX_REGRESSION_DROP", 20.0)
+    monkeypatch.setattr(schooling, "MAX_REGRESSION_DROP", 20.0)
+    monkeypatch.setattr(verdict, "MAX_MIOU_LOSS", 20.0)
 
 
-def label(settings: LearnSettings, sources: tuple[str, ...], out: Path, tell: Any) -> None:
+def label(settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Any) -> None:
     write_labels(out, [scene(i, thing=True) for i in range(20)], 4)
 
 
-def learn(base: Path, name: str = "me", effort: Effort = SMALL) -> Learnt:
-    settings = LearnSettings(name=name, sources=(str(base),), base=str(base))
-    return Learner(settings, lambda words: None, label).learn()
+def learn(base: Path, name: str = "me", effort: FinetuneConfig = SMALL) -> PersonalizationResult:
+    settings = PersonalizationSettings(name=name, sources=(str(base),), base=str(base))
+    return PersonalizationWorkflow(settings, lambda words: None, label).learn()
 
 
 def test_what_a_user_keeps_is_kept_and_the_rest_stays(base: Path) -> None:
     learnt = learn(base)
-    model = str(learn_folder("me") / "model" / "me.tflite")
+    model = str(workspace_dir("me") / "model" / "me.tflite")
 
     frame, _ = scene(99, thing=True)
     square, disc = (slice(50, 90), slice(112, 144)), (slice(60, 100), slice(40, 70))
@@ -76,7 +85,7 @@ def test_what_a_user_keeps_is_kept_and_the_rest_stays(base: Path) -> None:
     assert after[disc].mean() > 0.8
     assert after[:20].mean() < 0.1
     assert learnt.installed
-    Segmenter.load("me")
+    LiteRTSegmenter.load("me")
     with Image.open(learnt.picture) as image:  # frame, before, after, truth; a row each of four frames
         assert image.width == 4 * SIZE.width
         assert image.height > 4 * SIZE.height
@@ -92,37 +101,37 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, l
 def tune_once(base: Path, run: Path) -> list[Any]:
     model = load_network(base.with_suffix(".keras"))
     lessons, loss = lessons_for(base)
-    return tune.tune(model, lessons, loss, SMALL, run, lambda words: None)
+    return tune.finetune(model, lessons, loss, SMALL, run, lambda words: None)
 
 
-def lessons_for(base: Path) -> tuple[Lessons, LessonLoss]:
-    own = [subject_of(f"own{i}", *scene(i, thing=True)) for i in range(6)]
-    others = [subject_of(f"other{i}", *scene(50 + i, thing=False)) for i in range(3)]
+def lessons_for(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
+    own = [foreground_from_matte(f"own{i}", *scene(i, thing=True)) for i in range(6)]
+    others = [foreground_from_matte(f"other{i}", *scene(50 + i, thing=False)) for i in range(3)]
     rooms = [draw_room(i) for i in range(4)]
-    return make_lessons(
-        own, [], others, rooms, Segmenter.load(str(base)), Size(64, 48), SMALL.rows, SMALL.steps, 1
+    return build_replay_dataset(
+        own, [], others, rooms, LiteRTSegmenter.load(str(base)), Size(64, 48), SMALL.rows, SMALL.steps, 1
     )
 
 
 def test_a_fine_tune_that_was_interrupted_ends_as_an_unbroken_one(
     base: Path, whole: tuple[Path, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = tune.Keeper.on_train_batch_end
+    plain = tune.FinetuneCheckpoint.on_train_batch_end
     seen: list[int] = []
 
-    def stop(self: tune.Keeper, batch: int, logs: Any = None) -> None:
+    def stop(self: tune.FinetuneCheckpoint, batch: int, logs: Any = None) -> None:
         seen.append(batch)
         if len(seen) == SMALL.steps + SMALL.steps // 2:
             raise KeyboardInterrupt
         plain(self, batch, logs)
 
-    monkeypatch.setattr(tune.Keeper, "on_train_batch_end", stop)
+    monkeypatch.setattr(tune.FinetuneCheckpoint, "on_train_batch_end", stop)
     with pytest.raises(KeyboardInterrupt):
         tune_once(base, tmp_path)
-    state = read_state(tmp_path)
+    state = read_checkpoint(tmp_path)
     assert state is not None
     assert state.epoch == 1
-    monkeypatch.setattr(tune.Keeper, "on_train_batch_end", plain)
+    monkeypatch.setattr(tune.FinetuneCheckpoint, "on_train_batch_end", plain)
     for there, here in zip(whole[1], tune_once(base, tmp_path), strict=True):
         np.testing.assert_allclose(there, here, atol=2e-5)
 
@@ -148,25 +157,25 @@ def test_normalisation_stays_as_it_was(base: Path, whole: tuple[Path, list[Any]]
 
 def test_where_nothing_may_change_the_network_s_own_answer_is_the_truth(base: Path) -> None:
     lessons, _ = lessons_for(base)
-    lessons.follow(0)
+    lessons.set_epoch(0)
     pictures, truth = lessons[0]
     own, kept = SMALL.rows
     assert pictures.shape == (own + kept, 48, 64, 3)
     assert truth.shape == (own + kept, 7, 48, 64)
     assert not truth[:own, 4:].any()
-    teacher = Segmenter.load(str(base))
+    teacher = LiteRTSegmenter.load(str(base))
     for picture, said in zip(pictures[own:], truth[own:], strict=True):
-        matte = teacher.segment(np.rint(picture * 255).astype(np.uint8))
+        matte = teacher.predict(np.rint(picture * 255).astype(np.uint8))
         np.testing.assert_allclose(said[1] / 255, matte, atol=0.01)
         np.testing.assert_allclose(said[4:].sum(axis=0) / 255, 1, atol=0.01)
 
 
 def test_batches_depend_on_epoch_and_number_alone(base: Path) -> None:
     first, second = lessons_for(base)[0], lessons_for(base)[0]
-    first.follow(0)
-    second.follow(1)
+    first.set_epoch(0)
+    second.set_epoch(1)
     assert not np.array_equal(first[1][0], second[1][0])
-    first.follow(1)
+    first.set_epoch(1)
     _ = first[0]
     np.testing.assert_array_equal(first[1][0], second[1][0])
 
@@ -179,7 +188,7 @@ def test_the_loss_of_kept_rows_is_least_where_the_old_answer_is_given() -> None:
     truth = np.zeros((6, 7, 4, 5), np.uint8)
     truth[4:, 1] = np.rint(matte[4:] * 255)
     truth[4:, 4:] = np.rint(shares[4:].transpose(0, 3, 1, 2) * 255)
-    loss = LessonLoss(4, 1)
+    loss = ReplayDistillationLoss(4, 1)
 
     def of(changed: Any) -> float:
         return float(loss(truth, np.concatenate([logits[:4], changed])))
@@ -217,16 +226,19 @@ class Constant:
 def test_the_share_of_the_new_weights_is_chosen_by_both_sets(old: float, new: float, expected: float) -> None:
     ones, zeros = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
     frame, known = np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), bool)
-    own, other = [Shot(frame, ones, known)], [Shot(frame, ones if expected == 1 else zeros, known)]
+    own, other = (
+        [LabeledFrame(frame, ones, known)],
+        [LabeledFrame(frame, ones if expected == 1 else zeros, known)],
+    )
     model = Constant()
-    choice = choose_share(model, [np.array([old])], [np.array([new])], own, other)
-    assert choice.share == expected
+    choice = select_alpha(model, [np.array([old])], [np.array([new])], own, other)
+    assert choice.alpha == expected
     assert choice.own == (0.0, 100.0)
-    assert model.said[0][0] == pytest.approx(old + choice.share * (new - old))
+    assert model.said[0][0] == pytest.approx(old + choice.alpha * (new - old))
 
 
 def test_weights_between_keep_their_kind() -> None:
-    (mixed,) = between([np.zeros(2, np.float32)], [np.ones(2, np.float32)], 0.25)
+    (mixed,) = interpolate([np.zeros(2, np.float32)], [np.ones(2, np.float32)], 0.25)
     assert mixed.dtype == np.float32
     np.testing.assert_allclose(mixed, 0.25)
 
@@ -241,7 +253,7 @@ def test_a_base_without_its_network_is_one_line(tmp_path: Path, content: bytes |
 
 
 def test_rooms_are_the_same_each_time_and_differ_from_each_other() -> None:
-    first, second = all_rooms(Size(64, 36), 4), all_rooms(Size(64, 36), 4)
+    first, second = synthetic_backgrounds(Size(64, 36), 4), synthetic_backgrounds(Size(64, 36), 4)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
     assert len({room.tobytes() for room in first}) == len(first)

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation.config import PersonBy
+from livecam.annotation.config import PersonSource
 from livecam.annotation.prompts import Point
 from livecam.cli.main import main
 from livecam.core.clock import ManualClock
-from livecam.core.errors import CameraError, LabellingError, UsageError
+from livecam.core.errors import AnnotationError, CameraError, UsageError
 from livecam.core.types import Frame
-from livecam.models.model_card import read_card
-from livecam.models.registry import find_personal, install, personal_names, remove
+from livecam.models.model_card import read_model_card
+from livecam.models.registry import install, list_user, remove, user_model_path
 from livecam.personalization import workflow as learning
-from livecam.personalization.comparison import Verdict
-from livecam.personalization.guided_recording import record, recorded
-from livecam.personalization.journal import STAGES, forget, learn_folder, open_journal
-from livecam.personalization.workflow import Learner, LearnSettings
+from livecam.personalization.comparison import ComparisonResult
+from livecam.personalization.guided_recording import record_guided, recorded
+from livecam.personalization.journal import STAGES, delete_workspace, open_journal, workspace_dir
+from livecam.personalization.workflow import PersonalizationSettings, PersonalizationWorkflow
 from tests.support.fakes import FakeCamera, is_person, secret_frame
 from tests.support.second_process import held
 from tests.support.tiny_model import write_model
@@ -34,7 +34,7 @@ from tests.support.written_labels import write_labels
 class School:
     """The heavy stages, done by copying; each call is noted, and one may be made to fail once."""
 
-    def __init__(self, verdict: Verdict) -> None:
+    def __init__(self, verdict: ComparisonResult) -> None:
         self.verdict, self.calls = verdict, []  # type: ignore[var-annotated]
         self.failing: dict[str, BaseException] = {}
 
@@ -43,7 +43,9 @@ class School:
         if name in self.failing:
             raise self.failing.pop(name)
 
-    def label(self, settings: LearnSettings, sources: tuple[str, ...], out: Path, tell: Any) -> None:
+    def label(
+        self, settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Any
+    ) -> None:
         self._call("label")
         frames = [(frame, is_person(frame)) for frame in map(secret_frame, range(8))]
         write_labels(out, frames, 2)
@@ -58,20 +60,23 @@ class School:
         card.rename(out.with_suffix(".json"))
         return {"share": 0.8}
 
-    def judge(self, folder: Path, base: str, data: Any, model: Path, picture: Path) -> Verdict:
+    def judge(self, folder: Path, base: str, data: Any, model: Path, picture: Path) -> ComparisonResult:
         self._call("compare")
         picture.write_bytes(b"picture")
         return self.verdict
 
 
-BETTER, NO_BETTER = Verdict((80.0, 95.0), (97.0, 96.8), 2), Verdict((80.0, 80.0), (97.0, 97.0), 2)
-FORGETFUL = Verdict((80.0, 95.0), (97.0, 96.4), 2)
+BETTER, NO_BETTER = (
+    ComparisonResult((80.0, 95.0), (97.0, 96.8), 2),
+    ComparisonResult((80.0, 80.0), (97.0, 97.0), 2),
+)
+FORGETFUL = ComparisonResult((80.0, 95.0), (97.0, 96.4), 2)
 
 
 @pytest.fixture
 def school(monkeypatch: pytest.MonkeyPatch) -> School:
     made = School(BETTER)
-    fake = SimpleNamespace(tune_on=made.tune_on, judge=made.judge)
+    fake = SimpleNamespace(run_finetune=made.tune_on, run_comparison=made.judge)
     monkeypatch.setitem(sys.modules, "livecam.personalization.stages", fake)
     real = learning.install
 
@@ -84,21 +89,23 @@ def school(monkeypatch: pytest.MonkeyPatch) -> School:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> LearnSettings:
+def settings(tmp_path: Path) -> PersonalizationSettings:
     (tmp_path / "clip.mp4").touch()
-    return LearnSettings(sources=(str(tmp_path / "clip.mp4"),), base=str(write_model(tmp_path)))
+    return PersonalizationSettings(sources=(str(tmp_path / "clip.mp4"),), base=str(write_model(tmp_path)))
 
 
-def learn(settings: LearnSettings, school: School) -> learning.Learnt:
-    return Learner(settings, lambda words: None, school.label, ManualClock()).learn()
+def learn(settings: PersonalizationSettings, school: School) -> learning.PersonalizationResult:
+    return PersonalizationWorkflow(settings, lambda words: None, school.label, ManualClock()).learn()
 
 
-def test_a_better_model_is_installed_and_its_card_tells_why(settings: LearnSettings, school: School) -> None:
+def test_a_better_model_is_installed_and_its_card_tells_why(
+    settings: PersonalizationSettings, school: School
+) -> None:
     learnt = learn(settings, school)
 
     assert learnt.installed
     assert learnt.picture.is_file()
-    told = read_card(find_personal("me")).about["learnt"]
+    told = read_model_card(user_model_path("me")).about["learnt"]
     assert told["base"] == "green"
     assert told["frames"] == {"learnt": 5, "chosen_by": 1, "held_out": 2}
     assert told["held_out_iou"] == {"before": 80.0, "after": 95.0}
@@ -110,25 +117,25 @@ def test_a_better_model_is_installed_and_its_card_tells_why(settings: LearnSetti
     ("verdict", "words"), [(NO_BETTER, "not cut out better"), (FORGETFUL, "became worse")]
 )
 def test_what_is_not_better_is_not_installed_but_kept(
-    settings: LearnSettings, school: School, verdict: Verdict, words: str
+    settings: PersonalizationSettings, school: School, verdict: ComparisonResult, words: str
 ) -> None:
     school.verdict = verdict
     learnt = learn(settings, school)
 
     assert not learnt.installed
     assert words in learnt.reason
-    assert not personal_names()
-    assert (learn_folder("me") / "model" / "me.tflite").is_file()
+    assert not list_user()
+    assert (workspace_dir("me") / "model" / "me.tflite").is_file()
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_the_same_command_goes_on_after_ctrl_c_in_any_stage(
-    settings: LearnSettings, school: School, stage: str
+    settings: PersonalizationSettings, school: School, stage: str
 ) -> None:
     school.failing[stage] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         learn(settings, school)
-    assert not personal_names()
+    assert not list_user()
 
     assert learn(settings, school).installed
     expected = list(STAGES[1:])
@@ -138,16 +145,16 @@ def test_the_same_command_goes_on_after_ctrl_c_in_any_stage(
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
-    settings: LearnSettings, school: School, stage: str
+    settings: PersonalizationSettings, school: School, stage: str
 ) -> None:
     school.failing[stage] = OSError(28, "No space left on device")
-    with pytest.raises(LabellingError, match=r"No space left on device.*same command again"):
+    with pytest.raises(AnnotationError, match=r"No space left on device.*same command again"):
         learn(settings, school)
     assert learn(settings, school).installed
 
 
 def test_a_finished_one_tells_its_figures_again_and_does_nothing(
-    settings: LearnSettings, school: School
+    settings: PersonalizationSettings, school: School
 ) -> None:
     first = learn(settings, school)
     school.calls.clear()
@@ -155,35 +162,41 @@ def test_a_finished_one_tells_its_figures_again_and_does_nothing(
     assert not school.calls
 
 
-def test_a_model_that_was_removed_is_installed_again(settings: LearnSettings, school: School) -> None:
+def test_a_model_that_was_removed_is_installed_again(
+    settings: PersonalizationSettings, school: School
+) -> None:
     learn(settings, school)
     remove("me")
     assert learn(settings, school).installed
-    assert personal_names() == ["me"]
+    assert list_user() == ["me"]
     assert school.calls.count("tune") == 1
 
 
 def test_other_words_for_the_same_name_are_refused(
-    settings: LearnSettings, school: School, tmp_path: Path
+    settings: PersonalizationSettings, school: School, tmp_path: Path
 ) -> None:
     learn(settings, school)
     other = tmp_path / "other.mp4"
     other.touch()
-    changed = LearnSettings(sources=(str(other),), base=settings.base)
+    changed = PersonalizationSettings(sources=(str(other),), base=settings.base)
     with pytest.raises(UsageError, match=r"sources .*clip\.mp4 \(now .*other\.mp4\).*--forget"):
         learn(changed, school)
 
 
-def test_who_draws_the_person_is_a_word_that_must_stay(settings: LearnSettings, school: School) -> None:
+def test_who_draws_the_person_is_a_word_that_must_stay(
+    settings: PersonalizationSettings, school: School
+) -> None:
     kept = replace(settings, keep=(Point(3, 4),))
     learn(kept, school)
     with pytest.raises(UsageError, match=r"begun with person sam \(now model\)"):
-        learn(replace(kept, person=PersonBy.MODEL), school)
+        learn(replace(kept, person=PersonSource.MODEL), school)
 
 
-def test_a_run_begun_before_a_word_was_known_is_gone_on_with(settings: LearnSettings, school: School) -> None:
+def test_a_run_begun_before_a_word_was_known_is_gone_on_with(
+    settings: PersonalizationSettings, school: School
+) -> None:
     learn(settings, school)
-    path = learn_folder("me") / "journal.json"
+    path = workspace_dir("me") / "journal.json"
     content = json.loads(path.read_text())
     del content["words"]["person"]
     path.write_text(json.dumps(content))
@@ -192,79 +205,81 @@ def test_a_run_begun_before_a_word_was_known_is_gone_on_with(settings: LearnSett
 
 
 def test_a_second_learner_of_the_same_name_is_refused_and_changes_nothing(
-    settings: LearnSettings, school: School, capsys: pytest.CaptureFixture[str]
+    settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn(settings, school)
-    before = {path: path.read_bytes() for path in learn_folder("me").rglob("*") if path.is_file()}
-    with held(learn_folder("me")):
-        with pytest.raises(LabellingError, match=r"in use by another livecam; wait .* another --name"):
+    before = {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
+    with held(workspace_dir("me")):
+        with pytest.raises(AnnotationError, match=r"in use by another livecam; wait .* another --name"):
             learn(replace(settings, frames=20), school)
         assert main(["learn", "--forget"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
-    assert before == {path: path.read_bytes() for path in learn_folder("me").rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
     assert learn(settings, school).installed
 
 
-def test_frames_are_readable_by_their_owner_alone(settings: LearnSettings, school: School) -> None:
-    learn_folder("me").mkdir(parents=True)
-    learn_folder("me").chmod(0o755)
+def test_frames_are_readable_by_their_owner_alone(settings: PersonalizationSettings, school: School) -> None:
+    workspace_dir("me").mkdir(parents=True)
+    workspace_dir("me").chmod(0o755)
     learn(settings, school)
-    assert stat.S_IMODE(learn_folder("me").stat().st_mode) == 0o700
+    assert stat.S_IMODE(workspace_dir("me").stat().st_mode) == 0o700
 
 
-def test_forgetting_deletes_every_frame_and_leaves_the_model(settings: LearnSettings, school: School) -> None:
+def test_forgetting_deletes_every_frame_and_leaves_the_model(
+    settings: PersonalizationSettings, school: School
+) -> None:
     learn(settings, school)
-    count = sum(path.is_file() for path in learn_folder("me").rglob("*"))
+    count = sum(path.is_file() for path in workspace_dir("me").rglob("*"))
 
-    assert f"forgotten: {count} files" in forget("me")
-    assert not learn_folder("me").exists()
-    assert personal_names() == ["me"]
-    assert "nothing of me" in forget("me")
+    assert f"forgotten: {count} files" in delete_workspace("me")
+    assert not workspace_dir("me").exists()
+    assert list_user() == ["me"]
+    assert "nothing of me" in delete_workspace("me")
 
 
 def test_forgetting_by_words_names_what_stays(
-    settings: LearnSettings, school: School, capsys: pytest.CaptureFixture[str]
+    settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn(settings, school)
     assert main(["learn", "--forget"]) == 0
     assert "livecam models remove me" in capsys.readouterr().out
 
 
-def test_forgetting_one_name_leaves_the_others(settings: LearnSettings, school: School) -> None:
+def test_forgetting_one_name_leaves_the_others(settings: PersonalizationSettings, school: School) -> None:
     learn(settings, school)
     open_journal("you", {})
-    forget("you")
-    assert learn_folder("me").is_dir()
+    delete_workspace("you")
+    assert workspace_dir("me").is_dir()
 
 
 def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
-    settings: LearnSettings, school: School
+    settings: PersonalizationSettings, school: School
 ) -> None:
     few = [(frame, is_person(frame)) for frame in map(secret_frame, range(4))]
 
-    def label_few(settings: LearnSettings, sources: Any, out: Path, tell: Any) -> None:
+    def label_few(settings: PersonalizationSettings, sources: Any, out: Path, tell: Any) -> None:
         write_labels(out, few, 2)
 
-    with pytest.raises(LabellingError, match=r"only 2 frames are labelled.*--seconds"):
-        Learner(settings, lambda words: None, label_few, ManualClock()).learn()
+    with pytest.raises(AnnotationError, match=r"only 2 frames are labelled.*--seconds"):
+        PersonalizationWorkflow(settings, lambda words: None, label_few, ManualClock()).learn()
     assert learn(settings, school).installed
 
 
 def test_when_every_frame_was_set_aside_the_way_to_look_at_them_is_told(
-    settings: LearnSettings, school: School
+    settings: PersonalizationSettings, school: School
 ) -> None:
-    def label_none(settings: LearnSettings, sources: Any, out: Path, tell: Any) -> None:
+    def label_none(settings: PersonalizationSettings, sources: Any, out: Path, tell: Any) -> None:
         write_labels(out, [], 0)
 
-    with pytest.raises(LabellingError, match=r"only 0 frames .*livecam label --review .*same command again"):
-        Learner(settings, lambda words: None, label_none, ManualClock()).learn()
+    with pytest.raises(AnnotationError, match=r"only 0 frames .*livecam label --review .*same command again"):
+        PersonalizationWorkflow(settings, lambda words: None, label_none, ManualClock()).learn()
     assert learn(settings, school).installed
 
 
-def test_a_damaged_journal_is_one_line(settings: LearnSettings, school: School) -> None:
+def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, school: School) -> None:
     learn(settings, school)
-    (learn_folder("me") / "journal.json").write_text("{")
-    with pytest.raises(LabellingError, match=r"damaged.*--forget"):
+    (workspace_dir("me") / "journal.json").write_text("{")
+    with pytest.raises(AnnotationError, match=r"damaged.*--forget"):
         learn(settings, school)
 
 
@@ -291,7 +306,7 @@ def test_words_that_can_t_be_used_are_one_line(
     said = capsys.readouterr().err
     assert expected in said
     assert len([line for line in said.splitlines() if line.startswith("livecam:")]) == 1
-    assert not learn_folder("me").exists()
+    assert not workspace_dir("me").exists()
 
 
 class Sitting:
@@ -319,7 +334,7 @@ class Sitting:
 
 def test_a_recording_counts_down_tells_what_to_do_and_ends(tmp_path: Path) -> None:
     clock, said = ManualClock(), []  # type: ignore[var-annotated]
-    path = record(lambda: Sitting(clock), tmp_path, 5.0, said.append, clock)
+    path = record_guided(lambda: Sitting(clock), tmp_path, 5.0, said.append, clock)
 
     assert sum(recorded(tmp_path).values()) == pytest.approx(5.0, abs=0.3)
     assert path == tmp_path / "part-001.mp4"
@@ -330,9 +345,9 @@ def test_a_recording_counts_down_tells_what_to_do_and_ends(tmp_path: Path) -> No
 def test_an_interrupted_recording_is_gone_on_with_and_becomes_one_clip(tmp_path: Path) -> None:
     clock = ManualClock()
     with pytest.raises(KeyboardInterrupt):
-        record(lambda: Sitting(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
+        record_guided(lambda: Sitting(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
     rest = Sitting(clock)
-    path = record(lambda: rest, tmp_path, 5.0, lambda words: None, clock)
+    path = record_guided(lambda: rest, tmp_path, 5.0, lambda words: None, clock)
 
     assert rest.given == pytest.approx(21, abs=2)
     assert path == tmp_path / "all.mp4"
@@ -340,9 +355,9 @@ def test_an_interrupted_recording_is_gone_on_with_and_becomes_one_clip(tmp_path:
 
 
 def recorded_seconds(path: Path) -> float:
-    from livecam.video.video_reader import Clip
+    from livecam.video.video_reader import VideoReader
 
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         return clip.duration_seconds or 0.0
 
 
@@ -353,13 +368,13 @@ def test_a_camera_that_gives_nothing_is_told(tmp_path: Path) -> None:
 
     clock = ManualClock()
     with pytest.raises(CameraError, match="no picture"):
-        record(lambda: Silent(clock), tmp_path, 5.0, lambda words: None, clock)
+        record_guided(lambda: Silent(clock), tmp_path, 5.0, lambda words: None, clock)
 
 
 def test_an_installed_model_of_the_same_name_is_replaced(
-    settings: LearnSettings, school: School, tmp_path: Path
+    settings: PersonalizationSettings, school: School, tmp_path: Path
 ) -> None:
     (tmp_path / "old").mkdir()
     install(write_model(tmp_path / "old").with_suffix(".json"), "me")
     learn(settings, school)
-    assert "learnt" in read_card(find_personal("me")).about
+    assert "learnt" in read_model_card(user_model_path("me")).about

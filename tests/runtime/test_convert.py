@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from livecam.core.clock import ManualClock
-from livecam.core.errors import ClipError, SinkError, UsageError
-from livecam.runtime.convert import convert
-from livecam.video.video_reader import Clip
+from livecam.core.errors import SinkError, UsageError, VideoError
+from livecam.runtime.convert import convert_video
+from livecam.video.video_reader import VideoReader
 
 TICK = Fraction(1, 90000)
 RATE = 48000
@@ -34,7 +34,7 @@ class Same:
             self.times.append(self.clock.seconds)
         return frame
 
-    def alone(self, size):
+    def render_standalone(self, size):
         return np.full((size.height, size.width, 3), (0, 60, 200), np.uint8)
 
     def reset(self):
@@ -51,7 +51,7 @@ class Cut(Same):
         cutout[:, : frame.shape[1] // 2] = 0
         return cutout
 
-    def alone(self, size):
+    def render_standalone(self, size):
         return np.zeros((size.height, size.width, 4), np.uint8)
 
 
@@ -72,7 +72,7 @@ class Failing(Same):
 class Speechless(Failing):
     """Has nothing to show for a failed frame either."""
 
-    def alone(self, size):
+    def render_standalone(self, size):
         raise RuntimeError("no backdrop")
 
 
@@ -85,7 +85,7 @@ def brightness(seconds):
 
 
 def beeps(start, pitch):
-    """Sound that beeps whenever the picture flashes, from `start` on."""
+    """Sound that beeps whenever the picture flashes, from `open` on."""
     times = start + np.arange(3 * RATE) / RATE
     loud = np.any([(times >= flash) & (times < flash + 0.1) for flash in FLASHES], axis=0)
     return (np.sin(2 * np.pi * pitch * times) * loud * 26000).astype(np.int16)
@@ -158,7 +158,7 @@ def picture_times(path):
 
 
 def run(source, target, pipeline=None, **settings):
-    return convert(source, target, pipeline or Same(), clock=ManualClock(), **settings)
+    return convert_video(source, target, pipeline or Same(), clock=ManualClock(), **settings)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".y4m"])
@@ -166,7 +166,7 @@ def test_every_frame_comes_out_once_and_in_order(tmp_path, suffix):
     frames = [np.full((96, 128, 3), 20 + 10 * index, np.uint8) for index in range(20)]
     source = clip(tmp_path / "in.mp4", frames=frames, times=[index / 30 for index in range(20)])
     report = run(source, tmp_path / f"out{suffix}")
-    with Clip(tmp_path / f"out{suffix}") as result:
+    with VideoReader(tmp_path / f"out{suffix}") as result:
         assert [round((frame.mean() - 20) / 10) for frame in result] == list(range(20))
     assert (report.frames, report.failed_frames, report.first_error) == (20, 0, None)
     assert report.seconds == pytest.approx(20 / 30, abs=0.01)
@@ -216,7 +216,7 @@ def test_pictures_that_begin_after_the_sound_stay_behind_it(tmp_path):
     before, after = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)], times=times), tmp_path / "out.mp4"
     clock = ManualClock()
     pipeline = Same(clock)
-    convert(before, after, pipeline, clock=clock)
+    convert_video(before, after, pipeline, clock=clock)
     assert picture_times(after) == pytest.approx(times, abs=0.001)
     assert heard(after, 0)[0] == pytest.approx(flashes(after), abs=0.005)
     assert pipeline.times == pytest.approx(times, abs=0.001)
@@ -236,7 +236,7 @@ def test_sound_the_file_takes_is_copied_bit_by_bit(tmp_path):
 @pytest.mark.parametrize("name", ["out.y4m", "out/"])
 def test_what_carries_no_sound_says_so(tmp_path, name):
     source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0), ("aac", 0.0)], times=[0.0, 0.1])
-    report = convert(source, f"{tmp_path}/{name}", Same(), clock=ManualClock())
+    report = convert_video(source, f"{tmp_path}/{name}", Same(), clock=ManualClock())
     assert (report.frames, report.audio_streams, report.dropped_audio_streams) == (2, 0, 2)
 
 
@@ -244,7 +244,7 @@ def test_the_pipeline_is_reset_once_and_sees_the_time_of_each_frame(tmp_path):
     times = [0, 0.1, 0.5, 2.0]
     clock = ManualClock(99.0)
     pipeline = Same(clock)
-    convert(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline, clock=clock)
+    convert_video(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline, clock=clock)
     assert pipeline.resets == 1
     assert pipeline.times == pytest.approx(times, abs=1e-3)
 
@@ -291,7 +291,7 @@ WAYS = {
 def test_a_secret_in_the_clip_is_in_no_frame_that_failed(tmp_path, way, pipeline):
     secret = np.dstack([SECRET] * 3)
     source = clip(tmp_path / "in.mp4", frames=[secret] * 8, times=[index / 30 for index in range(8)])
-    with Clip(source) as check:
+    with VideoReader(source) as check:
         assert min(likeness(frame) for frame in check) > 0.9
     report = run(source, tmp_path / "out", pipeline({0, 3, 4, 7}, WAYS[way]))
     pictures = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "out").iterdir())]
@@ -332,7 +332,7 @@ def test_an_existing_result_is_kept_or_replaced_as_asked(tmp_path):
 
 
 def test_a_missing_clip_leaves_nothing_behind(tmp_path):
-    with pytest.raises(ClipError, match="check the name"):
+    with pytest.raises(VideoError, match="check the name"):
         run(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.backgrounds.placeholder import lay_notice
+from livecam.backgrounds.placeholder import with_caption
 from livecam.core.errors import CameraError, SinkError
 from livecam.core.geometry import Size
 from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import LOST_WORDS, Controls, Patience, run
+from livecam.runtime.live_loop import CAMERA_LOST_CAPTION, RunControls, Timeouts, run
 from livecam.sinks.recorder import Recorder
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 from tests.support.fakes import (
     PERSON,
     SIZE,
@@ -29,18 +29,18 @@ from tests.support.fakes import (
     shows_secret,
 )
 
-QUICK = Patience(hold=0.15, beat=0.02, lost=0.4)
+QUICK = Timeouts(stall=0.15, placeholder_interval=0.02, camera_lost=0.4)
 
 
 def make_pipeline(**stages: Any) -> Pipeline:
     parts = {
         "segmenter": FakeSegmenter(),
-        "smoother": PlainSmoother(),
-        "edges": PlainEdges(),
-        "backdrop": PaintedBackdrop(),
+        "temporal_filter": PlainSmoother(),
+        "upsampler": PlainEdges(),
+        "background": PaintedBackdrop(),
     }
     parts |= stages
-    return Pipeline(parts["segmenter"], parts["smoother"], parts["edges"], parts["backdrop"])
+    return Pipeline(parts["segmenter"], parts["temporal_filter"], parts["upsampler"], parts["background"])
 
 
 def shows_person(frame: np.ndarray[Any, Any]) -> bool:
@@ -49,21 +49,21 @@ def shows_person(frame: np.ndarray[Any, Any]) -> bool:
 
 def test_the_fake_room_really_holds_the_secret() -> None:
     assert shows_secret(secret_frame())
-    assert not shows_secret(PaintedBackdrop().alone(SIZE))
+    assert not shows_secret(PaintedBackdrop().render_standalone(SIZE))
 
 
 def test_the_person_is_shown_before_the_backdrop_and_the_room_is_not() -> None:
     sink = Keeper()
-    report = run(FakeCamera(20), make_pipeline(), [sink], patience=QUICK)
-    assert report.shown > 0
+    report = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
+    assert report.frames_shown > 0
     assert any(shows_person(frame) for frame in sink.frames)
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
 def test_the_first_and_the_last_frame_are_the_backdrop_alone() -> None:
     sink = Keeper()
-    run(FakeCamera(10), make_pipeline(), [sink], patience=QUICK)
-    alone = PaintedBackdrop().alone(SIZE)
+    run(FakeCamera(10), make_pipeline(), [sink], timeouts=QUICK)
+    alone = PaintedBackdrop().render_standalone(SIZE)
     assert (sink.frames[0] == alone).all()
     assert (sink.frames[-1] == alone).all()
 
@@ -81,18 +81,18 @@ NONSENSE: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("fault", NONSENSE)
 @pytest.mark.parametrize(
-    ("stage", "verb"), [("segmenter", "segment"), ("smoother", "smooth"), ("edges", "sharpen")]
+    ("stage", "verb"), [("segmenter", "predict"), ("temporal_filter", "apply"), ("upsampler", "upsample")]
 )
 def test_nonsense_from_a_stage_shows_the_backdrop_alone(stage: str, verb: str, fault: str) -> None:
     pipeline, sink = make_pipeline(), Keeper()
     setattr(getattr(pipeline, stage), verb, NONSENSE[fault])
     if fault == "wrong shape" and stage == "segmenter":
         # Any size of a small matte is right; what the next stage makes of it is not.
-        pipeline.segmenter.segment = lambda frame: np.ones((5, 7), np.float32)  # type: ignore[method-assign]
-    report = run(FakeCamera(12), pipeline, [sink], patience=QUICK)
-    assert report.failed > 0
-    assert report.shown == 0
-    assert all((frame == PaintedBackdrop().alone(SIZE)).all() for frame in sink.frames)
+        pipeline.segmenter.predict = lambda frame: np.ones((5, 7), np.float32)  # type: ignore[method-assign]
+    report = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
+    assert report.frames_failed > 0
+    assert report.frames_shown == 0
+    assert all((frame == PaintedBackdrop().render_standalone(SIZE)).all() for frame in sink.frames)
 
 
 @pytest.mark.parametrize(
@@ -106,16 +106,16 @@ def test_nonsense_from_a_stage_shows_the_backdrop_alone(stage: str, verb: str, f
 )
 def test_a_backdrop_that_fails_hides_the_frame(behind: Callable[..., Any]) -> None:
     pipeline, sink = make_pipeline(), Keeper()
-    pipeline.backdrop.behind = behind  # type: ignore[method-assign]
-    report = run(FakeCamera(12), pipeline, [sink], patience=QUICK)
-    assert (report.shown, report.failed > 0) == (0, True)
+    pipeline.background.render = behind  # type: ignore[method-assign]
+    report = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
+    assert (report.frames_shown, report.frames_failed > 0) == (0, True)
     assert not any(shows_secret(frame) or shows_person(frame) for frame in sink.frames)
 
 
 def test_a_composite_that_fails_hides_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livecam.pipeline.composite", NONSENSE["raises"])
+    monkeypatch.setattr("livecam.pipeline.alpha_composite", NONSENSE["raises"])
     sink = Keeper()
-    assert run(FakeCamera(12), make_pipeline(), [sink], patience=QUICK).shown == 0
+    assert run(FakeCamera(12), make_pipeline(), [sink], timeouts=QUICK).frames_shown == 0
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
@@ -124,27 +124,32 @@ def test_a_card_is_shown_when_even_the_backdrop_alone_fails() -> None:
     backdrop.alone = NONSENSE["raises"]  # type: ignore[method-assign]
     backdrop.behind = NONSENSE["raises"]  # type: ignore[method-assign]
     sink = Keeper()
-    run(FakeCamera(12), make_pipeline(backdrop=backdrop), [sink], patience=QUICK)
+    run(FakeCamera(12), make_pipeline(background=backdrop), [sink], timeouts=QUICK)
     assert sink.frames
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
 @pytest.mark.parametrize(
     ("stage", "verb"),
-    [("segmenter", "segment"), ("smoother", "smooth"), ("edges", "sharpen"), ("backdrop", "behind")],
+    [
+        ("segmenter", "predict"),
+        ("temporal_filter", "apply"),
+        ("upsampler", "upsample"),
+        ("background", "render"),
+    ],
 )
 def test_a_stage_that_hangs_is_covered_by_the_backdrop(stage: str, verb: str) -> None:
     pipeline, sink, hangs = make_pipeline(), Keeper(), Hangs()
     setattr(getattr(pipeline, stage), verb, hangs)
-    run(FakeCamera(1000), pipeline, [sink], patience=QUICK, seconds=0.5)
+    run(FakeCamera(1000), pipeline, [sink], timeouts=QUICK, seconds=0.5)
     hangs.released.set()
     assert len(sink.frames) > 5  # the virtual camera stays alive meanwhile
-    assert all((frame == PaintedBackdrop().alone(SIZE)).all() for frame in sink.frames)
+    assert all((frame == PaintedBackdrop().render_standalone(SIZE)).all() for frame in sink.frames)
 
 
 def test_after_a_stall_the_person_is_shown_again() -> None:
     pipeline, sink, hangs = make_pipeline(), Keeper(), Hangs()
-    segment, calls = pipeline.segmenter.segment, []
+    segment, calls = pipeline.segmenter.predict, []
 
     def stall_once(frame: Any) -> Any:
         calls.append(1)
@@ -152,8 +157,8 @@ def test_after_a_stall_the_person_is_shown_again() -> None:
             hangs.released.wait(0.4)
         return segment(frame)
 
-    pipeline.segmenter.segment = stall_once  # type: ignore[method-assign]
-    run(FakeCamera(1000), pipeline, [sink], patience=QUICK, seconds=1.0)
+    pipeline.segmenter.predict = stall_once  # type: ignore[method-assign]
+    run(FakeCamera(1000), pipeline, [sink], timeouts=QUICK, seconds=1.0)
     shown = [shows_person(frame) for frame in sink.frames]
     last_cover = max(i for i, person in enumerate(shown[:-1]) if not person)
     assert any(shown[:last_cover])
@@ -161,7 +166,7 @@ def test_after_a_stall_the_person_is_shown_again() -> None:
 
 
 def test_while_paused_nothing_of_the_person_is_shown() -> None:
-    sink, controls = Keeper(), Controls()
+    sink, controls = Keeper(), RunControls()
     at_pause: list[int] = []
 
     def pause_in_the_middle(count: int) -> None:
@@ -170,16 +175,16 @@ def test_while_paused_nothing_of_the_person_is_shown() -> None:
             at_pause.append(count)
 
     sink.on_send = pause_in_the_middle
-    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, patience=QUICK, seconds=0.5)
+    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.5)
     assert any(shows_person(frame) for frame in sink.frames[:5])
     assert len(sink.frames) > 8
     assert not any(shows_person(frame) or shows_secret(frame) for frame in sink.frames[5:])
 
 
 def test_after_a_pause_the_person_is_back() -> None:
-    sink, controls = Keeper(), Controls()
+    sink, controls = Keeper(), RunControls()
     sink.on_send = lambda count: controls.toggle_pause() if count in (5, 10) else None
-    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, patience=QUICK, seconds=0.6)
+    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.6)
     assert any(shows_person(frame) for frame in sink.frames[11:])
 
 
@@ -189,8 +194,8 @@ def test_a_lost_camera_is_covered_and_found_again() -> None:
         FakeCamera(20, lost_at=8),
         make_pipeline(),
         [sink],
-        patience=Patience(hold=5, beat=0.02, lost=5),
-        tell=told.append,
+        timeouts=Timeouts(stall=5, placeholder_interval=0.02, camera_lost=5),
+        notify=told.append,
     )
     assert told == ["camera lost: plug it in again", "the camera is back"]
     covered = [i for i, frame in enumerate(sink.frames) if not shows_person(frame)]
@@ -203,9 +208,14 @@ def test_while_the_camera_is_lost_the_backdrop_says_so_and_at_the_end_it_stands_
     size, sink = Size(320, 240), Keeper()
     camera = FakeCamera(20, lost_at=8, back=False, size=size)
     with pytest.raises(CameraError):
-        run(camera, make_pipeline(), [sink], patience=Patience(hold=5, beat=0.02, lost=0.3))
-    alone = PaintedBackdrop().alone(size)
-    said = lay_notice(alone, LOST_WORDS)
+        run(
+            camera,
+            make_pipeline(),
+            [sink],
+            timeouts=Timeouts(stall=5, placeholder_interval=0.02, camera_lost=0.3),
+        )
+    alone = PaintedBackdrop().render_standalone(size)
+    said = with_caption(alone, CAMERA_LOST_CAPTION)
     assert (said != alone).any()
     assert sum((frame == said).all() for frame in sink.frames) > 5
     assert (sink.frames[-1] == alone).all()
@@ -213,13 +223,13 @@ def test_while_the_camera_is_lost_the_backdrop_says_so_and_at_the_end_it_stands_
 
 
 def test_a_backdrop_switched_while_the_camera_is_lost_says_so_too() -> None:
-    sink, controls, red = Keeper(), Controls(), PaintedBackdrop((200, 30, 20))
+    sink, controls, red = Keeper(), RunControls(), PaintedBackdrop((200, 30, 20))
     size = Size(320, 240)
     camera = FakeCamera(20, lost_at=3, back=False, size=size)
-    controls.switch(red)
+    controls.set_background(red)
     with pytest.raises(CameraError):
-        run(camera, make_pipeline(), [sink], controls=controls, patience=QUICK)
-    said = lay_notice(red.alone(size), LOST_WORDS)
+        run(camera, make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    said = with_caption(red.render_standalone(size), CAMERA_LOST_CAPTION)
     assert any((frame == said).all() for frame in sink.frames)
 
 
@@ -229,7 +239,7 @@ def test_ready_is_told_once_all_sinks_have_their_first_picture() -> None:
         FakeCamera(5),
         make_pipeline(),
         sinks,
-        patience=QUICK,
+        timeouts=QUICK,
         ready=lambda: counts.extend(len(sink.frames) for sink in sinks),
     )
     assert counts == [1, 1]
@@ -238,15 +248,15 @@ def test_ready_is_told_once_all_sinks_have_their_first_picture() -> None:
 def test_a_camera_that_stays_lost_ends_the_run_with_its_error() -> None:
     sink = Keeper()
     with pytest.raises(CameraError):
-        run(FakeCamera(20, lost_at=3, back=False), make_pipeline(), [sink], patience=QUICK)
-    assert (sink.frames[-1] == PaintedBackdrop().alone(SIZE)).all()
+        run(FakeCamera(20, lost_at=3, back=False), make_pipeline(), [sink], timeouts=QUICK)
+    assert (sink.frames[-1] == PaintedBackdrop().render_standalone(SIZE)).all()
 
 
 def test_a_switched_backdrop_is_shown_and_never_the_room() -> None:
-    sink, controls, red = Keeper(), Controls(), PaintedBackdrop((200, 30, 20))
-    sink.on_send = lambda count: controls.switch(red) if count == 5 else None
-    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, patience=QUICK)
-    assert (sink.frames[-1] == red.alone(SIZE)).all()
+    sink, controls, red = Keeper(), RunControls(), PaintedBackdrop((200, 30, 20))
+    sink.on_send = lambda count: controls.set_background(red) if count == 5 else None
+    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert (sink.frames[-1] == red.render_standalone(SIZE)).all()
     assert any(shows_person(frame) and (frame[0, 0] == red.colour).all() for frame in sink.frames)
     assert not any(shows_secret(frame) for frame in sink.frames)
 
@@ -259,7 +269,7 @@ def test_a_sink_that_fails_is_left_out_and_told_at_the_end() -> None:
 
     bad.send = fail  # type: ignore[method-assign]
     with pytest.raises(SinkError, match="disk full"):
-        run(FakeCamera(12), make_pipeline(), [bad, good], patience=QUICK)
+        run(FakeCamera(12), make_pipeline(), [bad, good], timeouts=QUICK)
     assert any(shows_person(frame) for frame in good.frames)
 
 
@@ -273,14 +283,14 @@ def test_the_failure_of_the_last_sink_is_said_once() -> None:
         for sink in bad:
             sink.send = fail  # type: ignore[method-assign]
         with pytest.raises(SinkError, match="disk full"):
-            run(FakeCamera(12), make_pipeline(), bad, patience=QUICK, tell=told.append)
+            run(FakeCamera(12), make_pipeline(), bad, timeouts=QUICK, notify=told.append)
         assert told == ["disk full: free some space"] * times
 
 
 def test_the_source_is_closed_and_the_run_ends_when_the_source_does() -> None:
     camera = FakeCamera(5)
-    report = run(camera, make_pipeline(), [Keeper()], patience=QUICK)
-    assert report.shown + report.dropped == 5
+    report = run(camera, make_pipeline(), [Keeper()], timeouts=QUICK)
+    assert report.frames_shown + report.frames_dropped == 5
     assert camera.closed == 1
 
 
@@ -293,24 +303,24 @@ def test_an_interruption_leaves_the_backdrop_as_the_last_frame() -> None:
 
     sink.on_send = interrupt
     with pytest.raises(KeyboardInterrupt):
-        run(FakeCamera(100), make_pipeline(), [sink], patience=QUICK)
-    assert (sink.frames[-1] == PaintedBackdrop().alone(SIZE)).all()
+        run(FakeCamera(100), make_pipeline(), [sink], timeouts=QUICK)
+    assert (sink.frames[-1] == PaintedBackdrop().render_standalone(SIZE)).all()
 
 
 @pytest.mark.parametrize("fault", ["raises", "nan", "none"])
 def test_no_recording_holds_the_secret(tmp_path: Path, fault: str) -> None:
     pipeline, calls = make_pipeline(), []
-    segment = pipeline.segmenter.segment
+    segment = pipeline.segmenter.predict
 
     def sometimes(frame: Any) -> Any:
         calls.append(1)
         return NONSENSE[fault](frame) if len(calls) % 3 == 0 else segment(frame)
 
-    pipeline.segmenter.segment = sometimes  # type: ignore[method-assign]
+    pipeline.segmenter.predict = sometimes  # type: ignore[method-assign]
     path = tmp_path / "out.mp4"
     with Recorder(path, SIZE, 30) as recorder:
-        run(FakeCamera(30), pipeline, [recorder], patience=QUICK)
-    with Clip(path) as clip:
+        run(FakeCamera(30), pipeline, [recorder], timeouts=QUICK)
+    with VideoReader(path) as clip:
         frames = list(clip)
     assert len(frames) > 5
     assert not any(shows_secret(frame) for frame in frames)
@@ -324,22 +334,24 @@ def test_the_source_is_closed_also_when_no_sink_takes_the_first_frame() -> None:
 
     sink.send = fail  # type: ignore[method-assign]
     with pytest.raises(SinkError):
-        run(camera, make_pipeline(), [sink], patience=QUICK)
+        run(camera, make_pipeline(), [sink], timeouts=QUICK)
     assert camera.closed == 1
 
 
 def test_frames_that_a_slow_sink_had_no_time_for_are_counted_as_dropped() -> None:
     sink = Keeper()
     sink.on_send = lambda count: time.sleep(0.03)
-    report = run(FakeCamera(20), make_pipeline(), [sink], patience=QUICK)
-    assert report.shown < 20
-    assert report.shown + report.dropped == 20
+    report = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
+    assert report.frames_shown < 20
+    assert report.frames_shown + report.frames_dropped == 20
 
 
 def test_a_switched_off_backdrop_is_closed() -> None:
     first, closed = PaintedBackdrop(), list[int]()
     first.close = lambda: closed.append(1)  # type: ignore[method-assign]
-    sink, controls = Keeper(), Controls()
-    sink.on_send = lambda count: controls.switch(PaintedBackdrop((200, 30, 20))) if count == 5 else None
-    run(FakeCamera(20), make_pipeline(backdrop=first), [sink], controls=controls, patience=QUICK)
+    sink, controls = Keeper(), RunControls()
+    sink.on_send = lambda count: (
+        controls.set_background(PaintedBackdrop((200, 30, 20))) if count == 5 else None
+    )
+    run(FakeCamera(20), make_pipeline(background=first), [sink], controls=controls, timeouts=QUICK)
     assert closed == [1]

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.backgrounds.procedural import SCENES
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.clock import ManualClock
-from livecam.core.config import Settings
+from livecam.core.config import LiveSettings
 from livecam.core.errors import SinkError, UsageError
 from livecam.runtime import session as live
-from livecam.runtime.live_loop import Controls
-from livecam.runtime.session import Keys, Shelf, go_live
-from livecam.sinks.preview import Key
-from livecam.video.video_reader import Clip
+from livecam.runtime.live_loop import RunControls
+from livecam.runtime.session import BackgroundPlaylist, KeyBindings, run_live
+from livecam.sinks.preview import PreviewAction
+from livecam.video.video_reader import VideoReader
 from tests.support.fakes import FakeCamera, Keeper
 from tests.support.tiny_model import write_model
 
@@ -53,60 +53,60 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> FakeCamera:
 @pytest.fixture
 def virtual(monkeypatch: pytest.MonkeyPatch) -> FakeSink:
     made = type("VirtualCamera", (FakeSink,), {})()
-    monkeypatch.setattr(live, "VirtualCamera", type(made))
+    monkeypatch.setattr(live, "VirtualCameraSink", type(made))
     monkeypatch.setattr(type(made), "__new__", lambda *_, **__: made)
     monkeypatch.setattr(type(made), "__init__", lambda *_, **__: None)
     return made
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(model=str(write_model(tmp_path)), background=("teal",))
+def settings(tmp_path: Path) -> LiveSettings:
+    return LiveSettings(model=str(write_model(tmp_path)), background=("teal",))
 
 
-def test_all_is_opened_told_and_closed(camera: FakeCamera, virtual: FakeSink, settings: Settings) -> None:
+def test_all_is_opened_told_and_closed(camera: FakeCamera, virtual: FakeSink, settings: LiveSettings) -> None:
     told: list[str] = []
-    report = go_live(settings, Controls(), told.append)
-    assert report.shown + report.dropped == 8
+    report = run_live(settings, RunControls(), told.append)
+    assert report.frames_shown + report.frames_dropped == 8
     assert told == ["camera 0 (96x64 at 30 fps) to virtual camera /dev/video9; Ctrl-C ends"]
     assert (camera.opened, camera.closed, virtual.closed) == (1, 1, 1)
-    assert len(virtual.frames) == report.shown + 2
+    assert len(virtual.frames) == report.frames_shown + 2
 
 
 def test_nothing_to_show_in_is_refused_before_anything_is_opened(
-    camera: FakeCamera, settings: Settings
+    camera: FakeCamera, settings: LiveSettings
 ) -> None:
     with pytest.raises(UsageError, match="--record"):
-        go_live(replace(settings, virtual_camera=False), Controls(), print)
+        run_live(replace(settings, virtual_camera=False), RunControls(), print)
     assert camera.opened == 0
 
 
 def test_without_a_virtual_camera_a_recording_goes_on(
-    camera: FakeCamera, virtual: FakeSink, settings: Settings, tmp_path: Path
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, tmp_path: Path
 ) -> None:
     virtual.error, told = SinkError("install it"), list[str]()
-    go_live(replace(settings, record=tmp_path / "o.mp4"), Controls(), told.append)
+    run_live(replace(settings, record=tmp_path / "o.mp4"), RunControls(), told.append)
     assert told[0] == "going on without one: install it"
-    with Clip(tmp_path / "o.mp4") as clip:
+    with VideoReader(tmp_path / "o.mp4") as clip:
         assert len(list(clip)) > 2
 
 
 def test_a_virtual_camera_asked_for_by_name_must_work(
-    camera: FakeCamera, virtual: FakeSink, settings: Settings, tmp_path: Path
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, tmp_path: Path
 ) -> None:
     virtual.error = SinkError("install it")
     with pytest.raises(SinkError, match="install it"):
-        go_live(replace(settings, record=tmp_path / "o.mp4", device="livecam"), Controls(), print)
+        run_live(replace(settings, record=tmp_path / "o.mp4", device="livecam"), RunControls(), print)
     assert camera.closed == 1
     assert list(tmp_path.glob("*.mp4")) == []
 
 
 def test_a_sink_that_cannot_be_opened_closes_the_camera(
-    camera: FakeCamera, virtual: FakeSink, settings: Settings
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings
 ) -> None:
     virtual.error = SinkError("install it")
     with pytest.raises(SinkError):
-        go_live(settings, Controls(), print)
+        run_live(settings, RunControls(), print)
     assert (camera.opened, camera.closed) == (1, 1)
 
 
@@ -115,27 +115,30 @@ def test_a_sink_that_cannot_be_opened_closes_the_camera(
     [{"preview": True, "record": Path("o.webm")}, {"device": "livecam", "record": Path("o.webm")}, {}],
 )
 def test_transparency_is_for_recordings_only(
-    camera: FakeCamera, settings: Settings, change: dict[str, Any]
+    camera: FakeCamera, settings: LiveSettings, change: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="only be recorded"):
-        go_live(replace(settings, background=("transparent",), **change), Controls(), print)
+        run_live(replace(settings, background=("transparent",), **change), RunControls(), print)
     assert camera.closed == camera.opened
 
 
 def test_a_kept_device_is_no_hindrance_when_no_virtual_camera_is_wanted(
-    camera: FakeCamera, settings: Settings, tmp_path: Path
+    camera: FakeCamera, settings: LiveSettings, tmp_path: Path
 ) -> None:
     cutting = replace(settings, background=("transparent",), device="livecam", virtual_camera=False)
-    assert go_live(replace(cutting, record=tmp_path / "cut"), Controls(), lambda words: None).shown > 0
+    assert (
+        run_live(replace(cutting, record=tmp_path / "cut"), RunControls(), lambda words: None).frames_shown
+        > 0
+    )
     assert list((tmp_path / "cut").glob("*.png"))
 
 
 def test_the_first_background_is_let_go_at_the_end(
-    camera: FakeCamera, virtual: FakeSink, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed: list[int] = []
-    monkeypatch.setattr("livecam.backgrounds.factory.Drawn.close", lambda self: closed.append(1))
-    go_live(settings, Controls(), lambda words: None)
+    monkeypatch.setattr("livecam.backgrounds.factory.StaticBackground.close", lambda self: closed.append(1))
+    run_live(settings, RunControls(), lambda words: None)
     assert closed == [1]
 
 
@@ -143,10 +146,10 @@ def test_the_first_background_is_let_go_at_the_end(
     "change", [{"preview": True}, {"record": Path("o.mp4")}, {"virtual_camera": False, "preview": True}]
 )
 def test_on_demand_is_for_the_virtual_camera_alone(
-    camera: FakeCamera, virtual: FakeSink, settings: Settings, change: dict[str, Any]
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, change: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="leave out --record and --preview"):
-        go_live(replace(settings, on_demand=True, **change), Controls(), print)
+        run_live(replace(settings, on_demand=True, **change), RunControls(), print)
     assert camera.opened == 0
 
 
@@ -174,62 +177,62 @@ class Audience:
 def test_on_demand_the_camera_is_opened_for_viewers_only(
     camera: FakeCamera,
     virtual: FakeSink,
-    settings: Settings,
+    settings: LiveSettings,
     monkeypatch: pytest.MonkeyPatch,
     watched: bool,
 ) -> None:
     audience = Audience(watched)
-    monkeypatch.setattr(live, "Viewers", audience)
+    monkeypatch.setattr(live, "ViewerMonitor", audience)
     told: list[str] = []
-    report = go_live(replace(settings, on_demand=True, seconds=1.5), Controls(), told.append)
+    report = run_live(replace(settings, on_demand=True, seconds=1.5), RunControls(), told.append)
     assert told[0] == "camera 0 (on demand) to virtual camera /dev/video9; Ctrl-C ends"
     assert (camera.opened, camera.closed, audience.closed) == (watched, watched, 1)
-    assert (report.shown > 0) == watched
+    assert (report.frames_shown > 0) == watched
     assert virtual.frames
 
 
 @pytest.fixture
-def desk(settings: Settings) -> tuple[Keys, Controls, list[str]]:
-    controls, told = Controls(), list[str]()
+def desk(settings: LiveSettings) -> tuple[KeyBindings, RunControls, list[str]]:
+    controls, told = RunControls(), list[str]()
     asked = replace(settings, background=("teal", "navy", "no such thing"))
-    shelf = Shelf(asked, ManualClock())
-    return Keys(controls, shelf, told.append), controls, told
+    shelf = BackgroundPlaylist(asked, ManualClock())
+    return KeyBindings(controls, shelf, told.append), controls, told
 
 
-Desk = tuple[Keys, Controls, list[str]]
+LocalWebServer = tuple[KeyBindings, RunControls, list[str]]
 
 
-def test_keys_go_through_the_backgrounds_and_round(desk: Desk) -> None:
+def test_keys_go_through_the_backgrounds_and_round(desk: LocalWebServer) -> None:
     keys, controls, told = desk
-    keys.press(Key.NEXT)
+    keys.press(PreviewAction.NEXT)
     assert controls.backdrop is not None
-    assert (controls.backdrop.behind(np.zeros((9, 16, 3), np.uint8), np.zeros((9, 16), np.float32)) == 0)[
+    assert (controls.backdrop.render(np.zeros((9, 16, 3), np.uint8), np.zeros((9, 16), np.float32)) == 0)[
         ..., 0
     ].all()
-    keys.press(Key.PREVIOUS)
+    keys.press(PreviewAction.PREVIOUS)
     assert told == ["background: navy", "background: teal"]
 
 
-def test_a_background_that_cannot_be_read_is_told_and_the_old_one_stays(desk: Desk) -> None:
+def test_a_background_that_cannot_be_read_is_told_and_the_old_one_stays(desk: LocalWebServer) -> None:
     keys, controls, told = desk
-    keys.press(Key.PREVIOUS)
+    keys.press(PreviewAction.PREVIOUS)
     assert controls.backdrop is None
     assert "no such thing" in told[0]
 
 
-def test_keys_pause_and_end(desk: Desk) -> None:
+def test_keys_pause_and_end(desk: LocalWebServer) -> None:
     keys, controls, _ = desk
-    keys.press(Key.PAUSE)
+    keys.press(PreviewAction.PAUSE)
     assert controls.paused
-    keys.press(Key.PAUSE)
-    keys.press(Key.HELP)
-    keys.press(Key.MIRROR)
+    keys.press(PreviewAction.PAUSE)
+    keys.press(PreviewAction.HELP)
+    keys.press(PreviewAction.MIRROR)
     assert not controls.paused
     assert not controls.stopping
-    keys.press(Key.QUIT)
+    keys.press(PreviewAction.QUIT)
     assert controls.stopping
 
 
-def test_who_asked_for_one_background_gets_the_drawn_ones_by_key(settings: Settings) -> None:
-    shelf = Shelf(settings, ManualClock())
-    assert shelf.names == ["teal", "blur", *sorted(SCENES)]
+def test_who_asked_for_one_background_gets_the_drawn_ones_by_key(settings: LiveSettings) -> None:
+    shelf = BackgroundPlaylist(settings, ManualClock())
+    assert shelf.names == ["teal", "blur", *sorted(PROCEDURAL_BACKGROUNDS)]

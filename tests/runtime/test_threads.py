@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
-from livecam.core.errors import CameraError, ClipError
+from livecam.core.errors import CameraError, VideoError
 from livecam.core.types import Frame
-from livecam.runtime.threads import Closed, Latest, Reader, Worker
-from livecam.sources.base import Idle
+from livecam.runtime.threads import CaptureThread, LatestSlot, ProcessingThread, SlotClosed
+from livecam.sources.base import SourceIdle
 from tests.support.fakes import Hangs, secret_frame
 
 FRAME = secret_frame()
@@ -30,105 +30,105 @@ class FakePipeline:
 
 
 @pytest.fixture
-def frames() -> Latest[Frame]:
-    return Latest()
+def frames() -> LatestSlot[Frame]:
+    return LatestSlot()
 
 
-def started(frames: Latest[Frame], pipeline: FakePipeline) -> Worker:
-    worker = Worker(frames, pipeline)
+def started(frames: LatestSlot[Frame], pipeline: FakePipeline) -> ProcessingThread:
+    worker = ProcessingThread(frames, pipeline)
     worker.start()
     return worker
 
 
-def test_a_frame_becomes_a_result(frames: Latest[Frame]) -> None:
+def test_a_frame_becomes_a_result(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, FakePipeline())
     frames.put(FRAME)
-    result = worker.results.take(5)
+    result = worker.results.get(5)
     assert result is not None
-    assert (result.shown == 255 - FRAME).all()
-    assert (result.epoch, result.error) == (0, None)
+    assert (result.frame == 255 - FRAME).all()
+    assert (result.generation, result.error) == (0, None)
     frames.close()
 
 
-def test_a_stage_that_fails_gives_its_error_and_no_picture(frames: Latest[Frame]) -> None:
+def test_a_stage_that_fails_gives_its_error_and_no_picture(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
     pipeline.replace = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
     worker = started(frames, pipeline)
     frames.put(FRAME)
-    result = worker.results.take(5)
+    result = worker.results.get(5)
     assert result is not None
-    assert result.shown is None
+    assert result.frame is None
     assert isinstance(result.error, ZeroDivisionError)
     frames.close()
 
 
-def test_nothing_is_remembered_from_one_epoch_to_the_next(frames: Latest[Frame]) -> None:
+def test_nothing_is_remembered_from_one_epoch_to_the_next(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
     worker = started(frames, pipeline)
     epochs = []
     for turn in range(4):
         if turn == 2:
-            worker.begin_epoch()
+            worker.begin_generation()
             # The one that is waited for now was asked for in the epoch before.
             frames.put(FRAME)
-            worker.results.take(5)
+            worker.results.get(5)
         frames.put(FRAME)
-        result = worker.results.take(5)
+        result = worker.results.get(5)
         assert result is not None
-        epochs.append(result.epoch)
+        epochs.append(result.generation)
     assert epochs == [0, 0, 1, 1]
     assert pipeline.resets == 2
     frames.close()
 
 
-def test_while_paused_no_frame_is_looked_at(frames: Latest[Frame]) -> None:
+def test_while_paused_no_frame_is_looked_at(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
     worker = started(frames, pipeline)
     worker.pause()
     frames.put(FRAME)
-    assert worker.results.take(0.2) is None
+    assert worker.results.get(0.2) is None
     assert not pipeline.seen.acquire(blocking=False)
     worker.resume()
     frames.put(FRAME)
-    assert worker.results.take(5) is not None
+    assert worker.results.get(5) is not None
     frames.close()
 
 
-def test_the_end_of_the_frames_is_the_end_of_the_results(frames: Latest[Frame]) -> None:
+def test_the_end_of_the_frames_is_the_end_of_the_results(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, FakePipeline())
     frames.close()
-    with pytest.raises(Closed):
-        worker.results.take(5)
+    with pytest.raises(SlotClosed):
+        worker.results.get(5)
     assert worker.ended.wait(5)
 
 
-def test_a_lost_camera_is_told_and_waited_for(frames: Latest[Frame]) -> None:
+def test_a_lost_camera_is_told_and_waited_for(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, FakePipeline())
     frames.fail(CameraError("lost"))
     with pytest.raises(CameraError, match="lost"):
-        worker.results.take(5)
+        worker.results.get(5)
     frames.put(FRAME)
-    assert worker.results.take(5) is not None
+    assert worker.results.get(5) is not None
     frames.close()
 
 
-def test_any_other_error_of_the_source_ends_it(frames: Latest[Frame]) -> None:
+def test_any_other_error_of_the_source_ends_it(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, FakePipeline())
     frames.fail(OSError("gone"))
     with pytest.raises(OSError, match="gone"):
-        worker.results.take(5)
-    with pytest.raises(Closed):
-        worker.results.take(5)
+        worker.results.get(5)
+    with pytest.raises(SlotClosed):
+        worker.results.get(5)
 
 
-def test_stopping_does_not_wait_for_a_stage_that_hangs(frames: Latest[Frame]) -> None:
+def test_stopping_does_not_wait_for_a_stage_that_hangs(frames: LatestSlot[Frame]) -> None:
     pipeline, hangs = FakePipeline(), Hangs()
     pipeline.replace = hangs  # type: ignore[method-assign, assignment]
     worker = started(frames, pipeline)
     frames.put(np.zeros_like(FRAME))
     worker.stop()
-    with pytest.raises(Closed):
-        worker.results.take(1)
+    with pytest.raises(SlotClosed):
+        worker.results.get(1)
     assert not worker.ended.is_set()
     hangs.released.set()
     assert worker.ended.wait(5)
@@ -138,56 +138,56 @@ SOON = 5.0
 
 
 def test_the_newest_wins_and_the_rest_are_counted():
-    box = Latest()
+    box = LatestSlot()
     for number in range(5):
         box.put(number)
-    assert box.take(0) == 4
+    assert box.get(0) == 4
     assert box.dropped == 4
 
 
 def test_what_was_taken_is_not_there_any_more():
-    box = Latest()
+    box = LatestSlot()
     box.put("one")
-    assert box.take(0) == "one"
-    assert box.take(0.01) is None
+    assert box.get(0) == "one"
+    assert box.get(0.01) is None
 
 
 def test_taking_waits_for_what_comes():
-    box = Latest()
+    box = LatestSlot()
     timer = threading.Timer(0.05, box.put, ["late"])
     timer.start()
-    assert box.take(SOON) == "late"
+    assert box.get(SOON) == "late"
 
 
 def test_an_error_is_raised_in_the_taker_once_and_hides_what_is_of_the_past():
-    box = Latest()
+    box = LatestSlot()
     box.put("before")
     box.fail(CameraError("lost"))
     with pytest.raises(CameraError):
-        box.take(0)
-    assert box.take(0) is None
+        box.get(0)
+    assert box.get(0) is None
     box.put("after")
-    assert box.take(0) == "after"
+    assert box.get(0) == "after"
 
 
 def test_what_lies_there_can_be_taken_after_closing_and_then_it_is_closed():
-    box = Latest()
+    box = LatestSlot()
     box.put("last")
     box.close()
     box.put("too late")
-    assert box.take(0) == "last"
+    assert box.get(0) == "last"
     for _ in range(2):
-        with pytest.raises(Closed):
-            box.take(SOON)
+        with pytest.raises(SlotClosed):
+            box.get(SOON)
 
 
 def test_closing_wakes_the_one_who_waits():
-    box = Latest()
+    box = LatestSlot()
     timer = threading.Timer(0.05, box.close)
     timer.start()
     start = time.monotonic()
-    with pytest.raises(Closed):
-        box.take(SOON)
+    with pytest.raises(SlotClosed):
+        box.get(SOON)
     assert time.monotonic() - start < SOON / 2
 
 
@@ -212,17 +212,17 @@ class FakeSource:
 
 
 def reading(source, retry_seconds=0.01):
-    reader = Reader(source, retry_seconds=retry_seconds)
+    reader = CaptureThread(source, retry_seconds=retry_seconds)
     reader.start()
     return reader
 
 
 def test_an_idle_source_is_asked_again_at_once_and_nobody_is_told():
-    reader = reading(FakeSource([1, Idle()], [Idle()], [2]), retry_seconds=60)
+    reader = reading(FakeSource([1, SourceIdle()], [SourceIdle()], [2]), retry_seconds=60)
     assert reader.ended.wait(SOON)
-    assert reader.take(SOON) == 2
-    with pytest.raises(Closed):
-        reader.take(SOON)
+    assert reader.get(SOON) == 2
+    with pytest.raises(SlotClosed):
+        reader.get(SOON)
 
 
 def test_the_end_of_the_source_closes_it_in_the_readers_thread():
@@ -230,9 +230,9 @@ def test_the_end_of_the_source_closes_it_in_the_readers_thread():
     reader = reading(source)
     assert reader.ended.wait(SOON)
     assert source.closed_by == ["livecam-reader"]
-    assert reader.take(SOON) == 1
-    with pytest.raises(Closed):
-        reader.take(SOON)
+    assert reader.get(SOON) == 1
+    with pytest.raises(SlotClosed):
+        reader.get(SOON)
 
 
 def test_a_lost_camera_is_told_and_tried_again():
@@ -240,20 +240,20 @@ def test_a_lost_camera_is_told_and_tried_again():
     source = FakeSource([CameraError("lost")], [lambda: told.wait(SOON), "back"])
     reader = reading(source)
     with pytest.raises(CameraError):
-        reader.take(SOON)
+        reader.get(SOON)
     told.set()
-    assert reader.take(SOON) == "back"
+    assert reader.get(SOON) == "back"
     assert reader.ended.wait(SOON)
     assert len(source.closed_by) == 1
 
 
 def test_any_other_error_ends_it():
-    source = FakeSource([ClipError("damaged")])
+    source = FakeSource([VideoError("damaged")])
     reader = reading(source)
-    with pytest.raises(ClipError):
-        reader.take(SOON)
-    with pytest.raises(Closed):
-        reader.take(SOON)
+    with pytest.raises(VideoError):
+        reader.get(SOON)
+    with pytest.raises(SlotClosed):
+        reader.get(SOON)
     assert len(source.closed_by) == 1
 
 
@@ -265,14 +265,14 @@ def test_an_error_while_closing_is_told_too():
     reader = reading(Sticky([]))
     assert reader.ended.wait(SOON)
     with pytest.raises(OSError, match="sticks"):
-        reader.take(SOON)
+        reader.get(SOON)
 
 
 def test_stopping_returns_at_once_though_the_driver_blocks_and_closes_when_it_comes_back():
     driver = threading.Event()
     source = FakeSource([1, driver.wait, 2, 3])
     reader = reading(source)
-    assert reader.take(SOON) == 1
+    assert reader.get(SOON) == 1
     start = time.monotonic()
     reader.stop()
     assert time.monotonic() - start < 0.5
@@ -280,14 +280,14 @@ def test_stopping_returns_at_once_though_the_driver_blocks_and_closes_when_it_co
     driver.set()
     assert reader.ended.wait(SOON)
     assert len(source.closed_by) == 1
-    with pytest.raises(Closed):
-        reader.take(0)
+    with pytest.raises(SlotClosed):
+        reader.get(0)
 
 
 def test_stopping_ends_a_source_that_has_no_end():
     source = FakeSource(itertools.count())
     reader = reading(source)
-    assert reader.take(SOON) is not None
+    assert reader.get(SOON) is not None
     reader.stop()
     assert reader.ended.wait(SOON)
 
@@ -296,7 +296,7 @@ def test_stopping_ends_the_wait_for_a_lost_camera():
     source = FakeSource([CameraError("lost")])
     reader = reading(source, retry_seconds=3600)
     with pytest.raises(CameraError):
-        reader.take(SOON)
+        reader.get(SOON)
     reader.stop()
     assert reader.ended.wait(SOON)
     assert len(source.closed_by) == 1

@@ -4,7 +4,7 @@ import sys
 import cv2
 import pytest
 
-from livecam.sinks.display import find_trouble
+from livecam.sinks.display import display_problem
 
 
 @pytest.fixture
@@ -14,30 +14,30 @@ def qt(monkeypatch):
 
 def test_an_opencv_without_windows_is_named(monkeypatch):
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "", raising=False)
-    assert "opencv-python" in find_trouble({"DISPLAY": ":0"}, "win32")
+    assert "opencv-python" in display_problem({"DISPLAY": ":0"}, "win32")
 
 
 @pytest.mark.usefixtures("qt")
 def test_elsewhere_than_on_linux_there_is_always_a_screen():
-    assert find_trouble({}, "darwin") is None
-    assert find_trouble({}, "win32") is None
+    assert display_problem({}, "darwin") is None
+    assert display_problem({}, "win32") is None
 
 
 @pytest.mark.usefixtures("qt")
 @pytest.mark.parametrize("display", [":4711", "unix:4711.0", "nonsense", "localhost:99999"])
 def test_a_screen_that_does_not_answer_is_trouble(display):
-    assert "--preview" in find_trouble({"DISPLAY": display}, "linux")
+    assert "--preview" in display_problem({"DISPLAY": display}, "linux")
 
 
 @pytest.mark.usefixtures("qt")
 def test_no_screen_at_all_is_trouble():
-    assert "desktop session" in find_trouble({}, "linux")
+    assert "desktop session" in display_problem({}, "linux")
 
 
 def test_wayland_alone_is_no_screen_for_qt_but_one_for_gtk(monkeypatch):
     for framework, fine in (("QT5", False), ("GTK3", True)):
         monkeypatch.setattr(cv2, "currentUIFramework", lambda named=framework: named, raising=False)
-        assert (find_trouble({"WAYLAND_DISPLAY": "wayland-0"}, "linux") is None) is fine
+        assert (display_problem({"WAYLAND_DISPLAY": "wayland-0"}, "linux") is None) is fine
 
 
 @pytest.mark.usefixtures("qt")
@@ -46,12 +46,12 @@ def test_a_screen_that_answers_is_none():
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0/tmp/.X11-unix/X4712")
         server.listen()
-        assert find_trouble({"DISPLAY": ":4712"}, "linux") is None
-        assert find_trouble({"DISPLAY": ":4712.0"}, "linux") is None
+        assert display_problem({"DISPLAY": ":4712"}, "linux") is None
+        assert display_problem({"DISPLAY": ":4712.0"}, "linux") is None
 
 
 @pytest.mark.usefixtures("qt")
 def test_a_forwarded_screen_that_answers_is_none():
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = server.getsockname()[1] - 6000
-        assert find_trouble({"DISPLAY": f"127.0.0.1:{number}.0"}, "linux") is None
+        assert display_problem({"DISPLAY": f"127.0.0.1:{number}.0"}, "linux") is None

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from livecam.core.errors import FrameError, SinkError
-from livecam.sinks.preview import Key, Preview
+from livecam.sinks.preview import PreviewAction, PreviewSink
 
 
 class FakeWindow:
@@ -46,7 +46,7 @@ def half_red(width=160, height=90):
 def pressed(keys, *, sends=None, **options):
     """The preview, its window and the keys it told after as many frames as keys."""
     window, told = FakeWindow(keys), []
-    with Preview("livecam", keys=told.append, window=window, **options) as preview:
+    with PreviewSink("livecam", keys=told.append, window=window, **options) as preview:
         for _ in range(sends or len(keys)):
             preview.send(half_red())
     return window, told
@@ -60,7 +60,7 @@ def test_frames_are_shown_as_opencv_wants_them():
 def test_the_mirror_swaps_left_and_right_in_the_window_only():
     frame = half_red()
     window = FakeWindow()
-    with Preview("livecam", mirror=True, keys=print, window=window) as preview:
+    with PreviewSink("livecam", mirror=True, keys=print, window=window) as preview:
         preview.send(frame)
     assert (window.shown[0][:, 80:] == (0, 0, 255)).all()
     assert (frame == half_red()).all()
@@ -69,15 +69,15 @@ def test_the_mirror_swaps_left_and_right_in_the_window_only():
 @pytest.mark.parametrize(
     ("char", "key"),
     [
-        ("n", Key.NEXT),
-        ("b", Key.PREVIOUS),
-        ("m", Key.MIRROR),
-        (" ", Key.PAUSE),
-        ("p", Key.PAUSE),
-        ("q", Key.QUIT),
-        ("\x1b", Key.QUIT),
-        ("h", Key.HELP),
-        ("N", Key.NEXT),
+        ("n", PreviewAction.NEXT),
+        ("b", PreviewAction.PREVIOUS),
+        ("m", PreviewAction.MIRROR),
+        (" ", PreviewAction.PAUSE),
+        ("p", PreviewAction.PAUSE),
+        ("q", PreviewAction.QUIT),
+        ("\x1b", PreviewAction.QUIT),
+        ("h", PreviewAction.HELP),
+        ("N", PreviewAction.NEXT),
     ],
 )
 def test_each_key_is_told(char, key):
@@ -104,7 +104,7 @@ def test_h_shows_a_line_of_help_and_takes_it_away_again():
 
 def test_large_frames_are_shown_no_wider_than_1280():
     window = FakeWindow()
-    with Preview("livecam", keys=print, window=window) as preview:
+    with PreviewSink("livecam", keys=print, window=window) as preview:
         preview.send(half_red(1920, 1080))
         preview.send(half_red(1280, 720))
     assert [picture.shape for picture in window.shown] == [(720, 1280, 3)] * 2
@@ -112,19 +112,19 @@ def test_large_frames_are_shown_no_wider_than_1280():
 
 def test_its_closing_button_means_quit_once_and_the_window_stays_away():
     window, told = FakeWindow(), []
-    with Preview("livecam", keys=told.append, window=window) as preview:
+    with PreviewSink("livecam", keys=told.append, window=window) as preview:
         preview.send(half_red())
         window.there = False
         for _ in range(3):
             preview.send(half_red())
-    assert told == [Key.QUIT]
+    assert told == [PreviewAction.QUIT]
     assert len(window.shown) == 1
     assert not window.there
 
 
 def test_it_closes_once_and_shows_nothing_after():
     window = FakeWindow()
-    with Preview("livecam", keys=print, window=window) as preview:
+    with PreviewSink("livecam", keys=print, window=window) as preview:
         preview.close()
     preview.send(half_red())
     assert window.closed == 1
@@ -136,7 +136,7 @@ def test_a_window_already_gone_closes_without_a_word():
         def close(self, title):
             raise cv2.error("NULL window")
 
-    with Preview("livecam", keys=print, window=Gone()) as preview:
+    with PreviewSink("livecam", keys=print, window=Gone()) as preview:
         preview.send(half_red())
 
 
@@ -149,7 +149,7 @@ def test_opencvs_errors_name_the_package_that_has_windows(verb):
     setattr(window, verb, fail)
     with (
         pytest.raises(SinkError, match="opencv-python"),
-        Preview("livecam", keys=print, window=window) as preview,
+        PreviewSink("livecam", keys=print, window=window) as preview,
     ):
         preview.send(half_red())
 
@@ -163,7 +163,7 @@ def test_another_thread_may_not_send():
         except SinkError as error:
             caught.append(error)
 
-    with Preview("livecam", keys=print, window=FakeWindow()) as preview:
+    with PreviewSink("livecam", keys=print, window=FakeWindow()) as preview:
         thread = threading.Thread(target=send, args=[preview])
         thread.start()
         thread.join(5)
@@ -171,11 +171,11 @@ def test_another_thread_may_not_send():
 
 
 def test_a_cutout_is_refused():
-    with Preview("livecam", keys=print, window=FakeWindow()) as preview, pytest.raises(FrameError):
+    with PreviewSink("livecam", keys=print, window=FakeWindow()) as preview, pytest.raises(FrameError):
         preview.send(np.zeros((9, 16, 4), np.uint8))
 
 
 def test_without_a_screen_opencvs_window_is_not_even_tried(monkeypatch):
-    monkeypatch.setattr("livecam.sinks.preview.find_trouble", lambda environment, platform: "no screen")
-    with pytest.raises(SinkError, match="no screen"), Preview("livecam", keys=print):
+    monkeypatch.setattr("livecam.sinks.preview.display_problem", lambda environment, platform: "no screen")
+    with pytest.raises(SinkError, match="no screen"), PreviewSink("livecam", keys=print):
         pass

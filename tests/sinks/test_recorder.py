@@ -16,10 +16,10 @@ from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, SinkError, UsageError
 from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
-from livecam.video.containers import CONTAINERS
+from livecam.video.containers import CONTAINER_FORMATS
 
 SIZE = Size(128, 96)
-VIDEOS = sorted(CONTAINERS)
+VIDEOS = sorted(CONTAINER_FORMATS)
 
 
 def photo(size=SIZE):

@@ -6,10 +6,10 @@ import pytest
 
 from livecam.core.errors import FrameError, SinkError
 from livecam.core.geometry import Size
-from livecam.devices.discovery import FoundCamera
-from livecam.devices.v4l2 import Kept
+from livecam.devices.discovery import VideoDevice
+from livecam.devices.v4l2 import NegotiatedFormat
 from livecam.sinks import virtual_camera
-from livecam.sinks.virtual_camera import VirtualCamera, explain, find_loopback
+from livecam.sinks.virtual_camera import VirtualCameraSink, open_failure_message, resolve_virtual_camera
 
 RED = np.full((90, 160, 3), (255, 0, 0), np.uint8)
 
@@ -28,7 +28,7 @@ class FakeDoor:
         self.closed += 1
 
 
-class Opener:
+class CaptureFactory:
     """Hands out one door and keeps how it was asked for."""
 
     def __init__(self, error=None):
@@ -44,8 +44,8 @@ class Opener:
 
 
 def test_frames_go_through_as_they_are_in_rgb():
-    opener = Opener()
-    with VirtualCamera(Size(160, 90), 29.97, opener=opener) as camera:
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(160, 90), 29.97, opener=opener) as camera:
         camera.send(RED)
         assert camera.device == "/dev/video10"
     assert opener.asked == (Size(160, 90), 29.97, None)
@@ -53,8 +53,8 @@ def test_frames_go_through_as_they_are_in_rgb():
 
 
 def test_a_frame_of_another_size_is_letterboxed():
-    opener = Opener()
-    with VirtualCamera(Size(160, 120), 30, opener=opener) as camera:
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(160, 120), 30, opener=opener) as camera:
         camera.send(RED)
     sent = opener.door.sent[0]
     assert sent.shape == (120, 160, 3)
@@ -63,15 +63,15 @@ def test_a_frame_of_another_size_is_letterboxed():
 
 
 def test_odd_sizes_become_even():
-    opener = Opener()
-    with VirtualCamera(Size(161, 91), 30, opener=opener) as camera:
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(161, 91), 30, opener=opener) as camera:
         camera.send(np.zeros((91, 161, 3), np.uint8))
     assert opener.asked[0] == camera.size == Size(160, 90)
     assert opener.door.sent[0].shape == (90, 160, 3)
 
 
 def kept(width, height, letters="YU12"):
-    return lambda path: Kept(Size(width, height), letters)
+    return lambda path: NegotiatedFormat(Size(width, height), letters)
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def on_linux(monkeypatch):
 @pytest.mark.usefixtures("on_linux")
 class TestKeptFormat:
     def test_a_device_that_keeps_its_size_is_opened_with_that_and_gets_frames_with_bars(self):
-        opener = Opener()
-        with VirtualCamera(Size(160, 90), 30, opener=opener, ask=kept(160, 120)) as camera:
+        opener = CaptureFactory()
+        with VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=kept(160, 120)) as camera:
             camera.send(RED)
         assert (opener.asked, opener.door.closed) == ((Size(160, 120), 30, "/dev/video10"), 2)
         sent = opener.door.sent[0]
@@ -92,28 +92,28 @@ class TestKeptFormat:
 
     @pytest.mark.parametrize("ask", [kept(160, 90), lambda path: None])
     def test_a_device_that_took_what_was_asked_is_opened_once(self, ask):
-        opener = Opener()
-        with VirtualCamera(Size(160, 90), 30, opener=opener, ask=ask) as camera:
+        opener = CaptureFactory()
+        with VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=ask) as camera:
             assert camera.size == Size(160, 90)
         assert opener.door.closed == 1
 
     def test_a_device_that_keeps_other_pixels_names_the_remedy_and_is_given_back(self):
-        opener = Opener()
+        opener = CaptureFactory()
         with pytest.raises(SinkError, match="keep_format=0"):
-            VirtualCamera(Size(160, 90), 30, opener=opener, ask=kept(160, 90, "YUYV")).__enter__()
+            VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=kept(160, 90, "YUYV")).__enter__()
         assert opener.door.closed == 1
 
 
 def test_a_cutout_is_refused():
-    opener = Opener()
-    with VirtualCamera(Size(160, 90), 30, opener=opener) as camera, pytest.raises(FrameError):
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera, pytest.raises(FrameError):
         camera.send(np.zeros((90, 160, 4), np.uint8))
     assert opener.door.sent == []
 
 
 def test_closing_gives_the_device_back_once_and_sends_nothing():
-    opener = Opener()
-    with VirtualCamera(Size(160, 90), 30, opener=opener) as camera:
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera:
         camera.send(RED)
         camera.close()
     assert opener.door.closed == 1
@@ -123,50 +123,60 @@ def test_closing_gives_the_device_back_once_and_sends_nothing():
 
 
 def test_an_error_while_sending_is_translated():
-    opener = Opener()
+    opener = CaptureFactory()
 
     def fail(frame):
         raise RuntimeError("gone")
 
     opener.door.send = fail
-    with VirtualCamera(Size(160, 90), 30, opener=opener) as camera, pytest.raises(SinkError, match="gone"):
+    with (
+        VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera,
+        pytest.raises(SinkError, match="gone"),
+    ):
         camera.send(RED)
     assert opener.door.closed == 1
 
 
 def test_an_error_while_opening_is_translated():
     error = RuntimeError("'obs' backend: not found\n'unitycapture' backend: not found")
-    with pytest.raises(SinkError) as caught, VirtualCamera(Size(160, 90), 30, opener=Opener(error)):
+    with (
+        pytest.raises(SinkError) as caught,
+        VirtualCameraSink(Size(160, 90), 30, opener=CaptureFactory(error)),
+    ):
         pass
     assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 def test_what_pyvirtualcam_says_in_several_lines_becomes_one(platform):
-    assert "\n" not in explain("'obs' backend: not found\n'unitycapture' backend: not found", None, platform)
+    assert "\n" not in open_failure_message(
+        "'obs' backend: not found\n'unitycapture' backend: not found", None, platform
+    )
 
 
 def test_without_pyvirtualcam_its_installation_is_named():
     with pytest.raises(SinkError, match="pip install pyvirtualcam"):
-        VirtualCamera(Size(160, 90), 30, opener=Opener(ImportError("no module"))).__enter__()
+        VirtualCameraSink(Size(160, 90), 30, opener=CaptureFactory(ImportError("no module"))).__enter__()
 
 
 @pytest.fixture
 def one_loopback(monkeypatch):
-    monkeypatch.setattr(virtual_camera, "list_loopbacks", lambda: [FoundCamera("/dev/video10", "livecam")])
+    monkeypatch.setattr(
+        virtual_camera, "list_virtual_cameras", lambda: [VideoDevice("/dev/video10", "livecam")]
+    )
 
 
 @pytest.fixture
 def no_loopback(monkeypatch):
-    monkeypatch.setattr(virtual_camera, "list_loopbacks", list)
+    monkeypatch.setattr(virtual_camera, "list_virtual_cameras", list)
 
 
 @pytest.mark.usefixtures("one_loopback")
 @pytest.mark.parametrize(("words", "found"), [("Livecam", "/dev/video10"), ("/dev/video3", "/dev/video3")])
 def test_a_card_label_is_as_good_as_a_device_file(words, found):
-    opener = Opener()
-    with VirtualCamera(Size(160, 90), 30, device=words, opener=opener):
-        assert opener.asked[2] == find_loopback(words) == found
+    opener = CaptureFactory()
+    with VirtualCameraSink(Size(160, 90), 30, device=words, opener=opener):
+        assert opener.asked[2] == resolve_virtual_camera(words) == found
 
 
 @pytest.mark.usefixtures("no_loopback")
@@ -175,7 +185,7 @@ def test_a_card_label_is_as_good_as_a_device_file(words, found):
     [("linux", "sudo modprobe v4l2loopback"), ("darwin", "OBS 30"), ("win32", "Unity Capture")],
 )
 def test_each_platform_has_its_remedy(platform, remedy):
-    assert remedy in explain("no device found", None, platform)
+    assert remedy in open_failure_message("no device found", None, platform)
 
 
 @pytest.mark.usefixtures("no_loopback")
@@ -192,20 +202,20 @@ def test_each_platform_has_its_remedy(platform, remedy):
     ],
 )
 def test_each_of_pyvirtualcams_refusals_is_told_apart(said, remedy):
-    text = explain(said, "/dev/video9", "linux")
+    text = open_failure_message(said, "/dev/video9", "linux")
     assert remedy in text
     assert "/dev/video9" in text
 
 
 def test_a_kept_format_that_shuts_everybody_out_is_answered_with_the_control(monkeypatch):
-    monkeypatch.setattr(virtual_camera, "keeps_format", lambda path: path == "/dev/video9")
-    text = explain("Device /dev/video9 is not a video output device.", "/dev/video9", "linux")
+    monkeypatch.setattr(virtual_camera, "has_keep_format", lambda path: path == "/dev/video9")
+    text = open_failure_message("Device /dev/video9 is not a video output device.", "/dev/video9", "linux")
     assert "v4l2-ctl -d /dev/video9 -c keep_format=0" in text
 
 
 @pytest.mark.usefixtures("one_loopback")
 def test_a_virtual_camera_that_is_fed_already_is_not_answered_with_an_installation():
-    text = explain("No v4l2 loopback device found at /dev/video[0-99].", None, "linux")
+    text = open_failure_message("No v4l2 loopback device found at /dev/video[0-99].", None, "linux")
     assert "another program" in text
     assert "modprobe" not in text
 
@@ -217,5 +227,5 @@ def test_pyvirtualcam_is_imported_only_when_a_camera_is_opened():
 
 def test_the_real_pyvirtualcam_refuses_a_device_that_is_none(tmp_path):
     pytest.importorskip("pyvirtualcam")
-    with pytest.raises(SinkError), VirtualCamera(Size(160, 90), 30, device=str(tmp_path / "video0")):
+    with pytest.raises(SinkError), VirtualCameraSink(Size(160, 90), 30, device=str(tmp_path / "video0")):
         pass

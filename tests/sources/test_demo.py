@@ -7,14 +7,14 @@ from skimage.data import astronaut
 from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
 from livecam.core.types import check_frame
-from livecam.sources.demo import PERIOD_SECONDS, Demo, view
+from livecam.sources.demo import PERIOD_SECONDS, DemoSource, camera_transform
 
 SIZES = [Size(1280, 720), Size(640, 480), Size(720, 1280), Size(480, 480), Size(1920, 800)]
 
 
 def test_frames_have_the_asked_size_and_rate():
     clock = ManualClock()
-    with Demo(Size(320, 180), 25.0, clock=clock) as demo:
+    with DemoSource(Size(320, 180), 25.0, clock=clock) as demo:
         frames = list(itertools.islice(demo, 26))
     assert all(check_frame(frame).shape == (180, 320, 3) for frame in frames)
     assert clock.now() == pytest.approx(1.0)
@@ -24,7 +24,7 @@ def test_frames_have_the_asked_size_and_rate():
 def test_the_window_never_leaves_the_photo(size):
     corners = np.array([(x, y, 1) for x in (0, size.width - 1) for y in (0, size.height - 1)])
     for seconds in np.arange(0, PERIOD_SECONDS, 0.05):
-        places = corners @ view(size, seconds).T
+        places = corners @ camera_transform(size, seconds).T
         assert places.min() >= 0
         assert places.max() <= 511
 
@@ -32,7 +32,7 @@ def test_the_window_never_leaves_the_photo(size):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_the_face_is_always_in_the_picture_and_the_chest_is_cut_by_its_bottom(size):
     for seconds in np.arange(0, PERIOD_SECONDS, 0.25):
-        matrix = view(size, seconds)
+        matrix = camera_transform(size, seconds)
         top_left, bottom_right = matrix @ [0, 0, 1], matrix @ [size.width - 1, size.height - 1, 1]
         assert top_left[0] < 150
         assert top_left[1] < 15
@@ -41,24 +41,24 @@ def test_the_face_is_always_in_the_picture_and_the_chest_is_cut_by_its_bottom(si
 
 
 def test_it_moves_smoothly_and_never_stands_still():
-    demo = Demo(Size(320, 180), clock=ManualClock())
-    frames = [demo.at(n / 30).astype(int) for n in range(0, 240, 8)]
+    demo = DemoSource(Size(320, 180), clock=ManualClock())
+    frames = [demo.frame_at(n / 30).astype(int) for n in range(0, 240, 8)]
     steps = [np.abs(a - b).mean() for a, b in itertools.pairwise(frames)]
     assert min(steps) > 0
-    close = np.abs(demo.at(1.0).astype(int) - demo.at(1.0 + 1 / 30)).mean()
+    close = np.abs(demo.frame_at(1.0).astype(int) - demo.frame_at(1.0 + 1 / 30)).mean()
     assert close < 3
 
 
 def test_it_repeats_after_its_period():
-    demo = Demo(Size(320, 180), clock=ManualClock())
-    assert np.abs(demo.at(1.3).astype(int) - demo.at(1.3 + PERIOD_SECONDS)).max() <= 1
-    assert np.abs(demo.at(0.0).astype(int) - demo.at(PERIOD_SECONDS / 2)).max() > 20
+    demo = DemoSource(Size(320, 180), clock=ManualClock())
+    assert np.abs(demo.frame_at(1.3).astype(int) - demo.frame_at(1.3 + PERIOD_SECONDS)).max() <= 1
+    assert np.abs(demo.frame_at(0.0).astype(int) - demo.frame_at(PERIOD_SECONDS / 2)).max() > 20
 
 
 def test_it_shows_the_photo_in_its_colours():
     size = Size(640, 360)
-    frame = Demo(size, clock=ManualClock()).at(0.0)
-    x, y = np.round(view(size, 0.0) @ [320, 180, 1]).astype(int)
+    frame = DemoSource(size, clock=ManualClock()).frame_at(0.0)
+    x, y = np.round(camera_transform(size, 0.0) @ [320, 180, 1]).astype(int)
     seen, there = (
         picture.reshape(-1, 3).mean(0)
         for picture in (frame[170:190, 310:330], astronaut()[y - 6 : y + 7, x - 6 : x + 7])
@@ -67,7 +67,7 @@ def test_it_shows_the_photo_in_its_colours():
 
 
 def test_a_frame_may_be_written_to():
-    demo = Demo(Size(320, 180), clock=ManualClock())
-    before = demo.at(0.0).copy()
-    demo.at(0.0)[:] = 0
-    assert (demo.at(0.0) == before).all()
+    demo = DemoSource(Size(320, 180), clock=ManualClock())
+    before = demo.frame_at(0.0).copy()
+    demo.frame_at(0.0)[:] = 0
+    assert (demo.frame_at(0.0) == before).all()

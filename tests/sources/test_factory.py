@@ -6,13 +6,13 @@ from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
 from livecam.core.geometry import Size
 from livecam.sources import factory as camera
-from livecam.sources.demo import Demo
-from livecam.sources.factory import FoundCamera, Webcam, find_camera, open_source
-from livecam.sources.image import Still
+from livecam.sources.demo import DemoSource
+from livecam.sources.factory import VideoDevice, WebcamSource, open_source, resolve_camera
+from livecam.sources.image import ImageSource
 
-C920 = FoundCamera("/dev/video2", "HD Pro Webcam C920")
-C922 = FoundCamera("/dev/video4", "C922 Pro Stream Webcam")
-BUILT_IN = FoundCamera("/dev/video0", "Integrated Camera")
+C920 = VideoDevice("/dev/video2", "HD Pro Webcam C920")
+C922 = VideoDevice("/dev/video4", "C922 Pro Stream Webcam")
+BUILT_IN = VideoDevice("/dev/video0", "Integrated Camera")
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def opened(words):
 @pytest.mark.parametrize("words", ["demo", " Demo "])
 def test_demo_is_the_demo_at_the_asked_size_and_rate(words):
     source = opened(words)
-    assert isinstance(source, Demo)
+    assert isinstance(source, DemoSource)
     assert (source.size, source.fps) == (Size(320, 180), 25.0)
 
 
 def test_a_number_is_a_webcam():
     source = opened("1")
-    assert isinstance(source, Webcam)
+    assert isinstance(source, WebcamSource)
     assert source.device == 1
 
 
@@ -49,12 +49,12 @@ def test_a_part_of_a_name_is_that_webcam():
 
 def test_several_cameras_of_that_name_are_listed():
     with pytest.raises(UsageError, match=r"/dev/video2.*/dev/video4"):
-        find_camera("webcam", [BUILT_IN, C920, C922])
+        resolve_camera("webcam", [BUILT_IN, C920, C922])
 
 
 def test_a_camera_of_just_that_name_goes_before_longer_names():
-    longer = FoundCamera("/dev/video6", "Integrated Camera: infrared")
-    assert find_camera("integrated camera", [longer, BUILT_IN]) == BUILT_IN
+    longer = VideoDevice("/dev/video6", "Integrated Camera: infrared")
+    assert resolve_camera("integrated camera", [longer, BUILT_IN]) == BUILT_IN
 
 
 @pytest.mark.usefixtures("cameras")
@@ -80,28 +80,28 @@ def test_words_that_mean_nothing_are_answered_with_the_cameras_there_are(words):
 def test_where_cameras_have_no_names_a_number_is_advised(monkeypatch):
     monkeypatch.setattr(camera.sys, "platform", "win32")
     with pytest.raises(UsageError, match="number"):
-        find_camera("xyzzy", [])
+        resolve_camera("xyzzy", [])
 
 
 def test_a_picture_is_a_still(tmp_path):
     path = tmp_path / "desk.png"
     Image.fromarray(np.full((90, 160, 3), (200, 100, 50), np.uint8)).save(path)
     source = opened(str(path))
-    assert isinstance(source, Still)
+    assert isinstance(source, ImageSource)
     assert next(iter(source))[0, 0].tolist() == [200, 100, 50]
 
 
 def test_a_picture_without_a_suffix_is_found_by_trying(tmp_path):
     path = tmp_path / "desk"
     Image.fromarray(np.zeros((90, 160, 3), np.uint8)).save(path, "PNG")
-    assert isinstance(opened(str(path)), Still)
+    assert isinstance(opened(str(path)), ImageSource)
 
 
 def test_an_animated_picture_is_a_clip(tmp_path):
     path = tmp_path / "wave.gif"
     pictures = [Image.fromarray(np.full((90, 160, 3), value, np.uint8)) for value in (0, 255)]
     pictures[0].save(path, save_all=True, append_images=pictures[1:])
-    assert type(opened(str(path))).__name__ == "Clip"
+    assert type(opened(str(path))).__name__ == "VideoReader"
 
 
 def test_a_file_that_is_neither_says_so_in_one_line(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError, UsageError
 from livecam.core.types import Frame
-from livecam.sources.base import Idle
-from livecam.sources.on_demand import ARRIVE_SECONDS, LEAVE_SECONDS, OnDemand
+from livecam.sources.base import SourceIdle
+from livecam.sources.on_demand import START_DELAY_SECONDS, STOP_DELAY_SECONDS, OnDemandSource
 from tests.support.fakes import SIZE, FakeCamera, secret_frame
 
 
@@ -52,8 +52,8 @@ def watch(
     """The camera, when it gave frames, and what was told, after so many seconds with viewers in `spans`."""
     clock, told = ManualClock(), list[str]()
     camera = Camera(clock, lost_at)
-    source = OnDemand(lambda: camera, SIZE, 30, tell=told.append, clock=clock)
-    source.follow(Audience(clock, *spans))
+    source = OnDemandSource(lambda: camera, SIZE, 30, tell=told.append, clock=clock)
+    source.set_monitor(Audience(clock, *spans))
     times: list[float] = []
     while clock.now() < seconds:
         try:
@@ -61,7 +61,7 @@ def watch(
                 times.append(clock.now())
                 if clock.now() >= seconds:
                     break
-        except Idle:
+        except SourceIdle:
             assert len(camera.on) == 0 or len(camera.on[-1]) == 2
         except CameraError as error:
             told.append(str(error))
@@ -77,19 +77,19 @@ def test_the_camera_is_on_from_soon_after_the_first_viewer_until_soon_after_the_
     camera, times, told = watch(10, (2, 5))
     assert len(camera.on) == 1
     start, end = camera.on[0]
-    assert 2 + ARRIVE_SECONDS <= start < 2 + ARRIVE_SECONDS + 0.2
-    assert 5 + LEAVE_SECONDS <= end < 5 + LEAVE_SECONDS + 0.3 < 5 + 3
+    assert 2 + START_DELAY_SECONDS <= start < 2 + START_DELAY_SECONDS + 0.2
+    assert 5 + STOP_DELAY_SECONDS <= end < 5 + STOP_DELAY_SECONDS + 0.3 < 5 + 3
     assert len(times) > 25
     assert told == ["somebody watches: camera on (96x64 at 30 fps)", "nobody watches: camera off"]
 
 
 def test_apps_that_glance_do_not_turn_the_camera_on() -> None:
-    camera, _, _ = watch(10, *((start, start + ARRIVE_SECONDS * 0.6) for start in range(9)))
+    camera, _, _ = watch(10, *((start, start + START_DELAY_SECONDS * 0.6) for start in range(9)))
     assert camera.on == []
 
 
 def test_a_viewer_who_is_gone_for_a_moment_keeps_the_camera_on() -> None:
-    camera, _, _ = watch(10, (1, 3), (3 + LEAVE_SECONDS * 0.6, 6))
+    camera, _, _ = watch(10, (1, 3), (3 + STOP_DELAY_SECONDS * 0.6, 6))
     assert len(camera.on) == 1
 
 
@@ -115,8 +115,8 @@ def test_a_camera_that_is_not_there_yet_counts_as_lost_until_it_is() -> None:
             raise UsageError("no camera is called C920")
         return makes[0]()
 
-    source = OnDemand(make, SIZE, 30, clock=clock)
-    source.follow(Audience(clock, (0, 99)))
+    source = OnDemandSource(make, SIZE, 30, clock=clock)
+    source.set_monitor(Audience(clock, (0, 99)))
     with pytest.raises(CameraError, match="C920"):
         next(iter(source))
     clock.sleep(5)
@@ -124,12 +124,12 @@ def test_a_camera_that_is_not_there_yet_counts_as_lost_until_it_is() -> None:
 
 
 def test_without_viewers_to_follow_it_is_idle() -> None:
-    with OnDemand(FakeCamera, SIZE, 30, clock=ManualClock()) as source, pytest.raises(Idle):
+    with OnDemandSource(FakeCamera, SIZE, 30, clock=ManualClock()) as source, pytest.raises(SourceIdle):
         next(iter(source))
 
 
 def test_the_end_of_the_camera_is_its_end() -> None:
     clock = ManualClock()
-    source = OnDemand(lambda: FakeCamera(3, pause=0), SIZE, 30, clock=clock)
-    source.follow(Audience(clock, (0, 99)))
+    source = OnDemandSource(lambda: FakeCamera(3, pause=0), SIZE, 30, clock=clock)
+    source.set_monitor(Audience(clock, (0, 99)))
     assert len(list(source)) == 3

@@ -7,7 +7,7 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
-from livecam.sources.webcam import Webcam
+from livecam.sources.webcam import WebcamSource
 
 BLUE = np.full((72, 128, 3), (250, 10, 20), np.uint8)  # as OpenCV has it: blue first
 GREY = np.full((72, 128), 77, np.uint8)
@@ -46,7 +46,7 @@ class FakeCapture:
 
 def webcam(*captures, size=None, fps=30.0, clock=None):
     queue = iter(captures)
-    return Webcam(0, size, fps, opener=lambda device: next(queue), clock=clock or ManualClock())
+    return WebcamSource(0, size, fps, opener=lambda device: next(queue), clock=clock or ManualClock())
 
 
 def test_frames_are_rgb():
@@ -83,14 +83,14 @@ def test_without_a_size_the_camera_keeps_its_own():
 def test_the_size_of_the_first_frame_is_believed_not_the_one_asked_for():
     with webcam(FakeCapture([BLUE]), size=Size(1280, 720)) as camera:
         assert camera.size == Size(128, 72)
-        assert camera.granted == "128x72 at 30 fps, MJPG"
+        assert camera.format_description == "128x72 at 30 fps, MJPG"
 
 
 @pytest.mark.parametrize("nonsense", [0.0, -1.0, float("nan"), float("inf"), 10000.0])
 def test_a_senseless_rate_of_the_driver_is_not_believed(nonsense):
     with webcam(FakeCapture([BLUE], granted={cv2.CAP_PROP_FPS: nonsense}), fps=25.0) as camera:
         assert camera.fps == 25.0
-        assert camera.granted == "128x72 at 25 fps"
+        assert camera.format_description == "128x72 at 25 fps"
 
 
 def test_the_drivers_rate_is_believed():
@@ -165,12 +165,12 @@ class Place:
     """Where a camera is, as the test says."""
 
     def __init__(self, device):
-        self.device, self.there, self.found = device, True, device
+        self.device, self.is_present, self.found = device, True, device
 
-    def note(self):
+    def remember(self):
         pass
 
-    def look(self):
+    def locate(self):
         return self.found
 
     def __str__(self):
@@ -184,11 +184,13 @@ def test_a_camera_that_is_not_there_any_more_is_lost_whatever_its_driver_gives()
         places.append(Place(device))
         return places[0]
 
-    with Webcam(0, opener=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), look=look) as camera:
+    with WebcamSource(
+        0, opener=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), look=look
+    ) as camera:
         frames = iter(camera)
         next(frames)
         next(frames)
-        places[0].there = False
+        places[0].is_present = False
         with pytest.raises(CameraError, match="camera C920 lost"):
             next(frames)
 
@@ -201,7 +203,7 @@ def test_a_camera_is_opened_where_it_was_found_again_and_not_elsewhere():
         opened.append(device)
         return FakeCapture([BLUE, BLUE])
 
-    with Webcam(0, opener=opener, clock=ManualClock(), look=lambda device: place) as camera:
+    with WebcamSource(0, opener=opener, clock=ManualClock(), look=lambda device: place) as camera:
         with pytest.raises(CameraError):
             list(camera)
         place.found = None

@@ -8,8 +8,8 @@ from PIL import Image
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.datasets.pets import Subject, clean_colours
-from livecam.imaging.trimap import trimap_of
+from livecam.datasets.pets import Foreground, decontaminate_colors
+from livecam.imaging.trimap import trimap_from_matte
 
 RED, BLUE = (220, 30, 30), (30, 60, 200)
 
@@ -27,13 +27,13 @@ def paint(matte: np.ndarray, subject: tuple[int, int, int] = RED, room: tuple[in
     return np.rint(np.array(subject) * share + np.array(room) * (1 - share)).astype(np.uint8)
 
 
-def a_subject(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Subject:
+def a_subject(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Foreground:
     """A flat red disc before a flat blue room, cut by the picture's bottom as webcams cut people."""
     size = size or Size(96, 80)
     matte = draw_disc(size, radius * size.height, (size.width / 2, size.height * (1 - radius / 2)))
     frame, stored = paint(matte), np.rint(matte * 255).astype(np.uint8)
-    trimap = trimap_of(matte)
-    return Subject("disc", frame, clean_colours(frame, stored), trimap, stored, exact, True, False)
+    trimap = trimap_from_matte(matte)
+    return Foreground("disc", frame, decontaminate_colors(frame, stored), trimap, stored, exact, True, False)
 
 
 def write_pets(folder: Path, trainval: int = 4, test: int = 2, *, mattes: bool = True, seed: int = 0) -> Path:
@@ -48,7 +48,7 @@ def write_pets(folder: Path, trainval: int = 4, test: int = 2, *, mattes: bool =
         matte = draw_disc(size, size.height * rng.uniform(0.25, 0.35), centre)
         frame = cv2.add(paint(matte), rng.integers(0, 25, (size.height, size.width, 3), np.uint8))
         Image.fromarray(frame).save(folder / "images" / f"{name}.png")
-        Image.fromarray(trimap_of(matte)).save(folder / "annotations/trimaps" / f"{name}.png")
+        Image.fromarray(trimap_from_matte(matte)).save(folder / "annotations/trimaps" / f"{name}.png")
         if mattes:
             soft = Image.fromarray(np.rint(matte * 255).astype(np.uint8))
             soft.save(folder / "annotations/mattes" / f"{name}.png")

@@ -8,15 +8,15 @@ from typing import Any
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.devices.discovery import Capability
-from livecam.devices.v4l2 import Format, Mode
-from livecam.doctor.host import Shot, System
+from livecam.devices.v4l2 import FrameSizeInfo, PixelFormatInfo
+from livecam.doctor.host import CaptureProbe, Host
 
 KERNEL = "6.1.0-28-amd64"
 CAMERA, LOOPBACK = "/dev/video0", "/dev/video10"
 SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
-class FakeSystem(System):
+class FakeSystem(Host):
     """A well Linux laptop: one webcam, one virtual camera; tests take away or spoil what they are about."""
 
     platform = "linux"
@@ -28,8 +28,8 @@ class FakeSystem(System):
         self.programs: dict[tuple[str, ...], str] = {}
         self.troubles: dict[str, int] = {}
         self.capabilities: dict[str, Capability] = {}
-        self.modes: dict[str, list[Format]] = {}
-        self.shot: Shot | CameraError = Shot(Size(1280, 720), 30.0, 29.9)
+        self.modes: dict[str, list[PixelFormatInfo]] = {}
+        self.shot: CaptureProbe | CameraError = CaptureProbe(Size(1280, 720), 30.0, 29.9)
         self.model_error: Exception | None = None
         self.milliseconds = {Size(1280, 720): 20.0}
         self.folder = ""
@@ -46,7 +46,7 @@ class FakeSystem(System):
 
     def write(self, path: str, text: str | bytes) -> None:
         """Make a file."""
-        file = self.at(path)
+        file = self.path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
 
@@ -56,24 +56,24 @@ class FakeSystem(System):
 
     def unload_module(self) -> None:
         """As modprobe -r does."""
-        self.at("/sys/module/v4l2loopback/version").unlink(missing_ok=True)
-        self.at("/sys/module/v4l2loopback").rmdir()
+        self.path("/sys/module/v4l2loopback/version").unlink(missing_ok=True)
+        self.path("/sys/module/v4l2loopback").rmdir()
         for path, found in tuple(self.capabilities.items()):
             if found.driver == "v4l2 loopback":
                 self.remove(path)
 
     def remove(self, path: str) -> None:
         """Pull the plug."""
-        self.at(f"/sys/class/video4linux/{Path(path).name}").unlink()
-        self.at(path).unlink()
+        self.path(f"/sys/class/video4linux/{Path(path).name}").unlink()
+        self.path(path).unlink()
         del self.capabilities[path]
         self.troubles[path] = errno.ENOENT
 
     def add_camera(self, path: str, name: str) -> None:
         """A webcam."""
         self._add(path, name, "pci0/usb1", Capability("uvcvideo", captures=True))
-        rates = Mode(Size(1280, 720), Size(1280, 720), (30.0, 15.0))
-        self.modes[path] = [Format("MJPG", "Motion-JPEG", (rates,))]
+        rates = FrameSizeInfo(Size(1280, 720), Size(1280, 720), (30.0, 15.0))
+        self.modes[path] = [PixelFormatInfo("MJPG", "Motion-JPEG", (rates,))]
 
     def add_loopback(self, path: str, name: str, *, exclusive: bool = True) -> None:
         """A virtual camera that nobody feeds."""
@@ -84,9 +84,9 @@ class FakeSystem(System):
         node = Path(path).name
         self.write(f"/sys/devices/{place}/video4linux/{node}/name", f"{name}\n")
         self.write(f"/sys/devices/{place}/video4linux/{node}/index", "0\n")
-        link = self.at(f"/sys/class/video4linux/{node}")
+        link = self.path(f"/sys/class/video4linux/{node}")
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(self.at(f"/sys/devices/{place}/video4linux/{node}"))
+        link.symlink_to(self.path(f"/sys/devices/{place}/video4linux/{node}"))
         self.write(path, "")
         self.capabilities[path] = capability
         self.troubles.pop(path, None)
@@ -94,7 +94,7 @@ class FakeSystem(System):
     def open_by(self, path: str, program: str, pid: int) -> None:
         """A program has the device open."""
         self.write(f"/proc/{pid}/comm", f"{program}\n")
-        link = self.at(f"/proc/{pid}/fd/3")
+        link = self.path(f"/proc/{pid}/fd/3")
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(path)
 
@@ -110,16 +110,16 @@ class FakeSystem(System):
     def ask(self, path: str) -> Capability | None:
         return None if self.troubles.get(path) else self.capabilities.get(path)
 
-    def tells_viewers(self, path: str) -> bool:
+    def reports_viewers(self, path: str) -> bool:
         return self.events
 
-    def formats(self, path: str) -> Sequence[Format]:  # type: ignore[override]
+    def formats(self, path: str) -> Sequence[PixelFormatInfo]:  # type: ignore[override]
         return self.modes.get(path, [])
 
-    def trouble(self, path: str) -> int:
+    def open_errno(self, path: str) -> int:
         return self.troubles.get(path, 0 if path in self.capabilities else errno.ENOENT)
 
-    def shoot(self, words: str, size: Size, fps: float) -> Shot:
+    def probe_camera(self, words: str, size: Size, fps: float) -> CaptureProbe:
         if isinstance(self.shot, CameraError):
             raise self.shot
         return self.shot
@@ -128,7 +128,7 @@ class FakeSystem(System):
         if self.model_error:
             raise self.model_error
 
-    def pace(self, model: str, threads: int, size: Size) -> float:
+    def measure_frame_time(self, model: str, threads: int, size: Size) -> float:
         return self.milliseconds[size]
 
     def checkout(self) -> str:

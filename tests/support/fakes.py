@@ -41,7 +41,7 @@ def shows_secret(picture: np.ndarray[Any, Any]) -> bool:
 class FakeSegmenter:
     """Knows the person by its green, at full size."""
 
-    def segment(self, frame: Frame) -> Matte:
+    def predict(self, frame: Frame) -> Matte:
         return is_person(frame)
 
 
@@ -51,7 +51,7 @@ class PlainSmoother:
     def __init__(self) -> None:
         self.resets = 0
 
-    def smooth(self, rough: Matte) -> Matte:
+    def apply(self, rough: Matte) -> Matte:
         return rough.copy()
 
     def reset(self) -> None:
@@ -61,7 +61,7 @@ class PlainSmoother:
 class PlainEdges:
     """Lets mattes through."""
 
-    def sharpen(self, calm: Matte, frame: Frame) -> Matte:
+    def upsample(self, calm: Matte, frame: Frame) -> Matte:
         return calm.copy()
 
 
@@ -71,10 +71,10 @@ class PaintedBackdrop:
     def __init__(self, colour: tuple[int, int, int] = (10, 20, 120)) -> None:
         self.colour = colour
 
-    def behind(self, frame: Frame, matte: Matte) -> Frame:
-        return self.alone(Size.of(frame))
+    def render(self, frame: Frame, matte: Matte) -> Frame:
+        return self.render_standalone(Size.of(frame))
 
-    def alone(self, size: Size) -> Frame:
+    def render_standalone(self, size: Size) -> Frame:
         return np.full((size.height, size.width, 3), self.colour, np.uint8)
 
     def close(self) -> None:

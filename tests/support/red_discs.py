@@ -7,17 +7,17 @@ import numpy as np
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.personalization.finetune import Effort
-from livecam.personalization.replay import subject_of
+from livecam.personalization.finetune import FinetuneConfig
+from livecam.personalization.replay import foreground_from_matte
 from livecam.personalization.synthetic_rooms import draw_room
-from livecam.training.data.dataset import Batches
-from livecam.training.data.scene_sampler import Stock
-from livecam.training.export.exporter import export
-from livecam.training.losses import SceneLoss
-from livecam.training.networks.matting_net import NETWORKS, build, learner
+from livecam.training.data.dataset import SceneDataset
+from livecam.training.data.scene_sampler import AssetPool
+from livecam.training.export.exporter import export_model
+from livecam.training.losses import MattingLoss
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model
 
 SIZE = Size(160, 120)
-SMALL = Effort(laps=3, steps=12, rows=(6, 3), rate=4e-3)
+SMALL = FinetuneConfig(epochs=3, steps=12, rows=(6, 3), learning_rate=4e-3)
 
 
 def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
@@ -36,14 +36,14 @@ def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
 def teach(folder: Path, steps: int = 90) -> Path:
     """Train the network and export it into `folder`, its .keras beside it; gives the path of the .tflite."""
     keras.utils.set_random_seed(3)
-    subjects = [subject_of(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
-    batches = Batches(
-        Stock(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=steps, seed=2
+    subjects = [foreground_from_matte(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
+    batches = SceneDataset(
+        AssetPool(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=steps, seed=2
     )
-    model = build(NETWORKS["tiny"])
-    student = learner(model)
-    student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=SceneLoss())
+    model = build_model(ARCHITECTURES["tiny"])
+    student = logits_model(model)
+    student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=MattingLoss())
     student.fit(batches, epochs=1, shuffle=False, verbose=0)
     model.save(folder / "tiny-trained.keras")
-    export(folder / "tiny-trained.keras", folder / "tiny.tflite", precision="float32")
+    export_model(folder / "tiny-trained.keras", folder / "tiny.tflite", precision="float32")
     return folder / "tiny.tflite"

@@ -11,8 +11,8 @@ TOP = Path(__file__).parent.parent.parent
 _CODE = """
 import sys
 from pathlib import Path
-from livecam.core.locking import alone_in
-with alone_in(Path(sys.argv[1])):
+from livecam.core.locking import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("mine", flush=True)
     sys.stdin.read()
 """

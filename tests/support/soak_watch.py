@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from livecam.backgrounds.factory import choose
+from livecam.backgrounds.factory import create_background
 from livecam.core.clock import Clock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.runtime.live_loop import Controls
+from livecam.runtime.live_loop import RunControls
 from tests.support.fakes import shows_secret
 from tests.support.fault_injection import FaultyCamera
 
@@ -73,7 +73,7 @@ def shows_stripes(picture: Frame) -> bool:
 class Hand:
     """Does what a user does meanwhile: other backgrounds, a pause now and then; and takes samples."""
 
-    def __init__(self, camera: FaultyCamera, controls: Controls, names: list[str], clock: Clock) -> None:
+    def __init__(self, camera: FaultyCamera, controls: RunControls, names: list[str], clock: Clock) -> None:
         self.watcher = Watcher(self.after)
         self.samples = np.full((SAMPLES, 4), np.nan)
         self._camera, self._controls, self._names, self._clock = camera, controls, names, clock
@@ -102,7 +102,7 @@ class Hand:
     def _switch(self) -> None:
         self._place += 1
         name = self._names[self._place % len(self._names)]
-        self._controls.switch(choose(name, clock=self._clock))
+        self._controls.set_background(create_background(name, clock=self._clock))
         if name == "blur":
             self.watcher.blurred = True
         # What is on its way yet may be blurred.

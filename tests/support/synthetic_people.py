@@ -68,7 +68,7 @@ class GreenModel:
     def __init__(self, find: Callable[[Frame], Matte] | None = None) -> None:
         self._find = find
 
-    def segment(self, frame: Frame) -> Matte:
+    def predict(self, frame: Frame) -> Matte:
         if self._find:
             return self._find(frame)
         return is_near(frame, PERSON).astype(np.float32)
@@ -93,7 +93,7 @@ class FakeSam:
         self.before_look: Callable[[int], None] = lambda count: None
         self._tamper = tamper
 
-    def look(self, frame: Frame) -> "FakeSeen":
+    def embed(self, frame: Frame) -> "FakeSeen":
         self.before_look(self.looked)
         self.looked += 1
         return FakeSeen(self, frame, self.looked - 1)
@@ -107,9 +107,9 @@ class FakeSeen:
     def __init__(self, sam: FakeSam, frame: Frame, number: int) -> None:
         self._sam, self._frame, self._number = sam, frame, number
 
-    def segment(self, prompt: Prompt) -> Sequence[FakeAnswer]:
+    def predict(self, prompt: Prompt) -> Sequence[FakeAnswer]:
         body = np.zeros(self._frame.shape[:2], np.float32)
-        for point in prompt.keep or (_middle(prompt),):
+        for point in prompt.positive or (_middle(prompt),):
             body = np.maximum(body, _region(self._frame, point))
         whole = FakeAnswer(0, 0.96, np.asarray(cv2.blur(body, (3, 3)), np.float32))
         part = body.copy()

@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as tflite
 
 from livecam.core.geometry import Size
-from livecam.models.model_card import Card
+from livecam.models.model_card import ModelCard
 
 SIZE = Size(32, 24)
 
@@ -79,10 +79,10 @@ def subgraph(tensors: list[Any], operators: list[Any]) -> Any:
     return made
 
 
-def card_of(weights: bytes, size: Size = SIZE, outputs: dict[str, int] | None = None) -> Card:
+def card_of(weights: bytes, size: Size = SIZE, outputs: dict[str, int] | None = None) -> ModelCard:
     """The card of `green_weights`."""
     digest = hashlib.sha256(weights).hexdigest()
-    return Card("green", "green.tflite", digest, size, 0.0, 1.0, outputs or {"matte": 0})
+    return ModelCard("green", "green.tflite", digest, size, 0.0, 1.0, outputs or {"matte": 0})
 
 
 def write_model(folder: Path, size: Size = SIZE) -> Path:

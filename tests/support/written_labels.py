@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from livecam.core.types import Frame, Matte
-from livecam.imaging.image_io import write_picture
-from livecam.imaging.trimap import trimap_of
+from livecam.imaging.image_io import write_image
+from livecam.imaging.trimap import trimap_from_matte
 
 
 def write_labels(folder: Path, frames: Sequence[tuple[Frame, Matte]], held_out: int) -> Path:
@@ -17,8 +17,8 @@ def write_labels(folder: Path, frames: Sequence[tuple[Frame, Matte]], held_out: 
         (folder / part).mkdir(parents=True, exist_ok=True)
     names = [f"frame-{number:03d}" for number in range(len(frames))]
     for name, (frame, matte) in zip(names, frames, strict=True):
-        write_picture(folder / "images" / f"{name}.png", frame)
-        Image.fromarray(trimap_of(matte)).save(folder / "annotations/trimaps" / f"{name}.png")
+        write_image(folder / "images" / f"{name}.png", frame)
+        Image.fromarray(trimap_from_matte(matte)).save(folder / "annotations/trimaps" / f"{name}.png")
         soft = np.rint(matte * 255).astype(np.uint8)
         Image.fromarray(soft).save(folder / "annotations/mattes" / f"{name}.png")
     cut = len(names) - held_out

@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.core.geometry import Size
-from livecam.imaging.image_io import read_picture
-from livecam.training.augmentation_preview import FAULTS, KINDS, LIGHTS, draw_catalogue
-from livecam.training.data.scene_sampler import Stock
+from livecam.imaging.image_io import read_image
+from livecam.training.augmentation_preview import FAULTS, KINDS, LIGHTS, write_augmentation_preview
+from livecam.training.data.scene_sampler import AssetPool
 
 pytestmark = pytest.mark.training
 
@@ -20,9 +20,9 @@ def test_every_kind_light_and_fault_has_its_cell_and_no_two_look_the_same(
     rng = np.random.default_rng(0)
     rooms = [rng.integers(0, 255, (60, 90, 3), np.uint8) for _ in range(3)]
 
-    draw_catalogue(Stock([subject()], rooms, rooms), Size(96, 64), tmp_path / "sheet.png")
+    write_augmentation_preview(AssetPool([subject()], rooms, rooms), Size(96, 64), tmp_path / "sheet.png")
 
-    sheet = read_picture(tmp_path / "sheet.png", longest=4000).frame
+    sheet = read_image(tmp_path / "sheet.png", longest=4000).image
     cells = sheet.reshape(-1, 64, 4, 96, 3).swapaxes(1, 2).reshape(-1, 64, 96, 3)
     drawn = 4 * len(KINDS) + 4 + len(LIGHTS) + len(FAULTS) + 1
     # Below the name: the pictures alone.

@@ -8,7 +8,14 @@ import pytest
 
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.geometry import Size
-from livecam.training.checkpoint import State, add_to_history, begin, find_state, read_history, read_state
+from livecam.training.checkpoint import (
+    Checkpoint,
+    append_history,
+    find_checkpoint,
+    prepare_run_dir,
+    read_checkpoint,
+    read_history,
+)
 from livecam.training.config import TrainSettings
 
 ROW = {"loss": 0.5, "miou": 80.0}
@@ -19,10 +26,12 @@ def settings(tmp_path: Path) -> TrainSettings:
     return TrainSettings((tmp_path / "pets",), tmp_path / "run", epochs=4)
 
 
-def a_state(epoch: int = 2, best: float = 80.0) -> State:
+def a_state(epoch: int = 2, best: float = 80.0) -> Checkpoint:
     rng = np.random.default_rng(epoch)
     arrays = [rng.random((3, 2), np.float32) for _ in range(12)]
-    return State(epoch, best, arrays[:5], [np.int64(7) * np.ones((), np.int64), *arrays[5:8]], arrays[8:])
+    return Checkpoint(
+        epoch, best, arrays[:5], [np.int64(7) * np.ones((), np.int64), *arrays[5:8]], arrays[8:]
+    )
 
 
 def resumed(settings: TrainSettings, **changes: Any) -> TrainSettings:
@@ -31,16 +40,16 @@ def resumed(settings: TrainSettings, **changes: Any) -> TrainSettings:
 
 def a_run(settings: TrainSettings, rows: int = 2, kept: int | None = 2) -> None:
     """A run's folder with `rows` epochs in its history and a state of `kept`."""
-    begin(settings, None)
+    prepare_run_dir(settings, None)
     for epoch in range(1, rows + 1):
-        add_to_history(settings.out, {"epoch": epoch, **ROW})
+        append_history(settings.out, {"epoch": epoch, **ROW})
     if kept:
         a_state(kept).write(settings.out)
 
 
 def test_a_state_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     a_state().write(tmp_path)
-    back = read_state(tmp_path)
+    back = read_checkpoint(tmp_path)
 
     assert back is not None
     assert (back.epoch, back.best) == (2, 80.0)
@@ -61,7 +70,7 @@ def test_a_write_cut_short_leaves_the_former_state(tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         a_state(2).write(tmp_path)
 
-    back = read_state(tmp_path)
+    back = read_checkpoint(tmp_path)
     assert back is not None
     assert back.epoch == 1
 
@@ -72,12 +81,12 @@ def test_a_damaged_state_is_refused_with_a_remedy(tmp_path: Path) -> None:
     for content in (path.read_bytes()[:300], b"", b"nonsense"):
         path.write_bytes(content)
         with pytest.raises(TrainingError, match=r"state\.npz is damaged .*--out and --start .*best\.keras"):
-            read_state(tmp_path)
+            read_checkpoint(tmp_path)
 
 
 def test_a_new_folder_begins_a_run(settings: TrainSettings) -> None:
-    assert find_state(settings) is None
-    begin(settings, None)
+    assert find_checkpoint(settings) is None
+    prepare_run_dir(settings, None)
 
     assert json.loads((settings.out / "settings.json").read_text())["epochs"] == 4
 
@@ -88,25 +97,25 @@ def test_a_folder_in_use_needs_resume_or_another_name(settings: TrainSettings, n
     (settings.out / name).touch()
 
     with pytest.raises(UsageError, match="holds a run already; go on with --resume or name another"):
-        find_state(settings)
+        find_checkpoint(settings)
 
 
 def test_a_folder_with_other_files_can_hold_a_new_run(settings: TrainSettings) -> None:
     settings.out.mkdir()
     (settings.out / "notes.txt").touch()
 
-    assert find_state(settings) is None
+    assert find_checkpoint(settings) is None
 
 
 def test_there_is_nothing_to_resume_where_nothing_is(settings: TrainSettings) -> None:
     with pytest.raises(UsageError, match=r"no run in .* to go on with; leave out --resume"):
-        find_state(resumed(settings))
+        find_checkpoint(resumed(settings))
 
 
 def test_a_run_goes_on_where_it_stood(settings: TrainSettings) -> None:
     a_run(settings)
 
-    state = find_state(resumed(settings))
+    state = find_checkpoint(resumed(settings))
 
     assert state is not None
     assert state.epoch == 2
@@ -115,13 +124,13 @@ def test_a_run_goes_on_where_it_stood(settings: TrainSettings) -> None:
 def test_a_run_stopped_in_its_first_epoch_begins_again(settings: TrainSettings) -> None:
     a_run(settings, rows=0, kept=None)
 
-    assert find_state(resumed(settings)) is None
+    assert find_checkpoint(resumed(settings)) is None
 
 
 def test_a_row_beyond_the_state_is_dropped(settings: TrainSettings) -> None:
     a_run(settings, rows=3, kept=2)
 
-    begin(settings, find_state(resumed(settings)))
+    prepare_run_dir(settings, find_checkpoint(resumed(settings)))
 
     assert [row["epoch"] for row in read_history(settings.out)] == ["1", "2"]
 
@@ -130,7 +139,7 @@ def test_a_run_that_lost_its_state_is_not_begun_over_its_history(settings: Train
     a_run(settings, rows=2, kept=None)
 
     with pytest.raises(TrainingError, match=r"lost its backup/state\.npz"):
-        find_state(resumed(settings))
+        find_checkpoint(resumed(settings))
     assert len(read_history(settings.out)) == 2
 
 
@@ -151,7 +160,7 @@ def test_a_run_is_not_resumed_with_other_settings(
     a_run(settings)
 
     with pytest.raises(UsageError, match=f"was begun with {words}; give the same to go on") as caught:
-        find_state(resumed(settings, **changes))
+        find_checkpoint(resumed(settings, **changes))
     assert "\n" not in str(caught.value)
 
 
@@ -161,7 +170,7 @@ def test_workers_and_the_way_to_a_folder_may_change(
     a_run(settings)
     monkeypatch.chdir(tmp_path)
 
-    assert find_state(resumed(settings, workers=7, data=(Path("pets"),), out=Path("run"))) is not None
+    assert find_checkpoint(resumed(settings, workers=7, data=(Path("pets"),), out=Path("run"))) is not None
 
 
 def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> None:
@@ -179,7 +188,7 @@ def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> Non
             read_history(settings.out)
     (settings.out / "settings.json").write_text("{")
     with pytest.raises(TrainingError, match=r"settings\.json is damaged"):
-        find_state(resumed(settings))
+        find_checkpoint(resumed(settings))
 
 
 def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_path: Path) -> None:
@@ -187,13 +196,13 @@ def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_
     blocked = dataclasses.replace(settings, out=tmp_path / "file" / "run")
 
     with pytest.raises(TrainingError, match=r"can't write in .*choose another folder with --out"):
-        begin(blocked, None)
+        prepare_run_dir(blocked, None)
 
 
 def test_the_history_grows_by_whole_rows(settings: TrainSettings) -> None:
-    begin(settings, None)
+    prepare_run_dir(settings, None)
     for epoch in (1, 2, 3):
-        add_to_history(settings.out, {"epoch": epoch, **ROW, "loss": epoch / 3})
+        append_history(settings.out, {"epoch": epoch, **ROW, "loss": epoch / 3})
 
     rows = read_history(settings.out)
 

@@ -5,8 +5,8 @@ import pytest
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
-from livecam.training.config import TrainSettings, check_settings
-from livecam.training.data.scene_sampler import Mix
+from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.data.scene_sampler import SceneMix
 
 
 def settings(**changes: Any) -> TrainSettings:
@@ -14,7 +14,7 @@ def settings(**changes: Any) -> TrainSettings:
 
 
 def test_the_defaults_are_fine() -> None:
-    check_settings(settings(), ("person",))
+    validate_settings(settings(), ("person",))
 
 
 @pytest.mark.parametrize(
@@ -37,19 +37,19 @@ def test_the_defaults_are_fine() -> None:
         ({"size": Size(64, 50)}, "try 64x48"),
         ({"size": Size(16, 0)}, "try 16x16"),
         ({"freeze_norms": True}, "name one with --start"),
-        ({"mix": Mix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
-        ({"mix": Mix(real=-0.1)}, "between 0 and 1"),
+        ({"mix": SceneMix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
+        ({"mix": SceneMix(real=-0.1)}, "between 0 and 1"),
         ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
     ],
 )
 def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        check_settings(settings(**changes), ("person", "tiny"))
+        validate_settings(settings(**changes), ("person", "tiny"))
     assert "\n" not in str(caught.value)
 
 
 def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
-    plain = settings(size=Size(64, 48), start=Path("a.keras"), resume=True).as_json()
+    plain = settings(size=Size(64, 48), start=Path("a.keras"), resume=True).to_dict()
 
     assert plain["data"] == ["pets"]
     assert plain["size"] == "64x48"

@@ -4,7 +4,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 tf = pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.losses import SceneLoss, read_logits  # noqa: E402
+from livecam.training.losses import MattingLoss, decode_logits  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -25,7 +25,7 @@ def foreground(matte: np.ndarray) -> np.ndarray:
     return np.stack([np.log(matte), np.log(1 - matte), zeros - SURE, zeros], axis=-1).astype(np.float32)
 
 
-def value(loss: SceneLoss, true: np.ndarray, logits: np.ndarray) -> float:
+def value(loss: MattingLoss, true: np.ndarray, logits: np.ndarray) -> float:
     return float(loss(true, logits.astype(np.float32)))
 
 
@@ -38,7 +38,7 @@ def test_logits_are_read_as_a_softmax_of_three_and_a_share_of_the_contour() -> N
     softmax = np.exp(logits[..., :3]) / np.exp(logits[..., :3]).sum(axis=-1, keepdims=True)
     share = 1 / (1 + np.exp(-logits[..., 3]))
 
-    classes, matte = read_logits(logits)
+    classes, matte = decode_logits(logits)
 
     np.testing.assert_allclose(np.exp(np.moveaxis(np.asarray(classes), 0, -1)), softmax, atol=1e-6)
     np.testing.assert_allclose(matte, softmax[..., 0] + softmax[..., 2] * share, atol=1e-6)
@@ -47,7 +47,7 @@ def test_logits_are_read_as_a_softmax_of_three_and_a_share_of_the_contour() -> N
 def test_huge_logits_stay_finite() -> None:
     logits = np.array([[[[400.0, -400, 0, 50], [-400, 400, 400, -50]]] * 2], np.float32).reshape(1, 2, 2, 4)
 
-    assert np.isfinite(value(SceneLoss(), truth(np.ones((1, 2, 2)), np.zeros((1, 2, 2))), logits))
+    assert np.isfinite(value(MattingLoss(), truth(np.ones((1, 2, 2)), np.zeros((1, 2, 2))), logits))
 
 
 def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
     label, near = np.array([[[0, 1], [2, 1]]]), np.array([[[0, 0], [1, 0]]])
 
     # Nothing is known of the matte, so only the classes count.
-    loss = value(SceneLoss(outline=3), truth(label, np.zeros((1, 2, 2)), 0, near), logits)
+    loss = value(MattingLoss(outline=3), truth(label, np.zeros((1, 2, 2)), 0, near), logits)
 
     assert loss == pytest.approx(-(np.log(0.7) + np.log(0.8) + 4 * np.log(0.6) + np.log(0.25)) / 4, rel=1e-5)
 
@@ -71,10 +71,10 @@ def test_the_matte_s_part_is_crossentropy_and_difference_and_gradients_counted_b
     classes = -(np.where(true > 0, np.log(said), np.log(1 - said)) * (1 + 3 * near)).mean()
     logits, label = foreground(said), (true == 0).astype(float)
 
-    assert value(SceneLoss(), truth(label, true, 1, near), logits) - classes == pytest.approx(
+    assert value(MattingLoss(), truth(label, true, 1, near), logits) - classes == pytest.approx(
         each + 0.5 * (down + across), rel=2e-3
     )
-    assert value(SceneLoss(gradient=0), truth(label, true, 1, near), logits) - classes == pytest.approx(
+    assert value(MattingLoss(gradient=0), truth(label, true, 1, near), logits) - classes == pytest.approx(
         each, rel=2e-3
     )
 
@@ -84,8 +84,8 @@ def test_a_right_answer_costs_next_to_nothing_and_a_wrong_one_stays_finite() -> 
     label, right = 1 - true, foreground(np.clip(true, 1e-6, 1 - 1e-6))
     wrong = foreground(np.clip(1 - true, 1e-6, 1 - 1e-6))
 
-    assert value(SceneLoss(pairs=1), truth(label, true), right) < 1e-3
-    assert 5 < value(SceneLoss(pairs=1), truth(label, true), wrong) < 40
+    assert value(MattingLoss(pairs=1), truth(label, true), right) < 1e-3
+    assert 5 < value(MattingLoss(pairs=1), truth(label, true), wrong) < 40
 
 
 def test_a_matte_that_is_not_known_doesn_t_count() -> None:
@@ -93,7 +93,7 @@ def test_a_matte_that_is_not_known_doesn_t_count() -> None:
     said, label = foreground(rng.uniform(0.1, 0.9, (4, 6, 6))), rng.integers(0, 3, (4, 6, 6))
     true, known = rng.random((4, 6, 6)), (rng.random((4, 6, 6)) > 0.4).astype(np.float32)
     other = np.where(known == 1, true, rng.random((4, 6, 6)))
-    loss = SceneLoss(pairs=2)
+    loss = MattingLoss(pairs=2)
 
     assert value(loss, truth(label, true, known), said) == pytest.approx(
         value(loss, truth(label, other, known), said)
@@ -107,8 +107,8 @@ def test_a_pair_costs_nothing_more_while_its_error_stays_the_same() -> None:
     constant = foreground(true + np.repeat(rng.uniform(0, 0.3, (2, 5, 5)), 2, axis=0))
     given = truth(np.zeros_like(true), true)
 
-    assert value(SceneLoss(pairs=2), given, constant) == pytest.approx(
-        value(SceneLoss(), given, constant), rel=1e-4
+    assert value(MattingLoss(pairs=2), given, constant) == pytest.approx(
+        value(MattingLoss(), given, constant), rel=1e-4
     )
 
 
@@ -121,8 +121,8 @@ def test_a_pair_costs_the_mean_change_of_its_error_where_both_are_known() -> Non
     known[1, 0] = 0
     given = truth(np.zeros_like(true), true, known)
 
-    added = value(SceneLoss(pairs=1, change=2.0), given, foreground(said)) - value(
-        SceneLoss(), given, foreground(said)
+    added = value(MattingLoss(pairs=1, temporal=2.0), given, foreground(said)) - value(
+        MattingLoss(), given, foreground(said)
     )
 
     # Rows 2 and 3 are no pair here; half of the pixels of the pair are known in both.
@@ -133,7 +133,7 @@ def test_gradients_pull_every_pixel_towards_its_class_and_more_near_the_outline(
     logits = tf.Variable(np.zeros((1, 1, 2, 4), np.float32))
     given = truth(np.array([[[0, 2]]]), np.array([[[1.0, 0.5]]]), 0, np.array([[[0, 1]]]))
     with tf.GradientTape() as tape:
-        loss = SceneLoss(outline=2)(given, logits)
+        loss = MattingLoss(outline=2)(given, logits)
 
     slope = tape.gradient(loss, logits).numpy()[0, 0]
 
@@ -142,6 +142,6 @@ def test_gradients_pull_every_pixel_towards_its_class_and_more_near_the_outline(
 
 
 def test_the_loss_comes_back_from_its_config() -> None:
-    back = SceneLoss.from_config(SceneLoss(3, 2.0, 0.25, 0.5).get_config())
+    back = MattingLoss.from_config(MattingLoss(3, 2.0, 0.25, 0.5).get_config())
 
-    assert (back.pairs, back.outline, back.gradient, back.change) == (3, 2.0, 0.25, 0.5)
+    assert (back.pairs, back.outline, back.gradient, back.temporal) == (3, 2.0, 0.25, 0.5)

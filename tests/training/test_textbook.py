@@ -11,25 +11,25 @@ from PIL import Image
 from livecam.cli.main import main
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.geometry import Size
-from livecam.imaging.compositing import composite
-from livecam.imaging.ops import shrink
-from livecam.models.segmenter import Segmenter
+from livecam.imaging.compositing import alpha_composite
+from livecam.imaging.ops import downscale
+from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.datasets.pets import read_samples  # noqa: E402
+from livecam.datasets.pets import list_samples  # noqa: E402
 from livecam.training import textbook  # noqa: E402
-from livecam.training.checkpoint import State, read_history, read_state  # noqa: E402
-from livecam.training.data.scene_sampler import Mix  # noqa: E402
-from livecam.training.export.exporter import export  # noqa: E402
-from livecam.training.export.litert_converter import TOLERANCE  # noqa: E402
+from livecam.training.checkpoint import Checkpoint, read_checkpoint, read_history  # noqa: E402
+from livecam.training.data.scene_sampler import SceneMix  # noqa: E402
+from livecam.training.export.exporter import export_model  # noqa: E402
+from livecam.training.export.litert_converter import FLOAT_TOLERANCE  # noqa: E402
 from livecam.training.textbook import (  # noqa: E402
-    Labelled,
     TextbookSettings,
+    TrimapDataset,
     build,
-    read,
+    load_arrays,
     read_pair,
     train_textbook,
     with_matte,
@@ -67,15 +67,15 @@ def unbroken(settings: TextbookSettings) -> Path:
 def broken(settings: TextbookSettings) -> Path:
     """The same run, stopped in its second epoch after the history was written, then gone on with."""
     settings = dataclasses.replace(settings, out=settings.out.with_name("broken"))
-    plain = State.write
+    plain = Checkpoint.write
 
-    def cut(self: State, run: Path) -> None:
+    def cut(self: Checkpoint, run: Path) -> None:
         if self.epoch == 2:
             raise KeyboardInterrupt
         plain(self, run)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(State, "write", cut)
+        patch.setattr(Checkpoint, "write", cut)
         with pytest.raises(KeyboardInterrupt):
             train_textbook(settings)
     train_textbook(dataclasses.replace(settings, resume=True))
@@ -85,7 +85,7 @@ def broken(settings: TextbookSettings) -> Path:
 @pytest.fixture(scope="module")
 def exported(unbroken: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("weights") / "textbook.tflite"
-    export(unbroken, out, precision="float32")
+    export_model(unbroken, out, precision="float32")
     return out
 
 
@@ -126,7 +126,7 @@ def test_a_few_seconds_on_drawn_shapes_teach_it(unbroken: Path) -> None:
 def test_the_best_weights_are_those_that_the_history_calls_best(
     unbroken: Path, settings: TextbookSettings
 ) -> None:
-    tested = Labelled(*read(read_samples(settings.data[0], "test")), 3, 0)
+    tested = TrimapDataset(*load_arrays(list_samples(settings.data[0], "test")), 3, 0)
     network = keras.models.load_model(unbroken / "best.keras", compile=False)
     textbook.compile_textbook(network, 1e-3)
     scores = network.evaluate(tested, verbose=0, return_dict=True)
@@ -142,7 +142,7 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(unbroken: Path, broken: Path
     for name in ("loss", "test_loss"):
         np.testing.assert_allclose([float(r[name]) for r in here], [float(r[name]) for r in there], rtol=0.05)
 
-    state, other = read_state(broken), read_state(unbroken)
+    state, other = read_checkpoint(broken), read_checkpoint(unbroken)
     assert state is not None
     assert other is not None
     # The first of Adam's numbers counts the steps.
@@ -158,7 +158,7 @@ def test_resuming_a_finished_run_changes_nothing(unbroken: Path, settings: Textb
 
 
 def test_labels_are_resized_by_the_nearest_pixel_and_begin_at_0(settings: TextbookSettings) -> None:
-    samples = read_samples(settings.data[0], "trainval")
+    samples = list_samples(settings.data[0], "trainval")
     for sample in samples[:4]:
         picture, trimap = read_pair(sample)
         assert (picture.shape, trimap.shape) == ((200, 200, 3), (200, 200))
@@ -166,12 +166,12 @@ def test_labels_are_resized_by_the_nearest_pixel_and_begin_at_0(settings: Textbo
         small = np.asarray(Image.open(sample.trimap))
         down, across = ((np.arange(200) + 0.5) * side / 200 for side in small.shape)
         assert (trimap == small[down.astype(int)][:, across.astype(int)]).mean() > 0.995
-    assert set(np.unique(read(samples)[1])) == {0, 1, 2}
+    assert set(np.unique(load_arrays(samples)[1])) == {0, 1, 2}
 
 
 def test_every_epoch_sees_every_picture_once_in_another_order() -> None:
     pictures = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    batches = Labelled(pictures, pictures[..., 0], 4, 7)
+    batches = TrimapDataset(pictures, pictures[..., 0], 4, 7)
     orders = []
     for _ in range(2):
         seen = [batches[i] for i in range(len(batches))]
@@ -202,7 +202,7 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
     (folder / "annotations/trimaps/._disc_0.png").write_bytes(b"macOS")
     (images / "disc_0.mat").write_bytes(b"MATLAB")
 
-    pictures, labels = read(read_samples(folder, "trainval"))
+    pictures, labels = load_arrays(list_samples(folder, "trainval"))
 
     assert (pictures.shape, labels.shape) == ((3, 200, 200, 3), (3, 200, 200))
     said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
@@ -214,7 +214,7 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
     folder = make_pets(tmp_path / "pets", trainval=1, test=1, mattes=False)
     (folder / "images/disc_0.png").write_bytes(b"no picture")
     with pytest.raises(TrainingError, match="none of 1 pictures can be read"):
-        read(read_samples(folder, "trainval"))
+        load_arrays(list_samples(folder, "trainval"))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
     [
         ({"rooms": (Path("rooms"),)}, "--rooms is nothing to --network textbook"),
         ({"size": Size(256, 144)}, "--size is nothing to --network textbook"),
-        ({"mix": Mix(real=0.5)}, "--real is nothing to --network textbook"),
+        ({"mix": SceneMix(real=0.5)}, "--real is nothing to --network textbook"),
         ({"start": Path("a.keras"), "freeze_norms": True}, "--start is nothing to --network textbook"),
         ({"steps": 7}, "--steps is nothing"),
         ({"start": Path("a.keras")}, "--start is nothing"),
@@ -279,31 +279,31 @@ def test_the_matte_is_the_foreground_and_half_the_contour() -> None:
 def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(
     unbroken: Path, exported: Path, settings: TextbookSettings
 ) -> None:
-    frame = np.asarray(Image.open(read_samples(settings.data[0], "test")[0].picture).resize((640, 360)))
+    frame = np.asarray(Image.open(list_samples(settings.data[0], "test")[0].image).resize((640, 360)))
     network = with_matte(keras.models.load_model(unbroken / "best.keras", compile=False))
-    small = shrink(frame, Size(200, 200)).astype(np.float32) / 255
+    small = downscale(frame, Size(200, 200)).astype(np.float32) / 255
     keras_says = keras.ops.convert_to_numpy(network(small[None], training=False)["matte"])[0, ..., 0]
 
-    segmenter = Segmenter.load(str(exported))
-    matte, classes = segmenter.segment(frame), segmenter.classes()
+    segmenter = LiteRTSegmenter.load(str(exported))
+    matte, classes = segmenter.predict(frame), segmenter.class_probabilities()
 
     assert keras_says.std() > 0.1
-    np.testing.assert_allclose(matte, keras_says, atol=TOLERANCE)
+    np.testing.assert_allclose(matte, keras_says, atol=FLOAT_TOLERANCE)
     # All classes in one output, as livecam's own networks told them once too.
     assert classes is not None
-    np.testing.assert_allclose(matte, classes[..., 0] + classes[..., 2] / 2, atol=TOLERANCE)
+    np.testing.assert_allclose(matte, classes[..., 0] + classes[..., 2] / 2, atol=FLOAT_TOLERANCE)
     card = json.loads(exported.with_suffix(".json").read_text())
     assert card["about"]["scores_on_test_scenes"]["foreground_iou"] > 75
 
 
 def test_livecam_replaces_a_drawn_wall_with_it(exported: Path, settings: TextbookSettings) -> None:
-    sample = read_samples(settings.data[0], "test")[0]
-    frame = np.asarray(Image.open(sample.picture).resize((640, 360)))
+    sample = list_samples(settings.data[0], "test")[0]
+    frame = np.asarray(Image.open(sample.image).resize((640, 360)))
     trimap = np.asarray(Image.open(sample.trimap).resize((640, 360), Image.Resampling.NEAREST))
 
-    matte = Segmenter.load(str(exported)).segment(frame)
+    matte = LiteRTSegmenter.load(str(exported)).predict(frame)
     wide = np.asarray(Image.fromarray(matte).resize((640, 360)))
-    shown = composite(frame, np.zeros_like(frame), wide)
+    shown = alpha_composite(frame, np.zeros_like(frame), wide)
 
     assert wide[trimap == 2].mean() < 0.1
     assert wide[trimap == 1].mean() > wide[trimap == 2].mean() + 0.3

@@ -17,11 +17,11 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 
 from livecam.training import callbacks as averager  # noqa: E402
 from livecam.training import trainer as recipe  # noqa: E402
-from livecam.training.callbacks import Averager, judge  # noqa: E402
-from livecam.training.checkpoint import State, read_history, read_state  # noqa: E402
-from livecam.training.data.dataset import Batches  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, Network, build  # noqa: E402
-from livecam.training.trainer import TrainSettings, read_stock, train  # noqa: E402
+from livecam.training.callbacks import EmaEvaluator, validate  # noqa: E402
+from livecam.training.checkpoint import Checkpoint, read_checkpoint, read_history  # noqa: E402
+from livecam.training.data.dataset import SceneDataset  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model  # noqa: E402
+from livecam.training.trainer import TrainSettings, load_asset_pool, train  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -45,7 +45,7 @@ def drawn(
         wall = data.astronaut()[i * 100 : i * 100 + 160, 250:450]
         Image.fromarray(wall).save(folder / "rooms" / f"{i}.jpg")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "JUDGED_BATCHES", 2)
+        patch.setattr(recipe, "VALIDATION_BATCHES", 2)
         yield TrainSettings(
             (folder / "pets",), folder / "unbroken", rooms=(folder / "rooms",), network="tiny",
             epochs=EPOCHS, steps=STEPS, batch=8, learning_rate=1e-2, seed=5, workers=1,
@@ -58,14 +58,16 @@ def one_graph() -> Iterator[None]:
     of a step."""
     made: list[tuple[keras.Model, list[Any], list[Any]]] = []
 
-    def begin_alike(settings: TrainSettings, network: Network, state: State | None) -> keras.Model:
+    def begin_alike(
+        settings: TrainSettings, network: MattingNetConfig, state: Checkpoint | None
+    ) -> keras.Model:
         if not made:
             model = FIRST_MODEL(settings, network, None)
             model.optimizer.build(model.trainable_variables)
             steps = [v.numpy() for v in model.optimizer.variables]
             made.append((model, [w.copy() for w in model.get_weights()], steps))
         model, weights, steps = made[0]
-        recipe.restore(model, state or State(0, -1.0, weights, steps, []), settings.out)
+        recipe.restore(model, state or Checkpoint(0, -1.0, weights, steps, []), settings.out)
         return model
 
     with pytest.MonkeyPatch.context() as patch:
@@ -85,26 +87,26 @@ def broken(drawn: TrainSettings, one_graph: None) -> Path:
     settings = dataclasses.replace(drawn, out=drawn.out.with_name("broken"))
     with pytest.MonkeyPatch.context() as patch:
         seen: list[int] = []
-        plain = Averager.on_train_batch_end
+        plain = EmaEvaluator.on_train_batch_end
 
-        def stop(self: Averager, batch: int, logs: Any = None) -> None:
+        def stop(self: EmaEvaluator, batch: int, logs: Any = None) -> None:
             seen.append(batch)
             if len(seen) > STEPS + STEPS // 2:
                 raise KeyboardInterrupt
             plain(self, batch, logs)
 
-        patch.setattr(Averager, "on_train_batch_end", stop)
+        patch.setattr(EmaEvaluator, "on_train_batch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             train(settings)
     assert [row["epoch"] for row in read_history(settings.out)] == ["1"]
     settings = dataclasses.replace(settings, resume=True)
     with pytest.MonkeyPatch.context() as patch:
 
-        def cut(self: State, run: Path) -> None:
+        def cut(self: Checkpoint, run: Path) -> None:
             raise KeyboardInterrupt
 
         # The row of the second epoch is written by then, the state isn't.
-        patch.setattr(State, "write", cut)
+        patch.setattr(Checkpoint, "write", cut)
         with pytest.raises(KeyboardInterrupt):
             train(settings)
     assert [row["epoch"] for row in read_history(settings.out)] == ["1", "2"]
@@ -132,18 +134,22 @@ def test_the_history_has_a_row_an_epoch_with_losses_iou_and_scores(unbroken: Pat
 
 
 def test_a_few_seconds_on_drawn_shapes_teach_it(unbroken: Path, drawn: TrainSettings) -> None:
-    validation = Batches(read_stock(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix)
+    validation = SceneDataset(
+        load_asset_pool(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix
+    )
     keras.utils.set_random_seed(5)
-    untrained, *_ = judge(build(NETWORKS["tiny"]), validation)
-    trained, *_ = judge(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
+    untrained, *_ = validate(build_model(ARCHITECTURES["tiny"]), validation)
+    trained, *_ = validate(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
 
     assert trained.foreground_iou > untrained.foreground_iou + 25
     assert trained.mad < untrained.mad / 2
 
 
 def test_the_best_weights_are_those_that_the_history_calls_best(unbroken: Path, drawn: TrainSettings) -> None:
-    validation = Batches(read_stock(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix)
-    scores, *_ = judge(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
+    validation = SceneDataset(
+        load_asset_pool(drawn, "test"), Size(64, 48), batch=16, steps=2, seed=99, mix=drawn.mix
+    )
+    scores, *_ = validate(keras.models.load_model(unbroken / "best.keras", compile=False), validation)
 
     assert scores.miou == pytest.approx(max(float(row["miou"]) for row in read_history(unbroken)), abs=0.01)
 
@@ -154,7 +160,7 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(broken: Path, unbroken: Path
     for name in ("loss", "miou", "mad"):
         np.testing.assert_allclose([float(r[name]) for r in here], [float(r[name]) for r in there], rtol=0.05)
 
-    state, other = read_state(broken), read_state(unbroken)
+    state, other = read_checkpoint(broken), read_checkpoint(unbroken)
     assert state is not None
     assert other is not None
     assert state.epoch == other.epoch == EPOCHS
@@ -173,8 +179,8 @@ def test_resuming_a_finished_run_changes_nothing(unbroken: Path, drawn: TrainSet
 
 
 def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> None:
-    model = build(NETWORKS["tiny"])
-    follower = Averager(tmp_path, None, 0.9, model)  # type: ignore[arg-type]
+    model = build_model(ARCHITECTURES["tiny"])
+    follower = EmaEvaluator(tmp_path, None, 0.9, model)  # type: ignore[arg-type]
     follower.set_model(model)
     follower.set_params({"steps": 10, "epochs": 1})
     follower.on_train_begin()
@@ -189,8 +195,8 @@ def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> N
 
 
 def test_epochs_shorter_than_a_look_at_the_weights_are_averaged_too(tmp_path: Path) -> None:
-    model = build(NETWORKS["tiny"])
-    follower = Averager(tmp_path, None, 0.5, model)  # type: ignore[arg-type]
+    model = build_model(ARCHITECTURES["tiny"])
+    follower = EmaEvaluator(tmp_path, None, 0.5, model)  # type: ignore[arg-type]
     follower.set_model(model)
     follower.set_params({"steps": 2, "epochs": 1})
     follower.on_train_begin()
@@ -211,25 +217,26 @@ def test_a_save_cut_short_leaves_the_former_weights(tmp_path: Path) -> None:
 
     (tmp_path / "best.keras").write_bytes(b"whole")
     with pytest.raises(KeyboardInterrupt):
-        averager.save_whole(Cut(), tmp_path / "best.keras")
+        averager.save_atomic(Cut(), tmp_path / "best.keras")
 
     assert (tmp_path / "best.keras").read_bytes() == b"whole"
 
 
 def test_the_last_tenth_of_the_rooms_is_kept_for_the_test_split(drawn: TrainSettings) -> None:
-    learned, tested = read_stock(drawn, "trainval"), read_stock(drawn, "test")
+    learned, tested = load_asset_pool(drawn, "trainval"), load_asset_pool(drawn, "test")
 
-    assert (len(learned.subjects), len(tested.subjects)) == (6, 3)
-    assert (len(learned.rooms), len(tested.rooms)) == (3, 1)
+    assert (len(learned.foregrounds), len(tested.foregrounds)) == (6, 3)
+    assert (len(learned.backgrounds), len(tested.backgrounds)) == (3, 1)
     assert not any(
-        room.shape == tested.rooms[0].shape and (room == tested.rooms[0]).all() for room in learned.rooms
+        room.shape == tested.backgrounds[0].shape and (room == tested.backgrounds[0]).all()
+        for room in learned.backgrounds
     )
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 3000])
 def test_the_learning_rate_rises_falls_and_is_never_nothing(drawn: TrainSettings, steps: int) -> None:
-    model = build(NETWORKS["tiny"])
-    recipe.compile_learner(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
+    model = build_model(ARCHITECTURES["tiny"])
+    recipe.compile_model(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
     rates = [float(model.optimizer._learning_rate(step)) for step in range(0, steps, max(1, steps // 50))]
 
     assert all(0 < rate <= 0.0101 for rate in rates)
@@ -243,7 +250,7 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         def decode(*_: object) -> None:
             pytest.fail("a picture was decoded before all was checked")
 
-        monkeypatch.setattr(recipe, "read_subject", decode)
+        monkeypatch.setattr(recipe, "load_foreground", decode)
         monkeypatch.setattr(recipe, "read_picture", decode)
         monkeypatch.setattr(recipe, "_first_model", FIRST_MODEL)
         return TrainSettings((pets,), tmp_path / "run", network="tiny", epochs=1, steps=2, batch=4)
@@ -296,7 +303,9 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         assert not settings.out.exists()
 
     def test_first_weights_of_a_wider_network(self, settings: TrainSettings, tmp_path: Path) -> None:
-        build(dataclasses.replace(NETWORKS["tiny"], widths=(8, 8, 16, 24))).save(tmp_path / "start.keras")
+        build_model(dataclasses.replace(ARCHITECTURES["tiny"], widths=(8, 8, 16, 24))).save(
+            tmp_path / "start.keras"
+        )
         self.refused(settings, TrainingError, "doesn't hold weights", start=tmp_path / "start.keras")
 
 
@@ -304,11 +313,11 @@ def test_frozen_normalisations_stay_as_they_are_while_the_rest_learns(
     drawn: TrainSettings, tmp_path: Path
 ) -> None:
     keras.utils.set_random_seed(78)
-    given = build(NETWORKS["tiny"])
+    given = build_model(ARCHITECTURES["tiny"])
     given.save(tmp_path / "start.keras")
     changes = {"start": tmp_path / "start.keras", "freeze_norms": True, "out": tmp_path / "run"}
-    model = FIRST_MODEL(dataclasses.replace(drawn, **changes), NETWORKS["tiny"], None)
-    batches, _ = recipe._batches(drawn, Size(*NETWORKS["tiny"].size))
+    model = FIRST_MODEL(dataclasses.replace(drawn, **changes), ARCHITECTURES["tiny"], None)
+    batches, _ = recipe._batches(drawn, Size(*ARCHITECTURES["tiny"].size))
     model.fit(batches, epochs=1, verbose=0)
 
     before = {layer.name: layer.get_weights() for layer in given.layers}
@@ -322,7 +331,7 @@ def test_frozen_normalisations_stay_as_they_are_while_the_rest_learns(
 
 def test_a_run_begins_with_the_weights_it_is_given(drawn: TrainSettings, tmp_path: Path) -> None:
     keras.utils.set_random_seed(77)
-    given = build(NETWORKS["tiny"])
+    given = build_model(ARCHITECTURES["tiny"])
     given.save(tmp_path / "start.keras")
     settings = dataclasses.replace(drawn, start=tmp_path / "start.keras", size=Size(96, 64))
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from livecam.core.clock import ManualClock
-from livecam.core.errors import ClipError
+from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
-from livecam.video.video_reader import Clip
+from livecam.video.video_reader import VideoReader
 
 TICK = Fraction(1, 90000)
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
@@ -69,14 +69,14 @@ def corner_colours(frame):
 def test_every_frame_comes_in_order_with_the_time_of_the_file(tmp_path):
     times = [0, 0.01, 0.5, 0.517, 2.0, 2.04, 3.9, 4.0]
     path = film(tmp_path / "a.mp4", numbered(8), times)
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         seen = [(which(frame), clip.seconds) for frame in clip]
     assert [number for number, _ in seen] == list(range(8))
     assert [seconds for _, seconds in seen] == pytest.approx(times, abs=1e-4)
 
 
 def test_the_clip_tells_what_it_is(tmp_path):
-    with Clip(film(tmp_path / "a.mp4", numbered(15))) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(15))) as clip:
         assert clip.size == Size(128, 96)
         assert clip.fps == pytest.approx(30)
         assert clip.frame_count == 15
@@ -85,13 +85,13 @@ def test_the_clip_tells_what_it_is(tmp_path):
 
 
 def test_iterating_again_starts_again(tmp_path):
-    with Clip(film(tmp_path / "a.mp4", numbered(5))) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(5))) as clip:
         for _ in range(2):
             assert [which(frame) for frame in clip] == list(range(5))
 
 
 def test_frames_are_frames_that_nobody_writes_to_again(tmp_path):
-    with Clip(film(tmp_path / "a.mp4", numbered(5, Size(70, 46)))) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(5, Size(70, 46)))) as clip:
         frames = list(clip)
     for number, frame in enumerate(frames):
         assert frame.dtype == np.uint8
@@ -106,21 +106,21 @@ def test_frames_are_frames_that_nobody_writes_to_again(tmp_path):
 def test_colours_follow_the_tags(tmp_path, matrix, limits, size, paced):
     frame = np.full((size.height, size.width, 3), (200, 30, 60), np.uint8)
     path = film(tmp_path / "a.mp4", [frame], matrix=matrix, limits=limits)
-    with Clip(path, paced=paced, clock=ManualClock()) as clip:
+    with VideoReader(path, realtime=paced, clock=ManualClock()) as clip:
         assert np.abs(next(iter(clip)).astype(int) - frame).max() <= 5
 
 
 @pytest.mark.parametrize(("size", "matrix"), [(Size(128, 96), 5), (Size(1280, 720), 1)])
 def test_untagged_video_is_taken_as_players_do(tmp_path, size, matrix):
     frame = np.full((size.height, size.width, 3), (200, 30, 60), np.uint8)
-    with Clip(film(tmp_path / "a.mp4", [frame], matrix=matrix, tagged=False)) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", [frame], matrix=matrix, tagged=False)) as clip:
         assert np.abs(next(iter(clip)).astype(int) - frame).max() <= 5
 
 
 def test_a_conversion_is_not_darker_than_its_source(tmp_path):
     frame = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     path = film(tmp_path / "a.mkv", [frame], codec="ffv1")
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         assert abs((next(iter(clip)).astype(int) - frame).mean()) < 0.3
 
 
@@ -129,7 +129,7 @@ def test_a_conversion_is_not_darker_than_its_source(tmp_path):
 )
 def test_deep_and_odd_sized_video_is_read(tmp_path, codec, pixels):
     size = Size(128, 96) if codec == "libx264" else Size(127, 95)
-    with Clip(film(tmp_path / "a.mkv", [corners(size)] * 2, codec=codec, pixels=pixels)) as clip:
+    with VideoReader(film(tmp_path / "a.mkv", [corners(size)] * 2, codec=codec, pixels=pixels)) as clip:
         frames = list(clip)
     assert [Size.of(frame) for frame in frames] == [size] * 2
     assert corner_colours(frames[0]) == list(CORNERS)
@@ -154,7 +154,7 @@ RED, GREEN, BLUE, WHITE = CORNERS
 def test_a_turned_or_mirrored_clip_stands_upright(tmp_path, degrees, mirrored, expected):
     # FFmpeg's matrix turns counterclockwise, and mirrors before or after: both are the matrix' affair.
     path = film(tmp_path / "a.mp4", [corners()] * 2, turn=(degrees, mirrored))
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         frames = list(clip)
         assert clip.size == (Size(96, 128) if degrees % 180 else Size(128, 96))
     assert corner_colours(frames[0]) == corner_colours(frames[1]) == expected
@@ -167,7 +167,7 @@ def test_a_phone_clip_with_a_patched_track_header_stands_upright(tmp_path):
     # What phones write for upright video: clockwise by 90 degrees.
     content[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 96 << 16, 0, 1 << 30)
     path.write_bytes(content)
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         assert corner_colours(next(iter(clip))) == [BLUE, RED, WHITE, GREEN]
 
 
@@ -179,7 +179,7 @@ def test_anamorphic_video_is_shown_with_square_pixels(tmp_path):
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
         output.mux(stream.encode(av.VideoFrame.from_ndarray(corners(Size(96, 96)))))
         output.mux(stream.encode(None))
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         assert clip.size == Size(128, 96)
         assert Size.of(next(iter(clip))) == clip.size
 
@@ -189,7 +189,7 @@ def test_moving_pictures_keep_their_pace(tmp_path, suffix):
     images = [Image.fromarray(frame) for frame in numbered(3)]
     path = tmp_path / f"a{suffix}"
     images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 300, 200])
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         seen = [(which(frame), clip.seconds) for frame in clip]
     assert [number for number, _ in seen] == [0, 1, 2]
     assert [seconds for _, seconds in seen] == pytest.approx([0, 0.1, 0.4])
@@ -202,7 +202,7 @@ def test_another_size_within_a_stream_is_brought_to_the_first_one(tmp_path):
     ]
     path = tmp_path / "a.h264"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         seen = [(Size.of(frame), clip.seconds) for frame in clip]
     assert [size for size, _ in seen] == [Size(128, 96)] * 8
     # Such a stream has no time stamps at all.
@@ -214,7 +214,7 @@ def test_a_clip_that_is_cut_off_gives_what_there_is(tmp_path, suffix):
     frames = list(np.random.default_rng(0).integers(0, 255, (30, 96, 128, 3), np.uint8))
     path = film(tmp_path / f"a{suffix}", frames)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         count = sum(1 for _ in clip)
     assert 8 <= count < 30
 
@@ -225,7 +225,7 @@ def test_a_clip_with_a_damaged_middle_goes_on_behind_it(tmp_path):
     start = content.index(b"icpf", len(content) // 2)
     content[start - 4 : start + 60] = bytes(64)
     path.write_bytes(content)
-    with Clip(path) as clip:
+    with VideoReader(path) as clip:
         seen = [which(frame) for frame in clip]
     assert seen[0] == 0
     assert seen[-1] == 19
@@ -264,7 +264,7 @@ def cut_to_nothing(path):
 )
 def test_what_is_no_clip_is_named_with_a_remedy(tmp_path, name, make, remedy):
     make(tmp_path / name)
-    with pytest.raises(ClipError, match=remedy) as caught, Clip(tmp_path / name):
+    with pytest.raises(VideoError, match=remedy) as caught, VideoReader(tmp_path / name):
         pass
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -274,20 +274,20 @@ def test_a_video_of_which_nothing_decodes_is_an_error(tmp_path):
     path = film(tmp_path / "a.mov", numbered(3), codec="prores_ks", pixels="yuv422p10le")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"icpf", b"\0\0\0\0"))
-    with pytest.raises(ClipError, match="complete"), Clip(path):
+    with pytest.raises(VideoError, match="complete"), VideoReader(path):
         pass
 
 
 def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
     film(tmp_path / "plain.mp4", numbered(2)).rename(tmp_path / "http:a.mp4")
     monkeypatch.chdir(tmp_path)
-    with Clip("http:a.mp4") as clip:
+    with VideoReader("http:a.mp4") as clip:
         assert len(list(clip)) == 2
 
 
 def test_as_a_camera_it_begins_again_without_a_gap(tmp_path):
     clock = ManualClock(50.0)
-    with Clip(film(tmp_path / "a.mp4", numbered(6)), loop=True, paced=True, clock=clock) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(6)), loop=True, realtime=True, clock=clock) as clip:
         seen = [(which(frame), clock.now()) for frame, _ in zip(clip, range(20), strict=False)]
     assert [number for number, _ in seen] == [index % 6 for index in range(20)]
     assert [seconds for _, seconds in seen] == pytest.approx(
@@ -297,7 +297,7 @@ def test_as_a_camera_it_begins_again_without_a_gap(tmp_path):
 
 def test_a_late_camera_goes_on_in_its_rhythm_instead_of_hurrying(tmp_path):
     clock, came = ManualClock(), []
-    with Clip(film(tmp_path / "a.mp4", numbered(10)), paced=True, clock=clock) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(10)), realtime=True, clock=clock) as clip:
         for index, _ in enumerate(clip):
             came.append(clock.now())
             clock.seconds += 5.0 if index == 3 else 0.0
@@ -308,16 +308,16 @@ def test_a_late_camera_goes_on_in_its_rhythm_instead_of_hurrying(tmp_path):
 
 def test_a_clip_that_vanishes_while_looping_is_an_error_not_a_hang(tmp_path):
     path = film(tmp_path / "a.mp4", numbered(3))
-    with Clip(path, loop=True) as clip:
+    with VideoReader(path, loop=True) as clip:
         frames = iter(clip)
         for _ in range(3):
             next(frames)
         path.unlink()
-        with pytest.raises(ClipError, match="check the name"):
+        with pytest.raises(VideoError, match="check the name"):
             next(frames)
 
 
 def test_a_closed_clip_closes_again_quietly(tmp_path):
-    with Clip(film(tmp_path / "a.mp4", numbered(3))) as clip:
+    with VideoReader(film(tmp_path / "a.mp4", numbered(3))) as clip:
         pass
     clip.close()

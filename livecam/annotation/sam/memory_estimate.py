@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from livecam.core.errors import LabellingError
+from livecam.core.errors import AnnotationError
 
 _MEMINFO = Path("/proc/meminfo")
 _FLOAT = 4  # bytes
@@ -23,7 +23,7 @@ _REST = 5e6
 _SAID = ("hidden_size", "num_layers", "num_heads", "intermediate_dim", "patch_size", "window_size")
 
 
-class Encoder(NamedTuple):
+class EncoderConfig(NamedTuple):
     """What of SAM's image encoder takes memory; the rest of SAM is small beside it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Encoder(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Footprint:
+class MemoryEstimate:
     """Memory in bytes.
 
     Attributes:
@@ -53,10 +53,10 @@ class Footprint:
     """
 
     weights: float
-    look: float
+    embedding: float
 
     @classmethod
-    def of(cls, encoder: Encoder) -> "Footprint":
+    def of(cls, encoder: EncoderConfig) -> "MemoryEstimate":
         """Of a SAM with this image encoder."""
         hidden, layers, heads, middle, window, cells = encoder
         tokens = cells**2
@@ -65,41 +65,41 @@ class Footprint:
         return cls(_FLOAT * weights, _FLOAT * look)
 
     @classmethod
-    def of_preset(cls, name: str) -> "Footprint | None":
+    def of_preset(cls, name: str) -> "MemoryEstimate | None":
         """Of a preset by its name; None for others."""
         return _PRESETS.get(name)
 
     @classmethod
-    def of_config(cls, config: dict[str, Any]) -> "Footprint | None":
+    def of_config(cls, config: dict[str, Any]) -> "MemoryEstimate | None":
         """Of a preset's config.json; None if it says too little."""
         try:
             said = config["config"]["image_encoder"]["config"]
             hidden, layers, heads, middle, patch, window = (int(said[name]) for name in _SAID)
             cells = int(said["image_shape"][0]) // patch
             window = cells if said["global_attention_layer_indices"] else window
-            return cls.of(Encoder(hidden, layers, heads, middle, window, cells))
+            return cls.of(EncoderConfig(hidden, layers, heads, middle, window, cells))
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
             return None
 
     @property
     def whole(self) -> float:
         """To load it and look at one picture."""
-        return _RUNTIME + max(_READING * self.weights, self.weights + self.look)
+        return _RUNTIME + max(_READING * self.weights, self.weights + self.embedding)
 
     def batch(self, most: int = 4) -> int:
         """How many pictures to look at together with what memory is free now."""
-        free = available()
-        return most if free is None else max(1, min(most, int(0.5 * free / self.look)))
+        free = available_memory()
+        return most if free is None else max(1, min(most, int(0.5 * free / self.embedding)))
 
 
 _PRESETS = {
-    "sam_base_sa1b": Footprint.of(Encoder(768, 12, 12, 3072)),
-    "sam_large_sa1b": Footprint.of(Encoder(1024, 24, 16, 4096)),
-    "sam_huge_sa1b": Footprint.of(Encoder(1280, 32, 16, 5120)),
+    "sam_base_sa1b": MemoryEstimate.of(EncoderConfig(768, 12, 12, 3072)),
+    "sam_large_sa1b": MemoryEstimate.of(EncoderConfig(1024, 24, 16, 4096)),
+    "sam_huge_sa1b": MemoryEstimate.of(EncoderConfig(1280, 32, 16, 5120)),
 }
 
 
-def available() -> float | None:
+def available_memory() -> float | None:
     """Bytes that can be had without swapping; None where Linux doesn't say."""
     try:
         found = re.search(r"^MemAvailable:\s*(\d+) kB", _MEMINFO.read_text(), re.MULTILINE)
@@ -108,13 +108,13 @@ def available() -> float | None:
     return int(found[1]) * 1024.0 if found else None
 
 
-def check_fits(preset: str, footprint: Footprint) -> None:
+def check_memory(preset: str, footprint: MemoryEstimate) -> None:
     """See that a preset fits into what memory is free.
 
     Raises:
-        LabellingError: it doesn't.
+        AnnotationError: it doesn't.
     """
-    free = available()
+    free = available_memory()
     if free is None or footprint.whole <= free:
         return
     smaller = [
@@ -123,17 +123,17 @@ def check_fits(preset: str, footprint: Footprint) -> None:
         if other.whole <= free and other.whole < footprint.whole
     ]
     remedy = f"use {smaller[-1]}" if smaller else "close other programs, or use a machine with more"
-    raise LabellingError(
+    raise AnnotationError(
         f"{preset} needs about {_gigabytes(footprint.whole)} of memory, {_gigabytes(free)} are free; {remedy}"
     )
 
 
 @contextmanager
-def told_of_memory(doing: str) -> Iterator[None]:
+def oom_as_error(doing: str) -> Iterator[None]:
     """Have memory that runs out in here said in one line.
 
     Raises:
-        LabellingError: it ran out.
+        AnnotationError: it ran out.
     """
     try:
         yield
@@ -141,7 +141,7 @@ def told_of_memory(doing: str) -> Iterator[None]:
         # TensorFlow's and PyTorch's own, which this module need not import.
         if not isinstance(error, MemoryError) and type(error).__name__ not in _EXHAUSTED:
             raise
-        raise LabellingError(
+        raise AnnotationError(
             f"memory ran out while {doing}; close other programs, or use a smaller preset or picture"
         ) from error
 

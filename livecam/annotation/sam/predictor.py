@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.annotation.prompts import Point, Prompt, check_prompt
-from livecam.annotation.sam.memory_estimate import Footprint, told_of_memory
-from livecam.annotation.sam.preprocessing import Canvas
+from livecam.annotation.prompts import Point, Prompt, validate_prompt
+from livecam.annotation.sam.memory_estimate import MemoryEstimate, oom_as_error
+from livecam.annotation.sam.preprocessing import ResizeLongestSide
 from livecam.annotation.sam.presets import PRESETS, load_preset
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte, check_frame
@@ -23,7 +23,7 @@ _KEEP, _DROP, _PADDING = 1.0, 0.0, -1.0
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
+class MaskCandidate:
     """One of SAM's four answers to a prompt.
 
     Attributes:
@@ -37,7 +37,7 @@ class Candidate:
     matte: Matte
 
 
-def unite(candidates: Sequence[Candidate]) -> Matte:
+def union_mattes(candidates: Sequence[MaskCandidate]) -> Matte:
     """The matte of all things together: at each pixel the largest.
 
     Args:
@@ -52,10 +52,12 @@ def rank(scores: Sequence[float]) -> list[int]:
     return sorted(range(len(scores)), key=lambda number: _or_least(scores[number]), reverse=True)
 
 
-class Seen:
+class ImageEmbedding:
     """A picture that SAM has looked at; keeps its embedding (4 MB), not the picture."""
 
-    def __init__(self, sam: "Sam", canvas: Canvas, embedding: NDArray[np.float32]) -> None:
+    def __init__(
+        self, sam: "SamPredictor", canvas: ResizeLongestSide, embedding: NDArray[np.float32]
+    ) -> None:
         self._sam, self._canvas, self._embedding = sam, canvas, embedding
 
     @property
@@ -63,51 +65,51 @@ class Seen:
         """The picture's."""
         return self._canvas.size
 
-    def segment(self, prompt: Prompt) -> tuple[Candidate, ...]:
+    def predict(self, prompt: Prompt) -> tuple[MaskCandidate, ...]:
         """All four candidates for the thing that a prompt means, the best by SAM's own score first.
 
         Raises:
             UsageError: the prompt can't be used on this picture.
-            LabellingError: too little memory.
+            AnnotationError: too little memory.
         """
-        check_prompt(prompt, self.size)
-        with told_of_memory(f"drawing mattes of {self.size}"):
-            logits, scores = self._sam.decode(self._embedding, _words(prompt, self._canvas))
+        validate_prompt(prompt, self.size)
+        with oom_as_error(f"drawing mattes of {self.size}"):
+            logits, scores = self._sam.decode(self._embedding, _prompt_tensors(prompt, self._canvas))
             return tuple(
-                Candidate(number, float(scores[number]), self._canvas.matte(logits[number]))
+                MaskCandidate(number, float(scores[number]), self._canvas.logits_to_matte(logits[number]))
                 for number in rank([float(score) for score in scores])
             )
 
 
-class Sam:
+class SamPredictor:
     """SAM, loaded."""
 
-    def __init__(self, task: Any, footprint: Footprint | None = None) -> None:
+    def __init__(self, task: Any, footprint: MemoryEstimate | None = None) -> None:
         """Take a SAMImageSegmenter of KerasHub; `footprint` where known, for the size of batches."""
         self._backbone, self._footprint = task.backbone, footprint
         self._side = int(task.backbone.image_encoder.image_shape[0])
         self._colours = _colours(task)
 
     @classmethod
-    def load(cls, preset: str = PRESETS[0]) -> "Sam":
+    def load(cls, preset: str = PRESETS[0]) -> "SamPredictor":
         """Load a preset by its name (downloaded once), or from a folder that `save_to_preset` has written.
 
         Raises:
-            LabellingError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
+            AnnotationError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
                 SAM, or memory is too little for it.
         """
         return cls(*load_preset(preset))
 
-    def look(self, frame: Frame) -> Seen:
+    def embed(self, frame: Frame) -> ImageEmbedding:
         """Compute a picture's embedding, the slow part.
 
         Raises:
             FrameError: it is no frame.
-            LabellingError: too little memory.
+            AnnotationError: too little memory.
         """
         return self._look([frame])[0]
 
-    def look_all(self, frames: Iterable[Frame]) -> Iterator[Seen]:
+    def embed_many(self, frames: Iterable[Frame]) -> Iterator[ImageEmbedding]:
         """Look at many pictures, as many at a time as memory allows, in their order.
 
         On a processor that saves what a call costs beside its sums: 0.04 s of a picture where four are
@@ -115,7 +117,7 @@ class Sam:
 
         Raises:
             FrameError: one is no frame.
-            LabellingError: too little memory.
+            AnnotationError: too little memory.
         """
         waiting = iter(frames)
         together = self._footprint.batch() if self._footprint else 1
@@ -136,28 +138,29 @@ class Sam:
         )
         return _array(said["masks"])[0], _array(said["iou_pred"])[0]
 
-    def _look(self, frames: Sequence[Frame]) -> list[Seen]:
-        canvases = [Canvas.of(Size.of(check_frame(frame)), self._side) for frame in frames]
-        with told_of_memory(f"looking at {len(frames)} picture(s)"):
+    def _look(self, frames: Sequence[Frame]) -> list[ImageEmbedding]:
+        canvases = [ResizeLongestSide.of(Size.of(check_frame(frame)), self._side) for frame in frames]
+        with oom_as_error(f"looking at {len(frames)} picture(s)"):
             squares = [
-                canvas.place(frame, *self._colours) for canvas, frame in zip(canvases, frames, strict=True)
+                canvas.apply_image(frame, *self._colours)
+                for canvas, frame in zip(canvases, frames, strict=True)
             ]
             embeddings = _array(self._backbone.image_encoder(np.stack(squares), training=False))
-        return [Seen(self, canvas, each) for canvas, each in zip(canvases, embeddings, strict=True)]
+        return [ImageEmbedding(self, canvas, each) for canvas, each in zip(canvases, embeddings, strict=True)]
 
 
-def _words(prompt: Prompt, canvas: Canvas) -> dict[str, NDArray[np.float32]]:
+def _prompt_tensors(prompt: Prompt, canvas: ResizeLongestSide) -> dict[str, NDArray[np.float32]]:
     """A prompt as the prompt encoder wants it: each kind is there, if only empty."""
-    rows = [(canvas.point(point), _KEEP) for point in prompt.keep]
-    rows += [(canvas.point(point), _DROP) for point in prompt.drop]
+    rows = [(canvas.apply_point(point), _KEEP) for point in prompt.positive]
+    rows += [(canvas.apply_point(point), _DROP) for point in prompt.negative]
     corners = []
     if prompt.box is None:
         # SAM was trained with one point that is none wherever there is no box.
         rows.append((Point(0, 0), _PADDING))
     else:
         left, top, right, bottom = prompt.box
-        corners = [[canvas.point(Point(left, top)), canvas.point(Point(right, bottom))]]
-    masks = [] if prompt.rough is None else [canvas.rough(prompt.rough)]
+        corners = [[canvas.apply_point(Point(left, top)), canvas.apply_point(Point(right, bottom))]]
+    masks = [] if prompt.mask is None else [canvas.mask_to_logits(prompt.mask)]
     return {
         "points": np.array([point for point, _ in rows], np.float32).reshape(1, -1, 2),
         "labels": np.array([label for _, label in rows], np.float32).reshape(1, -1),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livecam.annotation.prompts import Point
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import resize, resize_light, shrink_matte
+from livecam.imaging.ops import downscale_matte, resize, resize_float
 
 SIDE = 1024
 # What KerasHub's ViTDetBackbone subtracts: padded with this, the padding is zero inside, as SAM was trained.
@@ -27,7 +27,7 @@ _FIRM = 32.0
 
 
 @dataclass(frozen=True)
-class Canvas:
+class ResizeLongestSide:
     """Where a picture of `size` lies on the square.
 
     Attributes:
@@ -41,12 +41,12 @@ class Canvas:
     side: int = SIDE
 
     @classmethod
-    def of(cls, size: Size, side: int = SIDE) -> "Canvas":
+    def of(cls, size: Size, side: int = SIDE) -> "ResizeLongestSide":
         """The canvas for pictures of a size."""
         scale = side / max(size)
         return cls(size, Size(*(max(1, int(length * scale + 0.5)) for length in size)), side)
 
-    def place(
+    def apply_image(
         self, frame: Frame, scale: NDArray[np.float32], offset: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """The frame on the square, each colour times `scale` plus `offset`: float32 (side, side, 3)."""
@@ -56,7 +56,7 @@ class Canvas:
         square[: self.inner.height, : self.inner.width] = small * scale + offset
         return square
 
-    def point(self, point: Point) -> Point:
+    def apply_point(self, point: Point) -> Point:
         """A place in the picture as one on the square; in both, whole numbers are the centres of pixels."""
         return Point(
             (point.x + 0.5) * self.inner.width / self.size.width - 0.5,
@@ -66,20 +66,20 @@ class Canvas:
     def small(self, matte: Matte) -> Matte:
         """A matte of the picture's size at the size of the logits; the padding is none of it."""
         square = np.zeros((self.side, self.side), np.float32)
-        square[: self.inner.height, : self.inner.width] = resize_light(matte, self.inner)
-        return shrink_matte(square, Size(self.side // _COARSER, self.side // _COARSER))
+        square[: self.inner.height, : self.inner.width] = resize_float(matte, self.inner)
+        return downscale_matte(square, Size(self.side // _COARSER, self.side // _COARSER))
 
-    def rough(self, matte: Matte) -> NDArray[np.float32]:
+    def mask_to_logits(self, matte: Matte) -> NDArray[np.float32]:
         """A matte of the picture's size as the logits that SAM takes as a hint."""
         return np.asarray((2 * self.small(matte) - 1) * np.float32(_SURE), np.float32)
 
-    def matte(self, logits: NDArray[np.float32]) -> Matte:
+    def logits_to_matte(self, logits: NDArray[np.float32]) -> Matte:
         """Logits (256, 256) of the square as a matte of the picture's size, without the padding.
 
         The logits are resized, not the finished matte: so the outline runs smoothly between their pixels.
         """
         sane = np.clip(np.nan_to_num(logits), -_FIRM, _FIRM)
-        square = resize_light(sane, Size(self.side, self.side))
+        square = resize_float(sane, Size(self.side, self.side))
         inner = np.ascontiguousarray(square[: self.inner.height, : self.inner.width])
-        full = resize_light(inner, self.size)
+        full = resize_float(inner, self.size)
         return np.asarray(1.0 / (1.0 + np.exp(-full)), np.float32)

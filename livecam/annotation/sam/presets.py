@@ -7,37 +7,37 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from livecam.annotation.sam.memory_estimate import Footprint, check_fits, told_of_memory
-from livecam.core.errors import LabellingError
-from livecam.core.fileio import missing, reason
+from livecam.annotation.sam.memory_estimate import MemoryEstimate, check_memory, oom_as_error
+from livecam.core.errors import AnnotationError
+from livecam.core.fileio import not_found_message, os_error_reason
 
 PRESETS = ("sam_base_sa1b", "sam_large_sa1b", "sam_huge_sa1b")
 _CONFIG, _KIND = "config.json", "SAMBackbone"
 _WEIGHTS = ("model.weights.h5", "model.weights.json")
 
 
-def load_preset(preset: str) -> tuple[Any, Footprint | None]:
+def load_preset(preset: str) -> tuple[Any, MemoryEstimate | None]:
     """Load a preset: KerasHub's SAMImageSegmenter, and what memory it takes (None where that isn't known).
 
     Args:
         preset: one of `PRESETS`, a folder written by `save_to_preset`, or an address of KerasHub's with ://.
 
     Raises:
-        LabellingError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
+        AnnotationError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
             SAM, or memory is too little for it.
     """
     folder = _folder(preset)
-    footprint = _read_footprint(folder) if folder else Footprint.of_preset(preset)
+    footprint = _read_footprint(folder) if folder else MemoryEstimate.of_preset(preset)
     if footprint is not None:
-        check_fits(preset, footprint)
+        check_memory(preset, footprint)
     segmenter = _import_segmenter()
     try:
-        with told_of_memory(f"loading {preset}"):
+        with oom_as_error(f"loading {preset}"):
             return segmenter.from_preset(str(folder or preset)), footprint
-    except LabellingError:
+    except AnnotationError:
         raise
     except Exception as error:  # whatever Keras, HDF5 or the network meet
-        raise LabellingError(_why(preset, folder, error)) from error
+        raise AnnotationError(_why(preset, folder, error)) from error
 
 
 def _folder(preset: str) -> Path | None:
@@ -48,31 +48,31 @@ def _folder(preset: str) -> Path | None:
     if path.is_dir():
         return path
     if path.exists():
-        raise LabellingError(f"{path} is a file; name the folder that save_to_preset has written")
+        raise AnnotationError(f"{path} is a file; name the folder that save_to_preset has written")
     if len(path.parts) > 1 or preset.startswith((".", "~")):
-        raise LabellingError(missing(path))
+        raise AnnotationError(not_found_message(path))
     near = get_close_matches(preset, PRESETS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(PRESETS)}, or name a folder"
-    raise LabellingError(f"there is no preset {preset!r}; {hint}")
+    raise AnnotationError(f"there is no preset {preset!r}; {hint}")
 
 
-def _read_footprint(folder: Path) -> Footprint | None:
+def _read_footprint(folder: Path) -> MemoryEstimate | None:
     try:
         config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
         kind = str(config["registered_name"]).rpartition(">")[2]
     except FileNotFoundError as error:
-        raise LabellingError(
+        raise AnnotationError(
             f"{folder} is no preset, it has no {_CONFIG}; name a folder that save_to_preset has written"
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LabellingError(
-            f"{folder / _CONFIG} can't be read ({reason(error)}); download or copy the preset again"
+        raise AnnotationError(
+            f"{folder / _CONFIG} can't be read ({os_error_reason(error)}); download or copy the preset again"
         ) from error
     if kind != _KIND:
-        raise LabellingError(f"{folder} holds a {kind}, no SAM; use {PRESETS[0]} or a SAM's folder")
+        raise AnnotationError(f"{folder} holds a {kind}, no SAM; use {PRESETS[0]} or a SAM's folder")
     if not any((folder / name).exists() for name in _WEIGHTS):
-        raise LabellingError(f"{folder} has no {_WEIGHTS[0]}; download or copy the preset again")
-    return Footprint.of_config(config)
+        raise AnnotationError(f"{folder} has no {_WEIGHTS[0]}; download or copy the preset again")
+    return MemoryEstimate.of_config(config)
 
 
 def _import_segmenter() -> Any:
@@ -80,14 +80,14 @@ def _import_segmenter() -> Any:
     try:
         import keras_hub
     except ImportError as error:
-        raise LabellingError(
+        raise AnnotationError(
             f"labelling needs more packages ({error.name}): pip install 'livecam[label]'"
         ) from error
     return keras_hub.models.SAMImageSegmenter
 
 
 def _why(preset: str, folder: Path | None, error: Exception) -> str:
-    said = shorten(reason(error), 140, placeholder=" ...")
+    said = shorten(os_error_reason(error), 140, placeholder=" ...")
     if folder is not None:
         return f"{folder} can't be loaded as SAM ({said}); download or copy the preset again"
     if preset not in PRESETS:

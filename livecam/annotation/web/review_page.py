@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from livecam.annotation.store import Label, Labelled, check_made
-from livecam.annotation.web.click_page import fill
-from livecam.annotation.web.server import Content, Desk, invite, open_browser, page
+from livecam.annotation.store import AnnotationRecord, AnnotationStore, require_store
+from livecam.annotation.web.click_page import render_template
+from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
 from livecam.core.errors import UsageError
-from livecam.core.fileio import put, writing
-from livecam.core.locking import alone_in
+from livecam.core.fileio import translate_os_errors, write_atomic
+from livecam.core.locking import exclusive_lock
 
 _PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
 
@@ -22,42 +22,42 @@ def review(
     folder: Path,
     tell: Callable[[str], None],
     browse: Callable[[str], object] = open_browser,
-) -> Labelled:
+) -> AnnotationStore:
     """Show what is set aside on a page until a person has finished; each decision is kept at once.
 
     Raises:
         UsageError: `folder` is no data set of ours.
-        LabellingError: no page can be opened, nothing written, or another livecam is at work in the folder.
+        AnnotationError: no page can be opened, nothing written, or another livecam is at work in the folder.
     """
-    check_made(folder)
-    with alone_in(folder):
-        made = Labelled(folder)
-        made.settle()
+    require_store(folder)
+    with exclusive_lock(folder):
+        made = AnnotationStore(folder)
+        made.sync_files()
         try:
-            with Desk(*_page(made)) as desk:
+            with LocalWebServer(*_page(made)) as desk:
                 desk.url += "review/"
-                tell(invite(desk, "accept or reject"))
+                tell(access_message(desk, "accept or reject"))
                 browse(desk.url)
                 desk.wait()
         finally:
-            made.settle()
+            made.sync_files()
             write_review(made)
     return made
 
 
-def write_review(made: Labelled) -> Path:
+def write_review(made: AnnotationStore) -> Path:
     """Write ``review/index.html``, which can be opened without any server.
 
     Raises:
-        LabellingError: it can't be written.
+        AnnotationError: it can't be written.
     """
     path = made.folder / "review" / "index.html"
-    with writing(made.folder):
-        put(path, draw_page(made).encode())
+    with translate_os_errors(made.folder):
+        write_atomic(path, render_review_page(made).encode())
     return path
 
 
-def draw_page(made: Labelled) -> str:
+def render_review_page(made: AnnotationStore) -> str:
     """The page: what is set aside first, then what a person decided, then the rest."""
     labels = sorted(made.labels.values(), key=lambda each: (each.stem, each.number))
     decided = [each for each in labels if each.name in made.decisions]
@@ -72,19 +72,19 @@ def draw_page(made: Labelled) -> str:
         )
         if some or empty
     )
-    text = fill("review.html", {"command": f"livecam label {shlex.quote(str(made.folder))}"})
+    text = render_template("review.html", {"command": f"livecam label {shlex.quote(str(made.folder))}"})
     # The folder's name last, as it may hold whatever the marks are.
     return text.replace("<!--SECTIONS-->", sections).replace("<!--FOLDER-->", escape(str(made.folder)))
 
 
-def _section(made: Labelled, title: str, labels: list[Label], empty: str) -> str:
+def _section(made: AnnotationStore, title: str, labels: list[AnnotationRecord], empty: str) -> str:
     count = f" ({len(labels)})" if labels else ""
     cards = "\n".join(_card(made, label) for label in labels)
     return f"<section><h2>{title}{count}</h2>{f'<p>{empty}</p>' if not labels else ''}\n{cards}</section>"
 
 
-def _card(made: Labelled, label: Label) -> str:
-    place = "overlays" if not made.is_kept(label) else "../overlays"
+def _card(made: AnnotationStore, label: AnnotationRecord) -> str:
+    place = "overlays" if not made.is_accepted(label) else "../overlays"
     name = escape(label.name, quote=True)
     decision = made.decisions.get(label.name)
     state = "" if decision is None else "accept" if decision else "reject"
@@ -103,7 +103,7 @@ def _card(made: Labelled, label: Label) -> str:
     )
 
 
-def _scores(label: Label) -> str:
+def _scores(label: AnnotationRecord) -> str:
     parts = []
     if label.person.get("scores"):
         told = [f"{score:.2f}" if score is not None else "none" for score in label.person["scores"]]
@@ -115,21 +115,21 @@ def _scores(label: Label) -> str:
     return "".join(f"; {part}" for part in parts)
 
 
-def _page(made: Labelled) -> tuple[Callable[[str], Content | None], Callable[[str, Any], Any]]:
-    def show(path: str) -> Content | None:
+def _page(made: AnnotationStore) -> tuple[Callable[[str], Response | None], Callable[[str, Any], Any]]:
+    def show(path: str) -> Response | None:
         if path == "review/":
-            return page(draw_page(made))
+            return page(render_review_page(made))
         match = _PICTURE.fullmatch(unquote(path))
         if match is None or match[1] not in made.labels:
             return None
         places = (made.folder, made.folder / "review")
         files = [place / "overlays" / f"{match[1]}.jpg" for place in places]
         found = next((file for file in files if file.is_file()), None)
-        return Content("image/jpeg", found.read_bytes()) if found else None
+        return Response("image/jpeg", found.read_bytes()) if found else None
 
     def hear(verb: str, said: Any) -> Any:
         if verb == "review/decide":
-            made.decide(**{name: said.get(name, []) for name in ("accept", "reject", "forget")})
+            made.set_decisions(**{name: said.get(name, []) for name in ("accept", "reject", "forget")})
         elif verb != "review/done":
             raise UsageError(f"there is no {verb}")
         return {"decided": len(made.decisions)}

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from livecam.core.errors import LabellingError, LivecamError
+from livecam.core.errors import AnnotationError, LivecamError
 
 _MOST_BYTES = 4 << 20
 _HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -22,27 +22,27 @@ _POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-Show = Callable[[str], "Content | None"]
+Show = Callable[[str], "Response | None"]
 Hear = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True)
-class Content:
+class Response:
     """What a path holds."""
 
     kind: str
     body: bytes
 
 
-_NOTHING = Content("text/plain", b"nothing here")
+_NOTHING = Response("text/plain", b"nothing here")
 
 
-def page(text: str) -> Content:
+def page(text: str) -> Response:
     """A page of HTML."""
-    return Content("text/html; charset=utf-8", text.encode())
+    return Response("text/html; charset=utf-8", text.encode())
 
 
-class Desk:
+class LocalWebServer:
     """Shows pages and hears what is done on them, until that ends it.
 
     Attributes:
@@ -51,7 +51,7 @@ class Desk:
 
     url: str
 
-    def __init__(self, show: Show, hear: Hear) -> None:
+    def __init__(self, on_get: Show, on_post: Hear) -> None:
         """Prepare; `with` opens it.
 
         Args:
@@ -61,20 +61,22 @@ class Desk:
                 page. It is called by one thread at a time. After the verb ``done`` the desk is closed.
         """
         self._token = secrets.token_urlsafe(18)
-        self._show, self._hear = show, hear
+        self._show, self._hear = on_get, on_post
         self._lock = threading.Lock()
         self._done = threading.Event()
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> "LocalWebServer":
         """Open it on a free port.
 
         Raises:
-            LabellingError: there is none.
+            AnnotationError: there is none.
         """
         try:
             self._server = _Server(("127.0.0.1", 0), self._handler())
         except OSError as error:
-            raise LabellingError(f"can't open a page on this machine ({error}); allow local ports") from error
+            raise AnnotationError(
+                f"can't open a page on this machine ({error}); allow local ports"
+            ) from error
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}/{self._token}/"
         threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
@@ -107,7 +109,7 @@ class Desk:
                     _answer(self, 404, _NOTHING)
                     return
                 code, said = desk._take(verb, self.rfile.read(int(length)))
-                _answer(self, code, Content("application/json", json.dumps(said).encode()))
+                _answer(self, code, Response("application/json", json.dumps(said).encode()))
                 if verb.rpartition("/")[2] == "done" and code == 200:
                     desk._done.set()
 
@@ -124,11 +126,11 @@ class Desk:
         known = secrets.compare_digest(token.encode(), self._token.encode())
         return "/".join(rest) if known and rest and host in _HOSTS else None
 
-    def _find(self, path: str) -> tuple[int, Content]:
+    def _find(self, path: str) -> tuple[int, Response]:
         try:
             content = self._show(path)
         except (LivecamError, OSError) as error:
-            return 500, Content("text/plain; charset=utf-8", f"livecam: {error}\n".encode())
+            return 500, Response("text/plain; charset=utf-8", f"livecam: {error}\n".encode())
         return (404, _NOTHING) if content is None else (200, content)
 
     def _take(self, verb: str, body: bytes) -> tuple[int, Any]:
@@ -150,7 +152,7 @@ class _Server(ThreadingHTTPServer):
         """Nothing: a browser that went away in the middle is no news."""
 
 
-def _answer(handler: BaseHTTPRequestHandler, code: int, content: Content) -> None:
+def _answer(handler: BaseHTTPRequestHandler, code: int, content: Response) -> None:
     handler.send_response(code)
     for name, value in (
         ("Content-Type", content.kind),
@@ -177,7 +179,7 @@ def open_browser(url: str) -> bool:
     return True
 
 
-def invite(desk: Desk, what: str) -> str:
+def access_message(desk: LocalWebServer, what: str) -> str:
     """A line that tells where the page is, from here and from afar."""
     return (
         f"{what}: {desk.url} (from another machine first: "

@@ -19,7 +19,7 @@ Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Light:
+class LightingAugmentation:
     """How a scene is lit and rendered: per-channel gain, gamma and offset, drawn once for a scene.
 
     `side` is how much brighter it is (as a logarithm) at the right and at the bottom than in the middle: a
@@ -34,7 +34,7 @@ class Light:
     below: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     @classmethod
-    def draw(cls, rng: Rng, strength: float = 1.0) -> "Light":
+    def sample(cls, rng: Rng, strength: float = 1.0) -> "LightingAugmentation":
         """Draw a light: mostly mild, now and then dark or coloured; of strength 0 it changes nothing."""
         cast_of_colour = rng.normal(0, 0.06 * strength, 3)
         gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
@@ -48,11 +48,11 @@ class Light:
             side = (float(rng.normal(0, 0.6)), float(rng.normal(0, 0.3)))
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
-    def dyed_below(self, falls: tuple[float, float, float]) -> "Light":
+    def with_vertical_gradient(self, falls: tuple[float, float, float]) -> "LightingAugmentation":
         """The same light, darker by `falls` (of each channel, a logarithm) at the bottom, not at the top."""
         return replace(self, below=falls)
 
-    def shine(self, frame: Frame) -> Frame:
+    def apply(self, frame: Frame) -> Frame:
         """Apply the light, by a table of 256 entries a channel, then what comes from the side."""
         if any(self.side) or any(self.below):
             frame = cast(Frame, cv2.multiply(frame, self._rise(Size.of(frame)), dtype=cv2.CV_8U))
@@ -71,42 +71,44 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Faults:
+class CameraArtifacts:
     """The faults of a webcam, drawn once for a scene; only the noise differs from frame to frame."""
 
     blur: float
     motion: tuple[int, float]
     noise: float
-    grain: float
-    quality: int
-    upscaled: float
+    noise_grain: float
+    jpeg_quality: int
+    downscale: float
 
     @classmethod
-    def draw(cls, rng: Rng) -> "Faults":
+    def sample(cls, rng: Rng) -> "CameraArtifacts":
         """Draw faults: most scenes have few."""
         return cls(
             blur=float(rng.uniform(0.4, 1.8)) if rng.random() < 0.3 else 0.0,
             motion=_draw_motion(rng) if rng.random() < 0.1 else (0, 0.0),
             noise=float(rng.gamma(1.2, 4.0)) if rng.random() < 0.6 else 0.0,
-            grain=float(rng.uniform(0.8, 2.0)),
-            quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
-            upscaled=float(rng.uniform(0.4, 0.8)) if rng.random() < 0.15 else 1.0,
+            noise_grain=float(rng.uniform(0.8, 2.0)),
+            jpeg_quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
+            downscale=float(rng.uniform(0.4, 0.8)) if rng.random() < 0.15 else 1.0,
         )
 
-    def strike(self, frame: Frame, rng: Rng) -> Frame:
+    def apply(self, frame: Frame, rng: Rng) -> Frame:
         """Apply them, in the order in which a camera does."""
         if self.motion[0]:
             frame = _smear(frame, *self.motion)
         if self.blur:
             frame = cast(Frame, cv2.GaussianBlur(frame, (0, 0), self.blur))
-        if self.upscaled < 1:
+        if self.downscale < 1:
             size = Size.of(frame)
-            small = cv2.resize(frame, None, fx=self.upscaled, fy=self.upscaled, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(
+                frame, None, fx=self.downscale, fy=self.downscale, interpolation=cv2.INTER_AREA
+            )
             frame = cast(Frame, cv2.resize(small, tuple(size), interpolation=cv2.INTER_LINEAR))
         if self.noise:
-            frame = _add_noise(frame, self.noise, self.grain, rng)
-        if self.quality < 100:
-            _, code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+            frame = _add_noise(frame, self.noise, self.noise_grain, rng)
+        if self.jpeg_quality < 100:
+            _, code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
             frame = cast(Frame, cv2.imdecode(code, cv2.IMREAD_COLOR))
         return frame
 
@@ -135,7 +137,7 @@ def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
     return cast(Frame, cv2.add(frame, noise, dtype=cv2.CV_8U))
 
 
-def place(
+def similarity_transform(
     scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]
 ) -> Transform:
     """The 2×3 transform that scales and turns around `pivot` (x, y) and brings it to `to`."""
@@ -149,13 +151,15 @@ def compose(second: Transform, first: Transform) -> Transform:
     return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
 
 
-def nudge(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
+def jitter_transform(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
     """A slightly later place of the same thing: shifted, turned and scaled by a few per cent of `amount`."""
     zoom = 1 + float(rng.normal(0, 0.015 * amount))
     middle = (size.width / 2, size.height / 2)
     across = middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width
     down = middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height
-    return compose(place((zoom, zoom), float(rng.normal(0, amount)), middle, (across, down)), transform)
+    return compose(
+        similarity_transform((zoom, zoom), float(rng.normal(0, amount)), middle, (across, down)), transform
+    )
 
 
 def warp(picture: Frame, transform: Transform, size: Size) -> Frame:
@@ -181,7 +185,7 @@ def warp_trimap(
     return cast("NDArray[np.uint8]", drawn)
 
 
-def match_light(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
+def match_mean_color(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
     """Bring the subject's mean colour towards the room's by `strength` in [0, 1]."""
     inside = (matte > 127).astype(np.uint8)
     if not inside.any():
@@ -193,7 +197,7 @@ def match_light(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: f
     return cast(Frame, cv2.LUT(frame, table[None]))
 
 
-def cut_out(frame: Frame, matte: NDArray[np.uint8], room: Frame) -> Frame:
+def paste(frame: Frame, matte: NDArray[np.uint8], room: Frame) -> Frame:
     """Paste a frame on a room by its 8-bit matte."""
     share = matte.astype(np.float32) / 255
     return cast(Frame, cv2.blendLinear(frame, room, share, 1 - share))

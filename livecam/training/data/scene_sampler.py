@@ -12,25 +12,31 @@ import numpy as np
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.datasets.pets import Subject
+from livecam.datasets.pets import Foreground
 from livecam.imaging.trimap import BACKGROUND
-from livecam.training.data.augmentation import Faults, Light, Rng, Transform, place
+from livecam.training.data.augmentation import (
+    CameraArtifacts,
+    LightingAugmentation,
+    Rng,
+    Transform,
+    similarity_transform,
+)
 
-WHOLE = 0.4
+WHOLE_IMAGE_SHARE = 0.4
 """The share of pictures that are shown whole, whatever their shape."""
 
-CLOTHES = 0.1
+NEGATIVE_BACKGROUND_SHARE = 0.1
 """The share of pasted subjects that stand before what looks like people and is none."""
 
-DARK_CLOTHES = 0.2
+DARK_CLOTHES_SHARE = 0.2
 """The share of pasted subjects whose lower part is made dark: dark clothes before dark rooms are hard."""
 
-DYED_CLOTHES = 0.15
+TINTED_CLOTHES_SHARE = 0.15
 """The share of pasted subjects whose lower part gets another colour: loud clothes are rare in pictures."""
 
 
 @dataclass(frozen=True)
-class Mix:
+class SceneMix:
     """The shares of the kinds of scene; what is left is pasted."""
 
     real: float = 0.35
@@ -39,27 +45,31 @@ class Mix:
 
 
 @dataclass
-class Stock:
+class AssetPool:
     """All that scenes are made of, decoded.
 
-    `often` tells how many times as often as others the subjects are shown whose names begin with a word.
+    `oversample` tells how many times as often as others the subjects are shown whose names begin with a word.
     """
 
-    subjects: list[Subject]
-    rooms: list[Frame]
-    empties: list[Frame]
-    often: Mapping[str, int] = field(default_factory=dict)
-    pasteable: list[Subject] = field(init=False)
+    foregrounds: list[Foreground]
+    backgrounds: list[Frame]
+    negatives: list[Frame]
+    oversample: Mapping[str, int] = field(default_factory=dict)
+    pasteable: list[Foreground] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.subjects = [subject for subject in self.subjects for _ in range(self._times(subject))]
-        self.pasteable = [subject for subject in self.subjects if subject.pasteable and _stands(subject)]
+        self.foregrounds = [subject for subject in self.foregrounds for _ in range(self._times(subject))]
+        self.pasteable = [
+            subject for subject in self.foregrounds if subject.pasteable and _is_pasteable_pose(subject)
+        ]
 
-    def _times(self, subject: Subject) -> int:
-        return max([times for name, times in self.often.items() if subject.name.startswith(name)], default=1)
+    def _times(self, subject: Foreground) -> int:
+        return max(
+            [times for name, times in self.oversample.items() if subject.name.startswith(name)], default=1
+        )
 
 
-def _stands(subject: Subject) -> bool:
+def _is_pasteable_pose(subject: Foreground) -> bool:
     """Large enough, and cut by its picture's bottom as webcams cut people, or a whole body: no bystander."""
     body = subject.trimap != BACKGROUND
     if body.mean() < 0.06:
@@ -69,43 +79,57 @@ def _stands(subject: Subject) -> bool:
     return bool(body[-3:].any() or slender > 1.8)
 
 
-class Actor(NamedTuple):
+class PlacedForeground(NamedTuple):
     """A subject with its place, its light, and how far (0 to 1) its colours are brought to the room's."""
 
-    subject: Subject
-    at: Transform
-    light: Light
-    matched: float
+    foreground: Foreground
+    transform: Transform
+    lighting: LightingAugmentation
+    color_match: float
 
 
 class Scene(NamedTuple):
     """Everything drawn by chance but the noise: with no room, its actor's own picture."""
 
-    room: Frame | None
-    room_at: Transform
-    actors: tuple[Actor, ...]
-    light: Light
-    faults: Faults
+    background: Frame | None
+    background_transform: Transform
+    foregrounds: tuple[PlacedForeground, ...]
+    lighting: LightingAugmentation
+    artifacts: CameraArtifacts
     mirrored: bool
 
 
-def draw_scene(stock: Stock, mix: Mix, canvas: Size, rng: Rng) -> Scene:
+def sample_scene(stock: AssetPool, mix: SceneMix, canvas: Size, rng: Rng) -> Scene:
     """Draw one scene for a canvas of `canvas` pixels; what the stock can't give becomes a real picture."""
     kind = rng.random()
-    light, faults, mirrored = Light.draw(rng), Faults.draw(rng), bool(rng.random() < 0.5)
-    no_one: tuple[Actor, ...] = ()
-    bare = stock.empties if stock.empties and (not stock.rooms or rng.random() < 0.5) else stock.rooms
+    light, faults, mirrored = (
+        LightingAugmentation.sample(rng),
+        CameraArtifacts.sample(rng),
+        bool(rng.random() < 0.5),
+    )
+    no_one: tuple[PlacedForeground, ...] = ()
+    bare = (
+        stock.negatives
+        if stock.negatives and (not stock.backgrounds or rng.random() < 0.5)
+        else stock.backgrounds
+    )
     if mix.real <= kind < mix.real + mix.empty and bare:
         room, actors = bare[int(rng.integers(len(bare)))], no_one
-    elif kind >= mix.real + mix.empty and stock.rooms and stock.pasteable:
-        behind = stock.empties if stock.empties and rng.random() < CLOTHES else stock.rooms
+    elif kind >= mix.real + mix.empty and stock.backgrounds and stock.pasteable:
+        behind = (
+            stock.negatives
+            if stock.negatives and rng.random() < NEGATIVE_BACKGROUND_SHARE
+            else stock.backgrounds
+        )
         room = behind[int(rng.integers(len(behind)))]
         crowd = 2 if kind < mix.real + mix.empty + mix.double else 1
-        actors = tuple(_actor(stock, canvas, rng, crowd) for _ in range(crowd))
+        actors = tuple(_place_foreground(stock, canvas, rng, crowd) for _ in range(crowd))
     else:
-        subject = stock.subjects[int(rng.integers(len(stock.subjects)))]
-        actor = Actor(subject, _crop(Size.of(subject.frame), canvas, rng), Light.draw(rng, 0.0), 0.0)
-        return Scene(None, actor.at, (actor,), light, faults, mirrored)
+        subject = stock.foregrounds[int(rng.integers(len(stock.foregrounds)))]
+        actor = PlacedForeground(
+            subject, _crop(Size.of(subject.image), canvas, rng), LightingAugmentation.sample(rng, 0.0), 0.0
+        )
+        return Scene(None, actor.transform, (actor,), light, faults, mirrored)
     return Scene(room, _crop(Size.of(room), canvas, rng), actors, light, faults, mirrored)
 
 
@@ -115,15 +139,15 @@ def _whole(size: Size, canvas: Size, rng: Rng) -> Transform:
     grown = float(np.exp(rng.normal(0, 0.06)))
     scale = (canvas.width / size.width * grown, canvas.height / height * grown)
     middle = (size.width * (0.5 + float(rng.normal(0, 0.02))), height * (0.5 + float(rng.normal(0, 0.02))))
-    return place(scale, 0.0, middle, (canvas.width / 2, canvas.height / 2))
+    return similarity_transform(scale, 0.0, middle, (canvas.width / 2, canvas.height / 2))
 
 
 def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
     """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether.
 
-    One in `WHOLE` is all of it, stretched: so livecam shows pictures of any shape to its network.
+    One in `WHOLE_IMAGE_SHARE` is all of it, stretched: so livecam shows pictures of any shape to its network.
     """
-    if rng.random() < WHOLE:
+    if rng.random() < WHOLE_IMAGE_SHARE:
         return _whole(size, canvas, rng)
     shape = canvas.width / canvas.height
     stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.95)))
@@ -135,41 +159,45 @@ def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
     top = rng.beta(1.0, 2.0) * (size.height - height) if size.height > height else 0.0
     scale = (canvas.width / width, canvas.height / height)
     turn = float(rng.normal(0, 4)) if rng.random() < 0.3 else 0.0
-    return place(scale, turn, (left + width / 2, top + height / 2), (canvas.width / 2, canvas.height / 2))
+    return similarity_transform(
+        scale, turn, (left + width / 2, top + height / 2), (canvas.width / 2, canvas.height / 2)
+    )
 
 
-def _actor(stock: Stock, canvas: Size, rng: Rng, crowd: int) -> Actor:
+def _place_foreground(stock: AssetPool, canvas: Size, rng: Rng, crowd: int) -> PlacedForeground:
     subject = stock.pasteable[int(rng.integers(len(stock.pasteable)))]
     body = np.argwhere(subject.trimap != BACKGROUND)
     (top, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
-    tall = _tall(subject, (bottom - top) / max(1, right - left), rng)
+    tall = _relative_height(subject, (bottom - top) / max(1, right - left), rng)
     scale = canvas.height * tall / max(1, bottom - top)
     stretch = float(np.exp(rng.normal(0, 0.08))) * (1.33 if rng.random() < 0.2 else 1.0)
     middle = canvas.width * (0.5 + float(rng.normal(0, 0.14 if crowd == 1 else 0.26)))
     turn = float(rng.normal(0, 3))
     # The subject's lowest row lies at the frame's bottom or below it: webcams cut people there.
-    below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.headless else max(0.0, tall - 1))
+    below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.cropped_top else max(0.0, tall - 1))
     feet = canvas.height * (1 + below) + abs(np.sin(np.deg2rad(turn))) * (right - left) * scale / 2
-    at = place((scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet))
-    light = Light.draw(rng, 0.5).dyed_below(_dye(rng))
-    return Actor(subject, at, light, float(rng.beta(1.0, 1.5)))
+    at = similarity_transform(
+        (scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet)
+    )
+    light = LightingAugmentation.sample(rng, 0.5).with_vertical_gradient(_sample_clothing_tint(rng))
+    return PlacedForeground(subject, at, light, float(rng.beta(1.0, 1.5)))
 
 
-def _dye(rng: Rng) -> tuple[float, float, float]:
+def _sample_clothing_tint(rng: Rng) -> tuple[float, float, float]:
     """How much darker each channel becomes down to a subject's bottom, as logarithms: mostly none."""
     kind = rng.random()
-    if kind < DARK_CLOTHES:
+    if kind < DARK_CLOTHES_SHARE:
         return (float(rng.uniform(0.6, 1.8)),) * 3
-    if kind < DARK_CLOTHES + DYED_CLOTHES:
+    if kind < DARK_CLOTHES_SHARE + TINTED_CLOTHES_SHARE:
         red, green, blue = rng.uniform(0, 1.8, 3)
         return float(red), float(green), float(blue)
     return (0.0, 0.0, 0.0)
 
 
-def _tall(subject: Subject, slender: float, rng: Rng) -> float:
+def _relative_height(subject: Foreground, slender: float, rng: Rng) -> float:
     """The subject's height in canvas heights; `slender` is its own height over its width."""
     tall = float(rng.uniform(0.6, 1.15) if rng.random() < 0.9 else rng.uniform(0.35, 0.6))
-    if subject.headless:
+    if subject.cropped_top:
         return float(rng.uniform(1.25, 1.7))
     # A whole body: mostly its upper half.
     return tall * float(rng.uniform(1.0, 2.2)) if slender > 2 else tall

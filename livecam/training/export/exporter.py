@@ -13,28 +13,34 @@ from typing import Any
 import keras
 
 from livecam.core.errors import TrainingError, UsageError
-from livecam.core.fileio import reason
+from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.models.class_layout import CLASSES
-from livecam.models.model_card import Card
+from livecam.models.model_card import ModelCard
 from livecam.training.checkpoint import read_history
 from livecam.training.config import check_size
-from livecam.training.export.litert_converter import OUTPUTS, check_parity, convert, places, round_weights
-from livecam.training.networks.matting_net import NETWORKS, build
+from livecam.training.export.litert_converter import (
+    OUTPUTS,
+    check_parity,
+    convert_to_litert,
+    output_indices,
+    quantize_weights,
+)
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model
 from livecam.training.textbook import NAME, with_matte
 
 PATHS = ("data", "rooms", "empty", "out", "start")
 """Settings of a run that name places on its machine."""
 
 
-def export(
+def export_model(
     run: Path,
     out: Path,
     notes: tuple[str, ...] = (),
     scores: tuple[Path, ...] = (),
     precision: str = "int8",
     size: Size | None = None,
-) -> Card:
+) -> ModelCard:
     """Export a run's best weights as `out` (``.tflite``), card and Keras network beside it, replacing others.
 
     Args:
@@ -53,29 +59,31 @@ def export(
     if out.suffix != ".tflite" or out.is_dir():
         raise UsageError(f"{out} must be a file that ends in .tflite; its card gets the same name with .json")
     saved = run / "best.keras" if run.is_dir() else run
-    model = resized(_read_model(saved), size) if size else _read_model(saved)
+    model = with_input_size(_read_model(saved), size) if size else _read_model(saved)
     about = {
         "parameters": int(model.count_params()),
         "classes": list(CLASSES),
         "notes": list(notes),
         **_history(saved),
     }
-    exact = convert(model)
+    exact = convert_to_litert(model)
     parity = check_parity(model, exact)
-    weights = round_weights(exact, precision)
+    weights = quantize_weights(exact, precision)
     if precision != "float32":
         parity = check_parity(model, weights, precision)
     about |= {"precision": precision, "parity_with_keras": asdict(parity)}
     _, height, width, _ = model.input_shape
     sha256 = hashlib.sha256(weights).hexdigest()
     if scores:
-        about["figures"] = read_figures(scores, sha256)
-    card = Card(out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, places(weights), about)
+        about["figures"] = load_card_scores(scores, sha256)
+    card = ModelCard(
+        out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, output_indices(weights), about
+    )
     _write(out, weights, card, model)
     return card
 
 
-def resized(model: keras.Model, size: Size) -> keras.Model:
+def with_input_size(model: keras.Model, size: Size) -> keras.Model:
     """The same weights for pictures of another size.
 
     Raises:
@@ -92,14 +100,14 @@ def resized(model: keras.Model, size: Size) -> keras.Model:
 
 def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
     """One of our networks for `size`, if `model` is one: sides that can't be halved need other layers."""
-    if model.name not in NETWORKS:
+    if model.name not in ARCHITECTURES:
         return None
-    other = build(replace(NETWORKS[model.name], size=(size.width, size.height)))
+    other = build_model(replace(ARCHITECTURES[model.name], size=(size.width, size.height)))
     same = [w.shape for w in other.weights] == [w.shape for w in model.weights]
     return other if same else None
 
 
-def _write(out: Path, weights: bytes, card: Card, model: keras.Model) -> None:
+def _write(out: Path, weights: bytes, card: ModelCard, model: keras.Model) -> None:
     partials = {
         out: out.with_name(f".{out.name}.partial"),
         out.with_suffix(".json"): out.with_name(f".{out.stem}.json.partial"),
@@ -114,7 +122,7 @@ def _write(out: Path, weights: bytes, card: Card, model: keras.Model) -> None:
             partial.replace(whole)
     except OSError as error:
         raise TrainingError(
-            f"can't write {out} ({reason(error)}); choose another folder or free space"
+            f"can't write {out} ({os_error_reason(error)}); choose another folder or free space"
         ) from error
     finally:
         for partial in partials.values():
@@ -155,7 +163,7 @@ def _history(saved: Path) -> dict[str, Any]:
             settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise TrainingError(
-                f"{run / 'settings.json'} can't be read ({reason(error)}); mend it"
+                f"{run / 'settings.json'} can't be read ({os_error_reason(error)}); mend it"
             ) from error
         # Folders by their names alone: where they lay is nobody's business.
         about["training"] = {
@@ -175,11 +183,11 @@ def _names(paths: Any) -> Any:
     return Path(paths).name if isinstance(paths, str) else paths
 
 
-SAID = ("miou", "fg_iou", "bf", "mad", "mse", "dtssd", "leak", "hole")
+CARD_METRICS = ("miou", "fg_iou", "bf", "mad", "mse", "dtssd", "leak", "hole")
 """Columns that a card tells; milliseconds depend on the machine."""
 
 
-def read_figures(files: Sequence[Path], sha256: str) -> dict[str, Any]:
+def load_card_scores(files: Sequence[Path], sha256: str) -> dict[str, Any]:
     """By the data's name: the rows of each evaluation, groups, mean and conditions.
 
     Raises:
@@ -195,7 +203,7 @@ def _read(path: Path, sha256: str) -> tuple[str, dict[str, Any]]:
         data, model = str(scores["data"]), scores.get("sha256")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
-            f"{path} can't be read ({reason(error)}); name the scores.json of livecam evaluate"
+            f"{path} can't be read ({os_error_reason(error)}); name the scores.json of livecam evaluate"
         ) from error
     if model != sha256:
         raise TrainingError(f"{path} tells of other weights than these; run livecam evaluate again")
@@ -203,4 +211,4 @@ def _read(path: Path, sha256: str) -> tuple[str, dict[str, Any]]:
 
 
 def _said(row: dict[str, Any]) -> dict[str, Any]:
-    return {"cases": row["cases"], **{name: round(row[name], 2) for name in SAID if name in row}}
+    return {"cases": row["cases"], **{name: round(row[name], 2) for name in CARD_METRICS if name in row}}

@@ -24,19 +24,19 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.geometry import Size
-from livecam.imaging.image_io import read_picture
+from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import resize
-from livecam.models.class_layout import CLASSES, WAYS, join_classes
-from livecam.training.export.litert_layers import lighten
+from livecam.models.class_layout import CLASSES, OUTPUT_LAYOUTS, decode_class_outputs
+from livecam.training.export.litert_layers import optimize_for_litert
 
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """What a livecam network says of each pixel, and in how many numbers."""
 PRECISIONS = ("int8", "float32")
-WORTH_ROUNDING = 4000
+MIN_QUANTIZED_WEIGHTS = 4000
 """Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
-TOLERANCE = 1e-3
+FLOAT_TOLERANCE = 1e-3
 """How far a conversion that rounds nothing may be off anywhere."""
-ROUNDED = 1e-2
+INT8_TOLERANCE = 1e-2
 """How far one that rounds its weights may be off in the mean."""
 
 
@@ -49,13 +49,13 @@ class Parity:
     pictures: int
 
 
-def convert(model: keras.Model) -> bytes:
+def convert_to_litert(model: keras.Model) -> bytes:
     """The network as the bytes of a ``.tflite`` file, one of each input at a time; in and out go float32.
 
-    The layers are put in LiteRT's own words (`lighten`); nothing is rounded.
+    The layers are put in LiteRT's own words (`optimize_for_litert`); nothing is rounded.
     """
     signature = [tf.TensorSpec((1, *given.shape[1:]), tf.float32, name=given.name) for given in model.inputs]
-    model = lighten(model)
+    model = optimize_for_litert(model)
 
     def serve(*given: Any) -> Any:
         return model(given[0] if len(given) == 1 else [*given], training=False)
@@ -68,14 +68,14 @@ def convert(model: keras.Model) -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"]).convert())
 
 
-def round_weights(weights: bytes, precision: str = "int8") -> bytes:
+def quantize_weights(weights: bytes, precision: str = "int8") -> bytes:
     """A converted network whose weights take less room and time.
 
     With ``int8`` the weights of convolutions are stored as whole numbers, by a scale for each channel, and
     what flows into one is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and
     Training of Neural Networks", 2018): a quarter of the size, and half to two thirds of the time. Depthwise
     convolutions stay as they are, since LiteRT has no quick way for rounded ones, and so do small ones
-    (`WORTH_ROUNDING`). ``float32`` changes nothing.
+    (`MIN_QUANTIZED_WEIGHTS`). ``float32`` changes nothing.
 
     Raises:
         UsageError: another precision.
@@ -88,7 +88,7 @@ def round_weights(weights: bytes, precision: str = "int8") -> bytes:
     dynamic = OpQuantizationConfig(
         weight_tensor_config=by_channel,
         compute_precision=ComputePrecision.INTEGER,
-        min_weight_elements=WORTH_ROUNDING,
+        min_weight_elements=MIN_QUANTIZED_WEIGHTS,
     )
     quantizer = Quantizer(weights)
     quantizer.update_quantization_recipe(".*", TFLOperationName.CONV_2D, dynamic)
@@ -98,7 +98,7 @@ def round_weights(weights: bytes, precision: str = "int8") -> bytes:
     return bytes(done.quantized_model)
 
 
-def places(weights: bytes) -> dict[str, int]:
+def output_indices(weights: bytes) -> dict[str, int]:
     """Which of the file's outputs is which, by the names of its signature.
 
     Raises:
@@ -108,7 +108,7 @@ def places(weights: bytes) -> dict[str, int]:
     interpreter = _open(weights)
     order = [int(detail["index"]) for detail in interpreter.get_output_details()]
     told = interpreter.get_signature_runner().get_output_details()
-    if not any(sorted(told) == sorted(("matte", *way)) for way in WAYS):
+    if not any(sorted(told) == sorted(("matte", *way)) for way in OUTPUT_LAYOUTS):
         raise TrainingError(
             f"LiteRT has the outputs {', '.join(told)}, not a matte and classes; nothing was exported"
         )
@@ -119,20 +119,21 @@ def check_parity(model: keras.Model, weights: bytes, precision: str = "float32",
     """Run both on the same pictures.
 
     Raises:
-        TrainingError: they take or give other shapes, or differ by more than `TOLERANCE` somewhere, of int8
-        by more than `ROUNDED` in the mean.
+        TrainingError: they take or give other shapes, or differ by more than `FLOAT_TOLERANCE` somewhere,
+        of int8
+        by more than `INT8_TOLERANCE` in the mean.
     """
-    interpreter, outputs = _open(weights), places(weights)
+    interpreter, outputs = _open(weights), output_indices(weights)
     differences = []
     for picture in _pictures(Size(*model.input_shape[2:0:-1]), pictures):
         said, found = model(picture[None], training=False), _run(interpreter, picture[None])
         told = {name: found[place][0] for name, place in outputs.items()}
-        told["classes"] = join_classes(told)
+        told["classes"] = decode_class_outputs(told)
         for name in OUTPUTS:
             differences.append(_difference(keras.ops.convert_to_numpy(said[name])[0], told[name]))
     largest = float(np.max([d.max() for d in differences]))
     mean = float(np.mean([d.mean() for d in differences]))
-    off, allowed = (largest, TOLERANCE) if precision == "float32" else (mean, ROUNDED)
+    off, allowed = (largest, FLOAT_TOLERANCE) if precision == "float32" else (mean, INT8_TOLERANCE)
     # A NaN fails every comparison: so asked, it is refused.
     if not off <= allowed:
         hint = "" if precision == "float32" else "; try --precision float32"
@@ -171,9 +172,7 @@ def _difference(keras_said: NDArray[Any], litert_said: NDArray[Any]) -> NDArray[
 
 def _pictures(size: Size, count: int) -> list[NDArray[np.float32]]:
     """Parts of the shipped photograph of a person, in [0, 1], each in another light, with some noise."""
-    photo = read_picture(
-        Path(str(resources.files("livecam"))) / "assets" / "astronaut.jpg", longest=512
-    ).frame
+    photo = read_image(Path(str(resources.files("livecam"))) / "assets" / "astronaut.jpg", longest=512).image
     rng, pictures = np.random.default_rng(7), []
     for number in range(count):
         part = np.ascontiguousarray(photo[9 * number : 512 - 20 * number, 12 * number :])

@@ -20,7 +20,7 @@ _TAIL = ("head", "classes", "share", "matte")
 """The layers of a livecam network from its last transposed convolution on."""
 
 
-class Spread(layers.Layer):  # type: ignore[misc]
+class SubpixelUpsample(layers.Layer):  # type: ignore[misc]
     """A transposed convolution whose kernel is as large as its stride, 2, by way of single pixels."""
 
     def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32], **settings: Any) -> None:
@@ -34,7 +34,7 @@ class Spread(layers.Layer):  # type: ignore[misc]
         return tf.nn.depth_to_space(tf.nn.conv2d(x, self._kernel, 1, "SAME") + self._bias, 2)
 
 
-class Passed(layers.Layer):  # type: ignore[misc]
+class Identity(layers.Layer):  # type: ignore[misc]
     """Stands where a normalisation was that is counted in elsewhere."""
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:
@@ -42,7 +42,7 @@ class Passed(layers.Layer):  # type: ignore[misc]
         return inputs
 
 
-class Verdict(layers.Layer):  # type: ignore[misc]
+class PackedHead(layers.Layer):  # type: ignore[misc]
     """From the last features to classes and matte, all counted for four pixels at once."""
 
     def __init__(self, kernel: NDArray[np.float32], bias: NDArray[np.float32], **settings: Any) -> None:
@@ -73,7 +73,7 @@ class Verdict(layers.Layer):  # type: ignore[misc]
         return {"matte": matte, "foreground": foreground, "background": background, "contour": contour}
 
 
-def lighten(model: keras.Model) -> keras.Model:
+def optimize_for_litert(model: keras.Model) -> keras.Model:
     """A model that LiteRT runs quicker, of the same input and matte; the classes are packed (`Verdict`).
 
     Networks of other layers than livecam's are given back as they are.
@@ -92,9 +92,9 @@ def lighten(model: keras.Model) -> keras.Model:
 
     def swap(layer: keras.layers.Layer) -> keras.layers.Layer:
         if layer.name in norms:
-            return Spread(*_fold(layer, norms[layer.name]), name=layer.name)
+            return SubpixelUpsample(*fold_batch_norm(layer, norms[layer.name]), name=layer.name)
         if layer.name in counted_in:
-            return Passed(name=layer.name)
+            return Identity(name=layer.name)
         return type(layer).from_config(layer.get_config())
 
     light = keras.models.clone_model(body, clone_function=swap)
@@ -102,11 +102,11 @@ def lighten(model: keras.Model) -> keras.Model:
         if layer.name not in norms and layer.name not in counted_in:
             layer.set_weights(body.get_layer(layer.name).get_weights())
     kernel, bias = head.get_weights()
-    said = Verdict(kernel, bias, name="verdict")(light.output)
+    said = PackedHead(kernel, bias, name="verdict")(light.output)
     return keras.Model(light.input, said, name=model.name)
 
 
-def _fold(
+def fold_batch_norm(
     up: keras.layers.Layer, norm: keras.layers.Layer
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The kernel and what is added, with the normalisation behind them counted in."""

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 
-class Stage(NamedTuple):
+class MBConvStage(NamedTuple):
     """Blocks of one width: `kernel` pixels square, the first with `stride`; their first number is `first`.
 
     A block looks at `expansion` times as many channels as it is given.
@@ -26,38 +26,43 @@ class Stage(NamedTuple):
     expansion: int = 6
 
 
-ENTRANCE = 24
+STEM_CHANNELS = 24
 """The channels that the first stage takes, at 1/4 of the picture."""
-UPPER = (Stage(0, 1, 16, 3, 1, 1), Stage(1, 2, ENTRANCE, 3, 2))
+STEM_STAGES = (MBConvStage(0, 1, 16, 3, 1, 1), MBConvStage(1, 2, STEM_CHANNELS, 3, 2))
 """The first three blocks of EfficientNet-Lite0, the costliest; livecam has plain convolutions there."""
-LITE0 = (Stage(3, 2, 40, 5, 2), Stage(5, 3, 80, 3, 2), Stage(8, 3, 112, 5, 1), Stage(11, 4, 192, 5, 2))
+LITE0 = (
+    MBConvStage(3, 2, 40, 5, 2),
+    MBConvStage(5, 3, 80, 3, 2),
+    MBConvStage(8, 3, 112, 5, 1),
+    MBConvStage(11, 4, 192, 5, 2),
+)
 """Its stages from 1/8 on, without the last, which only classifies."""
 
 
-def enter(x: keras.KerasTensor) -> keras.KerasTensor:
+def channel_adapter(x: keras.KerasTensor) -> keras.KerasTensor:
     """Bring features at 1/4 to the channels that the first stage takes."""
-    return _normalise(layers.Conv2D(ENTRANCE, 1, use_bias=False, name="enter_conv")(x), "enter")
+    return _normalise(layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_conv")(x), "enter")
 
 
-def see(picture: keras.KerasTensor) -> keras.KerasTensor:
+def teacher_stem(picture: keras.KerasTensor) -> keras.KerasTensor:
     """EfficientNet-Lite0's own way from a picture, RGB in [0, 1], to features at 1/4."""
     x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
     x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
     x = layers.ReLU(6.0, name="stem")(_normalise(x, "stem"))
-    for stage in UPPER:
-        x = descend(x, stage)
+    for stage in STEM_STAGES:
+        x = mbconv_stage(x, stage)
     return x
 
 
-def descend(x: keras.KerasTensor, stage: Stage) -> keras.KerasTensor:
+def mbconv_stage(x: keras.KerasTensor, stage: MBConvStage) -> keras.KerasTensor:
     """(batch, height, width, channels) through the blocks of a stage, `stride` times smaller."""
     for i in range(stage.repeats):
-        y = _block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
+        y = _mbconv_block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
         x = layers.Add(name=f"block{stage.first + i}_sum")([x, y]) if i else y
     return x
 
 
-def _block(x: keras.KerasTensor, stage: Stage, name: str, stride: int) -> keras.KerasTensor:
+def _mbconv_block(x: keras.KerasTensor, stage: MBConvStage, name: str, stride: int) -> keras.KerasTensor:
     if stage.expansion > 1:
         wide = x.shape[-1] * stage.expansion
         x = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand_conv")(x)

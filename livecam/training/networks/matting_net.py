@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from livecam.training.networks.efficientnet_lite import LITE0, Stage, descend, enter
+from livecam.training.networks.efficientnet_lite import LITE0, MBConvStage, channel_adapter, mbconv_stage
 
 DILATIONS = (1, 2, 4, 4)
 """Of the steps at 1/16, one after the other and over again."""
 
 
 @dataclass(frozen=True)
-class Network:
+class MattingNetConfig:
     """Settings of a network.
 
     `size` is (width, height) in pixels, both divisible by 16; `widths` are the channels of plain
@@ -32,21 +32,21 @@ class Network:
     size: tuple[int, int]
     widths: tuple[int, ...]
     depths: tuple[int, ...]
-    stages: tuple[Stage, ...] = ()
+    stages: tuple[MBConvStage, ...] = ()
     blends: tuple[int, ...] = ()
 
 
-NETWORKS = {
+ARCHITECTURES = {
     network.name: network
     for network in (
-        Network("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
-        Network("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
-        Network("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
+        MattingNetConfig("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
+        MattingNetConfig("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
+        MattingNetConfig("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
 
 
-def _convolve(
+def _conv_block(
     x: keras.KerasTensor, width: int, name: str, stride: int = 1, dilation: int = 1
 ) -> keras.KerasTensor:
     x = layers.Conv2D(
@@ -56,7 +56,7 @@ def _convolve(
     return layers.ReLU(name=name)(x)
 
 
-def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def _decoder_block(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
     x = layers.Conv2DTranspose(
         skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
     )(x)
@@ -68,52 +68,53 @@ def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.Ker
     return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
 
 
-def _context(x: keras.KerasTensor) -> keras.KerasTensor:
+def _squeeze_excite(x: keras.KerasTensor) -> keras.KerasTensor:
     """What the whole picture says about every place of it (squeeze and excitation, Hu et al. 2018)."""
     pooled = layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(x)
     gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name="context_gate")(pooled)
     return layers.Multiply(name="context")([x, gate])
 
 
-def _descend(x: keras.KerasTensor, network: Network) -> list[keras.KerasTensor]:
+def _encoder(x: keras.KerasTensor, network: MattingNetConfig) -> list[keras.KerasTensor]:
     """What is seen at 1/2, at 1/4, and so on to the lowest level."""
-    x = _convolve(x, network.widths[0], "down2", stride=2)
+    x = _conv_block(x, network.widths[0], "down2", stride=2)
     seen = [x]
     for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
-        x = _convolve(x, channels, f"down{2**level}", stride=2)
+        x = _conv_block(x, channels, f"down{2**level}", stride=2)
         for i in range(depth):
             # At the bottom the dilations make each place see the whole picture.
             dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
-            step = _convolve(x, channels, f"stay{2**level}_{i}", dilation=dilation)
+            step = _conv_block(x, channels, f"stay{2**level}_{i}", dilation=dilation)
             x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
         seen.append(x)
     if not network.stages:
-        return [*seen[:-1], _context(x)]
-    x = enter(x)
+        return [*seen[:-1], _squeeze_excite(x)]
+    x = channel_adapter(x)
     for stage in network.stages:
-        x = descend(x, stage)
+        x = mbconv_stage(x, stage)
         # Of two stages of one size the later knows more.
         seen = [*seen, x] if stage.stride == 2 else [*seen[:-1], x]
     return seen
 
 
-def build(network: Network) -> keras.Model:
+def build_model(network: MattingNetConfig) -> keras.Model:
     """Build the network, untrained.
 
-    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the softmax over
+    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the
+    softmax over
     foreground, background and contour, (batch, height, width, 3), and ``matte``, (batch, height, width, 1),
     in [0, 1].
     """
     width, height = network.size
     picture = keras.Input((height, width, 3), name="picture")
     x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
-    skips = _descend(x, network)
+    skips = _encoder(x, network)
     x = skips.pop()
     blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
     for blend in blends:
         level = 2 ** len(skips)
-        x = _rise(x, skips.pop(), f"up{level}")
-        x = _convolve(x, blend, f"blend{level}")
+        x = _decoder_block(x, skips.pop(), f"up{level}")
+        x = _conv_block(x, blend, f"blend{level}")
     x = layers.Conv2DTranspose(4, 2, strides=2, padding="same", name="head")(x)
     classes = layers.Softmax(name="classes")(x[..., :3])
     share = layers.Activation("sigmoid", name="share")(x[..., 3:])
@@ -123,7 +124,7 @@ def build(network: Network) -> keras.Model:
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
 
 
-def freeze_norms(model: keras.Model) -> None:
+def freeze_batch_norm(model: keras.Model) -> None:
     """Let normalisations stay as they are while the rest learns on.
 
     What a network has counted over many scenes is steadier than what the few of a batch tell; a short
@@ -134,6 +135,6 @@ def freeze_norms(model: keras.Model) -> None:
             layer.trainable = False
 
 
-def learner(model: keras.Model) -> keras.Model:
+def logits_model(model: keras.Model) -> keras.Model:
     """The same layers up to the logits, (batch, height, width, 4), which the loss takes."""
     return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

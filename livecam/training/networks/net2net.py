@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError
 
-WHISPER = 0.1
+NEW_BLOCK_GAIN = 0.1
 """How loud a further step is at first. Silence would teach it nothing: ReLU has no slope there."""
 
 
-def widen(narrow: keras.Model, wide: keras.Model) -> None:
+def transfer_weights(narrow: keras.Model, wide: keras.Model) -> None:
     """Give `wide`, untrained, the weights of `narrow`; of two alike it is a copy.
 
     `wide` may have more channels, and more steps that add to what they pass on (``stay``).
@@ -32,7 +32,7 @@ def widen(narrow: keras.Model, wide: keras.Model) -> None:
         raise TrainingError("the network to begin with is wider somewhere")
     kinds = {weight.path: layer for layer in wide.layers for weight in layer.weights}
     wide.set_weights(
-        [_place(old[p], n, _inputs(kinds[p])) if p in old else _whisper(p, n) for p, n in new.items()]
+        [_place(old[p], n, _inputs(kinds[p])) if p in old else _damp_new_block(p, n) for p, n in new.items()]
     )
 
 
@@ -40,8 +40,8 @@ def _by_path(model: keras.Model) -> dict[str, NDArray[np.float32]]:
     return {weight.path: value for weight, value in zip(model.weights, model.get_weights(), strict=True)}
 
 
-def _whisper(path: str, new: NDArray[np.float32]) -> NDArray[np.float32]:
-    return new * np.float32(WHISPER) if path.endswith("/gamma") else new
+def _damp_new_block(path: str, new: NDArray[np.float32]) -> NDArray[np.float32]:
+    return new * np.float32(NEW_BLOCK_GAIN) if path.endswith("/gamma") else new
 
 
 def _inputs(layer: keras.layers.Layer) -> int | None:

@@ -13,9 +13,9 @@ from keras import ops
 from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError
-from livecam.training.data.dataset import Batches
-from livecam.training.networks.efficientnet_lite import see
-from livecam.training.networks.torch_layers import quicken
+from livecam.training.data.dataset import SceneDataset
+from livecam.training.networks.efficientnet_lite import teacher_stem
+from livecam.training.networks.torch_layers import use_fused_torch_layers
 
 Weights = Mapping[str, NDArray[Any]]
 """By the names of PyTorch's EfficientNet-Lite: ``_blocks.3._expand_conv.weight`` and so on."""
@@ -23,7 +23,7 @@ Tensor = Any
 _CONVOLUTIONS = {"expand": "_expand_conv", "depth": "_depthwise_conv", "project": "_project_conv"}
 
 
-def graft(model: keras.Model, weights: Weights) -> None:
+def load_efficientnet_weights(model: keras.Model, weights: Weights) -> None:
     """Give a model's blocks, and its stem if it has EfficientNet-Lite0's, the weights of these names.
 
     Raises:
@@ -54,7 +54,7 @@ def _weights_of(layer: keras.layers.Layer, weights: Weights) -> list[NDArray[Any
     return [kernel.transpose(2, 3, 0, 1) if part == "depth" else kernel.transpose(2, 3, 1, 0)]
 
 
-class Likeness(keras.losses.Loss):  # type: ignore[misc]
+class NormalizedFeatureLoss(keras.losses.Loss):  # type: ignore[misc]
     """The squared difference of features, each channel's as a share of how much it varies."""
 
     def __init__(self) -> None:
@@ -71,10 +71,10 @@ class Likeness(keras.losses.Loss):  # type: ignore[misc]
         return {}
 
 
-class Shown(keras.utils.PyDataset):  # type: ignore[misc]
+class TeacherDataset(keras.utils.PyDataset):  # type: ignore[misc]
     """The pictures of `batches`, and what `teacher` says of them."""
 
-    def __init__(self, batches: Batches, teacher: keras.Model) -> None:
+    def __init__(self, batches: SceneDataset, teacher: keras.Model) -> None:
         super().__init__(workers=1)
         self._batches, self._teacher = batches, teacher
 
@@ -86,10 +86,10 @@ class Shown(keras.utils.PyDataset):  # type: ignore[misc]
         return pictures, self._teacher.predict_on_batch(pictures)
 
 
-def imitate(
+def distill_stem(
     model: keras.Model,
     weights: Weights,
-    batches: Batches,
+    batches: SceneDataset,
     learning_rate: float = 4e-3,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
 ) -> float:
@@ -101,13 +101,13 @@ def imitate(
         TrainingError: weights that don't fit.
     """
     picture = keras.Input(model.input_shape[1:], name="picture")
-    teacher = keras.Model(picture, see(picture), name="teacher")
-    graft(teacher, weights)
+    teacher = keras.Model(picture, teacher_stem(picture), name="teacher")
+    load_efficientnet_weights(teacher, weights)
     upper = keras.Model(model.input, model.get_layer("enter_norm").output, name="upper")
-    pupil = quicken(upper)
+    pupil = use_fused_torch_layers(upper)
     rate = keras.optimizers.schedules.CosineDecay(learning_rate, len(batches), alpha=0.01)
-    pupil.compile(optimizer=keras.optimizers.Adam(rate), loss=Likeness())
-    shown = Shown(batches, teacher)
+    pupil.compile(optimizer=keras.optimizers.Adam(rate), loss=NormalizedFeatureLoss())
+    shown = TeacherDataset(batches, teacher)
     pupil.fit(shown, shuffle=False, callbacks=list(callbacks), verbose=0)
     upper.set_weights(pupil.get_weights())
     return float(pupil.evaluate(*shown[len(shown) - 1], verbose=0))

@@ -13,7 +13,7 @@ from keras import layers
 Tensor = Any
 
 
-def quicken(model: keras.Model, precision: str = "") -> keras.Model:
+def use_fused_torch_layers(model: keras.Model, precision: str = "") -> keras.Model:
     """A model of the same layers and weights that computes faster, where Keras runs on PyTorch.
 
     `precision` is "float32" or "mixed_bfloat16" (weights stay float32: "Mixed Precision Training",
@@ -36,11 +36,11 @@ def _has_bfloat16() -> bool:
 
 def _quick_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Layer:
     kinds: dict[Any, Any] = {
-        layers.Conv2D: QuickConvolution,
-        layers.DepthwiseConv2D: QuickDepthwise,
-        layers.Conv2DTranspose: QuickTransposed,
-        layers.BatchNormalization: QuickNormalisation,
-        layers.ReLU: QuickReLU,
+        layers.Conv2D: FusedConv2D,
+        layers.DepthwiseConv2D: FusedDepthwiseConv2D,
+        layers.Conv2DTranspose: FusedConv2DTranspose,
+        layers.BatchNormalization: FusedBatchNormalization,
+        layers.ReLU: FusedReLU,
     }
     settings = layer.get_config()
     if not isinstance(layer, layers.InputLayer):
@@ -58,7 +58,7 @@ def _last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)
 
 
-class QuickConvolution(layers.Conv2D):  # type: ignore[misc]
+class FusedConv2D(layers.Conv2D):  # type: ignore[misc]
     """`Conv2D` with padding "same", an odd kernel and strides of 1 or 2."""
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ class QuickConvolution(layers.Conv2D):  # type: ignore[misc]
         return self.activation(_convolve(self, inputs, self.kernel.value.permute(3, 2, 0, 1)))
 
 
-class QuickDepthwise(layers.DepthwiseConv2D):  # type: ignore[misc]
+class FusedDepthwiseConv2D(layers.DepthwiseConv2D):  # type: ignore[misc]
     """`DepthwiseConv2D` with padding "same", an odd kernel, strides of 1 or 2 and one kernel a channel."""
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def _convolve(layer: keras.layers.Layer, inputs: Tensor, kernel: Tensor, groups:
     )
 
 
-class QuickTransposed(layers.Conv2DTranspose):  # type: ignore[misc]
+class FusedConv2DTranspose(layers.Conv2DTranspose):  # type: ignore[misc]
     """`Conv2DTranspose` whose strides are its kernel's size."""
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ class QuickTransposed(layers.Conv2DTranspose):  # type: ignore[misc]
         return _last(functional.conv_transpose2d(_first(inputs), kernel, bias, self.strides))
 
 
-class QuickNormalisation(layers.BatchNormalization):  # type: ignore[misc]
+class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """`BatchNormalization` of the last axis."""
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:
@@ -120,7 +120,7 @@ class QuickNormalisation(layers.BatchNormalization):  # type: ignore[misc]
         return _last(x)
 
 
-class QuickReLU(layers.ReLU):  # type: ignore[misc]
+class FusedReLU(layers.ReLU):  # type: ignore[misc]
     """`ReLU` without a slope."""
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from livecam.annotation.sam import memory_estimate as footprint
-from livecam.annotation.sam.memory_estimate import Footprint, available, check_fits, told_of_memory
+from livecam.annotation.sam.memory_estimate import (
+    MemoryEstimate,
+    available_memory,
+    check_memory,
+    oom_as_error,
+)
 from livecam.annotation.sam.presets import PRESETS
-from livecam.core.errors import LabellingError
+from livecam.core.errors import AnnotationError
 
 
 @pytest.fixture
@@ -22,20 +27,20 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(("preset", "millions"), [*zip(PRESETS, (93.7, 312.3, 641.1), strict=True)])
 def test_the_weights_are_as_many_as_are_published(preset: str, millions: float) -> None:
-    known = Footprint.of_preset(preset)
+    known = MemoryEstimate.of_preset(preset)
     assert known is not None
     assert known.weights / 4e6 == pytest.approx(millions, rel=0.01)
 
 
 @pytest.mark.parametrize(("preset", "gigabytes"), [("sam_base_sa1b", 4.46), ("sam_large_sa1b", 6.62)])
 def test_what_is_foretold_is_what_was_measured(preset: str, gigabytes: float) -> None:
-    known = Footprint.of_preset(preset)
+    known = MemoryEstimate.of_preset(preset)
     assert known is not None
     assert known.whole / 1e9 == pytest.approx(gigabytes, rel=0.05)
 
 
 def test_a_larger_preset_takes_more() -> None:
-    known = [Footprint.of_preset(preset) for preset in PRESETS]
+    known = [MemoryEstimate.of_preset(preset) for preset in PRESETS]
     wholes = [each.whole for each in known if each]
     assert wholes == sorted(wholes)
     assert len(wholes) == 3
@@ -47,51 +52,51 @@ def test_a_folders_own_configuration_says_what_it_takes() -> None:
         "window_size": 14, "global_attention_layer_indices": [2, 5, 8, 11], "image_shape": [1024, 1024, 3],
     }  # fmt: skip
     config = {"config": {"image_encoder": {"config": encoder}}}
-    assert Footprint.of_config(config) == Footprint.of_preset("sam_base_sa1b")
-    narrow = Footprint.of_config(
+    assert MemoryEstimate.of_config(config) == MemoryEstimate.of_preset("sam_base_sa1b")
+    narrow = MemoryEstimate.of_config(
         {"config": {"image_encoder": {"config": encoder | {"global_attention_layer_indices": []}}}}
     )
     assert narrow is not None
-    assert narrow.look < 0.32e9
+    assert narrow.embedding < 0.32e9
 
 
 @pytest.mark.parametrize(
     "config", [{}, {"config": None}, {"config": {"image_encoder": {"config": {}}}}, json.loads("[]")]
 )
 def test_a_configuration_that_says_too_little_is_no_error(config: object) -> None:
-    assert Footprint.of_config(config) is None  # type: ignore[arg-type]
+    assert MemoryEstimate.of_config(config) is None  # type: ignore[arg-type]
 
 
 def test_too_little_memory_names_what_would_fit(free: Path) -> None:
-    huge = Footprint.of_preset("sam_huge_sa1b")
+    huge = MemoryEstimate.of_preset("sam_huge_sa1b")
     assert huge is not None
     with pytest.raises(
-        LabellingError, match=r"sam_huge_sa1b needs about \d\.\d GB of memory, 5\.1 GB are free"
+        AnnotationError, match=r"sam_huge_sa1b needs about \d\.\d GB of memory, 5\.1 GB are free"
     ):
-        check_fits("sam_huge_sa1b", huge)
-    with pytest.raises(LabellingError, match=r"use --preset sam_base_sa1b \(\d\.\d GB\)"):
-        check_fits("sam_huge_sa1b", huge)
+        check_memory("sam_huge_sa1b", huge)
+    with pytest.raises(AnnotationError, match=r"use --preset sam_base_sa1b \(\d\.\d GB\)"):
+        check_memory("sam_huge_sa1b", huge)
 
 
 def test_where_nothing_fits_programs_are_to_be_closed(free: Path) -> None:
     free.write_text("MemAvailable: 1000000 kB\n")
-    base = Footprint.of_preset("sam_base_sa1b")
+    base = MemoryEstimate.of_preset("sam_base_sa1b")
     assert base is not None
-    with pytest.raises(LabellingError, match="close other programs"):
-        check_fits("sam_base_sa1b", base)
+    with pytest.raises(AnnotationError, match="close other programs"):
+        check_memory("sam_base_sa1b", base)
 
 
 def test_where_the_system_does_not_say_nothing_is_refused(free: Path) -> None:
     free.unlink()
-    assert available() is None
-    check_fits("vast", Footprint(1e15, 1e15))
-    assert Footprint(1.0, 1e15).batch(most=4) == 4
+    assert available_memory() is None
+    check_memory("vast", MemoryEstimate(1e15, 1e15))
+    assert MemoryEstimate(1.0, 1e15).batch(most=4) == 4
 
 
 def test_pictures_are_looked_at_together_as_far_as_memory_goes(free: Path) -> None:
-    assert Footprint(0, 1e9).batch() == 2
-    assert Footprint(0, 1e6).batch(most=4) == 4
-    assert Footprint(0, 1e12).batch() == 1
+    assert MemoryEstimate(0, 1e9).batch() == 2
+    assert MemoryEstimate(0, 1e6).batch(most=4) == 4
+    assert MemoryEstimate(0, 1e12).batch() == 1
 
 
 class ResourceExhaustedError(Exception):
@@ -101,12 +106,12 @@ class ResourceExhaustedError(Exception):
 @pytest.mark.parametrize("error", [MemoryError(), ResourceExhaustedError("OOM when allocating tensor")])
 def test_memory_that_runs_out_is_one_line(error: Exception) -> None:
     with (
-        pytest.raises(LabellingError, match="memory ran out while looking; close other programs"),
-        told_of_memory("looking"),
+        pytest.raises(AnnotationError, match="memory ran out while looking; close other programs"),
+        oom_as_error("looking"),
     ):
         raise error
 
 
 def test_other_errors_pass() -> None:
-    with pytest.raises(KeyError), told_of_memory("looking"):
+    with pytest.raises(KeyError), oom_as_error("looking"):
         raise KeyError("x")

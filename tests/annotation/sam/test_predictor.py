@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation.prompts import Box, Point, Prompt, gather
-from livecam.annotation.sam.memory_estimate import Footprint
-from livecam.annotation.sam.predictor import Candidate, Sam, rank, unite
-from livecam.core.errors import FrameError, LabellingError, UsageError
+from livecam.annotation.prompts import Box, Point, Prompt, group_prompts
+from livecam.annotation.sam.memory_estimate import MemoryEstimate
+from livecam.annotation.sam.predictor import MaskCandidate, SamPredictor, rank, union_mattes
+from livecam.core.errors import AnnotationError, FrameError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from tests.support.synthetic_shapes import Drawing, box_of, draw, draw_shape, iou, point_off, point_on
@@ -40,11 +40,11 @@ def unseen(pictures: int, seed: int = 4711) -> Iterator[Drawing]:
 
 
 @pytest.fixture(scope="module")
-def found(drawn_sam: Sam) -> dict[str, list[float]]:
+def found(drawn_sam: SamPredictor) -> dict[str, list[float]]:
     """The IoU of the first ranked on unseen drawings, by the kind of prompt."""
     rng, ious = np.random.default_rng(5), {}
     for drawing in unseen(14):
-        seen = drawn_sam.look(drawing.frame)
+        seen = drawn_sam.embed(drawing.frame)
         for matte in drawing.mattes:
             on, box = point_on(rng, matte), box_of(matte)
             prompts = {
@@ -54,7 +54,7 @@ def found(drawn_sam: Sam) -> dict[str, list[float]]:
                 "box and point": Prompt((on,), box=box),
             }
             for kind, prompt in prompts.items():
-                ious.setdefault(kind, []).append(iou(seen.segment(prompt)[0].matte, matte))
+                ious.setdefault(kind, []).append(iou(seen.predict(prompt)[0].matte, matte))
     return ious
 
 
@@ -68,32 +68,34 @@ def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[floa
 
 
 @pytest.mark.parametrize("size", [Size(960, 400), Size(300, 800), Size(40, 24), Size(4000, 1200)], ids=str)
-def test_a_point_selects_the_disc_under_it_in_pictures_of_all_shapes(drawn_sam: Sam, size: Size) -> None:
+def test_a_point_selects_the_disc_under_it_in_pictures_of_all_shapes(
+    drawn_sam: SamPredictor, size: Size
+) -> None:
     frame, first, second = two_discs(size)
-    seen = drawn_sam.look(frame)
+    seen = drawn_sam.embed(frame)
     for share, right, wrong in ((0.25, first, second), (0.75, second, first)):
-        said = seen.segment(Prompt((Point(size.width * share, size.height * share),)))[0].matte
+        said = seen.predict(Prompt((Point(size.width * share, size.height * share),)))[0].matte
         assert said.shape == (size.height, size.width)
         assert iou(said, right) > 0.75
         assert iou(said, wrong) < 0.1
 
 
-def test_x_and_y_are_not_swapped(drawn_sam: Sam) -> None:
+def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
     # The discs lie so that each swapped point lies on the other disc.
     size = Size(480, 480)
     matte = draw_shape("disc", Point(360, 120), 70, size)
     other = draw_shape("disc", Point(120, 360), 70, size)
     frame = np.full((480, 480, 3), 120, np.uint8)
     frame[matte > 0.5], frame[other > 0.5] = LEFT, RIGHT
-    seen = drawn_sam.look(frame)
-    assert iou(seen.segment(Prompt((Point(360, 120),)))[0].matte, matte) > 0.75
-    assert iou(seen.segment(Prompt(box=Box(290, 50, 430, 190)))[0].matte, matte) > 0.75
-    assert iou(seen.segment(Prompt(box=Box(50, 290, 190, 430)))[0].matte, other) > 0.75
+    seen = drawn_sam.embed(frame)
+    assert iou(seen.predict(Prompt((Point(360, 120),)))[0].matte, matte) > 0.75
+    assert iou(seen.predict(Prompt(box=Box(290, 50, 430, 190)))[0].matte, matte) > 0.75
+    assert iou(seen.predict(Prompt(box=Box(50, 290, 190, 430)))[0].matte, other) > 0.75
 
 
-def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(drawn_sam: Sam) -> None:
+def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(drawn_sam: SamPredictor) -> None:
     frame, _, _ = two_discs(Size(321, 123))
-    candidates = drawn_sam.look(frame).segment(Prompt((Point(80, 30),)))
+    candidates = drawn_sam.embed(frame).predict(Prompt((Point(80, 30),)))
     assert sorted(candidate.number for candidate in candidates) == [0, 1, 2, 3]
     scores = [candidate.score for candidate in candidates]
     assert scores == sorted(scores, reverse=True)
@@ -104,15 +106,15 @@ def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(draw
         assert candidate.matte.max() <= 1
 
 
-def test_the_score_tells_how_good_the_candidate_is(drawn_sam: Sam) -> None:
+def test_the_score_tells_how_good_the_candidate_is(drawn_sam: SamPredictor) -> None:
     frame, first, _ = two_discs(Size(640, 400))
-    best = drawn_sam.look(frame).segment(Prompt((Point(160, 100),)))[0]
+    best = drawn_sam.embed(frame).predict(Prompt((Point(160, 100),)))[0]
     assert best.score == pytest.approx(iou(best.matte, first), abs=0.2)
 
 
-def test_edges_are_soft(drawn_sam: Sam) -> None:
+def test_edges_are_soft(drawn_sam: SamPredictor) -> None:
     frame, _, _ = two_discs(Size(640, 400))
-    matte = drawn_sam.look(frame).segment(Prompt((Point(160, 100),)))[0].matte
+    matte = drawn_sam.embed(frame).predict(Prompt((Point(160, 100),)))[0].matte
     assert len(np.unique(matte[(matte > 0.05) & (matte < 0.95)])) > 100
 
 
@@ -127,41 +129,43 @@ class Counting:
         return self.encoder(images, **more)
 
 
-def counted(sam: Sam, look: float = 1.0) -> tuple[Sam, Counting]:
+def counted(sam: SamPredictor, look: float = 1.0) -> tuple[SamPredictor, Counting]:
     """The same SAM, its encoder counted."""
     backbone = sam._backbone
     encoder = Counting(backbone.image_encoder)
     again = SimpleNamespace(
         image_encoder=encoder, prompt_encoder=backbone.prompt_encoder, mask_decoder=backbone.mask_decoder
     )
-    return Sam(SimpleNamespace(backbone=again, preprocessor=None), Footprint(0.0, look)), encoder
+    return SamPredictor(
+        SimpleNamespace(backbone=again, preprocessor=None), MemoryEstimate(0.0, look)
+    ), encoder
 
 
-def test_a_picture_is_looked_at_once_for_several_prompts(drawn_sam: Sam) -> None:
+def test_a_picture_is_looked_at_once_for_several_prompts(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     frame, first, second = two_discs(Size(320, 200))
-    seen = sam.look(frame)
+    seen = sam.embed(frame)
     keep = [Point(80, 50), Point(240, 150)]
-    said = [seen.segment(prompt)[0] for prompt in (Prompt((point,)) for point in keep)]
+    said = [seen.predict(prompt)[0] for prompt in (Prompt((point,)) for point in keep)]
     assert encoder.batches == [1]
     assert iou(said[0].matte, first) > 0.75
     assert iou(said[1].matte, second) > 0.75
 
 
-def test_several_pictures_are_looked_at_together_and_come_in_order(drawn_sam: Sam) -> None:
+def test_several_pictures_are_looked_at_together_and_come_in_order(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     sizes = [Size(160, 100), Size(100, 160), Size(120, 120), Size(64, 64), Size(200, 50)]
-    looked = list(sam.look_all(two_discs(size)[0] for size in sizes))
+    looked = list(sam.embed_many(two_discs(size)[0] for size in sizes))
     assert [seen.size for seen in looked] == sizes
     assert encoder.batches == [4, 1]
     frame, first, _ = two_discs(sizes[1])
     spot = Prompt((Point(25, 40),))
-    alone = sam.look(frame).segment(spot)[0].matte
-    np.testing.assert_allclose(looked[1].segment(spot)[0].matte, alone, atol=1e-3)
+    alone = sam.embed(frame).predict(spot)[0].matte
+    np.testing.assert_allclose(looked[1].predict(spot)[0].matte, alone, atol=1e-3)
     assert iou(alone, first) > 0.7
 
 
-def test_no_picture_is_drawn_before_it_is_wanted(drawn_sam: Sam) -> None:
+def test_no_picture_is_drawn_before_it_is_wanted(drawn_sam: SamPredictor) -> None:
     sam, _ = counted(drawn_sam)
     asked: list[int] = []
 
@@ -170,38 +174,38 @@ def test_no_picture_is_drawn_before_it_is_wanted(drawn_sam: Sam) -> None:
             asked.append(number)
             yield two_discs(Size(32, 32))[0]
 
-    next(sam.look_all(frames()))
+    next(sam.embed_many(frames()))
     assert len(asked) == 4
 
 
-def test_several_boxes_are_several_things_and_one_matte(drawn_sam: Sam) -> None:
+def test_several_boxes_are_several_things_and_one_matte(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
-    seen = drawn_sam.look(frame)
-    prompts = gather([], [], [box_of(first), box_of(second)])
-    kept = unite([seen.segment(prompt)[0] for prompt in prompts])
+    seen = drawn_sam.embed(frame)
+    prompts = group_prompts([], [], [box_of(first), box_of(second)])
+    kept = union_mattes([seen.predict(prompt)[0] for prompt in prompts])
     assert iou(kept, np.maximum(first, second)) > 0.75
 
 
-def test_a_rough_matte_selects_what_it_lies_on(drawn_sam: Sam) -> None:
+def test_a_rough_matte_selects_what_it_lies_on(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
-    seen = drawn_sam.look(frame)
+    seen = drawn_sam.embed(frame)
     for disc, spot in ((first, Point(160, 100)), (second, Point(480, 300))):
         rough = draw_shape("rectangle", spot, 80, Size(640, 400))
-        said = seen.segment(Prompt(rough=rough))[0].matte
+        said = seen.predict(Prompt(mask=rough))[0].matte
         assert iou(said, disc) > iou(rough, disc) + 0.05
 
 
-def test_a_prompt_that_cannot_be_used_is_refused_before_sam_is_asked(drawn_sam: Sam) -> None:
-    seen = drawn_sam.look(two_discs(Size(64, 48))[0])
+def test_a_prompt_that_cannot_be_used_is_refused_before_sam_is_asked(drawn_sam: SamPredictor) -> None:
+    seen = drawn_sam.embed(two_discs(Size(64, 48))[0])
     with pytest.raises(UsageError, match="outside the picture of 64x48"):
-        seen.segment(Prompt((Point(64, 10),)))
+        seen.predict(Prompt((Point(64, 10),)))
     with pytest.raises(UsageError, match="alone select nothing"):
-        seen.segment(Prompt(drop=(Point(3, 3),)))
+        seen.predict(Prompt(negative=(Point(3, 3),)))
 
 
-def test_what_is_no_frame_is_refused(drawn_sam: Sam) -> None:
+def test_what_is_no_frame_is_refused(drawn_sam: SamPredictor) -> None:
     with pytest.raises(FrameError):
-        drawn_sam.look(np.zeros((4, 4), np.uint8))
+        drawn_sam.embed(np.zeros((4, 4), np.uint8))
 
 
 def test_memory_that_runs_out_while_looking_is_one_line() -> None:
@@ -211,9 +215,9 @@ def test_memory_that_runs_out_while_looking_is_one_line() -> None:
         def __call__(self, images: Any, **more: Any) -> Any:
             raise MemoryError
 
-    sam = Sam(SimpleNamespace(backbone=SimpleNamespace(image_encoder=Hungry()), preprocessor=None))
-    with pytest.raises(LabellingError, match="memory ran out while looking at 1 picture"):
-        sam.look(np.zeros((4, 4, 3), np.uint8))
+    sam = SamPredictor(SimpleNamespace(backbone=SimpleNamespace(image_encoder=Hungry()), preprocessor=None))
+    with pytest.raises(AnnotationError, match="memory ran out while looking at 1 picture"):
+        sam.embed(np.zeros((4, 4, 3), np.uint8))
 
 
 def test_candidates_are_ranked_by_score_and_those_without_one_come_last() -> None:
@@ -225,9 +229,11 @@ def test_candidates_are_ranked_by_score_and_those_without_one_come_last() -> Non
 
 def test_united_mattes_are_the_largest_at_each_pixel() -> None:
     mattes = [np.float32([[0.1, 0.8]]), np.float32([[0.6, 0.2]])]
-    assert unite([Candidate(0, 0.5, matte) for matte in mattes]).tolist() == [pytest.approx([0.6, 0.8])]
+    assert union_mattes([MaskCandidate(0, 0.5, matte) for matte in mattes]).tolist() == [
+        pytest.approx([0.6, 0.8])
+    ]
 
 
-def test_the_preset_says_what_memory_it_takes(drawn_sam_folder: Path, drawn_sam: Sam) -> None:
+def test_the_preset_says_what_memory_it_takes(drawn_sam_folder: Path, drawn_sam: SamPredictor) -> None:
     assert drawn_sam._footprint is not None
-    assert 0 < drawn_sam._footprint.look < 0.5e9
+    assert 0 < drawn_sam._footprint.embedding < 0.5e9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livecam.annotation.prompts import Point
-from livecam.annotation.sam.preprocessing import MEAN, SIDE, Canvas
+from livecam.annotation.sam.preprocessing import MEAN, SIDE, ResizeLongestSide
 from livecam.core.geometry import Size
 from tests.support.synthetic_shapes import draw_shape, iou
 
@@ -23,21 +23,21 @@ sizes = pytest.mark.parametrize("size", SIZES, ids=str)
 
 @sizes
 def test_the_longer_side_fills_the_square_and_the_shape_is_kept(size: Size) -> None:
-    inner = Canvas.of(size).inner
+    inner = ResizeLongestSide.of(size).inner
     assert max(inner) == SIDE
     assert min(inner) == max(1, round(min(size) * SIDE / max(size)))
 
 
 @sizes
 def test_the_pictures_corners_are_the_inner_pictures_corners(size: Size) -> None:
-    canvas = Canvas.of(size)
-    assert canvas.point(Point(-0.5, -0.5)) == pytest.approx((-0.5, -0.5))
-    far = canvas.point(Point(size.width - 0.5, size.height - 0.5))
+    canvas = ResizeLongestSide.of(size)
+    assert canvas.apply_point(Point(-0.5, -0.5)) == pytest.approx((-0.5, -0.5))
+    far = canvas.apply_point(Point(size.width - 0.5, size.height - 0.5))
     assert far == pytest.approx((canvas.inner.width - 0.5, canvas.inner.height - 0.5))
 
 
 def test_x_stays_x_and_y_stays_y() -> None:
-    assert Canvas.of(Size(512, 256)).point(Point(100, 10)) == pytest.approx((200.5, 20.5))
+    assert ResizeLongestSide.of(Size(512, 256)).apply_point(Point(100, 10)) == pytest.approx((200.5, 20.5))
 
 
 @pytest.mark.parametrize("size", [Size(640, 480), Size(300, 900), Size(20, 12)], ids=str)
@@ -45,17 +45,19 @@ def test_a_point_on_a_spot_is_on_that_spot_of_the_square(size: Size) -> None:
     frame = np.zeros((size.height, size.width, 3), np.uint8)
     spot = Point(size.width * 3 // 4, size.height // 4)
     frame[int(spot.y), int(spot.x)] = 255
-    canvas = Canvas.of(size)
-    square = canvas.place(frame, SCALE, OFFSET)[: canvas.inner.height, : canvas.inner.width, 0]
+    canvas = ResizeLongestSide.of(size)
+    square = canvas.apply_image(frame, SCALE, OFFSET)[: canvas.inner.height, : canvas.inner.width, 0]
     weight = square / square.sum()
     down, across = np.mgrid[: canvas.inner.height, : canvas.inner.width]
-    assert canvas.point(spot) == pytest.approx(((across * weight).sum(), (down * weight).sum()), abs=0.6)
+    assert canvas.apply_point(spot) == pytest.approx(
+        ((across * weight).sum(), (down * weight).sum()), abs=0.6
+    )
 
 
 @sizes
 def test_padding_is_what_the_encoder_takes_for_zero(size: Size) -> None:
-    canvas = Canvas.of(size)
-    square = canvas.place(np.full((size.height, size.width, 3), 255, np.uint8), SCALE, OFFSET)
+    canvas = ResizeLongestSide.of(size)
+    square = canvas.apply_image(np.full((size.height, size.width, 3), 255, np.uint8), SCALE, OFFSET)
     inside = np.zeros((SIDE, SIDE), bool)
     inside[: canvas.inner.height, : canvas.inner.width] = True
     np.testing.assert_allclose(square[inside], 1.0, rtol=1e-6)
@@ -64,18 +66,20 @@ def test_padding_is_what_the_encoder_takes_for_zero(size: Size) -> None:
 
 def test_colours_are_scaled_and_shifted_as_the_preset_says() -> None:
     frame = np.full((4, 4, 3), (0, 100, 200), np.uint8)
-    square = Canvas.of(Size(4, 4)).place(frame, np.float32([0.01, 0.02, 0.03]), np.float32([1, 2, 3]))
+    square = ResizeLongestSide.of(Size(4, 4)).apply_image(
+        frame, np.float32([0.01, 0.02, 0.03]), np.float32([1, 2, 3])
+    )
     np.testing.assert_allclose(square[500, 500], [1, 4, 9], rtol=1e-5)
 
 
 @sizes
 def test_logits_become_a_matte_of_the_pictures_size_without_the_padding(size: Size) -> None:
-    canvas = Canvas.of(size)
+    canvas = ResizeLongestSide.of(size)
     width, height = (-(-length // 4) + 1 for length in canvas.inner)
     logits = np.full((256, 256), 20, np.float32)
     logits[:height, :width] = -20
     # All that is kept lies in the padding: nothing of it may be seen, but at most a little at its border.
-    matte = canvas.matte(logits)
+    matte = canvas.logits_to_matte(logits)
     assert matte.shape == (size.height, size.width)
     assert matte.dtype == np.float32
     assert matte.max() < 0.01
@@ -85,13 +89,13 @@ def test_logits_become_a_matte_of_the_pictures_size_without_the_padding(size: Si
 def test_a_matte_goes_to_the_square_and_back(size: Size) -> None:
     centre, radius = Point(size.width * 0.7, size.height * 0.4), min(size) * 0.3
     matte = draw_shape("star", centre, radius, size)
-    canvas = Canvas.of(size)
-    assert iou(canvas.matte(canvas.rough(matte)), matte) > 0.9
+    canvas = ResizeLongestSide.of(size)
+    assert iou(canvas.logits_to_matte(canvas.mask_to_logits(matte)), matte) > 0.9
 
 
 def test_the_edge_is_soft_as_logits_are_resized_and_not_a_thresholded_matte() -> None:
     logits = np.where(np.arange(256) < 128, -3, 3).astype(np.float32) * np.ones((256, 1), np.float32)
-    row = Canvas.of(Size(4096, 4096)).matte(logits)[2000]
+    row = ResizeLongestSide.of(Size(4096, 4096)).logits_to_matte(logits)[2000]
     assert np.all(np.diff(row) >= -1e-6)
     between = (row > 0.1) & (row < 0.9)
     # One logit is 16 pixels here; a matte resized after thresholding would have only 0 and 1, or a ramp.
@@ -104,14 +108,14 @@ def test_the_edge_is_soft_as_logits_are_resized_and_not_a_thresholded_matte() ->
 def test_damaged_logits_become_no_damaged_matte() -> None:
     logits = np.full((256, 256), np.nan, np.float32)
     logits[:10], logits[10:20] = np.inf, -np.inf
-    matte = Canvas.of(Size(64, 48)).matte(logits)
+    matte = ResizeLongestSide.of(Size(64, 48)).logits_to_matte(logits)
     assert np.isfinite(matte).all()
     assert matte.min() >= 0
     assert matte.max() <= 1
 
 
 def test_a_rough_matte_is_sure_that_the_padding_is_none_of_it() -> None:
-    rough = Canvas.of(Size(400, 100)).rough(np.ones((100, 400), np.float32))
+    rough = ResizeLongestSide.of(Size(400, 100)).mask_to_logits(np.ones((100, 400), np.float32))
     assert rough.shape == (256, 256)
     assert (rough[:64] > 0).all()
     assert (rough[65:] < 0).all()

@@ -11,14 +11,14 @@ import pytest
 
 from livecam.annotation.sam import memory_estimate as footprint
 from livecam.annotation.sam.presets import load_preset
-from livecam.core.errors import LabellingError
+from livecam.core.errors import AnnotationError
 
 pytestmark = pytest.mark.labelling
 
 
 def complaint(preset: str) -> str:
     """What loading says, on one line."""
-    with pytest.raises(LabellingError) as caught:
+    with pytest.raises(AnnotationError) as caught:
         load_preset(preset)
     line = str(caught.value)
     assert "\n" not in line
@@ -120,14 +120,14 @@ def test_the_folder_of_the_tests_tells_nothing_of_where_it_was_made(drawn_sam_fo
 
 
 def test_colours_come_as_the_presets_converter_wants_them(drawn_sam_folder: Path) -> None:
-    from livecam.annotation.sam.predictor import Sam
+    from livecam.annotation.sam.predictor import SamPredictor
 
     task, known = load_preset(str(drawn_sam_folder))
     assert known is not None
-    assert Sam(task)._colours[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._colours[0] == pytest.approx(np.float32(1 / 255))
     task.preprocessor.image_converter.scale, task.preprocessor.image_converter.offset = [0.5, 1, 2], [1, 2, 3]
-    scale, offset = Sam(task)._colours
+    scale, offset = SamPredictor(task)._colours
     assert scale.tolist() == [0.5, 1, 2]
     assert offset.tolist() == [1, 2, 3]
     task.preprocessor = None
-    assert Sam(task)._colours[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._colours[0] == pytest.approx(np.float32(1 / 255))

@@ -9,29 +9,29 @@ from typing import Any
 
 import pytest
 
-from livecam.annotation.frame_selection import Plan
-from livecam.annotation.media import Material
-from livecam.annotation.prompt_file import read_wishes
-from livecam.annotation.web.click_page import UNFINISHED, ask_clicks, fill
-from livecam.core.errors import LabellingError
+from livecam.annotation.frame_selection import FramePlan
+from livecam.annotation.media import MediaItem
+from livecam.annotation.prompt_file import load_prompt_file
+from livecam.annotation.web.click_page import UNFINISHED, collect_clicks, render_template
+from livecam.core.errors import AnnotationError
 from livecam.core.geometry import Size
 from tests.support.page_driver import fetch, read_data, read_page, run_page
 from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 
 
 @contextmanager
-def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, Plan]]:
+def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, FramePlan]]:
     """A page with two frames of a clip; finished when the block ends."""
     segmenter = GreenModel() if person else None
     clip = folder / "talk.mkv"
     if not clip.exists():
         write_scenes(clip, 6)
-    plan = Plan(Material("talk", clip, True), (1, 4), 6, Size(192, 108))
+    plan = FramePlan(MediaItem("talk", clip, True), (1, 4), 6, Size(192, 108))
     urls: Queue[str] = Queue()
     path = folder / "clicks.json"
     said: list[str] = []
     thread = threading.Thread(
-        target=ask_clicks, args=([plan], path, segmenter, said.append, urls.put), daemon=True
+        target=collect_clicks, args=([plan], path, segmenter, said.append, urls.put), daemon=True
     )
     thread.start()
     url = urls.get(timeout=60)
@@ -48,7 +48,7 @@ def test_what_is_clicked_is_a_prompts_file(tmp_path: Path) -> None:
             "talk-000001": {},
         }
         assert fetch(url + "done", said)[0] == 200
-    wishes = read_wishes(path, [plan.material])
+    wishes = load_prompt_file(path, [plan.media])
     assert list(wishes["talk"]) == [4]
     assert wishes["talk"][4].as_plain() == said["talk-000004"]
     assert not (tmp_path / UNFINISHED).exists()
@@ -106,7 +106,7 @@ def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path: Path) -> None:
-    text = fill("click.html", {})
+    text = render_template("click.html", {})
     assert not re.search(r"https?://|src=[\"']//|@import|<link", text)
     assert 'lang="en"' in text
     for key in ("ArrowLeft", '"k"', '"d"', '"b"', '"n"', '"p"', '"u"', '"f"', "Enter"):
@@ -114,7 +114,9 @@ def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path:
 
 
 def test_names_can_neither_end_the_script_nor_begin_markup() -> None:
-    text = fill("click.html", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0})
+    text = render_template(
+        "click.html", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0}
+    )
     assert "<script>alert" not in text
     assert "\u2028" not in text
     assert read_data(text)["frames"][0]["name"].startswith("</script>")
@@ -138,7 +140,7 @@ const type = (key, more) => document.fire("keydown", {key, ...more});
 
 def run(steps: str) -> Any:
     """The page with a tall and a small frame in a stage of 900x500, at 20, 30.5 on the page."""
-    return run_page(fill("click.html", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
+    return run_page(render_template("click.html", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
 
 
 def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels() -> None:
@@ -151,7 +153,7 @@ def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels()
 
 
 def test_the_page_itself_is_as_high_as_the_window() -> None:
-    text = fill("click.html", {})
+    text = render_template("click.html", {})
     assert "height: 100dvh" in text
     assert "minmax(12rem, 1fr)" in text
 
@@ -243,8 +245,8 @@ def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "[1]", '{"talk-000001": 3}', '{"talk-000001": {"kep": []}}'])
 def test_a_broken_draft_is_told_before_a_page_is_shown(content: str, tmp_path: Path) -> None:
     (tmp_path / UNFINISHED).write_text(content)
-    with pytest.raises(LabellingError, match=UNFINISHED):
-        ask_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
+    with pytest.raises(AnnotationError, match=UNFINISHED):
+        collect_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
 
 
 def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:

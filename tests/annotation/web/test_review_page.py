@@ -11,24 +11,24 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from livecam.annotation.store import Label, Labelled
-from livecam.annotation.web.click_page import fill
-from livecam.annotation.web.review_page import draw_page, review, write_review
+from livecam.annotation.store import AnnotationRecord, AnnotationStore
+from livecam.annotation.web.click_page import render_template
+from livecam.annotation.web.review_page import render_review_page, review, write_review
 from livecam.core.errors import UsageError
-from livecam.datasets.pets import read_samples
-from livecam.imaging.trimap import trimap_of
+from livecam.datasets.pets import list_samples
+from livecam.imaging.trimap import trimap_from_matte
 from tests.support.page_driver import fetch, run_page
 from tests.support.synthetic_people import draw_scene
 
 
-def make(folder: Path, names: dict[str, tuple[str, ...]]) -> Labelled:
-    made = Labelled.begin(folder, {})
+def make(folder: Path, names: dict[str, tuple[str, ...]]) -> AnnotationStore:
+    made = AnnotationStore.begin(folder, {})
     matte = np.zeros((108, 192), np.float32)
     matte[30:80, 40:90] = 1
     for number, (name, reasons) in enumerate(names.items()):
-        label = Label(name, name, f"{name}.jpg", 0, 0.0, "small", reasons, {"scores": [0.5]})
-        made.add(label, draw_scene(number), trimap_of(matte), matte, draw_scene(number))
-    made.settle()
+        label = AnnotationRecord(name, name, f"{name}.jpg", 0, 0.0, "small", reasons, {"scores": [0.5]})
+        made.add(label, draw_scene(number), trimap_from_matte(matte), matte, draw_scene(number))
+    made.sync_files()
     write_review(made)
     return made
 
@@ -94,10 +94,10 @@ def test_the_page_tells_the_command_that_does_the_same(tmp_path: Path) -> None:
 def test_names_reasons_and_folders_are_escaped(tmp_path: Path) -> None:
     folder = tmp_path / "<!--SECTIONS--><b>&"
     made = make(folder, {"a": ("<script>alert(1)</script>",), 'x"y': ("odd",)})
-    page = Page(draw_page(made))
+    page = Page(render_review_page(made))
     assert page.scripts == 1
     assert page.cards == ["a", 'x"y']
-    assert "<b>&" not in draw_page(made)
+    assert "<b>&" not in render_review_page(made)
 
 
 def test_decisions_on_the_page_move_frames_and_last(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_decisions_on_the_page_move_frames_and_last(tmp_path: Path) -> None:
         assert fetch(url + "decide", {"accept": ["c"]})[0] == 200
         assert fetch(url + "decide", {"forget": ["c"]})[0] == 200
         assert fetch(url + "decide", {"reject": ["a"]})[0] == 200
-        assert Labelled(tmp_path).decisions == {"b": True, "a": False}
+        assert AnnotationStore(tmp_path).decisions == {"b": True, "a": False}
         assert 'aria-pressed="true"' in fetch(url)[1].decode()
         assert fetch(url + "done", None)[0] == 200
-    names = {sample.name for split in ("trainval", "test") for sample in read_samples(tmp_path, split)}
+    names = {sample.name for split in ("trainval", "test") for sample in list_samples(tmp_path, split)}
     assert names == {"b"}
     assert (tmp_path / "review/images/a.jpg").is_file()
     assert (tmp_path / "images/b.jpg").is_file()
@@ -138,7 +138,7 @@ def test_the_page_hands_out_nothing_but_its_pictures(tmp_path: Path) -> None:
 
 def test_frames_without_anything_odd_are_told(tmp_path: Path) -> None:
     made = make(tmp_path, {"a": ()})
-    assert "Nothing is set aside." in draw_page(made)
+    assert "Nothing is set aside." in render_review_page(made)
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
@@ -154,7 +154,9 @@ const type = (key, more) => document.fire("keydown", {key, target: cards[0], ...
 
 def run(steps: str) -> Any:
     """The page with two cards, as livecam shows it; the keys are pressed on the first."""
-    return run_page(fill("review.html", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
+    return run_page(
+        render_template("review.html", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"]
+    )
 
 
 def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from livecam.annotation.web import server as desks
-from livecam.annotation.web.server import Content, Desk, invite, open_browser, page
-from livecam.core.errors import LabellingError, UsageError
+from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
+from livecam.core.errors import AnnotationError, UsageError
 
 
-def show(path: str) -> Content | None:
-    return {"": page("<p>hello</p>"), "a.jpg": Content("image/jpeg", b"\xff")}.get(path)
+def show(path: str) -> Response | None:
+    return {"": page("<p>hello</p>"), "a.jpg": Response("image/jpeg", b"\xff")}.get(path)
 
 
 def hear(verb: str, said: Any) -> Any:
@@ -33,7 +33,7 @@ def fetch(url: str, said: Any = None, raw: bytes | None = None, **headers: str) 
 
 
 def test_who_knows_the_secret_gets_the_page_and_its_pictures() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         code, body, headers = fetch(desk.url)
         assert (code, body) == (200, b"<p>hello</p>")
         assert headers["Content-Type"].startswith("text/html")
@@ -44,7 +44,7 @@ def test_who_knows_the_secret_gets_the_page_and_its_pictures() -> None:
 
 
 def test_nobody_else_gets_anything() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         top = f"http://127.0.0.1:{desk.port}/"
         for path in ("", "a.jpg", "wrong/", "wrong/a.jpg", desk._token, "../", "%2e%2e/"):
             assert fetch(top + path)[0] == 404
@@ -55,32 +55,32 @@ def test_nobody_else_gets_anything() -> None:
 
 
 def test_only_this_machine_is_listened_to() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         assert desk._server.server_address[0] == "127.0.0.1"
 
 
 def test_two_desks_have_two_secrets() -> None:
-    with Desk(show, hear) as one, Desk(show, hear) as two:
+    with LocalWebServer(show, hear) as one, LocalWebServer(show, hear) as two:
         assert one._token != two._token
         assert len(one._token) > 20
 
 
 def test_what_is_said_is_heard_and_what_is_refused_is_told() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         code, body, _ = fetch(desk.url + "keep", {"key": 7})
         assert (code, json.loads(body)) == (200, {"verb": "keep", "said": 7})
         code, body, _ = fetch(desk.url + "refuse", {"key": 7})
         assert (code, json.loads(body)) == (409, {"error": "not like that"})
 
 
-def refuse_to_show(path: str) -> Content | None:
+def refuse_to_show(path: str) -> Response | None:
     if path:
         raise FileNotFoundError(2, "gone", path)
-    raise LabellingError("grün.json can't be read; mend it")
+    raise AnnotationError("grün.json can't be read; mend it")
 
 
 def test_what_can_t_be_shown_is_one_line_that_says_why() -> None:
-    with Desk(refuse_to_show, hear) as desk:
+    with LocalWebServer(refuse_to_show, hear) as desk:
         code, body, headers = fetch(desk.url)
         assert (code, body.decode()) == (500, "livecam: grün.json can't be read; mend it\n")
         assert headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -91,19 +91,19 @@ def test_what_can_t_be_shown_is_one_line_that_says_why() -> None:
 
 @pytest.mark.parametrize("raw", [b"{", b'{"other": 1}', b"[1]", b"\xff\xff"])
 def test_nonsense_is_answered_and_survived(raw: bytes) -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         assert fetch(desk.url + "keep", raw=raw)[0] == 400
         assert fetch(desk.url)[0] == 200
 
 
 def test_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desks, "_MOST_BYTES", 10)
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         assert fetch(desk.url + "keep", raw=b"[1,2,3,4,5,6,7,8]")[0] == 404
 
 
 def test_waiting_ends_when_done_was_heard_and_not_before() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         waiter = threading.Thread(target=desk.wait, daemon=True)
         waiter.start()
         fetch(desk.url + "keep", {"key": 1})
@@ -115,15 +115,15 @@ def test_waiting_ends_when_done_was_heard_and_not_before() -> None:
 
 
 def test_a_closed_desk_is_gone() -> None:
-    with Desk(show, hear) as desk:
+    with LocalWebServer(show, hear) as desk:
         url = desk.url
     with pytest.raises(urllib.error.URLError):
         fetch(url)
 
 
 def test_the_invitation_works_from_afar() -> None:
-    with Desk(show, hear) as desk:
-        words = invite(desk, "look")
+    with LocalWebServer(show, hear) as desk:
+        words = access_message(desk, "look")
     assert desk.url in words
     assert f"ssh -L {desk.port}:127.0.0.1:{desk.port}" in words
 

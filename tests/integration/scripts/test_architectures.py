@@ -10,7 +10,7 @@ from tests.support.scripts import load_script
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -32,7 +32,7 @@ def test_operations_are_those_counted_by_hand(architectures: ModuleType) -> None
 
 @pytest.mark.parametrize("kind", ["float32", "float16", "int8", "all int8"])
 def test_every_kind_of_numbers_can_be_timed(architectures: ModuleType, kind: str, tmp_path: Path) -> None:
-    path = architectures.write(tmp_path, build(NETWORKS["tiny"]), kind)
+    path = architectures.write(tmp_path, build_model(ARCHITECTURES["tiny"]), kind)
 
     times = architectures.measure({"tiny": path}, runs=3, threads=1)
 

@@ -15,8 +15,8 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.core.errors import LivecamError  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
-from livecam.training.networks.net2net import widen  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
+from livecam.training.networks.net2net import transfer_weights  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -45,8 +45,8 @@ def test_what_it_writes_is_what_a_training_of_person_begins_with(
 
     begin_person.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
 
-    model = build(NETWORKS["person"])
-    widen(keras.models.load_model(out, compile=False), model)
+    model = build_model(ARCHITECTURES["person"])
+    transfer_weights(keras.models.load_model(out, compile=False), model)
     (kernel,) = model.get_layer("block14_project_conv").get_weights()
     np.testing.assert_allclose(
         kernel[0, 0], weights["_blocks.14._project_conv.weight"][:, :, 0, 0].T, rtol=1e-6

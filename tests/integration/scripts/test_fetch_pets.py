@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.datasets.pets import read_samples
+from livecam.datasets.pets import list_samples
 from livecam.imaging.trimap import read_trimap
 from tests.support.scripts import SCRIPTS, load_script
 
@@ -139,7 +139,7 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_what_is_fetched_can_be_trained_with(fetching: ModuleType, shop: Shop, tmp_path: Path) -> None:
     assert fetching.main([str(tmp_path / "a" / "pets"), "--url", shop.url + "/"]) == 0
 
-    samples = {split: read_samples(tmp_path / "a" / "pets", split) for split in ("trainval", "test")}
+    samples = {split: list_samples(tmp_path / "a" / "pets", split) for split in ("trainval", "test")}
     assert [s.name for s in samples["trainval"]] == list(NAMES[:2])
     assert [s.name for s in samples["test"]] == list(NAMES[2:])
     assert set(np.unique(read_trimap(samples["test"][0].trimap))) == {1, 2}

@@ -7,10 +7,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from livecam.annotation.config import PersonBy
-from livecam.annotation.store import Label, Labelled
+from livecam.annotation.config import PersonSource
+from livecam.annotation.store import AnnotationRecord, AnnotationStore
 from livecam.core.types import Frame, Matte
-from livecam.imaging.trimap import trimap_of
+from livecam.imaging.trimap import trimap_from_matte
 from tests.support.scripts import load_script
 
 
@@ -35,7 +35,7 @@ def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_p
     (point,) = settings.keep
     assert left + 20 < point.x < left + 100
     assert 160 < point.y < 264
-    assert (settings.person, settings.mattes) == (PersonBy.MODEL, None)
+    assert (settings.person, settings.mattes) == (PersonSource.MODEL, None)
     assert settings.preset == str(tmp_path)
 
 
@@ -43,15 +43,15 @@ def test_labels_are_measured_against_the_truth_and_reasons_told(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame, person, chair = draw(script)
-    made = Labelled.begin(tmp_path / "labels", {})
+    made = AnnotationStore.begin(tmp_path / "labels", {})
     half = chair.copy()
     half[:, 512:] = 0
     for number, (matte, reasons) in enumerate(
         [(script.true_matte(person, chair), ()), (script.true_matte(person, half), ()), (person, ("lost",))]
     ):
-        label = Label(f"c-{number}", "c", "c.mp4", number, 0.0, "sam", tuple(reasons))
-        made.add(label, frame, trimap_of(matte), matte, frame)
-    made.settle()
+        label = AnnotationRecord(f"c-{number}", "c", "c.mp4", number, 0.0, "sam", tuple(reasons))
+        made.add(label, frame, trimap_from_matte(matte), matte, frame)
+    made.sync_files()
     script.tell_labels(tmp_path / "labels", [(frame, person, chair)] * 3)
     told = capsys.readouterr().out
     assert "2 of 3 labelled frames kept" in told

@@ -20,19 +20,19 @@ def latency() -> ModuleType:
     return load_script("latency")
 
 
-class Takes(FakeSegmenter):
+class FrameSupply(FakeSegmenter):
     """Takes so many seconds a frame."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def segment(self, frame: Frame) -> Matte:
+    def predict(self, frame: Frame) -> Matte:
         time.sleep(self.seconds)
-        return super().segment(frame)
+        return super().predict(frame)
 
 
 def pipeline(seconds: float) -> Pipeline:
-    return Pipeline(Takes(seconds), PlainSmoother(), PlainEdges(), PaintedBackdrop())
+    return Pipeline(FrameSupply(seconds), PlainSmoother(), PlainEdges(), PaintedBackdrop())
 
 
 @pytest.mark.parametrize("number", [0, 1, 77, 65535])

@@ -11,16 +11,16 @@ import pytest
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.evaluation.temporal_stability import SIZE, Unsmoothed, draw_room
-from livecam.imaging.image_io import write_picture
-from livecam.imaging.ops import shrink
+from livecam.evaluation.temporal_stability import SIZE, IdentityFilter, draw_reference_room
+from livecam.imaging.image_io import write_image
+from livecam.imaging.ops import downscale
 from tests.support.fakes import secret_frame
 from tests.support.scripts import load_script
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -40,11 +40,11 @@ def script() -> ModuleType:
 def run(script: ModuleType, tmp_path: Path, pets: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a command on drawn data, its own words last."""
     for number in range(2):
-        room = shrink(draw_room(SIZE)[:, :: 1 - 2 * number].copy(), Size(160, 90))
+        room = downscale(draw_reference_room(SIZE)[:, :: 1 - 2 * number].copy(), Size(160, 90))
         (tmp_path / "rooms").mkdir(exist_ok=True)
-        write_picture(tmp_path / "rooms" / f"{number}.png", room)
+        write_image(tmp_path / "rooms" / f"{number}.png", room)
     keras.utils.set_random_seed(5)
-    build(NETWORKS["tiny"]).save(tmp_path / "tiny.keras")
+    build_model(ARCHITECTURES["tiny"]).save(tmp_path / "tiny.keras")
 
     def call(words: str) -> int:
         command, *rest = words.split()
@@ -61,14 +61,14 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[Matte | None] = []
 
-    def segment(self, frame: Frame, memory: Matte | None) -> Matte:
+    def predict(self, frame: Frame, memory: Matte | None) -> Matte:
         self.told.append(memory)
         return np.full((24, 32), 0.9 + 0.01 * len(self.told), np.float32)
 
 
 def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) -> None:
     network = Listener()
-    recall = script.Recall(network, Unsmoothed())
+    recall = script.Recall(network, IdentityFilter())
     way = script.Way(recall, recall)
     frame = secret_frame(size=Size(64, 48))
     for shown in (frame, frame, 255 - frame, 255 - frame):
@@ -83,9 +83,9 @@ def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) 
 
 def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
     network = Listener()
-    recall = script.Recall(network, Unsmoothed())
+    recall = script.Recall(network, IdentityFilter())
     rough = recall.segment(secret_frame(size=Size(64, 48)))
-    calm = recall.smooth(rough)
+    calm = recall.apply(rough)
     rough[:], calm[:] = 0, 0
 
     recall.segment(secret_frame(size=Size(64, 48)))

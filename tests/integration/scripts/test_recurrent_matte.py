@@ -5,16 +5,16 @@ import pytest
 from skimage import data
 
 from livecam.core.geometry import Size
-from livecam.imaging.ops import shrink
+from livecam.imaging.ops import downscale
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.datasets.pets import Subject  # noqa: E402
-from livecam.training.data.dataset import Batches, Mix, Stock  # noqa: E402
-from livecam.training.data.scene_renderer import View  # noqa: E402
-from livecam.training.export.litert_converter import convert, places  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, build, learner  # noqa: E402
+from livecam.datasets.pets import Foreground  # noqa: E402
+from livecam.training.data.dataset import AssetPool, SceneDataset, SceneMix  # noqa: E402
+from livecam.training.data.scene_renderer import TrainingExample  # noqa: E402
+from livecam.training.export.litert_converter import convert_to_litert, output_indices  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model  # noqa: E402
 from scripts.experiments.recurrent_matte import (  # noqa: E402
     ANOTHER,
     NOTHING,
@@ -41,7 +41,7 @@ def numbers(tensor: object) -> np.ndarray:
 @pytest.fixture(scope="module")
 def network() -> object:
     keras.utils.set_random_seed(3)
-    return build(NETWORKS["tiny"])
+    return build_model(ARCHITECTURES["tiny"])
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def seen() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def stock(subject: Callable[..., Subject]) -> Stock:
-    room = shrink(data.astronaut(), Size(120, 100))
-    return Stock([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
+def stock(subject: Callable[..., Foreground]) -> AssetPool:
+    room = downscale(data.astronaut(), Size(120, 100))
+    return AssetPool([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
 
 
 def test_at_first_the_memory_changes_nothing(network: object, seen: tuple[np.ndarray, np.ndarray]) -> None:
@@ -88,7 +88,7 @@ def test_it_can_be_learnt_kept_and_read_again(
 ) -> None:
     together = np.concatenate(seen, axis=3)
     grown = add_memory(network)
-    assert learner(grown)(together).shape == (2, 48, 64, 4)
+    assert logits_model(grown)(together).shape == (2, 48, 64, 4)
     grown.save(tmp_path / "grown.keras")
 
     again = keras.models.load_model(tmp_path / "grown.keras", compile=False)
@@ -104,7 +104,7 @@ def test_litert_takes_the_memory_as_a_second_input(
     grown = add_memory(network)
     kernel = grown.get_layer("down2_conv").kernel
     kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
-    weights = convert(split_inputs(grown))
+    weights = convert_to_litert(split_inputs(grown))
     interpreter = Interpreter(model_content=weights)
     interpreter.allocate_tensors()
     given = {int(tensor["shape"][3]): tensor["index"] for tensor in interpreter.get_input_details()}
@@ -114,16 +114,16 @@ def test_litert_takes_the_memory_as_a_second_input(
 
     interpreter.invoke()
 
-    said = interpreter.get_tensor(interpreter.get_output_details()[places(weights)["matte"]]["index"])
+    said = interpreter.get_tensor(interpreter.get_output_details()[output_indices(weights)["matte"]]["index"])
     true = grown(np.concatenate([picture, memory], axis=3), training=False)["matte"]
     np.testing.assert_allclose(said, numbers(true), atol=1e-4)
 
 
-def views(count: int, pairs: int = 0) -> list[View]:
+def views(count: int, pairs: int = 0) -> list[TrainingExample]:
     """Views of one grey each, the two of a pair alike but for their number."""
     mattes = [np.full((48, 64), 20 + 10 * i, np.uint8) for i in range(count)]
     frame = np.zeros((48, 64, 3), np.uint8)
-    return [View(frame, np.ones((48, 64), np.uint8), matte, matte) for matte in mattes]
+    return [TrainingExample(frame, np.ones((48, 64), np.uint8), matte, matte) for matte in mattes]
 
 
 def greys(memories: np.ndarray) -> list[float]:
@@ -163,9 +163,9 @@ def test_what_is_remembered_is_worn_but_known_again(disc: Callable[..., np.ndarr
     assert max(wrong) < 0.4
 
 
-def test_the_scenes_are_those_of_a_run_without_memory(stock: Stock) -> None:
-    words = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": Mix(0, 0, 0)}
-    plain, remembering = Batches(stock, SIZE, **words), RememberingBatches(stock, SIZE, **words)
+def test_the_scenes_are_those_of_a_run_without_memory(stock: AssetPool) -> None:
+    words = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": SceneMix(0, 0, 0)}
+    plain, remembering = SceneDataset(stock, SIZE, **words), RememberingBatches(stock, SIZE, **words)
 
     (pictures, truth), (together, same_truth) = plain[1], remembering[1]
 

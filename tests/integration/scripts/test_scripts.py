@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from livecam.backgrounds.factory import choose
-from livecam.backgrounds.video import Moving
+from livecam.backgrounds.factory import create_background
+from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
-from livecam.imaging.image_io import read_picture, write_picture
+from livecam.imaging.image_io import read_image, write_image
 from tests.support.fakes import secret_frame
 from tests.support.scripts import load_script
 from tests.support.tiny_model import write_model
@@ -116,8 +116,8 @@ def test_the_benchmark_draws_a_video_and_a_gif_that_can_stand_behind(
     benchmark: ModuleType, tmp_path: Path
 ) -> None:
     for path in benchmark.film(tmp_path).values():
-        backdrop = choose(path, clock=ManualClock())
-        assert isinstance(backdrop, Moving)
+        backdrop = create_background(path, clock=ManualClock())
+        assert isinstance(backdrop, VideoBackground)
         backdrop.close()
 
 
@@ -148,7 +148,7 @@ def test_steadiness_prints_a_row_a_model(
 ) -> None:
     model = str(write_model(tmp_path))
     steadiness, rows = load_script("steadiness"), tmp_path / "rows.json"
-    write_picture(tmp_path / "still.png", secret_frame(size=Size(640, 360)))
+    write_image(tmp_path / "still.png", secret_frame(size=Size(640, 360)))
     words = f"steadiness --model {model} --rival {model} --frames 2 --json {rows}"
     monkeypatch.setattr(sys, "argv", [*words.split(), "--still", str(tmp_path / "still.png")])
 
@@ -182,7 +182,7 @@ def test_the_strip_has_a_row_of_frames_and_a_row_a_model(
 
     assert load_script("strip").main() == 0
 
-    drawn = read_picture(out, longest=4000).frame
+    drawn = read_image(out, longest=4000).image
     assert drawn.shape == (3 * 180, 3 * 320, 3)
     # What the model keeps stands on green; the first row is the source, which has none.
     green = (drawn == (0, 177, 64)).all(axis=2)

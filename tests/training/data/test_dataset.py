@@ -9,13 +9,21 @@ from skimage import data
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
-from livecam.imaging.ops import shrink
+from livecam.imaging.ops import downscale
 
 pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.datasets.pets import Subject
-from livecam.training.data.dataset import LAG, POLITE, Batches, Mix, Stock, near_outline, pack
+from livecam.datasets.pets import Foreground
+from livecam.training.data.dataset import (
+    ECHO_DISTANCE,
+    WORKER_NICENESS,
+    AssetPool,
+    SceneDataset,
+    SceneMix,
+    collate,
+    near_contour,
+)
 
 pytestmark = pytest.mark.training
 
@@ -23,33 +31,35 @@ SIZE = Size(64, 48)
 
 
 @pytest.fixture
-def stock(subject: Callable[..., Subject]) -> Stock:
-    room = shrink(data.astronaut(), Size(120, 100))
-    return Stock([subject(), subject(exact=False)], [room, room[::-1].copy()], [])
+def stock(subject: Callable[..., Foreground]) -> AssetPool:
+    room = downscale(data.astronaut(), Size(120, 100))
+    return AssetPool([subject(), subject(exact=False)], [room, room[::-1].copy()], [])
 
 
-def batches(stock: Stock, seed: int = 1, pairs: int = 2, mix: Mix | None = None, workers: int = 1) -> Batches:
-    return Batches(stock, SIZE, batch=8, steps=5, seed=seed, pairs=pairs, mix=mix, workers=workers)
+def batches(
+    stock: AssetPool, seed: int = 1, pairs: int = 2, mix: SceneMix | None = None, workers: int = 1
+) -> SceneDataset:
+    return SceneDataset(stock, SIZE, batch=8, steps=5, seed=seed, pairs=pairs, mix=mix, workers=workers)
 
 
-def same(one: Batches, two: Batches, index: int = 0) -> bool:
+def same(one: SceneDataset, two: SceneDataset, index: int = 0) -> bool:
     return all(
         bool(np.array_equal(a, b))
-        for first, second in zip(one.views(index), two.views(index), strict=True)
+        for first, second in zip(one.examples(index), two.examples(index), strict=True)
         for a, b in zip(first, second, strict=True)
     )
 
 
-def test_the_same_seed_gives_the_same_scenes_and_another_gives_others(stock: Stock) -> None:
+def test_the_same_seed_gives_the_same_scenes_and_another_gives_others(stock: AssetPool) -> None:
     assert same(batches(stock), batches(stock, workers=3), 3)
     assert not same(batches(stock), batches(stock, seed=2))
-    assert not np.array_equal(batches(stock).views(0)[0].frame, batches(stock).views(1)[0].frame)
+    assert not np.array_equal(batches(stock).examples(0)[0].frame, batches(stock).examples(1)[0].frame)
 
 
-def test_an_epoch_s_scenes_depend_on_its_number_alone(stock: Stock) -> None:
+def test_an_epoch_s_scenes_depend_on_its_number_alone(stock: AssetPool) -> None:
     gone_through, resumed = batches(stock), batches(stock)
     for index in range(5):
-        gone_through.views(index)
+        gone_through.examples(index)
     gone_through.on_epoch_end()
 
     resumed.epoch = 1
@@ -58,35 +68,35 @@ def test_an_epoch_s_scenes_depend_on_its_number_alone(stock: Stock) -> None:
     assert not same(gone_through, batches(stock), 4)
 
 
-def test_a_batch_is_as_large_as_asked_whatever_its_pairs(stock: Stock) -> None:
+def test_a_batch_is_as_large_as_asked_whatever_its_pairs(stock: AssetPool) -> None:
     for pairs in (0, 1, 4):
-        assert len(batches(stock, pairs=pairs).views(0)) == 8
+        assert len(batches(stock, pairs=pairs).examples(0)) == 8
     assert len(batches(stock)) == 5
 
 
-def test_more_pairs_than_fit_are_refused(stock: Stock) -> None:
+def test_more_pairs_than_fit_are_refused(stock: AssetPool) -> None:
     with pytest.raises(UsageError, match="a batch of 8 has no room for 5 pairs; give 10"):
         batches(stock, pairs=5)
 
 
-def test_the_first_views_are_pairs_of_the_same_scene(stock: Stock) -> None:
+def test_the_first_views_are_pairs_of_the_same_scene(stock: AssetPool) -> None:
     """Truths of two shots of a scene differ by little, those of two scenes by much."""
 
     def apart(one: int, two: int) -> float:
         differences = [np.abs(views[one].matte.astype(int) - views[two].matte).mean() for views in many]
         return float(np.mean(differences))
 
-    drawn = batches(stock, mix=Mix(0, 0, 0))
-    many = [drawn.views(index) for index in range(5)]
+    drawn = batches(stock, mix=SceneMix(0, 0, 0))
+    many = [drawn.examples(index) for index in range(5)]
 
     within, between = [apart(0, 1), apart(2, 3)], [apart(1, 2), apart(4, 5), apart(6, 7)]
 
     assert max(within) < min(between) / 3
 
 
-def test_a_packed_batch_is_what_its_views_say(stock: Stock) -> None:
-    views = batches(stock).views(0)
-    pictures, true = pack(views)
+def test_a_packed_batch_is_what_its_views_say(stock: AssetPool) -> None:
+    views = batches(stock).examples(0)
+    pictures, true = collate(views)
 
     assert (pictures.dtype, true.dtype) == (np.float32, np.uint8)
     assert (pictures.shape, true.shape) == ((8, 48, 64, 3), (8, 4, 48, 64))
@@ -94,58 +104,58 @@ def test_a_packed_batch_is_what_its_views_say(stock: Stock) -> None:
         np.testing.assert_array_equal(np.rint(pictures[i] * 255), view.frame)
         np.testing.assert_array_equal(true[i, 0] + 1, view.trimap)
         np.testing.assert_array_equal(true[i, 1], view.matte)
-        np.testing.assert_array_equal(true[i, 2], view.known)
-        np.testing.assert_array_equal(true[i, 3], near_outline(view.trimap))
+        np.testing.assert_array_equal(true[i, 2], view.valid_mask)
+        np.testing.assert_array_equal(true[i, 3], near_contour(view.trimap))
 
 
 def test_the_contour_s_neighbours_are_near_the_outline_and_no_others() -> None:
     trimap = np.full((11, 11), 2, np.uint8)
     trimap[5, 5] = 3
 
-    near = near_outline(trimap, reach=5)
+    near = near_contour(trimap, reach=5)
 
     assert (near[3:8, 3:8] == 1).all()
     assert near.sum() == 25
 
 
-def echoing(stock: Stock, steps: int = LAG + 3) -> Batches:
-    return Batches(stock, SIZE, batch=4, steps=steps, seed=1, pairs=1, echo=True)
+def echoing(stock: AssetPool, steps: int = ECHO_DISTANCE + 3) -> SceneDataset:
+    return SceneDataset(stock, SIZE, batch=4, steps=steps, seed=1, pairs=1, echo=True)
 
 
-def test_an_echo_is_an_earlier_batch_mirrored_and_in_another_light(stock: Stock) -> None:
+def test_an_echo_is_an_earlier_batch_mirrored_and_in_another_light(stock: AssetPool) -> None:
     gone_through = echoing(stock)
-    views = [gone_through.views(index) for index in range(LAG + 3)]
+    views = [gone_through.examples(index) for index in range(ECHO_DISTANCE + 3)]
 
-    for first, again in zip(views[2], views[2 + LAG], strict=True):
+    for first, again in zip(views[2], views[2 + ECHO_DISTANCE], strict=True):
         for part in ("trimap", "matte", "known"):
             np.testing.assert_array_equal(getattr(again, part), getattr(first, part)[:, ::-1])
         assert not np.array_equal(again.frame, first.frame[:, ::-1])
     # The first odd batches have nothing to echo; even ones are fresh.
     assert not np.array_equal(views[1][0].trimap, views[0][0].trimap[:, ::-1])
-    assert not np.array_equal(views[LAG + 1][0].trimap, views[1][0].trimap[:, ::-1])
+    assert not np.array_equal(views[ECHO_DISTANCE + 1][0].trimap, views[1][0].trimap[:, ::-1])
 
 
-def test_an_echo_is_the_same_for_a_run_that_goes_on_in_the_middle(stock: Stock) -> None:
+def test_an_echo_is_the_same_for_a_run_that_goes_on_in_the_middle(stock: AssetPool) -> None:
     gone_through, resumed = echoing(stock), echoing(stock)
-    for index in range(LAG + 2):
-        gone_through.views(index)
+    for index in range(ECHO_DISTANCE + 2):
+        gone_through.examples(index)
 
-    assert same(gone_through, resumed, LAG + 2)
+    assert same(gone_through, resumed, ECHO_DISTANCE + 2)
 
 
-def test_batches_that_are_kept_for_an_echo_are_let_go(stock: Stock) -> None:
-    gone_through = echoing(stock, steps=2 * LAG)
+def test_batches_that_are_kept_for_an_echo_are_let_go(stock: AssetPool) -> None:
+    gone_through = echoing(stock, steps=2 * ECHO_DISTANCE)
     kept = []
-    for index in range(2 * LAG):
-        gone_through.views(index)
+    for index in range(2 * ECHO_DISTANCE):
+        gone_through.examples(index)
         kept.append(len(gone_through._drawn))
 
-    assert max(kept) <= LAG // 2 + 1
+    assert max(kept) <= ECHO_DISTANCE // 2 + 1
     assert kept[-1] == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own here")
-def test_threads_that_draw_give_way_to_the_network(stock: Stock) -> None:
+def test_threads_that_draw_give_way_to_the_network(stock: AssetPool) -> None:
     def draw() -> None:
         batches(stock)[0]
         seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
@@ -157,5 +167,5 @@ def test_threads_that_draw_give_way_to_the_network(stock: Stock) -> None:
     thread.join()
     batches(stock)[0]
 
-    assert seen == [max(POLITE, before)]
+    assert seen == [max(WORKER_NICENESS, before)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before

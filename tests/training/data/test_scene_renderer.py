@@ -7,76 +7,77 @@ from skimage import data
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.datasets.pets import Subject
-from livecam.imaging.ops import shrink
-from livecam.imaging.trimap import BACKGROUND, CONTOUR, FOREGROUND
-from livecam.training.data.augmentation import Faults, Light, place
-from livecam.training.data.scene_renderer import View, shoot
-from livecam.training.data.scene_sampler import Actor, Mix, Scene, Stock, draw_scene
+from livecam.datasets.pets import Foreground
+from livecam.imaging.ops import downscale
+from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN
+from livecam.training.data.augmentation import CameraArtifacts, LightingAugmentation, similarity_transform
+from livecam.training.data.scene_renderer import TrainingExample, render_scene
+from livecam.training.data.scene_sampler import AssetPool, PlacedForeground, Scene, SceneMix, sample_scene
 
 CANVAS, SMALL = Size(128, 96), Size(64, 48)
 RED, BLUE = np.array([220, 30, 30.0]), np.array([30, 60, 200.0])
-PLAIN, FAULTLESS = Light((1, 1, 1), 1.0, 0.0), Faults(0, (0, 0.0), 0, 1, 100, 1)
-Subjects = Callable[..., Subject]
+PLAIN, FAULTLESS = LightingAugmentation((1, 1, 1), 1.0, 0.0), CameraArtifacts(0, (0, 0.0), 0, 1, 100, 1)
+Subjects = Callable[..., Foreground]
 
 
 def flat(colour: np.ndarray) -> Frame:
     return np.broadcast_to(colour.astype(np.uint8), (60, 80, 3)).copy()
 
 
-def pasted(subject: Subject, *places: tuple[float, float], mirrored: bool = False) -> Scene:
+def pasted(subject: Foreground, *places: tuple[float, float], mirrored: bool = False) -> Scene:
     """The subject's bottom middle at each place of the canvas before a blue room, no light, no faults."""
     actors = tuple(
-        Actor(subject, place((1.2, 1.2), 5, (48.0, 76.0), middle), PLAIN, 0.0) for middle in places
+        PlacedForeground(subject, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), PLAIN, 0.0)
+        for middle in places
     )
-    room_at = place((2.0, 2.0), 0, (0, 0), (0, 0))
+    room_at = similarity_transform((2.0, 2.0), 0, (0, 0), (0, 0))
     return Scene(flat(BLUE), room_at, actors, PLAIN, FAULTLESS, mirrored)
 
 
-def real(subject: Subject, *, mirrored: bool = False) -> Scene:
-    at = place((CANVAS.width / 96, CANVAS.height / 80), 0, (0, 0), (0, 0))
-    return Scene(None, at, (Actor(subject, at, PLAIN, 0.0),), PLAIN, FAULTLESS, mirrored)
+def real(subject: Foreground, *, mirrored: bool = False) -> Scene:
+    at = similarity_transform((CANVAS.width / 96, CANVAS.height / 80), 0, (0, 0), (0, 0))
+    return Scene(None, at, (PlacedForeground(subject, at, PLAIN, 0.0),), PLAIN, FAULTLESS, mirrored)
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def check_view(view: View) -> None:
+def check_view(view: TrainingExample) -> None:
     assert view.frame.shape == (SMALL.height, SMALL.width, 3)
     for part in view:
         assert part.dtype == np.uint8
         assert part.shape[:2] == (SMALL.height, SMALL.width)
         assert part.flags.c_contiguous
-    assert set(np.unique(view.trimap)) <= {FOREGROUND, BACKGROUND, CONTOUR}
-    assert set(np.unique(view.known)) <= {0, 255}
+    assert set(np.unique(view.trimap)) <= {FOREGROUND, BACKGROUND, UNKNOWN}
+    assert set(np.unique(view.valid_mask)) <= {0, 255}
 
 
 def test_views_of_any_scene_have_their_shapes_types_and_values(subject: Subjects) -> None:
-    room = shrink(data.astronaut(), Size(90, 80))
-    stock = Stock([subject(), subject(exact=False)], [room], [])
+    room = downscale(data.astronaut(), Size(90, 80))
+    stock = AssetPool([subject(), subject(exact=False)], [room], [])
     for seed in range(60):
         generator = rng(seed)
-        scene = draw_scene(stock, Mix(0.4, 0.1, 0.2), CANVAS, generator)
-        check_view(shoot(scene, CANVAS, generator))
-        check_view(shoot(scene, CANVAS, generator, later=1.0))
+        scene = sample_scene(stock, SceneMix(0.4, 0.1, 0.2), CANVAS, generator)
+        check_view(render_scene(scene, CANVAS, generator))
+        check_view(render_scene(scene, CANVAS, generator, motion=1.0))
 
 
 @pytest.mark.parametrize("places", [[(64.0, 96.0)], [(45.0, 96.0), (80.0, 100.0)]])
 def test_what_is_pasted_is_what_the_matte_says(subject: Subjects, places: list[tuple[float, float]]) -> None:
-    view = shoot(pasted(subject(), *places), CANVAS, rng())
+    view = render_scene(pasted(subject(), *places), CANVAS, rng())
 
     share = view.matte[..., None] / 255
     assert 0.1 < share.mean() < 0.6
     np.testing.assert_allclose(view.frame, RED * share + BLUE * (1 - share), atol=3)
-    assert (view.known == 255).all()
+    assert (view.valid_mask == 255).all()
 
 
 def test_two_soft_edges_over_each_other_let_through_the_product(subject: Subjects) -> None:
     whole = subject()
     half = replace(whole, matte=np.full_like(whole.matte, 128))
 
-    view = shoot(pasted(half, (64.0, 96.0), (64.0, 96.0)), CANVAS, rng())
+    view = render_scene(pasted(half, (64.0, 96.0), (64.0, 96.0)), CANVAS, rng())
 
     share = 1 - (127 / 255) ** 2
     assert view.matte.max() == pytest.approx(255 * share, abs=2)
@@ -84,26 +85,26 @@ def test_two_soft_edges_over_each_other_let_through_the_product(subject: Subject
 
 def test_the_trimap_agrees_with_the_matte(subject: Subjects) -> None:
     for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
-        view = shoot(scene, CANVAS, rng())
+        view = render_scene(scene, CANVAS, rng())
         assert (view.matte[view.trimap == FOREGROUND] > 240).all()
         assert (view.matte[view.trimap == BACKGROUND] < 15).all()
-        assert 0 < (view.trimap == CONTOUR).mean() < 0.3
+        assert 0 < (view.trimap == UNKNOWN).mean() < 0.3
 
 
 def test_only_the_contour_of_a_real_picture_without_a_matte_is_unknown(subject: Subjects) -> None:
-    inexact, exact = (shoot(real(subject(exact=e)), CANVAS, rng()) for e in (False, True))
+    inexact, exact = (render_scene(real(subject(exact=e)), CANVAS, rng()) for e in (False, True))
 
-    np.testing.assert_array_equal(inexact.known == 0, inexact.trimap == CONTOUR)
-    assert (inexact.known == 0).any()
-    assert (exact.known == 255).all()
-    assert (shoot(pasted(subject(exact=False), (64.0, 96.0)), CANVAS, rng()).known == 255).all()
+    np.testing.assert_array_equal(inexact.valid_mask == 0, inexact.trimap == UNKNOWN)
+    assert (inexact.valid_mask == 0).any()
+    assert (exact.valid_mask == 255).all()
+    assert (render_scene(pasted(subject(exact=False), (64.0, 96.0)), CANVAS, rng()).valid_mask == 255).all()
 
 
 def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
     # A picture three times the canvas, pixel centres on pixel centres.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
     scene = real(subject(size=Size(CANVAS.width * 3, CANVAS.height * 3), exact=False))
-    view = shoot(scene._replace(actors=(scene.actors[0]._replace(at=at),)), CANVAS, rng())
+    view = render_scene(scene._replace(actors=(scene.foregrounds[0]._replace(at=at),)), CANVAS, rng())
 
     shown, labelled = (
         np.argwhere(m).mean(axis=0) for m in (view.frame[..., 0] > 200, view.trimap == FOREGROUND)
@@ -113,12 +114,12 @@ def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
 
 @pytest.mark.parametrize("kind", ["pasted", "real"])
 def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind: str) -> None:
-    def draw(mirrored: bool) -> View:
+    def draw(mirrored: bool) -> TrainingExample:
         one = subject(exact=False)
         scene = (
             pasted(one, (40.0, 96.0), mirrored=mirrored) if kind == "pasted" else real(one, mirrored=mirrored)
         )
-        return shoot(scene, CANVAS, rng())
+        return render_scene(scene, CANVAS, rng())
 
     plain, mirrored = draw(False), draw(True)
 
@@ -128,7 +129,7 @@ def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind
 
 
 def test_a_room_alone_has_nothing_to_keep(subject: Subjects) -> None:
-    view = shoot(pasted(subject()), CANVAS, rng())
+    view = render_scene(pasted(subject()), CANVAS, rng())
 
     assert not view.matte.any()
     assert (view.trimap == BACKGROUND).all()
@@ -140,7 +141,7 @@ def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> 
         apart = []
         for later in (0.0, 0.0001, 1.0):
             shots = [
-                (shoot(scene, CANVAS, rng(s)), shoot(scene, CANVAS, rng(s + 50), later=later))
+                (render_scene(scene, CANVAS, rng(s)), render_scene(scene, CANVAS, rng(s + 50), motion=later))
                 for s in range(8)
             ]
             apart.append(np.mean([np.abs(a.matte / 255.0 - b.matte / 255.0).mean() for a, b in shots]))
@@ -151,17 +152,17 @@ def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> 
 
 def test_the_truth_moves_with_the_subject(subject: Subjects) -> None:
     for seed in range(10):
-        view = shoot(pasted(subject(), (64.0, 96.0)), CANVAS, rng(seed), later=1.0)
+        view = render_scene(pasted(subject(), (64.0, 96.0)), CANVAS, rng(seed), motion=1.0)
         share = view.matte[..., None] / 255
         np.testing.assert_allclose(view.frame, RED * share + BLUE * (1 - share), atol=3)
 
 
 def test_shooting_leaves_the_stock_as_it_was(subject: Subjects) -> None:
     one = subject()
-    before = [np.copy(a) for a in (one.frame, one.colours, one.trimap, one.matte)]
+    before = [np.copy(a) for a in (one.image, one.clean_image, one.trimap, one.matte)]
     for seed in range(5):
-        shoot(pasted(one, (64.0, 96.0), mirrored=True), CANVAS, rng(seed), later=1.0)
-        shoot(real(one, mirrored=True), CANVAS, rng(seed), later=1.0)
+        render_scene(pasted(one, (64.0, 96.0), mirrored=True), CANVAS, rng(seed), motion=1.0)
+        render_scene(real(one, mirrored=True), CANVAS, rng(seed), motion=1.0)
 
-    for there, here in zip(before, (one.frame, one.colours, one.trimap, one.matte), strict=True):
+    for there, here in zip(before, (one.image, one.clean_image, one.trimap, one.matte), strict=True):
         np.testing.assert_array_equal(there, here)

@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 
 from livecam.core.geometry import Size
-from livecam.datasets.pets import Subject
+from livecam.datasets.pets import Foreground
 from livecam.training.data.scene_sampler import (
-    DARK_CLOTHES,
-    DYED_CLOTHES,
-    WHOLE,
-    Mix,
-    Stock,
+    DARK_CLOTHES_SHARE,
+    TINTED_CLOTHES_SHARE,
+    WHOLE_IMAGE_SHARE,
+    AssetPool,
+    SceneMix,
     _crop,
-    draw_scene,
+    sample_scene,
 )
 
 CANVAS = Size(128, 96)
-Subjects = Callable[..., Subject]
+Subjects = Callable[..., Foreground]
 
 
 def a_room(value: int) -> np.ndarray:
@@ -25,106 +25,111 @@ def a_room(value: int) -> np.ndarray:
 
 
 @pytest.fixture
-def stock(subject: Subjects) -> Stock:
-    return Stock([subject(), subject(exact=False)], [a_room(100), a_room(101)], [a_room(50)])
+def stock(subject: Subjects) -> AssetPool:
+    return AssetPool([subject(), subject(exact=False)], [a_room(100), a_room(101)], [a_room(50)])
 
 
-def kinds(stock: Stock, mix: Mix, count: int = 400) -> dict[str, float]:
+def kinds(stock: AssetPool, mix: SceneMix, count: int = 400) -> dict[str, float]:
     """The share of each kind among scenes of different seeds."""
     found = {"real": 0, "empty": 0, "single": 0, "double": 0}
     for seed in range(count):
-        scene = draw_scene(stock, mix, CANVAS, np.random.default_rng(seed))
-        if scene.room is None:
+        scene = sample_scene(stock, mix, CANVAS, np.random.default_rng(seed))
+        if scene.background is None:
             found["real"] += 1
         else:
-            found[("empty", "single", "double")[len(scene.actors)]] += 1
+            found[("empty", "single", "double")[len(scene.foregrounds)]] += 1
     return {kind: number / count for kind, number in found.items()}
 
 
-def test_kinds_come_in_the_shares_of_the_mix(stock: Stock) -> None:
-    found = kinds(stock, Mix(real=0.3, empty=0.2, double=0.1))
+def test_kinds_come_in_the_shares_of_the_mix(stock: AssetPool) -> None:
+    found = kinds(stock, SceneMix(real=0.3, empty=0.2, double=0.1))
 
     assert found["real"] == pytest.approx(0.3, abs=0.08)
     assert found["empty"] == pytest.approx(0.2, abs=0.08)
     assert found["double"] == pytest.approx(0.1, abs=0.06)
 
 
-def test_the_same_seed_draws_the_same_scene(stock: Stock) -> None:
+def test_the_same_seed_draws_the_same_scene(stock: AssetPool) -> None:
     for seed in range(20):
-        one, two = (draw_scene(stock, Mix(), CANVAS, np.random.default_rng(seed)) for _ in range(2))
-        assert (one.light, one.faults, one.mirrored) == (two.light, two.faults, two.mirrored)
-        assert one.room is two.room
-        np.testing.assert_array_equal(one.room_at, two.room_at)
-        for first, second in zip(one.actors, two.actors, strict=True):
-            assert first.subject is second.subject
-            np.testing.assert_array_equal(first.at, second.at)
+        one, two = (sample_scene(stock, SceneMix(), CANVAS, np.random.default_rng(seed)) for _ in range(2))
+        assert (one.lighting, one.artifacts, one.mirrored) == (two.lighting, two.artifacts, two.mirrored)
+        assert one.background is two.background
+        np.testing.assert_array_equal(one.background_transform, two.background_transform)
+        for first, second in zip(one.foregrounds, two.foregrounds, strict=True):
+            assert first.foreground is second.foreground
+            np.testing.assert_array_equal(first.transform, second.transform)
 
 
 def test_without_rooms_every_scene_is_real_or_empty(subject: Subjects) -> None:
-    assert kinds(Stock([subject()], [], []), Mix())["real"] == 1
-    found = kinds(Stock([subject()], [], [a_room(5)]), Mix(real=0.5, empty=0.3))
+    assert kinds(AssetPool([subject()], [], []), SceneMix())["real"] == 1
+    found = kinds(AssetPool([subject()], [], [a_room(5)]), SceneMix(real=0.5, empty=0.3))
     assert found["empty"] == pytest.approx(0.3, abs=0.08)
     assert found["single"] == found["double"] == 0
 
 
 def test_nothing_is_pasted_that_is_cut_or_too_small(subject: Subjects) -> None:
     small, cut = subject(radius=0.05), replace(subject(), pasteable=False)
-    stock = Stock([small, cut], [a_room(1)], [])
+    stock = AssetPool([small, cut], [a_room(1)], [])
 
     assert stock.pasteable == []
-    assert kinds(stock, Mix(real=0.1, empty=0.2), 100)["single"] == 0
+    assert kinds(stock, SceneMix(real=0.1, empty=0.2), 100)["single"] == 0
 
 
 def test_a_bystander_who_stands_whole_in_the_picture_is_not_pasted(subject: Subjects) -> None:
     cut = subject()
     whole = replace(cut, trimap=np.roll(cut.trimap, -8, axis=0))
 
-    assert Stock([whole, cut], [], []).pasteable == [cut]
+    assert AssetPool([whole, cut], [], []).pasteable == [cut]
 
 
-def test_empty_scenes_show_rooms_and_empties(stock: Stock) -> None:
+def test_empty_scenes_show_rooms_and_empties(stock: AssetPool) -> None:
     shown = {
-        int(scene.room[0, 0, 0])
+        int(scene.background[0, 0, 0])
         for seed in range(60)
-        if (scene := draw_scene(stock, Mix(0, 1, 0), CANVAS, np.random.default_rng(seed))).room is not None
+        if (scene := sample_scene(stock, SceneMix(0, 1, 0), CANVAS, np.random.default_rng(seed))).background
+        is not None
     }
 
     assert shown == {50, 100, 101}
 
 
-def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(stock: Stock) -> None:
-    body = np.argwhere(stock.subjects[0].trimap != 2)
+def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(stock: AssetPool) -> None:
+    body = np.argwhere(stock.foregrounds[0].trimap != 2)
     (_, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
     for seed in range(60):
-        scene = draw_scene(stock, Mix(0, 0, 0), CANVAS, np.random.default_rng(seed))
-        foot = scene.actors[0].at @ [(left + right) / 2, bottom, 1]
+        scene = sample_scene(stock, SceneMix(0, 0, 0), CANVAS, np.random.default_rng(seed))
+        foot = scene.foregrounds[0].transform @ [(left + right) / 2, bottom, 1]
         assert foot[1] >= CANVAS.height
 
 
-def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: Stock) -> None:
+def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: AssetPool) -> None:
     worn = [
-        draw_scene(stock, Mix(0.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)).actors[0].light.below
+        sample_scene(stock, SceneMix(0.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed))
+        .foregrounds[0]
+        .lighting.below
         for seed in range(600)
     ]
 
     dark = [falls for falls in worn if falls[0] and len(set(falls)) == 1]
     dyed = [falls for falls in worn if len(set(falls)) == 3]
-    assert len(dark) / len(worn) == pytest.approx(DARK_CLOTHES, abs=0.05)
-    assert len(dyed) / len(worn) == pytest.approx(DYED_CLOTHES, abs=0.05)
+    assert len(dark) / len(worn) == pytest.approx(DARK_CLOTHES_SHARE, abs=0.05)
+    assert len(dyed) / len(worn) == pytest.approx(TINTED_CLOTHES_SHARE, abs=0.05)
     assert min(min(falls) for falls in dyed) >= 0
 
 
-def test_real_pictures_keep_their_clothes(stock: Stock) -> None:
+def test_real_pictures_keep_their_clothes(stock: AssetPool) -> None:
     for seed in range(60):
-        (actor,) = draw_scene(stock, Mix(1.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)).actors
-        assert not any(actor.light.below)
+        (actor,) = sample_scene(
+            stock, SceneMix(1.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)
+        ).foregrounds
+        assert not any(actor.lighting.below)
 
 
-def test_a_real_picture_fills_the_canvas(stock: Stock) -> None:
+def test_a_real_picture_fills_the_canvas(stock: AssetPool) -> None:
     for seed in range(60):
-        scene = draw_scene(stock, Mix(1, 0, 0), CANVAS, np.random.default_rng(seed))
-        height, width = scene.actors[0].subject.frame.shape[:2]
-        at = np.vstack([scene.actors[0].at, [0, 0, 1]])
+        scene = sample_scene(stock, SceneMix(1, 0, 0), CANVAS, np.random.default_rng(seed))
+        height, width = scene.foregrounds[0].foreground.image.shape[:2]
+        at = np.vstack([scene.foregrounds[0].transform, [0, 0, 1]])
         middle = np.linalg.inv(at) @ [CANVAS.width / 2, CANVAS.height / 2, 1]
         assert 0 <= middle[0] <= width
         assert 0 <= middle[1] <= height
@@ -146,7 +151,7 @@ def seen(shape: tuple[int, int], seed: int) -> np.ndarray:
 def test_pictures_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
     whole = (0.0, 0.0, 1.0, bottom)
     near = [np.abs(seen(shape, seed) - whole).max() < 0.15 for seed in range(400)]
-    assert np.mean(near) >= WHOLE * 0.8
+    assert np.mean(near) >= WHOLE_IMAGE_SHARE * 0.8
 
 
 def test_pictures_are_as_often_shown_in_part() -> None:
@@ -156,9 +161,9 @@ def test_pictures_are_as_often_shown_in_part() -> None:
 
 def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Subjects) -> None:
     rare, common = (replace(subject(), name=name) for name in ("cat_1", "dog_1"))
-    stock = Stock([rare, common], [a_room(1)], [], often={"cat": 4})
+    stock = AssetPool([rare, common], [a_room(1)], [], oversample={"cat": 4})
 
-    drawn = [draw_scene(stock, Mix(real=1.0), CANVAS, np.random.default_rng(i)) for i in range(300)]
+    drawn = [sample_scene(stock, SceneMix(real=1.0), CANVAS, np.random.default_rng(i)) for i in range(300)]
 
-    share = np.mean([scene.actors[0].subject is rare for scene in drawn])
+    share = np.mean([scene.foregrounds[0].foreground is rare for scene in drawn])
     assert share == pytest.approx(0.8, abs=0.08)

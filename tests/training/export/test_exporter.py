@@ -10,20 +10,20 @@ from skimage import data
 
 from livecam.core.errors import TrainingError, UsageError
 from livecam.core.geometry import Size
-from livecam.evaluation.report import Report, Result, write_report
-from livecam.imaging.ops import shrink
-from livecam.models.model_card import read_card
-from livecam.models.segmenter import Segmenter
-from livecam.training.export.exporter import read_figures
+from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
+from livecam.imaging.ops import downscale
+from livecam.models.model_card import read_model_card
+from livecam.models.segmenter import LiteRTSegmenter
+from livecam.training.export.exporter import load_card_scores
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.training.export import exporter as exporting  # noqa: E402
 from livecam.training.export import litert_converter as litert  # noqa: E402
-from livecam.training.export.exporter import export, resized  # noqa: E402
-from livecam.training.export.litert_converter import PRECISIONS, ROUNDED, TOLERANCE  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
+from livecam.training.export.exporter import export_model, with_input_size  # noqa: E402
+from livecam.training.export.litert_converter import FLOAT_TOLERANCE, INT8_TOLERANCE, PRECISIONS  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -34,7 +34,7 @@ pytestmark = [
 
 def a_network(seed: int = 1) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return build(NETWORKS["tiny"])
+    return build_model(ARCHITECTURES["tiny"])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Exported once, as converting takes seconds."""
     out = tmp_path_factory.mktemp("weights") / "deeper" / "disc.tflite"
-    export(run, out, notes=("drawn by a test",), precision="float32")
+    export_model(run, out, notes=("drawn by a test",), precision="float32")
     return out
 
 
@@ -62,8 +62,8 @@ def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("rounded") / "disc.tflite"
     with pytest.MonkeyPatch.context() as patch:
         # None of its convolutions is worth it.
-        patch.setattr(litert, "WORTH_ROUNDING", 1000)
-        export(run, out)
+        patch.setattr(litert, "MIN_QUANTIZED_WEIGHTS", 1000)
+        export_model(run, out)
     return out
 
 
@@ -76,7 +76,7 @@ def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def refused(run: Path, out: Path, words: str) -> None:
     with pytest.raises(TrainingError, match=words) as caught:
-        export(run, out)
+        export_model(run, out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
     assert not list(out.parent.glob("*.json"))
@@ -84,7 +84,7 @@ def refused(run: Path, out: Path, words: str) -> None:
 
 
 def test_the_card_tells_what_the_file_is(exported: Path) -> None:
-    card = read_card(exported.with_suffix(".json"))
+    card = read_model_card(exported.with_suffix(".json"))
 
     assert (card.name, card.file, card.size) == ("disc", "disc.tflite", Size(64, 48))
     assert (card.low, card.high) == (0.0, 1.0)
@@ -99,9 +99,9 @@ def test_the_card_tells_what_the_file_is(exported: Path) -> None:
 
 
 def test_the_card_s_parity_is_measured(exported: Path) -> None:
-    parity = read_card(exported.with_suffix(".json")).about["parity_with_keras"]
+    parity = read_model_card(exported.with_suffix(".json")).about["parity_with_keras"]
 
-    assert 0 <= parity["mean"] <= parity["largest"] <= TOLERANCE
+    assert 0 <= parity["mean"] <= parity["largest"] <= FLOAT_TOLERANCE
     assert parity["largest"] > 0
     assert parity["pictures"] >= 8
 
@@ -119,12 +119,12 @@ def test_the_network_beside_it_is_the_one_that_was_trained(exported: Path) -> No
 
 def test_int8_weights_are_smaller_and_say_nearly_the_same(exported: Path, rounded: Path) -> None:
     frame = data.astronaut()
-    exact, near = (Segmenter.load(str(path)).segment(frame) for path in (exported, rounded))
-    card = read_card(rounded.with_suffix(".json"))
+    exact, near = (LiteRTSegmenter.load(str(path)).predict(frame) for path in (exported, rounded))
+    card = read_model_card(rounded.with_suffix(".json"))
 
     assert rounded.stat().st_size < exported.stat().st_size
-    assert 0 < np.abs(exact - near).mean() < ROUNDED
-    assert card.about["parity_with_keras"]["mean"] <= ROUNDED
+    assert 0 < np.abs(exact - near).mean() < INT8_TOLERANCE
+    assert card.about["parity_with_keras"]["mean"] <= INT8_TOLERANCE
     assert (card.about["precision"], near.dtype) == ("int8", np.float32)
 
 
@@ -132,43 +132,43 @@ def test_only_plain_convolutions_of_some_size_are_rounded(capfd: pytest.CaptureF
     picture = keras.Input((32, 32, 24))
     x = keras.layers.Conv2D(24, 3, name="large")(picture)
     x = keras.layers.Conv2D(8, 3, name="small")(x)
-    exact = litert.convert(keras.Model(picture, keras.layers.DepthwiseConv2D(5, name="deep")(x)))
+    exact = litert.convert_to_litert(keras.Model(picture, keras.layers.DepthwiseConv2D(5, name="deep")(x)))
 
-    near = litert.round_weights(exact)
+    near = litert.quantize_weights(exact)
 
     stored = litert.Interpreter(model_content=near).get_tensor_details()
     kinds = {tuple(one["shape"]): one["dtype"] for one in stored if len(one["shape"]) == 4}
     assert kinds[24, 3, 3, 24] is np.int8
     assert kinds[8, 3, 3, 24] is np.float32
     assert kinds[1, 5, 5, 8] is np.float32
-    assert litert.round_weights(exact, "float32") == exact
+    assert litert.quantize_weights(exact, "float32") == exact
     assert "quantiz" not in "".join(capfd.readouterr()).lower()
 
 
 def test_rounding_that_changes_what_is_said_is_refused_with_the_remedy(
     run: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = litert.convert(a_network(seed=2))
-    monkeypatch.setattr(exporting, "round_weights", lambda weights, precision: other)
+    other = litert.convert_to_litert(a_network(seed=2))
+    monkeypatch.setattr(exporting, "quantize_weights", lambda weights, precision: other)
 
     refused(run, tmp_path / "x.tflite", "differs from Keras by .*--precision float32")
 
 
 def test_another_precision_is_refused_with_those_that_there_are(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"'int4'; there are {', '.join(PRECISIONS)}"):
-        export(run, tmp_path / "x.tflite", precision="int4")
+        export_model(run, tmp_path / "x.tflite", precision="int4")
     assert not list(tmp_path.iterdir())
 
 
 def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(exported: Path) -> None:
     frame = data.astronaut()
-    small = shrink(frame, Size(64, 48)).astype(np.float32) / 255
+    small = downscale(frame, Size(64, 48)).astype(np.float32) / 255
     keras_says = keras.ops.convert_to_numpy(a_network()(small[None], training=False)["matte"])[0, ..., 0]
 
-    matte = Segmenter.load(str(exported)).segment(frame)
+    matte = LiteRTSegmenter.load(str(exported)).predict(frame)
 
     assert keras_says.std() > 0.01
-    np.testing.assert_allclose(matte, keras_says, atol=TOLERANCE)
+    np.testing.assert_allclose(matte, keras_says, atol=FLOAT_TOLERANCE)
 
 
 def test_a_file_that_says_something_else_is_never_written(converted: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_file_that_says_nan_is_never_written(run: Path, converted: Path, tmp_p
 def test_a_file_of_another_size_is_never_written(converted: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    build(replace(NETWORKS["tiny"], size=(96, 64))).save(tmp_path / "best.keras")
+    build_model(replace(ARCHITECTURES["tiny"], size=(96, 64))).save(tmp_path / "best.keras")
 
     refused(tmp_path, tmp_path / "out" / "large.tflite", r"LiteRT takes \(1, 48, 64, 3\)")
 
@@ -204,13 +204,13 @@ def test_a_conversion_that_litert_can_t_run_is_never_written(
 
 
 def test_an_export_that_fails_leaves_the_former_one(converted: Path, tmp_path: Path, run: Path) -> None:
-    export(run, tmp_path / "mine.tflite")
+    export_model(run, tmp_path / "mine.tflite")
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     (tmp_path / "other").mkdir()
     a_network(seed=2).save(tmp_path / "other" / "best.keras")
 
     with pytest.raises(TrainingError, match="differs"):
-        export(tmp_path / "other", tmp_path / "mine.tflite")
+        export_model(tmp_path / "other", tmp_path / "mine.tflite")
 
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir() if p.is_file()} == before
 
@@ -218,14 +218,14 @@ def test_an_export_that_fails_leaves_the_former_one(converted: Path, tmp_path: P
 @pytest.mark.parametrize("name", ["model.onnx", "model", "model.json", "model.tflite.bak"])
 def test_an_output_that_is_no_tflite_is_refused(run: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"must be a file that ends in \.tflite"):
-        export(run, tmp_path / name)
+        export_model(run, tmp_path / name)
 
 
 def test_a_folder_that_can_t_be_written_is_refused(run: Path, converted: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(TrainingError, match=r"can't write .*choose another folder"):
-        export(run, tmp_path / "file" / "x.tflite")
+        export_model(run, tmp_path / "file" / "x.tflite")
 
 
 def damage(saved: Path, cut: Callable[[bytes], bytes]) -> None:
@@ -269,7 +269,7 @@ def test_another_file_in_a_run_s_folder_gets_none_of_its_scores(
 ) -> None:
     (run / "copy.keras").write_bytes((run / "best.keras").read_bytes())
 
-    card = export(run / "copy.keras", tmp_path / "copy.tflite")
+    card = export_model(run / "copy.keras", tmp_path / "copy.tflite")
 
     assert "scores_on_test_scenes" not in card.about
     assert "training" not in card.about
@@ -284,12 +284,12 @@ def test_a_damaged_history_is_refused(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_same_weights_are_exported_for_pictures_of_another_size(run: Path, tmp_path: Path) -> None:
-    card = export(run, tmp_path / "larger.tflite", size=Size(96, 64))
+    card = export_model(run, tmp_path / "larger.tflite", size=Size(96, 64))
 
     assert card.size == Size(96, 64)
-    segmenter = Segmenter.load(str(tmp_path / "larger.tflite"))
+    segmenter = LiteRTSegmenter.load(str(tmp_path / "larger.tflite"))
     frame = np.random.default_rng(4).integers(0, 256, (64, 96, 3), np.uint8)
-    assert segmenter.segment(frame).shape == (64, 96)
+    assert segmenter.predict(frame).shape == (64, 96)
     larger = keras.models.load_model(tmp_path / "larger.keras", compile=False)
     assert larger.input_shape == (None, 64, 96, 3)
     for one, other in zip(larger.get_weights(), a_network().get_weights(), strict=True):
@@ -297,10 +297,10 @@ def test_the_same_weights_are_exported_for_pictures_of_another_size(run: Path, t
 
 
 def test_a_network_with_blocks_takes_a_size_that_cannot_be_halved_five_times_and_another_back() -> None:
-    square = build(replace(NETWORKS["person"], size=(64, 64)))
+    square = build_model(replace(ARCHITECTURES["person"], size=(64, 64)))
 
-    flat = resized(square, Size(64, 48))
-    again = resized(flat, Size(64, 64))
+    flat = with_input_size(square, Size(64, 48))
+    again = with_input_size(flat, Size(64, 64))
 
     assert flat.output["matte"].shape == (None, 48, 64, 1)
     picture = np.random.default_rng(2).random((1, 64, 64, 3), np.float32)
@@ -310,22 +310,22 @@ def test_a_network_with_blocks_takes_a_size_that_cannot_be_halved_five_times_and
 
 def test_a_size_that_cannot_be_halved_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--size 100x50 is not divisible by 16; try 96x48"):
-        export(run, tmp_path / "x.tflite", size=Size(100, 50))
+        export_model(run, tmp_path / "x.tflite", size=Size(100, 50))
     assert not list(tmp_path.iterdir())
 
 
 def evaluation(folder: Path, data: str, sha256: str, miou: float = 90.126) -> Path:
     """What an evaluation of one case writes."""
-    result = Result("a_1", "a", ("low light",), {"miou": miou, "grad": 0.01, "hole": 2.0}, (5.0,))
+    result = SampleResult("a_1", "a", ("low light",), {"miou": miou, "grad": 0.01, "hole": 2.0}, (5.0,))
     folder.mkdir()
-    write_report(Report("mine", data, 2, (result,), sha256), folder)
+    write_report(EvaluationReport("mine", data, 2, (result,), sha256), folder)
     return folder / "scores.json"
 
 
 def test_a_card_gets_every_row_of_every_evaluation(tmp_path: Path) -> None:
     files = [evaluation(tmp_path / "a", "people", "abc"), evaluation(tmp_path / "b", "clips", "abc", 80.0)]
 
-    figures = read_figures(files, "abc")
+    figures = load_card_scores(files, "abc")
 
     assert list(figures) == ["people", "clips"]
     assert list(figures["people"]) == ["a", "mean", "low light"]
@@ -336,7 +336,7 @@ def test_a_card_gets_every_row_of_every_evaluation(tmp_path: Path) -> None:
 @pytest.mark.parametrize("told", ["abd", ""])
 def test_figures_of_other_weights_are_refused(tmp_path: Path, told: str) -> None:
     with pytest.raises(TrainingError, match="other weights"):
-        read_figures([evaluation(tmp_path / "a", "people", told)], "abc")
+        load_card_scores([evaluation(tmp_path / "a", "people", told)], "abc")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"rows": [{"name": "a"}], "data": "x"})])
@@ -344,11 +344,11 @@ def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path: Path, text: str)
     (tmp_path / "scores.json").write_text(text)
 
     with pytest.raises(TrainingError, match="can't be read") as caught:
-        read_figures([tmp_path / "scores.json"], "abc")
+        load_card_scores([tmp_path / "scores.json"], "abc")
 
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"nowhere\.json"):
-        read_figures([tmp_path / "nowhere.json"], "abc")
+        load_card_scores([tmp_path / "nowhere.json"], "abc")

@@ -8,19 +8,19 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 
 from ai_edge_litert.interpreter import Interpreter  # noqa: E402
 
-from livecam.models.class_layout import join_classes  # noqa: E402
-from livecam.training.export.litert_converter import convert  # noqa: E402
-from livecam.training.export.litert_layers import lighten  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, build  # noqa: E402
+from livecam.models.class_layout import decode_class_outputs  # noqa: E402
+from livecam.training.export.litert_converter import convert_to_litert  # noqa: E402
+from livecam.training.export.litert_layers import optimize_for_litert  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
 
 pytestmark = pytest.mark.training
-TINY = NETWORKS["tiny"]
+TINY = ARCHITECTURES["tiny"]
 
 
 def a_network(seed: int = 3) -> keras.Model:
     """With running averages and offsets that are not those of an untrained one."""
     keras.utils.set_random_seed(seed)
-    model = build(replace(TINY, widths=(8, 12, 16, 24)))
+    model = build_model(replace(TINY, widths=(8, 12, 16, 24)))
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -47,12 +47,12 @@ def test_the_light_network_says_the_same() -> None:
     said = {
         name: keras.ops.convert_to_numpy(part) for name, part in model(pictures(), training=False).items()
     }
-    light = lighten(model)(pictures(), training=False)
+    light = optimize_for_litert(model)(pictures(), training=False)
     light = {name: keras.ops.convert_to_numpy(part) for name, part in light.items()}
     assert min(part.std() for part in said.values()) > 0.05
     np.testing.assert_allclose(light["matte"], said["matte"], atol=2e-6)
     for number, exact in enumerate(said["classes"]):
-        told = join_classes({name: part[number] for name, part in light.items()})
+        told = decode_class_outputs({name: part[number] for name, part in light.items()})
         np.testing.assert_allclose(told, exact, atol=2e-6)
 
 
@@ -60,7 +60,7 @@ def test_sure_answers_stay_numbers() -> None:
     model = a_network()
     head = model.get_layer("head")
     head.set_weights([300 * head.get_weights()[0], head.get_weights()[1]])
-    for part in lighten(model)(pictures(), training=False).values():
+    for part in optimize_for_litert(model)(pictures(), training=False).values():
         numbers = keras.ops.convert_to_numpy(part)
         assert np.isfinite(numbers).all()
         assert numbers.min() >= 0
@@ -70,14 +70,14 @@ def test_sure_answers_stay_numbers() -> None:
 def test_the_network_itself_stays_as_it_is() -> None:
     model = a_network()
     before = [weight.copy() for weight in model.get_weights()]
-    lighten(model)
+    optimize_for_litert(model)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert "up2_up" in {layer.name for layer in model.layers}
 
 
 def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
-    interpreter = Interpreter(model_content=convert(a_network()))
+    interpreter = Interpreter(model_content=convert_to_litert(a_network()))
     steps = Counter(step["op_name"] for step in interpreter._get_ops_details())
     assert steps["TRANSPOSE_CONV"] == steps["SOFTMAX"] == 0
     # Three on the way up and the matte's; classes that nobody asks for are not laid out.
@@ -87,4 +87,4 @@ def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
 def test_another_network_is_given_back_as_it_is() -> None:
     picture = keras.Input((16, 16, 3))
     other = keras.Model(picture, keras.layers.Conv2DTranspose(4, 2, strides=2)(picture))
-    assert lighten(other) is other
+    assert optimize_for_litert(other) is other

@@ -6,8 +6,8 @@ import pytest
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.networks.efficientnet_lite import Stage  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, Network, build  # noqa: E402
+from livecam.training.networks.efficientnet_lite import MBConvStage  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -19,7 +19,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def tiny() -> keras.Model:
     keras.utils.set_random_seed(3)
-    return build(NETWORKS["tiny"])
+    return build_model(ARCHITECTURES["tiny"])
 
 
 def say(model: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
@@ -52,7 +52,7 @@ def test_the_way_down_is_strided_and_the_way_up_transposed(tiny: keras.Model) ->
 def test_weights_fit_the_same_network_at_another_size(tiny: keras.Model) -> None:
     from dataclasses import replace
 
-    larger = build(replace(NETWORKS["tiny"], size=(96, 64)))
+    larger = build_model(replace(ARCHITECTURES["tiny"], size=(96, 64)))
     larger.set_weights(tiny.get_weights())
 
     assert tuple(larger.output["matte"].shape) == (None, 64, 96, 1)
@@ -68,16 +68,20 @@ def test_a_network_says_the_same_after_being_saved(tiny: keras.Model, tmp_path: 
 
 
 def test_every_network_is_compact_and_of_a_size_it_can_halve_four_times() -> None:
-    for network in NETWORKS.values():
+    for network in ARCHITECTURES.values():
         assert all(side % 16 == 0 for side in network.size)
-        assert build(network).count_params() < 3_000_000
+        assert build_model(network).count_params() < 3_000_000
 
 
 def test_what_cannot_be_halved_is_rounded_up_on_the_way_down_and_cropped_on_the_way_up() -> None:
-    network = Network(
-        "odd", (96, 80), (8, 8), (1,), (Stage(0, 1, 8, 5, 2), Stage(1, 1, 8, 3, 2), Stage(2, 1, 8, 3, 2))
+    network = MattingNetConfig(
+        "odd",
+        (96, 80),
+        (8, 8),
+        (1,),
+        (MBConvStage(0, 1, 8, 5, 2), MBConvStage(1, 1, 8, 3, 2), MBConvStage(2, 1, 8, 3, 2)),
     )
-    model = build(network)
+    model = build_model(network)
 
     assert model.get_layer("block2_depth_conv").output.shape[1:3] == (3, 3)
     assert model.get_layer("up16_crop").output.shape[1:3] == (5, 6)

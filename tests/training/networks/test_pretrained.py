@@ -8,15 +8,17 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 
 from livecam.core.errors import TrainingError  # noqa: E402
 from livecam.core.geometry import Size  # noqa: E402
-from livecam.training.data.dataset import Batches  # noqa: E402
-from livecam.training.data.scene_sampler import Mix, Stock  # noqa: E402
-from livecam.training.networks.efficientnet_lite import Stage, see  # noqa: E402
-from livecam.training.networks.matting_net import NETWORKS, Network, build  # noqa: E402
-from livecam.training.networks.pretrained import Weights, graft, imitate  # noqa: E402
+from livecam.training.data.dataset import SceneDataset  # noqa: E402
+from livecam.training.data.scene_sampler import AssetPool, SceneMix  # noqa: E402
+from livecam.training.networks.efficientnet_lite import MBConvStage, teacher_stem  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model  # noqa: E402
+from livecam.training.networks.pretrained import Weights, distill_stem, load_efficientnet_weights  # noqa: E402
 from tests.support.sam_weights import LOWER, NORM, UPPER, Block, draw_weights  # noqa: E402
 
 pytestmark = pytest.mark.training
-SMALL = Network("small", (96, 64), (8, 24), (1,), (Stage(3, 2, 8, 5, 2), Stage(5, 1, 16, 3, 2)), (8, 8, 8))
+SMALL = MattingNetConfig(
+    "small", (96, 64), (8, 24), (1,), (MBConvStage(3, 2, 8, 5, 2), MBConvStage(5, 1, 16, 3, 2)), (8, 8, 8)
+)
 
 
 def normalise(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
@@ -26,9 +28,9 @@ def normalise(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
 
 def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
     picture = keras.Input((16, 16, 3))
-    eyes = keras.Model(picture, see(picture))
+    eyes = keras.Model(picture, teacher_stem(picture))
     weights = draw_weights(UPPER)
-    graft(eyes, weights)
+    load_efficientnet_weights(eyes, weights)
     block = keras.Model(eyes.get_layer("block1_project_norm").output, eyes.output)
     given = np.random.default_rng(6).random((1, 4, 4, 24), np.float32)
 
@@ -48,10 +50,10 @@ def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
 
 
 def test_the_blocks_take_the_weights_and_the_rest_of_the_network_stays_as_it_was() -> None:
-    model, weights = build(SMALL), draw_weights(UPPER + LOWER)
+    model, weights = build_model(SMALL), draw_weights(UPPER + LOWER)
     before = {layer.name: layer.get_weights() for layer in model.layers}
 
-    graft(model, weights)
+    load_efficientnet_weights(model, weights)
 
     (kernel,) = model.get_layer("block4_depth_conv").get_weights()
     np.testing.assert_allclose(
@@ -68,24 +70,24 @@ def test_weights_that_are_missing_or_of_another_shape_are_refused(
     blocks: tuple[Block, ...],
 ) -> None:
     with pytest.raises(TrainingError, match="these weights don't fit block3_"):
-        graft(build(SMALL), draw_weights(blocks))
+        load_efficientnet_weights(build_model(SMALL), draw_weights(blocks))
 
 
 def test_a_network_without_blocks_is_refused() -> None:
     with pytest.raises(TrainingError, match="tiny has no blocks"):
-        graft(build(NETWORKS["tiny"]), draw_weights(UPPER))
+        load_efficientnet_weights(build_model(ARCHITECTURES["tiny"]), draw_weights(UPPER))
 
 
 def test_the_upper_half_learns_to_see_as_its_teacher_does() -> None:
     keras.utils.set_random_seed(2)
     rng = np.random.default_rng(3)
     rooms = [np.kron(rng.integers(0, 256, (8, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8) for _ in range(6)]
-    nothing = Mix(real=0.0, empty=1.0, double=0.0)
-    batches = Batches(Stock([], rooms, []), Size(96, 64), batch=8, steps=100, seed=4, mix=nothing)
-    model, weights = build(SMALL), draw_weights(UPPER)
+    nothing = SceneMix(real=0.0, empty=1.0, double=0.0)
+    batches = SceneDataset(AssetPool([], rooms, []), Size(96, 64), batch=8, steps=100, seed=4, mix=nothing)
+    model, weights = build_model(SMALL), draw_weights(UPPER)
     picture = keras.Input((64, 96, 3))
-    teacher = keras.Model(picture, see(picture))
-    graft(teacher, weights)
+    teacher = keras.Model(picture, teacher_stem(picture))
+    load_efficientnet_weights(teacher, weights)
     pictures, _ = batches[99]
     true = teacher.predict_on_batch(pictures)
     upper = keras.Model(model.input, model.get_layer("enter_norm").output)
@@ -95,7 +97,7 @@ def test_the_upper_half_learns_to_see_as_its_teacher_does() -> None:
         return float(np.mean(np.square(difference) / (true.var(axis=(0, 1, 2)) + 1e-3)))
 
     before = unlikeness()
-    unlike = imitate(model, weights, batches, learning_rate=0.02)
+    unlike = distill_stem(model, weights, batches, learning_rate=0.02)
 
     assert unlike < 0.7 * before
     assert unlike == pytest.approx(unlikeness(), rel=0.05)

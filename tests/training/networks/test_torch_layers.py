@@ -9,8 +9,8 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training.networks.matting_net import NETWORKS, build, learner  # noqa: E402
-from livecam.training.networks.torch_layers import quicken  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model  # noqa: E402
+from livecam.training.networks.torch_layers import use_fused_torch_layers  # noqa: E402
 
 pytestmark = pytest.mark.training
 
@@ -61,6 +61,6 @@ def test_it_says_and_learns_what_the_keras_model_does(precision: str, near: str,
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="Keras runs on PyTorch here")
 def test_on_another_backend_it_is_the_model_itself() -> None:
-    model = learner(build(NETWORKS["tiny"]))
+    model = logits_model(build_model(ARCHITECTURES["tiny"]))
 
-    assert quicken(model) is model
+    assert use_fused_torch_layers(model) is model
