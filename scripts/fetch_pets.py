@@ -20,7 +20,7 @@ import zlib
 from gzip import BadGzipFile
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import NoReturn, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -143,7 +143,7 @@ def _open(url: str, have: int) -> HTTPResponse | None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        return urlopen(request, timeout=TIMEOUT_SECONDS)
+        return cast(HTTPResponse, urlopen(request, timeout=TIMEOUT_SECONDS))
     except HTTPError as error:
         error.close()
         if error.code == 416 and have:

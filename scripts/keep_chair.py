@@ -17,6 +17,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -80,8 +81,8 @@ def draw_chair(size: Size, left: float, top: float) -> tuple[Frame, Matte]:
     light = 1.15 - 0.5 * np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None]
     weave = np.random.default_rng(3).normal(0, 7, (size.height, size.width, 1)).repeat(3, axis=2)
     small = cv2.resize(np.clip(picture * light, 0, 255), tuple(size), interpolation=cv2.INTER_AREA) + weave
-    share = cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return np.clip(small, 0, 255).astype(np.uint8), share
+    share = cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    return np.clip(small, 0, 255).astype(np.uint8), np.asarray(share, np.float32)
 
 
 def make_rooms(folder: Path | None) -> list[Frame]:
@@ -95,7 +96,7 @@ def make_rooms(folder: Path | None) -> list[Frame]:
 
 def read_room(path: Path) -> Frame:
     """A photograph, stretched to a room's size."""
-    return cv2.resize(load_image(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA)
+    return cast(Frame, cv2.resize(load_image(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA))
 
 
 def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
@@ -125,17 +126,17 @@ def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]
         room, seconds = rooms[number // EACH], number / FPS
         frame = demo.frame_at(seconds)
         pipeline.reset()
-        shift = np.float64([[1, 0, -70], [0, 1, 0]])
-        person = cv2.warpAffine(pipeline.matte(frame), shift, tuple(SIZE))
-        frame = cv2.warpAffine(frame, shift, tuple(SIZE), borderMode=cv2.BORDER_REPLICATE)
+        shift = np.array([[1, 0, -70], [0, 1, 0]], np.float64)
+        person = cast(Matte, cv2.warpAffine(pipeline.matte(frame), shift, tuple(SIZE)))
+        frame = cast(Frame, cv2.warpAffine(frame, shift, tuple(SIZE), borderMode=cv2.BORDER_REPLICATE))
         sway = np.sin(0.7 * seconds + number // EACH) * 5
         chair, whole = draw_chair(SIZE, 452 + sway + 14 * (number // EACH % 3 - 1), 150 + 4 * np.cos(seconds))
         left, top = int(12 + 6 * np.sin(seconds)), int(12 + 5 * np.cos(1.3 * seconds))
-        picture = room[top : top + SIZE.height, left : left + SIZE.width].astype(np.float32)
+        picture: Matte = room[top : top + SIZE.height, left : left + SIZE.width].astype(np.float32)
         for layer, share in ((chair, whole), (frame, person)):
             picture += (layer - picture) * share[..., None]
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.7) + dice.normal(0, 2, picture.shape)
-        yield np.clip(np.rint(picture), 0, 255).astype(np.uint8), person, whole * (1 - person)
+        noisy = cv2.GaussianBlur(picture, (0, 0), 0.7) + dice.normal(0, 2, picture.shape)
+        yield np.clip(np.rint(noisy), 0, 255).astype(np.uint8), person, whole * (1 - person)
     pipeline.close()
 
 

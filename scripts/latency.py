@@ -27,7 +27,7 @@ BITS = 16
 
 def write_number(frame: Frame, number: int) -> Frame:
     """The frame with a number in the first pixels of its first row."""
-    made = frame.copy()
+    made: Frame = frame.copy()
     made[0, :BITS] = (np.array([number >> bit & 1 for bit in range(BITS)], np.uint8) * 255)[:, None]
     return made
 

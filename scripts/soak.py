@@ -106,7 +106,8 @@ def soak(
     frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
 ) -> dict[str, Any]:
     """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
-    clock, controls, told = HurriedClock(), RunControls(), []
+    clock, controls = HurriedClock(), RunControls()
+    told: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         names = backgrounds(Path(folder))
         segmenter = LiteRTSegmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)

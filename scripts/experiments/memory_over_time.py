@@ -85,7 +85,7 @@ def main() -> int:
     """Train or measure; give back the exit code."""
     said = read_words().parse_args()
     try:
-        return said.do(said)
+        return int(said.do(said))
     except LivecamError as error:
         print(f"memory_over_time: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

@@ -251,7 +251,7 @@ class TestRefusedBeforeAnyPictureIsDecoded:
             pytest.fail("a picture was decoded before all was checked")
 
         monkeypatch.setattr(recipe, "load_foreground", decode)
-        monkeypatch.setattr(recipe, "read_picture", decode)
+        monkeypatch.setattr(recipe, "load_image", decode)
         monkeypatch.setattr(recipe, "_first_model", FIRST_MODEL)
         return TrainSettings((pets,), tmp_path / "run", network="tiny", epochs=1, steps=2, batch=4)
 

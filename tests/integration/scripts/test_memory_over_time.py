@@ -84,11 +84,11 @@ def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) 
 def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
     network = Listener()
     recall = script.Recall(network, IdentityFilter())
-    rough = recall.segment(secret_frame(size=Size(64, 48)))
+    rough = recall.predict(secret_frame(size=Size(64, 48)))
     calm = recall.apply(rough)
     rough[:], calm[:] = 0, 0
 
-    recall.segment(secret_frame(size=Size(64, 48)))
+    recall.predict(secret_frame(size=Size(64, 48)))
 
     assert network.told[1] is not None
     assert network.told[1].min() > 0.9

@@ -1,4 +1,4 @@
-"""scripts/train_drawn_sam.py asks about the shape under the prompt; training itself takes minutes."""
+"""scripts/train_drawn_sam.py samples prompts of the shape they belong to; training itself takes minutes."""
 
 from types import ModuleType
 
