@@ -35,7 +35,7 @@ class SegmentSettings:
         boxes: around what is kept; each is a thing of its own.
         rough: a picture file of a rough matte, white = keep, for one thing.
         preset: SAM's name or folder.
-        every: write all four candidates of each prompt instead of the best.
+        all_candidates: write all four candidates of each prompt instead of the best.
         overwrite: replace what lies in `out` under the same names.
     """
 

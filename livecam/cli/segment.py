@@ -49,7 +49,10 @@ def segment_parser() -> ArgumentParser:
         "--rough", type=Path, metavar="FILE", help="a rough matte of the picture's size, white = keep"
     )
     words.add_argument(
-        "--all", dest="every", action="store_true", help="overlays of all four candidates, not of the best"
+        "--all",
+        dest="all_candidates",
+        action="store_true",
+        help="overlays of all four candidates, not of the best",
     )
     words.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the results go")
     words.add_argument("--overwrite", action="store_true", help="replace results of an earlier run")

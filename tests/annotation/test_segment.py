@@ -35,12 +35,12 @@ class Knowing:
     def embed_many(self, frames: Any) -> Any:
         for frame in frames:
             yield SimpleNamespace(
-                size=Size.of(frame), segment=lambda prompt, frame=frame: self._say(prompt, frame)
+                size=Size.of(frame), predict=lambda prompt, frame=frame: self._say(prompt, frame)
             )
 
     def _say(self, prompt: Any, frame: Frame) -> tuple[MaskCandidate, ...]:
         self.asked.append(prompt)
-        spot = prompt.keep[0] if prompt.keep else Point(*np.array(prompt.box).reshape(2, 2).mean(0))
+        spot = prompt.positive[0] if prompt.positive else Point(*np.array(prompt.box).reshape(2, 2).mean(0))
         matte = draw_shape("disc", spot, 20, Size.of(frame))
         return tuple(MaskCandidate(number, 0.9 - 0.1 * i, matte) for i, number in enumerate((2, 0, 3, 1)))
 
@@ -98,7 +98,7 @@ def test_without_all_there_is_the_best_of_each_thing_and_what_is_kept(picture: P
 
 
 def test_all_gives_every_candidate_of_every_thing(picture: Path) -> None:
-    (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60),), every=True)
+    (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60),), all_candidates=True)
     overlays = [path for path in done.files if "rank" in path.name]
     assert len(overlays) == 8
     assert [candidate.number for candidate in done.things[0]] == [2, 0, 3, 1]
@@ -128,7 +128,7 @@ def test_a_prompt_that_cannot_be_used_is_said_before_sam_is_loaded(
 
 
 def test_earlier_results_stay_unless_they_may_be_replaced(picture: Path) -> None:
-    run(picture, keep=(Point(60, 50),), every=True)
+    run(picture, keep=(Point(60, 50),), all_candidates=True)
     with pytest.raises(UsageError, match="exists; choose another --out, or give --overwrite"):
         run(picture, never, keep=(Point(60, 50),))
     # They stay as long as SAM hasn't said anything new.

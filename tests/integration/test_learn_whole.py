@@ -37,8 +37,12 @@ FRAMES = 16
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything, and of a network as small as this one every lesson pushes something else out."""
     monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
-    monkeypatch.setattr(regression, "PROCEDURAL_BACKGROUNDS", 8)
-    for module, name in ((share, "LEEWAY"), (schooling, "LEEWAY"), (verdict, "ALLOWED_LOSS")):
+    monkeypatch.setattr(regression, "SCENES", 8)
+    for module, name in (
+        (share, "MAX_REGRESSION_DROP"),
+        (schooling, "MAX_REGRESSION_DROP"),
+        (verdict, "MAX_MIOU_LOSS"),
+    ):
         monkeypatch.setattr(module, name, 20.0)
 
 

@@ -57,7 +57,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything."""
     monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
-    monkeypatch.setattr(regression, "PROCEDURAL_BACKGROUNDS", 8)
+    monkeypatch.setattr(regression, "SCENES", 8)
     # Of a network as small as this one every lesson pushes something else out.
     monkeypatch.setattr(share, "MAX_REGRESSION_DROP", 20.0)
     monkeypatch.setattr(schooling, "MAX_REGRESSION_DROP", 20.0)

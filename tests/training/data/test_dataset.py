@@ -127,7 +127,7 @@ def test_an_echo_is_an_earlier_batch_mirrored_and_in_another_light(stock: AssetP
     views = [gone_through.examples(index) for index in range(ECHO_DISTANCE + 3)]
 
     for first, again in zip(views[2], views[2 + ECHO_DISTANCE], strict=True):
-        for part in ("trimap", "matte", "known"):
+        for part in ("trimap", "matte", "valid_mask"):
             np.testing.assert_array_equal(getattr(again, part), getattr(first, part)[:, ::-1])
         assert not np.array_equal(again.frame, first.frame[:, ::-1])
     # The first odd batches have nothing to echo; even ones are fresh.

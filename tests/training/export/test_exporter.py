@@ -70,7 +70,7 @@ def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every conversion gives the bytes of the exported network."""
-    monkeypatch.setattr(exporting, "convert", lambda model: exported.read_bytes())
+    monkeypatch.setattr(exporting, "convert_to_litert", lambda model: exported.read_bytes())
     return exported
 
 
@@ -198,7 +198,7 @@ def test_a_file_of_another_size_is_never_written(converted: Path, tmp_path: Path
 def test_a_conversion_that_litert_can_t_run_is_never_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "convert", lambda model: b"TFL3 nonsense")
+    monkeypatch.setattr(exporting, "convert_to_litert", lambda model: b"TFL3 nonsense")
 
     refused(run, tmp_path / "bad.tflite", "LiteRT can't run")
 

@@ -16,24 +16,24 @@ pytestmark = pytest.mark.training
 
 COMPARE = """
 import keras, numpy as np, sys
-from livecam.training.networks.efficientnet_lite import Stage
-from livecam.training.networks.matting_net import Network, build, learner
-from livecam.training.networks.torch_layers import quicken
+from livecam.training.networks.efficientnet_lite import MBConvStage
+from livecam.training.networks.matting_net import MattingNetConfig, build_model, logits_model
+from livecam.training.networks.torch_layers import use_fused_torch_layers
 
 precision, near = sys.argv[1], float(sys.argv[2])
-stages = (Stage(0, 2, 8, 5, 2), Stage(2, 1, 16, 3, 2))
+stages = (MBConvStage(0, 2, 8, 5, 2), MBConvStage(2, 1, 16, 3, 2))
 networks = {
-    "plain": Network("plain", (96, 64), (8, 8, 16, 16), (1, 0, 3)),
+    "plain": MattingNetConfig("plain", (96, 64), (8, 8, 16, 16), (1, 0, 3)),
     # Of a height that is odd before it is halved the last time.
-    "inverted": Network("inverted", (96, 72), (8, 8), (1,), stages),
+    "inverted": MattingNetConfig("inverted", (96, 72), (8, 8), (1,), stages),
 }
-plain = learner(build(networks[sys.argv[3]]))
+plain = logits_model(build_model(networks[sys.argv[3]]))
 rng = np.random.default_rng(0)
 plain.set_weights([w + rng.normal(0, 0.05, w.shape).astype("float32") ** 2 for w in plain.get_weights()])
-quick = quicken(plain, precision)
+quick = use_fused_torch_layers(plain, precision)
 kinds = {type(layer).__name__ for layer in quick.layers}
-assert {"QuickConvolution", "QuickTransposed", "QuickNormalisation", "QuickReLU"} <= kinds, kinds
-assert ("QuickDepthwise" in kinds) == (sys.argv[3] == "inverted"), kinds
+assert {"FusedConv2D", "FusedConv2DTranspose", "FusedBatchNormalization", "FusedReLU"} <= kinds, kinds
+assert ("FusedDepthwiseConv2D" in kinds) == (sys.argv[3] == "inverted"), kinds
 pictures = rng.random((4, *plain.input_shape[1:]), dtype="float32")
 for training in (False, True, False):
     said = [m(pictures, training=training) for m in (plain, quick)]
