@@ -20,9 +20,7 @@ def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     folder = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.setenv("LIVECAM_DATA", str(folder / "data"))
-    monkeypatch.setattr(
-        "livecam.core.config.platformdirs.user_config_dir", lambda *_, **__: str(folder / "livecam")
-    )
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda *_, **__: str(folder / "livecam"))
     return folder
 
 

@@ -7,11 +7,13 @@ x runs to the right, y down; whole numbers are the centres of pixels, so that a 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
-from livecam.core.types import Matte
+
+if TYPE_CHECKING:  # `livecam label` reports a wrong option without loading NumPy
+    from livecam.core.types import Matte
 
 
 class Point(NamedTuple):
@@ -58,7 +60,7 @@ class Prompt:
     positive: tuple[Point, ...] = ()
     negative: tuple[Point, ...] = ()
     box: Box | None = None
-    mask: Matte | None = None
+    mask: "Matte | None" = None
 
 
 def parse_point(words: str) -> Point:

@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line: one module per command, and the only package that parses, prints or exits."""

@@ -1,70 +1,115 @@
-"""The words of `livecam learn`, and what it prints."""
+"""`livecam learn`: make a personal model from your own frames."""
 
-from collections.abc import Sequence
+import argparse
 from pathlib import Path
 from typing import Any
 
-from livecam.annotation.prompts import parse_box, parse_point
-from livecam.cli.label import add_person_option
-from livecam.cli.options import add_size
-from livecam.cli.parser import ArgumentParser, add_debug, namespace_to_kwargs, new_parser, parse_with
+from livecam.cli.options import add_settings, require_keras
+from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
+from livecam.cli.prompt_options import (
+    add_person_option,
+    add_point_options,
+    add_preset_option,
+    add_prompts_file_option,
+)
+from livecam.cli.signals import handle_termination
 from livecam.core.config import config_path, read_config
 
-WORDS = """\
-Makes a model of your own in a few minutes: records you for 20 s (or takes clips), labels frames of it, learns
-from them, compares before and after on frames that it never learnt from, and installs the result only if it
-is better: livecam --model me. Interrupted, the same command goes on. Frames stay on this machine.
+DESCRIPTION = """\
+Makes a model of your own in a few minutes: records you for 20 s (or reads clips), labels some frames,
+fine-tunes the base model with them, compares old and new model on frames that were not used for training,
+and installs the new model only if it is better: livecam --model me. The same command continues an interrupted
+run. Your frames stay on this machine.
 
   livecam learn                                    you and your room, from the camera
-  livecam learn --click                            and what you click on: your chair, your lamp, your cat
-  livecam learn --from talk.mp4 --keep 1020,560    and what is at that place of the clip's first frame
-  livecam learn --click --person model             it sees you well already, and is to learn your chair alone
-  livecam learn --forget                           delete all frames, labels and runs (the model stays)
+  livecam learn --click                            and the objects that you click on: chair, lamp, cat
+  livecam learn --from talk.mp4 --keep 1020,560    and the object at that point of the clip's first frame
+  livecam learn --click --person model             only the objects; the model already finds you well
+  livecam learn --forget                           delete all frames, labels and runs (the model is kept)
 """
 
 
-def learn_parser() -> ArgumentParser:
-    """`livecam learn`."""
-    words = new_parser("livecam learn", WORDS, "see what there is with `livecam models`")
-    add = words.add_argument
-    add("--name", metavar="NAME", help="of the model (me)")
-    add("--from", dest="sources", nargs="+", metavar="CLIP", help="clips or folders instead of the camera")
-    add("--keep", type=parse_with(parse_point), action="append", metavar="X,Y", help="keep what is there too")
-    add("--drop", type=parse_with(parse_point), action="append", metavar="X,Y", help="and not what is there")
-    add(
-        "--box", dest="boxes", type=parse_with(parse_box), action="append", metavar="X0,Y0,X1,Y1",
-        help="keep what is in it",
-    )  # fmt: skip
-    add("--prompts", type=Path, metavar="FILE", help="points and boxes by frame, as livecam label takes them")
-    add("--click", action="store_true", help="show frames to click on: left keeps, right drops")
-    add("--mattes", type=Path, metavar="PATH", help="true mattes, frame for frame: SAM isn't needed then")
-    add("--preset", metavar="NAME", help="SAM's weights, or a folder of them (sam_base_sa1b)")
-    add_person_option(words)
-    add("--frames", type=int, metavar="N", help="to label of each clip, at most (48)")
-    add("--data", type=Path, nargs="+", metavar="FOLDER", help="data in Pets layout to learn from as well")
-    add("--rooms", type=Path, nargs="+", metavar="FOLDER", help="pictures of rooms to paste you on")
-    add("--base", metavar="MODEL", help="the model that is learnt further (person)")
-    add("--camera", metavar="CAMERA", help="which camera (that of your configuration)")
-    add_size(words)
-    add("--seconds", type=float, metavar="S", help="to record (20)")
-    add(
-        "--forget",
-        action="store_true",
-        help="delete what was recorded and labelled under this name, and stop",
+class LearnCommand:
+    """Make a personal model, or delete the data it was made from."""
+
+    name = "learn"
+    help = "make a model of your own, from your own frames"
+    description = DESCRIPTION
+    epilog = "`livecam models` lists your models."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add recording, labelling and training options."""
+        add = parser.add_argument
+        add("--name", metavar="NAME", help="name of the model (default: me)")
+        add(
+            "--forget",
+            action="store_true",
+            help="delete what was recorded and labelled under this name, and stop",
+        )
+        source = parser.add_argument_group("input")
+        source.add_argument(
+            "--from",
+            dest="sources",
+            nargs="+",
+            metavar="CLIP",
+            help="clips or folders instead of the camera",
+        )
+        source.add_argument(
+            "--camera", metavar="CAMERA", help="which camera (default: that of your configuration file)"
+        )
+        add_settings(source, "size")
+        source.add_argument(
+            "--seconds", type=float, metavar="S", help="length of the recording (4 to 600; default: 20)"
+        )
+        _add_labelling(parser)
+        training = parser.add_argument_group("training")
+        training.add_argument(
+            "--base", metavar="MODEL", help="the model that is trained further (default: person)"
+        )
+        training.add_argument(
+            "--data", type=Path, nargs="+", metavar="FOLDER", help="more training data, in Pets layout"
+        )
+        training.add_argument(
+            "--rooms",
+            type=Path,
+            nargs="+",
+            metavar="FOLDER",
+            help="images of rooms, as backgrounds for you",
+        )
+
+    @handle_termination()
+    def run(self, args: argparse.Namespace) -> int:
+        """Make and compare the model; 1 if it is not better and so not installed."""
+        values = namespace_to_kwargs(args)
+        if values.pop("forget", False):
+            return _forget(values.get("name", "me"))
+        require_keras()
+        return _learn(values)
+
+
+def _add_labelling(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("labels")
+    add_point_options(
+        group,
+        "--keep",
+        keep="a point on an object to keep with you; repeatable",
+        drop="a point on something to remove; repeatable",
+        box="a box around an object to keep; repeatable",
     )
-    add_debug(words)
-    return words
-
-
-def learn(words: Sequence[str]) -> int:
-    """`livecam learn`: your own frames to a model of your own; 1 where it is not better and not installed."""
-    said = namespace_to_kwargs(learn_parser().parse_args(words), apart=("debug",))
-    if said.pop("forget", False):
-        return _forget(said.get("name", "me"))
-    from livecam.cli.train import require_keras
-
-    require_keras()
-    return _learn(said)
+    add_prompts_file_option(group, "points and boxes by frame, as for `livecam label`")
+    group.add_argument(
+        "--click",
+        action="store_true",
+        help="select objects in the browser: a left click keeps, a right click removes",
+    )
+    group.add_argument(
+        "--mattes", type=Path, metavar="PATH", help="true mattes instead of SAM, frame by frame"
+    )
+    add_preset_option(group)
+    add_person_option(group)
+    group.add_argument(
+        "--frames", type=int, metavar="N", help="largest number of labelled frames per clip (default: 48)"
+    )
 
 
 def _forget(name: str) -> int:
@@ -77,23 +122,23 @@ def _forget(name: str) -> int:
     return 0
 
 
-def _learn(said: dict[str, Any]) -> int:
+def _learn(values: dict[str, Any]) -> int:
     from livecam.personalization.workflow import (
         PersonalizationSettings,
         PersonalizationWorkflow,
         annotate_sources,
     )
 
-    usual = read_config(config_path())
+    stored = read_config(config_path())
     settings = PersonalizationSettings(
-        **{"camera": usual.camera, "size": usual.size, "fps": usual.fps, **said}
+        **{"camera": stored.camera, "size": stored.size, "fps": stored.fps, **values}
     )
-    learnt = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
-    print(f"\n{learnt.figures}\n\nbefore and after as a picture: {learnt.picture}")
-    print(f"learning and comparing took {learnt.seconds:.0f} s; frames and labels stay on this machine until")
-    print(f"  livecam learn --name {learnt.name} --forget")
-    if learnt.installed:
-        print(f"installed: livecam --model {learnt.name}")
+    result = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
+    print(f"\n{result.figures}\n\nbefore and after as a picture: {result.picture}")
+    print(f"learning and comparing took {result.seconds:.0f} s; frames and labels stay on this machine until")
+    print(f"  livecam learn --name {result.name} --forget")
+    if result.installed:
+        print(f"installed: livecam --model {result.name}")
         return 0
-    print(f"not installed: {learnt.reason}; more frames, other light or --click may help (--forget first)")
+    print(f"not installed: {result.reason}; more frames, other light or --click may help (--forget first)")
     return 1

@@ -1,56 +1,72 @@
-"""The words of `livecam models`, and what it prints."""
+"""`livecam models`: list, remove, export and import personal models."""
 
-from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable, Sequence
+import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from livecam.cli.parser import ArgumentParser, add_debug
-from livecam.core.errors import LivecamError, UsageError
-from livecam.models.model_card import ModelCard, read_model_card
-from livecam.models.registry import list_builtin, list_user, remove, user_model_path, user_models_dir
+from livecam.cli.options import add_debug_option
+from livecam.cli.parser import ArgumentParser
+from livecam.cli.signals import handle_termination
+from livecam.core.errors import LivecamError
 
-_ARITY = {"list": (0, 0), "remove": (1, 1), "export": (2, 2), "import": (1, 2)}
-"""How many words each action takes, at least and at most."""
-
-
-def models_parser() -> ArgumentParser:
-    """`livecam models`."""
-    parser = ArgumentParser(
-        prog="livecam models",
-        description="Lists your own models, as `livecam learn` makes them, or does something with one:\n\n"
-        "  livecam models                          which there are, and how good they are\n"
-        "  livecam models remove NAME              delete one\n"
-        "  livecam models export NAME FILE         one file to carry to another machine (.livecam or .zip)\n"
-        "  livecam models import FILE [NAME]       take it in, after checking that it runs",
-        epilog=f"They lie in {user_models_dir()} (another data folder: $LIVECAM_DATA).",
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("action", nargs="?", default="list", metavar="list|remove|export|import")
-    parser.add_argument("words", nargs="*", metavar="NAME|FILE")
-    add_debug(parser)
-    return parser
+if TYPE_CHECKING:
+    from livecam.models.model_card import ModelCard
 
 
-def models(words: Sequence[str]) -> int:
-    """Do what was asked; the exit code."""
-    said = models_parser().parse_args(words)
-    least, most = _ARITY.get(said.action, (0, -1))
-    if not least <= len(said.words) <= most:
-        raise UsageError(
-            f"`livecam models {said.action}` is not asked like this; see `livecam models --help`"
+class ModelsCommand:
+    """List the models, or change one."""
+
+    name = "models"
+    help = "list, remove, export and import your own models"
+    description = "Lists your own models, made by `livecam learn`, or does something with one of them."
+    epilog = ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add one subcommand per action; without one the models are listed."""
+        from livecam.models.registry import user_models_dir
+
+        actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions (default: list)")
+        listing = actions.add_parser("list", help="show all models, and the scores of your own")
+        remove = actions.add_parser("remove", help="delete one of your models")
+        remove.add_argument("name", metavar="NAME", help="a model of your own")
+        export = actions.add_parser("export", help="write a model to one file, for another machine")
+        export.add_argument("name", metavar="NAME", help="a model of your own")
+        export.add_argument("file", metavar="FILE", help="a new .livecam or .zip file")
+        importing = actions.add_parser("import", help="install a model from such a file, after a test run")
+        importing.add_argument("file", metavar="FILE", help="a file made by `livecam models export`")
+        importing.add_argument(
+            "name",
+            nargs="?",
+            metavar="NAME",
+            help="another name for the model (default: the one in the file)",
         )
-    actions: dict[str, Callable[..., None]] = {
-        "list": _list,
-        "remove": _remove,
-        "export": _export,
-        "import": _import,
-    }
-    actions[said.action](*said.words)
-    return 0
+        for action in (listing, remove, export, importing):
+            add_debug_option(action)
+        parser.epilog = (
+            "examples:\n  livecam models\n  livecam models export me me.livecam\n"
+            "  livecam models import me.livecam\n\n"
+            f"The models are in {user_models_dir()} (LIVECAM_DATA sets another data folder)."
+        )
+
+    @handle_termination()
+    def run(self, args: argparse.Namespace) -> int:
+        """Do one action."""
+        action, name = getattr(args, "action", "list"), getattr(args, "name", "")
+        if action == "remove":
+            _remove(name)
+        elif action == "export":
+            _export(name, args.file)
+        elif action == "import":
+            _import(args.file, name)
+        else:
+            _list()
+        return 0
 
 
 def _list() -> None:
+    from livecam.models.model_card import read_model_card
+    from livecam.models.registry import list_builtin, list_user, user_model_path
+
     print(f"with livecam: {', '.join(list_builtin())}")
     for name in list_user():
         try:
@@ -61,20 +77,22 @@ def _list() -> None:
         print("none of your own yet; `livecam learn` makes one")
 
 
-def format_model_line(card: ModelCard) -> str:
-    """One line about a personal model: what it was learnt from, how much better it became."""
-    told: dict[str, Any] = card.about.get("learnt") or {}
+def format_model_line(card: "ModelCard") -> str:
+    """Return one line about a personal model: size, training data, and IoU before and after."""
+    info: dict[str, Any] = card.about.get("learnt") or {}
     try:
-        before, after = (told["held_out_iou"][when] for when in ("before", "after"))
-        origin = f"learnt from {told['base']} on {told['date']}, {told['frames']['learnt']} frames"
+        before, after = (info["held_out_iou"][when] for when in ("before", "after"))
+        origin = f"learnt from {info['base']} on {info['date']}, {info['frames']['learnt']} frames"
         return f"{card.size}, {origin}; IoU on your held-out frames {before:.1f} -> {after:.1f} %"
     except (KeyError, TypeError, ValueError):
         return f"{card.size}"
 
 
 def _remove(name: str) -> None:
-    gone = remove(name)
-    print(f"removed {name} ({', '.join(path.name for path in gone)})")
+    from livecam.models.registry import remove
+
+    removed = remove(name)
+    print(f"removed {name} ({', '.join(path.name for path in removed)})")
 
 
 def _export(name: str, file: str) -> None:
@@ -83,7 +101,7 @@ def _export(name: str, file: str) -> None:
     print(f"{export_model(name, Path(file).expanduser())}: take it in with `livecam models import {file}`")
 
 
-def _import(file: str, name: str = "") -> None:
+def _import(file: str, name: str) -> None:
     from livecam.models.archive import import_model
 
     print(f"installed: livecam --model {import_model(Path(file).expanduser(), name)}")

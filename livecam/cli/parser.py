@@ -1,4 +1,4 @@
-"""The parser behind every command: mistakes in one line, nothing told but what was said."""
+"""The argument parser of every command: errors are one line, and unset options are left out."""
 
 import argparse
 import difflib
@@ -11,62 +11,64 @@ Value = TypeVar("Value")
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """A parser whose mistakes are one line, like every error of livecam."""
+    """Parser that raises UsageError instead of printing, and suggests the nearest option for a typing error.
+
+    Options that are not on the command line are no attributes of the namespace, so that the configuration
+    file can supply them. Long options can't be abbreviated. Parsers of subcommands are of this class too.
+    """
+
+    def __init__(self, prog: str | None = None, description: str = "", epilog: str = "", **more: Any) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            **more,
+        )
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong.
+        """Report a wrong command line.
 
         Raises:
             UsageError: always.
         """
         raise UsageError(f"{message}; see `{self.prog} --help`")
 
-    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse all words.
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the whole command line; argparse calls this for subcommands too.
 
         Raises:
-            UsageError: a word that is no option, with the nearest one.
+            UsageError: an unknown option, with the nearest known one, or too many arguments.
         """
-        said, rest = self.parse_known_args(args, namespace)
+        parsed, rest = super().parse_known_args(args, namespace)
         if rest:
-            word = rest[0].partition("=")[0]
-            near = difflib.get_close_matches(word, self._option_string_actions, n=1)
-            self.error(f"there is no {word}" + (f", did you mean {near[0]}?" if near else ""))
-        return said
+            name = rest[0].partition("=")[0]
+            near = difflib.get_close_matches(name, self._option_string_actions, n=1)
+            self.error(f"there is no {name}" + (f", did you mean {near[0]}?" if near else ""))
+        return parsed, rest
 
 
 def parse_with(parse: Callable[[str], Value]) -> Callable[[str], Value]:
-    """`parse` for argparse, which else hides what our errors say."""
+    """Wrap `parse` as an argparse type, so that argparse shows the text of its UsageError."""
 
-    def read(words: str) -> Value:
+    def convert(text: str) -> Value:
         try:
-            return parse(words)
+            return parse(text)
         except UsageError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
-    return read
+    return convert
 
 
-def new_parser(program: str, description: str, epilog: str = "") -> ArgumentParser:
-    """A parser that tells only what was said: no defaults."""
-    return ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
-    )
+def namespace_to_kwargs(args: argparse.Namespace, exclude: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the options as keyword arguments of a settings dataclass; lists become tuples.
 
-
-def namespace_to_kwargs(
-    said: argparse.Namespace, apart: tuple[str, ...] = ("debug", "quiet")
-) -> dict[str, Any]:
-    """What was said as keywords of a frozen dataclass."""
-    values = {name: value for name, value in vars(said).items() if name not in apart}
+    Args:
+        args: the parsed command line.
+        exclude: names to leave out, beside those that every command has (``debug``, ``quiet``).
+    """
+    skipped = {"debug", "quiet", *exclude}
+    values = {name: value for name, value in vars(args).items() if name not in skipped}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-
-
-def add_debug(parser: ArgumentParser) -> None:
-    """Add the word that shows tracebacks."""
-    parser.add_argument("--debug", action="store_true", help="show Python's traceback when something fails")

@@ -1,16 +1,52 @@
-"""What a user sees while labels are made: a bar with the time left, and lines above it."""
+"""Progress bars on stderr. Library code reports progress through a callback ``(stage, done, total)``."""
 
 from collections.abc import Callable
 from typing import Any
 
-_STAGES = {"record": ("recording", "s"), "choose": ("choosing", "frame"), "label": ("labelling", "frame")}
+from livecam.cli.messages import print_message
+
+ProgressCallback = Callable[[str, int, int], None]
+"""Called with the stage, the number of finished units, and the number of all units (0: unknown)."""
+
+_LABELS = {
+    "record": "recording",
+    "choose": "choosing",
+    "label": "labelling",
+    "decode": "decoding",
+    "read": "reading",
+    "evaluate": "evaluating",
+    "segment": "segmenting",
+}
+_UNITS = {
+    "record": "s",
+    "choose": "frame",
+    "label": "frame",
+    "decode": "image",
+    "read": "image",
+    "evaluate": "frame",
+    "segment": "image",
+    "convert": "frame",
+    "epoch": "batch",
+}
+_TRANSIENT_STAGES = ("record", "choose", "epoch")
+"""Their bars disappear when the next stage begins."""
 
 
 class ProgressReporter:
-    """A progress bar with the time left, one for each stage; `say` takes the lines above it."""
+    """A progress bar with the time left; a new bar for every stage.
 
-    def __init__(self, quiet: bool | None, say: Callable[[str], None]) -> None:
-        self._quiet, self._say = quiet, say
+    The first word of a stage selects label and unit, for example ``decode test`` or ``epoch 3/60``.
+    The object is a `ProgressCallback` and a context manager that closes the bar. Use it in one thread.
+
+    Args:
+        quiet: True: no bar. None or False: a bar, if stderr is a terminal.
+        label: text before the bar, instead of the stage.
+    """
+
+    def __init__(self, quiet: bool | None = None, label: str = "") -> None:
+        # tqdm: True disables the bar, None disables it unless stderr is a terminal.
+        self._disable = True if quiet else None
+        self._label = label
         self._stage = ""
         self._bar: Any = None
 
@@ -18,29 +54,40 @@ class ProgressReporter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        self.close()
 
-    def show(self, progress: Any) -> None:
-        """Move the bar; a new one for another stage."""
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Move the bar to `done` of `total` units; 0 as `total` means unknown."""
+        if self._bar is None or stage != self._stage or done < self._bar.n:
+            self._start(stage)
+        # An estimated total may be too small.
+        self._bar.total = max(total, done) if total else None
+        self._bar.update(done - self._bar.n)
+
+    def _start(self, stage: str) -> None:
+        # Imported here, because --help and usage errors need no bar.
         from tqdm import tqdm
 
-        if progress.stage != self._stage or (self._bar is not None and progress.done < self._bar.n):
-            self.__exit__()
-            words, unit = _STAGES[progress.stage]
-            self._bar = tqdm(
-                desc=words,
-                unit=unit,
-                disable=self._quiet,
-                dynamic_ncols=True,
-                leave=progress.stage == "label",
-            )
-            self._stage = progress.stage
-        self._bar.total = progress.total or None
-        self._bar.update(progress.done - self._bar.n)
+        self.close()
+        kind, _, rest = stage.partition(" ")
+        self._bar = tqdm(
+            desc=self._label or f"{_LABELS.get(kind, kind)} {rest}".strip(),
+            unit=_UNITS.get(kind, "step"),
+            disable=self._disable,
+            dynamic_ncols=True,
+            leave=kind not in _TRANSIENT_STAGES,
+        )
+        self._stage = stage
 
-    def say(self, words: str) -> None:
-        """Words above the bar."""
+    def close(self) -> None:
+        """End the current bar."""
+        if self._bar is not None:
+            # The total of a finished bar may have been an estimate.
+            self._bar.close()
+            self._bar = None
+
+    def print_message(self, text: str) -> None:
+        """Print a message for the user above the bar."""
         if self._bar is not None:
             self._bar.clear()
-        self._say(words)
+        print_message(text)

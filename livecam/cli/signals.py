@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: both end livecam in order, so that recordings are finished and nothing is lost."""
+"""Ctrl-C and SIGTERM: both end livecam in order, so that recordings are finished."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from types import FrameType
 
 
 def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
-    """End what is running.
+    """Interrupt what is running, as a signal handler.
 
     Raises:
         KeyboardInterrupt: always.
@@ -19,10 +19,13 @@ def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
 def handle_termination(
     handler: Callable[[int, FrameType | None], None] = raise_keyboard_interrupt,
 ) -> Iterator[None]:
-    """Within it, both signals go to `handler`."""
+    """Send SIGINT and SIGTERM to `handler` inside the block. Also usable as a decorator.
+
+    Outside the main thread it does nothing, because Python handles signals in the main thread only.
+    """
     try:
         before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: signals are somebody else's
+    except ValueError:  # not the main thread
         yield
         return
     try:

@@ -1,178 +1,267 @@
-"""A user's choices: defaults, then the TOML file, then the command line."""
+"""Settings of a live run: the defaults, then the configuration file, then the command line.
 
-import difflib
+Everything about one setting stands once, in the metadata of its `LiveSettings` field: help text, range, TOML
+type and default. The command line (`livecam.cli.options`), ``--help``, the configuration file and `validate`
+are generated from it, so a new setting is one line here.
+"""
+
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
-
-import platformdirs
-import tomli_w
 
 from livecam.core.errors import SinkError, UsageError
 from livecam.core.geometry import FitMode, Size
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+INPUT = "input"
+BACKGROUND = "background and edges"
+MODEL = "model"
+OUTPUT = "output"
 
-
-_DEFAULT_SIZE = Size(1280, 720)
-_KINDS: dict[str, tuple[type, ...]] = {
-    "camera": (str, int),
-    "size": (str,),
-    "background": (str, list),
-    "fit": (str,),
-    "threads": (int,),
-    "model": (str,),
-    "device": (str,),
-    "virtual_camera": (bool,),
-    "on_demand": (bool,),
-    "preview": (bool,),
-    "mirror": (bool,),
+_TOML_TYPES: dict[type, tuple[type, ...]] = {
+    bool: (bool,),
+    int: (int,),
+    float: (int, float),
+    tuple: (str, list),
 }
-_NAMES = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list"}
+_TYPE_NAMES = {str: "text", int: "a number", float: "a number", bool: "true or false", list: "a list"}
 
 
 @dataclass(frozen=True)
-class LiveSettings:
-    """What livecam runs with. All but the last three may stand in the configuration file by their names."""
+class Setting:
+    """Description of one setting.
 
-    camera: str = "0"
-    size: Size = _DEFAULT_SIZE
-    fps: float = 30.0
-    background: tuple[str, ...] = ("blur",)
-    fit: FitMode = FitMode.COVER
-    slide_seconds: float = 10.0
-    model: str = "person"
-    threads: int = 2
-    edge: float = 0.0
-    light_wrap: float = 0.0
-    device: str | None = None
-    virtual_camera: bool = True
-    on_demand: bool = False
-    preview: bool = False
-    mirror: bool = True
-    record: str | os.PathLike[str] | None = None
-    overwrite: bool = False
-    seconds: float | None = None
+    Attributes:
+        group: heading in ``--help`` under which the option is listed.
+        help: help text without range and default.
+        metavar: placeholder for the value in ``--help``.
+        short: one-letter option, for example ``-c``.
+        limits: smallest and largest allowed value, both inclusive.
+        parse: converts the text of the command line, or the value of the configuration file. Raises
+            UsageError. None: the type of the default does it.
+        toml_types: types that the configuration file may hold; by default they follow from the default value.
+        persisted: whether the configuration file may hold the setting.
+    """
+
+    group: str
+    help: str
+    metavar: str | None = None
+    short: str | None = None
+    limits: tuple[float, float] | None = None
+    parse: Callable[[Any], Any] | None = None
+    toml_types: tuple[type, ...] = ()
+    persisted: bool = True
+
+
+def setting(group: str, help_text: str, **more: Any) -> dict[str, Setting]:
+    """Return dataclass field metadata that holds a `Setting`; `more` are its other attributes."""
+    return {"setting": Setting(group, help_text, **more)}
+
+
+def parse_fit_mode(name: str) -> FitMode:
+    """Return the fit mode called `name`, in upper or lower case.
+
+    Raises:
+        UsageError: there is no such fit mode.
+    """
+    try:
+        return FitMode(name.lower())
+    except ValueError as error:
+        raise UsageError(f"fit must be {', '.join(f.value for f in FitMode)}, not {name!r}") from error
+
+
+def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
+    specs = [value] if isinstance(value, str) else value
+    if not all(isinstance(spec, str) for spec in specs):
+        raise UsageError(f"background must be text or a list of texts, not {value!r}")
+    return tuple(specs)
+
+
+# fmt: off
+@dataclass(frozen=True)
+class LiveSettings:
+    """Settings of `livecam`, `livecam clip` and `livecam doctor`.
+
+    Raises:
+        UsageError: a value is outside its range (see `validate`).
+    """
+
+    camera: str = field(default="0", metadata=setting(
+        INPUT, "camera number, device file, part of a camera's name, a video, an image, or demo",
+        metavar="WHICH", short="-c", parse=str, toml_types=(str, int)))
+    size: Size = field(default=Size(1280, 720), metadata=setting(
+        INPUT, "frame size to request from the camera", metavar="WxH", parse=Size.parse))
+    fps: float = field(default=30.0, metadata=setting(
+        INPUT, "frames per second to request from the camera", metavar="N", limits=(1, 240)))
+    background: tuple[str, ...] = field(default=("blur",), metadata=setting(
+        BACKGROUND, "what replaces the room; repeat the option for several: the keys n and b switch them",
+        metavar="WHAT", short="-b", parse=_parse_backgrounds))
+    fit: FitMode = field(default=FitMode.COVER, metadata=setting(
+        BACKGROUND, "how an image fills the frame: cover, contain or stretch",
+        metavar="MODE", parse=parse_fit_mode))
+    edge: float = field(default=0.0, metadata=setting(
+        BACKGROUND, "move your outline by pixels of a 720p frame: -3 shows less of you, 3 more",
+        metavar="PIXELS", limits=(-50, 50)))
+    light_wrap: float = field(default=0.0, metadata=setting(
+        BACKGROUND, "amount of background light on your edges", metavar="AMOUNT", limits=(0, 1)))
+    slide_seconds: float = field(default=10.0, metadata=setting(
+        BACKGROUND, "how long each image of a folder is shown", metavar="S", limits=(0.1, 86400)))
+    model: str = field(default="person", metadata=setting(
+        MODEL, "person, person-lite, a model of your own, or the path of a .tflite file", metavar="NAME"))
+    threads: int = field(default=2, metadata=setting(
+        MODEL, "threads for the network", metavar="N", limits=(1, 64)))
+    device: str | None = field(default=None, metadata=setting(
+        OUTPUT, "virtual camera by device file or label; an error if it can't be used", metavar="NAME"))
+    virtual_camera: bool = field(default=True, metadata=setting(OUTPUT, "use the virtual camera"))
+    on_demand: bool = field(default=False, metadata=setting(
+        OUTPUT, "open the webcam only while a program reads the virtual camera (Linux)"))
+    preview: bool = field(default=False, metadata=setting(OUTPUT, "show a window; its keys: n b m p h q"))
+    mirror: bool = field(default=True, metadata=setting(
+        OUTPUT, "mirror the preview window; the other outputs are never mirrored"))
+    record: str | os.PathLike[str] | None = field(default=None, metadata=setting(
+        OUTPUT, "record to .mp4, .webm, .mov, .y4m, or to a folder of PNGs", metavar="FILE", persisted=False))
+    overwrite: bool = field(default=False, metadata=setting(
+        OUTPUT, "replace an existing recording", persisted=False))
+    seconds: float | None = field(default=None, metadata=setting(
+        OUTPUT, "stop after this many seconds", metavar="S", limits=(0.01, 1e9), parse=float,
+        persisted=False))
+    # fmt: on
 
     def __post_init__(self) -> None:
-        _check_range("fps", self.fps, 1, 240)
-        _check_range("threads", self.threads, 1, 64)
-        _check_range("edge", self.edge, -50, 50)
-        _check_range("light_wrap", self.light_wrap, 0, 1)
-        _check_range("slide_seconds", self.slide_seconds, 0.1, 86400)
-        if self.seconds is not None:
-            _check_range("seconds", self.seconds, 0.01, 1e9)
+        self.validate()
+
+    def validate(self) -> None:
+        """Check every value against its range; reads no file.
+
+        Raises:
+            UsageError: a number is outside its range, or `background` is empty.
+        """
+        for name, info in SETTINGS.items():
+            value = getattr(self, name)
+            if info.limits is not None and value is not None:
+                check_range(name.replace("_", "-"), value, *info.limits)
         if not self.background:
             raise UsageError("background names nothing; leave it out for blur")
 
+    def resolve(self) -> "LiveSettings":
+        """Return a copy in which existing files have absolute paths, for use from another folder.
 
-TRANSIENT_FIELDS = ("record", "overwrite", "seconds")
-PERSISTED_FIELDS = tuple(f.name for f in fields(LiveSettings) if f.name not in TRANSIENT_FIELDS)
+        Looks files up on disk.
+        """
+        return replace(
+            self,
+            camera=_absolute(self.camera),
+            background=tuple(_absolute(spec) for spec in self.background),
+            model=_absolute(self.model),
+        )
 
 
-def _check_range(name: str, value: float, low: float, high: float) -> None:
+SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(LiveSettings)}
+"""Descriptions of all live settings, by field name."""
+DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(LiveSettings)}
+PERSISTED_FIELDS = tuple(name for name, info in SETTINGS.items() if info.persisted)
+TRANSIENT_FIELDS = tuple(name for name, info in SETTINGS.items() if not info.persisted)
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Check that `value` is a number from `low` to `high`, both inclusive.
+
+    Raises:
+        UsageError: it is outside the range, or NaN.
+    """
     if not low <= value <= high:
-        raise UsageError(f"{name.replace('_', '-')} must lie between {low:g} and {high:g}, not {value:g}")
+        raise UsageError(f"{name} must be between {low:g} and {high:g}, not {value:g}")
+
+
+def _absolute(name: str) -> str:
+    # Built-in names have neither a suffix nor a path separator, so they are never taken for a file.
+    path = Path(name).expanduser()
+    return str(path.absolute()) if (path.suffix or len(path.parts) > 1) and path.exists() else name
 
 
 def config_path() -> Path:
-    """Where the configuration file stands on this platform."""
+    """Return the path of the configuration file on this platform; the file may be missing."""
+    # Imported here: 36 ms of processor time that a usage error doesn't need.
+    import platformdirs
+
     return Path(platformdirs.user_config_dir("livecam", appauthor=False)) / "livecam.toml"
 
 
 def read_config(path: Path, *, required: bool = False) -> LiveSettings:
-    """The defaults, changed by the file; just the defaults if there is none.
+    """Read settings from a TOML file; missing keys, or a missing file, give the defaults.
+
+    Args:
+        path: the configuration file.
+        required: whether a missing file is an error.
 
     Raises:
-        UsageError: the file can't be read, an unknown key, or a value of another kind.
+        UsageError: the file can't be read, or it has an unknown key or a value of a wrong type or range.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = _read_toml(path)
     except FileNotFoundError as error:
         if required:
             raise UsageError(
                 f"there is no configuration file {path}; write one with --save-config"
             ) from error
         return LiveSettings()
+    values = {key.replace("-", "_"): value for key, value in content.items()}
+    for key in values:
+        if key not in PERSISTED_FIELDS:
+            import difflib
+
+            near = difflib.get_close_matches(key, PERSISTED_FIELDS, n=1, cutoff=0.0)[0]
+            raise UsageError(f"{path}: there is no setting {key!r}; the nearest is {near!r}")
+    try:
+        return LiveSettings(**{key: _from_toml(key, value) for key, value in values.items()})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"the configuration file {path} can't be read ({error}); mend or remove it"
         ) from error
+    # Imported here: 22 ms of processor time that a run without a configuration file doesn't need.
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is no TOML: {error}; mend or remove it") from error
-    values = {key.replace("-", "_"): value for key, value in content.items()}
-    for key in values:
-        if key not in PERSISTED_FIELDS:
-            near = difflib.get_close_matches(key, PERSISTED_FIELDS, n=1, cutoff=0.0)[0]
-            raise UsageError(f"{path}: there is no setting {key!r}; the nearest is {near!r}")
-    parsed = {key: _parse(path, key, value) for key, value in values.items()}
-    try:
-        return with_values(LiveSettings(), parsed)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
 
 
-def with_values(settings: LiveSettings, values: dict[str, Any]) -> LiveSettings:
-    """`settings` with some fields changed."""
-    return replace(settings, **values)
-
-
-def _parse(path: Path, key: str, value: Any) -> Any:
-    allowed = _KINDS.get(key, (int, float))
-    # To Python a truth value is a number as well.
+def _from_toml(key: str, value: Any) -> Any:
+    info = SETTINGS[key]
+    allowed = info.toml_types or _TOML_TYPES.get(type(DEFAULTS[key]), (str,))
+    # bool is a subclass of int in Python.
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        names = " or ".join(dict.fromkeys(_NAMES[kind] for kind in allowed))
-        raise UsageError(f"{path}: {key} must be {names}, not {value!r}")
-    try:
-        return _PARSERS[key](value) if key in _PARSERS else value
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
-
-
-def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
-    words = [value] if isinstance(value, str) else value
-    if not all(isinstance(word, str) for word in words):
-        raise UsageError(f"background must be text or a list of texts, not {value!r}")
-    return tuple(words)
-
-
-def parse_fit_mode(words: str) -> FitMode:
-    """A fit by its name.
-
-    Raises:
-        UsageError: no such fit.
-    """
-    try:
-        return FitMode(words.lower())
-    except ValueError as error:
-        raise UsageError(f"fit must be {', '.join(f.value for f in FitMode)}, not {words!r}") from error
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "background": _parse_backgrounds,
-    "size": Size.parse,
-    "fit": parse_fit_mode,
-    "camera": str,
-}
+        names = " or ".join(dict.fromkeys(_TYPE_NAMES[kind] for kind in allowed))
+        raise UsageError(f"{key} must be {names}, not {value!r}")
+    return info.parse(value) if info.parse else value
 
 
 def write_config(settings: LiveSettings, path: Path) -> None:
-    """Write what differs from the defaults.
+    """Write the settings that differ from the defaults as TOML; creates the folder.
 
     Raises:
         SinkError: the file can't be written.
     """
-    usual = LiveSettings()
+    import tomli_w
+
     content = {
         name: _to_toml(getattr(settings, name))
         for name in PERSISTED_FIELDS
-        if getattr(settings, name) != getattr(usual, name)
+        if getattr(settings, name) != DEFAULTS[name]
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -143,4 +143,4 @@ def test_only_the_command_line_prints_or_exits(path: Path) -> None:
 
 
 def test_the_check_for_printing_can_fail() -> None:
-    assert "print" in calls(PACKAGE / "cli" / "main.py")
+    assert "print" in calls(PACKAGE / "cli" / "messages.py")

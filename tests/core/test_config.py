@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ from livecam.core.config import (
     config_path,
     parse_fit_mode,
     read_config,
-    with_values,
     write_config,
 )
 from livecam.core.errors import SinkError, UsageError
@@ -126,7 +125,7 @@ def test_where_nothing_can_be_written_another_file_is_advised(tmp_path: Path) ->
 @pytest.mark.parametrize("value", [1e12, -1e12, float("nan")])
 def test_no_number_may_be_beyond_all_bounds(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=name.replace("_", "-")):
-        with_values(LiveSettings(), {name: value})
+        replace(LiveSettings(), **{name: value})
 
 
 def test_every_fit_is_known_by_its_name() -> None:

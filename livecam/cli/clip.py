@@ -1,0 +1,84 @@
+"""`livecam clip`: replace the background of a video file."""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livecam.cli.command import FAILED
+from livecam.cli.messages import print_message
+from livecam.cli.options import (
+    add_config_option,
+    add_quiet_option,
+    add_setting_groups,
+    add_settings,
+    load_settings,
+)
+from livecam.cli.parser import ArgumentParser
+from livecam.cli.progress import ProgressReporter
+from livecam.cli.signals import handle_termination
+from livecam.core.config import BACKGROUND, MODEL
+
+if TYPE_CHECKING:
+    from livecam.runtime.convert import ConversionResult
+
+
+class ClipCommand:
+    """Convert one video file."""
+
+    name = "clip"
+    help = "replace the background of a video file; the audio is kept"
+    description = (
+        "Replaces the background of every frame of a video; audio, timing and order stay as they are."
+    )
+    epilog = """\
+examples:
+  livecam clip talk.mov talk-beach.mp4 --background beach.jpg
+  livecam clip talk.mov talk.webm --background transparent
+"""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add input, output, and the live settings for background and model."""
+        parser.add_argument("clip", type=Path, metavar="IN", help="a video")
+        parser.add_argument(
+            "out", metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs"
+        )
+        add_settings(parser, "overwrite", overwrite="replace OUT if it exists")
+        add_quiet_option(parser)
+        add_setting_groups(parser, BACKGROUND, MODEL)
+        add_config_option(parser)
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Convert the video; 1 if a stage failed for some frames."""
+        settings, _ = load_settings(args)
+        from livecam.core.clock import ManualClock
+        from livecam.runtime.convert import Progress, convert_video
+        from livecam.runtime.session import build_pipeline
+
+        clock = ManualClock()
+        with (
+            handle_termination(),
+            closing(build_pipeline(settings, clock)) as pipeline,
+            ProgressReporter(getattr(args, "quiet", None), Path(args.out).name) as reporter,
+        ):
+
+            def show(progress: Progress) -> None:
+                reporter("convert", progress.frames, progress.total or 0)
+
+            result = convert_video(
+                args.clip, args.out, pipeline, overwrite=settings.overwrite, clock=clock, progress=show
+            )
+            reporter("convert", result.frames, result.frames)
+        return _print_result(args.out, result)
+
+
+def _print_result(out: str, result: "ConversionResult") -> int:
+    audio = f", {result.audio_streams} audio stream(s)" if result.audio_streams else ""
+    dropped = result.dropped_audio_streams
+    lost = f", {dropped} audio stream(s) left out" if dropped else ""
+    print(f"{out}: {result.frames} frames, {result.seconds:.2f} s{audio}{lost}")
+    if result.failed_frames:
+        why = f"as a stage failed: {result.first_error}"
+        print_message(f"{result.failed_frames} frames show the background alone, {why}")
+        return FAILED
+    return 0

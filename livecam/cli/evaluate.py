@@ -1,0 +1,68 @@
+"""`livecam evaluate`: score a model on labelled images or clips."""
+
+import argparse
+from pathlib import Path
+
+from livecam.cli.options import add_settings
+from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
+from livecam.cli.signals import handle_termination
+
+DESCRIPTION = """\
+Scores a model on a folder in Pets layout (images/, annotations/trimaps/, annotations/test.txt, and soft
+mattes in annotations/mattes/ where they exist), or on a folder of clips: one folder per clip with the videos
+frames.* and matte.* (gray, white = keep). Prints a table, and writes scores.json, scores.csv, scores.md and
+worst.html (the worst cases as images).
+"""
+
+
+class EvaluateCommand:
+    """Score a model."""
+
+    name = "evaluate"
+    help = "score a model on labelled images or clips"
+    description = DESCRIPTION
+    epilog = """\
+examples:
+  livecam evaluate person clips
+  livecam evaluate mine.tflite people --out evaluation --frames 200
+"""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add model, data and scoring options."""
+        parser.add_argument("model", metavar="MODEL", help="person, or the path of a .tflite file")
+        parser.add_argument("data", type=Path, metavar="DATA", help="a folder in Pets layout, or of clips")
+        parser.add_argument(
+            "--out", type=Path, metavar="FOLDER", help="the folder for the results (default: evaluation)"
+        )
+        parser.add_argument(
+            "--frames",
+            type=int,
+            metavar="N",
+            help="largest number of frames per clip, or of images (default: all)",
+        )
+        add_settings(parser, "threads")
+        parser.add_argument(
+            "--split",
+            metavar="NAME",
+            help="part of a folder in Pets layout: test or trainval (default: test)",
+        )
+        parser.add_argument(
+            "--crop-tall",
+            action="store_true",
+            help="of images taller than 5:4, use only the upper part with that shape, as a webcam sees it",
+        )
+        parser.add_argument(
+            "--skip-contour",
+            action="store_true",
+            help="leave out the contour of images, even if a soft matte exists",
+        )
+
+    @handle_termination()
+    def run(self, args: argparse.Namespace) -> int:
+        """Evaluate, and print the table."""
+        from livecam.evaluation.evaluator import EvaluateSettings, evaluate
+
+        settings = EvaluateSettings(**namespace_to_kwargs(args))
+        report = evaluate(settings)
+        print(f"{report}\n\nscores and worst.html are in {settings.out}")
+        return 0

@@ -1,0 +1,79 @@
+"""`livecam` without a command: webcam to virtual camera, recording and preview."""
+
+import argparse
+from types import FrameType
+
+from livecam.cli.command import COMMANDS, INTERRUPTED, load_command
+from livecam.cli.messages import print_message
+from livecam.cli.options import add_config_option, add_setting_groups, load_settings
+from livecam.cli.parser import ArgumentParser
+from livecam.cli.signals import handle_termination
+from livecam.core.config import BACKGROUND, INPUT, MODEL, OUTPUT, config_path, write_config
+
+DESCRIPTION = """\
+Replaces your background in every video call, and never shows your room.
+
+  livecam --background beach.jpg                  from the webcam to the virtual camera
+  livecam --camera demo --preview                 try it without a webcam
+  livecam --background blur:40 --record me.mp4    record during the call
+  livecam clip talk.mov talk-beach.mp4 --background beach.jpg
+"""
+BACKGROUNDS = """\
+A background is an image, a video or GIF, a folder of images (slides), a color (#00b140, green), blur or
+blur:STRENGTH (1 to 100), transparent (for recordings), or one that livecam draws: {names}.
+--save-config stores the options in {config}; the command line takes precedence.
+"""
+
+
+class LiveCommand:
+    """Run the live loop until Ctrl-C, the end of the source, or ``--seconds``."""
+
+    name = "live"
+    help = "replace the background of the webcam (the default command)"
+    description = DESCRIPTION
+    epilog = ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add all live settings, and those of the configuration file."""
+        from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS as PROCEDURAL_NAMES
+
+        add_setting_groups(parser, INPUT, BACKGROUND, MODEL, OUTPUT)
+        config = parser.add_argument_group("configuration file")
+        config.add_argument(
+            "--save-config", action="store_true", help="store these options for the next time, and stop"
+        )
+        add_config_option(config)
+        texts = BACKGROUNDS.format(names=", ".join(sorted(PROCEDURAL_NAMES)), config=config_path())
+        parser.epilog = f"{_list_commands()}\n{texts}"
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Run the live loop, or store the options."""
+        settings, path = load_settings(args)
+        if getattr(args, "save_config", False):
+            write_config(settings.resolve(), path)
+            print(f"kept in {path}")
+            return 0
+        from livecam.runtime.live_loop import RunControls
+        from livecam.runtime.session import run_live
+
+        controls = RunControls()
+        interrupted: list[int] = []
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            # The first signal asks the loop to end, the second one interrupts whatever is running.
+            controls.stop()
+            interrupted.append(number)
+            if len(interrupted) > 1 or not controls.running:
+                raise KeyboardInterrupt
+
+        with handle_termination(stop):
+            stats = run_live(settings, controls, print_message)
+        rate = stats.frames_shown / max(stats.seconds, 1e-6)
+        hidden = f", {stats.frames_failed} hidden as a stage failed" if stats.frames_failed else ""
+        print_message(f"{stats.frames_shown} frames in {stats.seconds:.1f} s ({rate:.1f} a second){hidden}")
+        return INTERRUPTED if interrupted else 0
+
+
+def _list_commands() -> str:
+    lines = [f"  {name:<9} {load_command(name).help}" for name in COMMANDS]
+    return "\n".join(["commands (livecam COMMAND --help):", *lines, ""])

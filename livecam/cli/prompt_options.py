@@ -1,0 +1,58 @@
+"""Options of `segment`, `label` and `learn` that select objects: points, boxes, and who draws the person."""
+
+import argparse
+from pathlib import Path
+
+from livecam.annotation.config import parse_person
+from livecam.annotation.prompts import parse_box, parse_point
+from livecam.cli.parser import parse_with
+
+PRESETS = "SAM model: sam_base_sa1b, sam_large_sa1b, sam_huge_sa1b, or a folder with a SAM for KerasHub"
+
+
+def add_point_options(
+    container: argparse._ActionsContainer, keep_option: str, keep: str, drop: str, box: str
+) -> None:
+    """Add points to keep, points to drop and boxes; each may be repeated.
+
+    Args:
+        container: a parser or an argument group.
+        keep_option: the option for points to keep; its value is always called ``keep``.
+        keep: help text of the points to keep.
+        drop: help text of the points to drop.
+        box: help text of the boxes.
+    """
+    add = container.add_argument
+    point = parse_with(parse_point)
+    add(keep_option, dest="keep", action="append", type=point, metavar="X,Y", help=keep)
+    add("--drop", action="append", type=point, metavar="X,Y", help=drop)
+    add(
+        "--box",
+        dest="boxes",
+        action="append",
+        type=parse_with(parse_box),
+        metavar="X0,Y0,X1,Y1",
+        help=box,
+    )
+
+
+def add_preset_option(container: argparse._ActionsContainer) -> None:
+    """Add the SAM preset."""
+    container.add_argument("--preset", metavar="NAME", help=f"{PRESETS} (default: sam_base_sa1b)")
+
+
+def add_person_option(container: argparse._ActionsContainer) -> None:
+    """Add who draws the person."""
+    container.add_argument(
+        "--person",
+        type=parse_with(parse_person),
+        metavar="WHO",
+        help="who draws the person. sam (the default): SAM, at the place that the compact model finds; "
+        "model: the compact model, and SAM draws only the objects that you select (faster; choose it if the "
+        "model already finds you well); none: only the objects are kept",
+    )
+
+
+def add_prompts_file_option(container: argparse._ActionsContainer, help_text: str) -> None:
+    """Add the file with points and boxes per clip, image or frame."""
+    container.add_argument("--prompts", type=Path, metavar="FILE", help=help_text)
