@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.annotation.media import IndexedFrame, MediaItem
-from livecam.annotation.store import CHOSEN
+from livecam.annotation.store import CHOSEN, READ_HINT
 from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
-from livecam.core.geometry import Size, limit
+from livecam.core.geometry import Size
 from livecam.imaging.ops import downscale, to_gray
 
 MIN_DIFFERENCE = 1.0
@@ -39,7 +39,7 @@ class FrameSignature(NamedTuple):
 
 def compute_signature(moment: IndexedFrame) -> FrameSignature:
     """Look at a frame."""
-    small = downscale(moment.frame, limit(Size.of(moment.frame), _LOOK))
+    small = downscale(moment.frame, Size.of(moment.frame).fit_within(_LOOK))
     edges = cv2.Laplacian(to_gray(small), cv2.CV_32F)
     return FrameSignature(moment.number, downscale(small, _SIGNATURE), float(edges.var()))
 
@@ -146,7 +146,7 @@ def plan_frames(
         AnnotationError: the data set can't be read or written.
     """
     path = folder / CHOSEN
-    kept: dict[str, Any] = read_json(path, missing={})
+    kept: dict[str, Any] = read_json(path, missing={}, hint=READ_HINT)
     if material.stem not in kept:
         kept[material.stem] = _look(material, most, wanted, watch)
         with translate_os_errors(folder):

@@ -1,7 +1,6 @@
 """What is to be labelled: clips and pictures, and folders of either, each with a name of its own."""
 
 import hashlib
-import mimetypes
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,13 +10,11 @@ from typing import NamedTuple
 
 from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.core.media_types import is_image, is_video
 from livecam.core.types import Frame
 from livecam.imaging.image_io import is_animated_gif, read_image
 from livecam.video.video_reader import VideoReader
 
-_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".avif")
-# Those that not every machine's table of types knows.
-_CLIPS = (".mkv", ".webm", ".mts", ".m2ts", ".y4m", ".apng", ".ogv", ".flv")
 _WHOLE = 1 << 20
 """Longer than any picture: points are given in its own pixels, so it is read at its own size."""
 
@@ -80,10 +77,10 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
 
 def is_clip(path: Path) -> bool:
     """Whether a file is a video, by its name, and a GIF by what is in it."""
-    suffix = path.suffix.lower()
-    if suffix in _PICTURES:
-        return False
-    return is_animated_gif(path) if suffix == ".gif" else True
+    if path.suffix.lower() == ".gif":
+        return is_animated_gif(path)
+    # A file with an unknown suffix that is named explicitly is left to the video decoder.
+    return not is_image(path)
 
 
 def _expand(path: Path) -> list[Path]:
@@ -103,8 +100,7 @@ def _expand(path: Path) -> list[Path]:
 def _is_material(path: Path) -> bool:
     if path.name.startswith("."):
         return False
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    known = path.suffix.lower() in (*_PICTURES, *_CLIPS, ".gif") or kind.startswith("video/")
+    known = is_image(path) or is_video(path)
     # A broken link counts: that it can't be read is told then, like every other unreadable file.
     return known and not path.is_dir()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError
-from livecam.core.fileio import translate_os_errors
+from livecam.core.fileio import atomic_path, translate_os_errors
 from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
@@ -47,19 +47,21 @@ def record_camera(
     clock = clock or SystemClock()
     with translate_os_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.stem}-unfinished{path.suffix}")
     source = source or open_source(camera, size=size or DEFAULT_SIZE, clock=clock)
-    with source, Recorder(draft, source.size, source.fps, overwrite=True, clock=clock) as recorder:
-        begun: float | None = None
+    with (
+        translate_os_errors(path.parent),
+        atomic_path(path) as partial,
+        source,
+        Recorder(partial, source.size, source.fps, overwrite=True, clock=clock) as recorder,
+    ):
+        start: float | None = None
         for frame in source:
             now = clock.now()
-            begun = now if begun is None else begun
-            if now - begun >= seconds:
+            start = now if start is None else start
+            if now - start >= seconds:
                 break
-            recorder.send(frame, now - begun)
-            progress(now - begun)
+            recorder.send(frame, now - start)
+            progress(now - start)
         if recorder.frames < _LEAST_FRAMES:
             raise CameraError(f"camera {camera} gave no pictures; try `livecam --camera {camera} --preview`")
-    with translate_os_errors(path.parent):
-        draft.replace(path)
     return path

@@ -11,7 +11,7 @@ from livecam.annotation.overlay import draw_overlay, draw_sheet, matte_to_uint8
 from livecam.annotation.prompts import Box, Point, Prompt, group_prompts, validate_prompt
 from livecam.annotation.sam.predictor import MaskCandidate, SamPredictor, union_mattes
 from livecam.annotation.sam.presets import PRESETS
-from livecam.core.errors import SinkError, UsageError
+from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
@@ -85,7 +85,7 @@ def segment(
         UsageError: a prompt can't be used, two pictures have one name, or results are there already.
         ImageError: a picture can't be read.
         AnnotationError: SAM can't be loaded, or memory is too little.
-        SinkError: the folder can't be written.
+        FileWriteError: the folder can't be written.
     """
     prompts = [_check(settings, picture) for picture in settings.pictures]
     _check_names(settings)
@@ -132,8 +132,10 @@ def _check_names(settings: SegmentSettings) -> None:
         settings.out.mkdir(parents=True, exist_ok=True)
         there = [path for stem in stems for path in _earlier(settings.out, stem)]
     except OSError as error:
-        raise SinkError(
-            f"can't write {settings.out} ({os_error_reason(error)}); choose another folder"
+        raise FileWriteError(
+            f"can't write {settings.out} ({os_error_reason(error)})",
+            "choose another folder",
+            path=settings.out,
         ) from error
     if there and not settings.overwrite:
         raise UsageError(f"{there[0]} exists; choose another --out, or give --overwrite")

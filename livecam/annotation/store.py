@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
+READ_HINT = "mend it, or label into another folder"
+"""The remedy for a file of the data set that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,8 @@ def load_records(path: Path) -> Iterator[AnnotationRecord]:
             plain |= {"reasons": tuple(plain["reasons"]), "things": tuple(plain["things"])}
             yield AnnotationRecord(**plain)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise AnnotationError(
-            f"{path} can't be read ({os_error_reason(error)}); mend it, or label into another folder"
-        ) from error
+        problem = f"{path} can't be read ({os_error_reason(error)})"
+        raise AnnotationError(problem, READ_HINT, path=path) from error
 
 
 def dump_records(labels: Iterable[AnnotationRecord]) -> str:
@@ -110,9 +111,9 @@ class AnnotationStore:
         """
         self.folder = folder
         require_store(folder)
-        self.settings = read_json(folder / SETTINGS)
+        self.settings = read_json(folder / SETTINGS, hint=READ_HINT)
         self.labels = {label.name: label for label in load_records(self._lines)}
-        self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={})
+        self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={}, hint=READ_HINT)
         """By name: whether a person accepted (True) or rejected it."""
 
     @classmethod

@@ -22,11 +22,10 @@ from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import Clock, ManualClock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import closest_existing_name, not_found_message
+from livecam.core.media_types import is_video
 from livecam.imaging.fit import FitMode as FitMode
 from livecam.imaging.image_io import is_animated_gif, read_image
 from livecam.video.video_reader import VideoReader
-
-_VIDEO = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m?ts|m2ts|ogv|wmv|flv|3gp|apng)", re.IGNORECASE)
 
 
 def create_background(
@@ -86,7 +85,7 @@ def _strength(text: str) -> float:
 def _of_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Background:
     if path.is_dir():
         return SlideshowBackground(path, fit=fit, clock=clock, seconds=slide_seconds)
-    if _VIDEO.fullmatch(path.suffix) or is_animated_gif(path):
+    if is_video(path) or is_animated_gif(path):
         # A paced clip converts for speed; on a clock of its own it gives frames as fast as they are wanted.
         return VideoBackground(VideoReader(path, realtime=True, clock=ManualClock()), fit=fit, clock=clock)
     return image_background(read_image(path), fit)

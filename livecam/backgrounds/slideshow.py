@@ -8,14 +8,12 @@ from livecam.backgrounds.static import StaticBackground, image_background
 from livecam.core.clock import Clock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
+from livecam.core.media_types import is_image
 from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import FitMode
 from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import cross_fade
 
-_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm"}
-)
 _FADE_SECONDS = 0.7
 
 
@@ -100,7 +98,7 @@ def list_images(folder: Path) -> list[Path]:
         ImageError: the folder can't be read.
     """
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES]
+        found = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
         raise ImageError(f"can't look into {folder}; is it still there, and may you read it?") from error
     return sorted((path for path in found if not path.name.startswith(".")), key=natural_sort_key)

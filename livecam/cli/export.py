@@ -66,5 +66,5 @@ examples:
         notes, scores = tuple(getattr(args, "note", ())), tuple(getattr(args, "scores", ()))
         precision, size = getattr(args, "precision", "int8"), getattr(args, "size", None)
         card = export_model(args.run, args.out, notes, scores, precision, size)
-        print(f"{args.out} and its card; parity with Keras: {card.about['parity_with_keras']}")
+        print(f"{args.out} and its card; parity with Keras: {card.metadata['parity_with_keras']}")
         return 0

@@ -35,7 +35,7 @@ class LiveCommand:
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add all live settings, and those of the configuration file."""
-        from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS as PROCEDURAL_NAMES
+        from livecam.core.media_types import PROCEDURAL_NAMES
 
         add_setting_groups(parser, INPUT, BACKGROUND, MODEL, OUTPUT)
         config = parser.add_argument_group("configuration file")

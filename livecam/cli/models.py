@@ -64,13 +64,13 @@ class ModelsCommand:
 
 
 def _list() -> None:
-    from livecam.models.model_card import read_model_card
+    from livecam.models.model_card import ModelCard
     from livecam.models.registry import list_builtin, list_user, user_model_path
 
     print(f"with livecam: {', '.join(list_builtin())}")
     for name in list_user():
         try:
-            print(f"{name}: {format_model_line(read_model_card(user_model_path(name)))}")
+            print(f"{name}: {format_model_line(ModelCard.read(user_model_path(name)))}")
         except LivecamError as error:
             print(f"{name}: can't be used: {error}")
     if not list_user():
@@ -79,7 +79,7 @@ def _list() -> None:
 
 def format_model_line(card: "ModelCard") -> str:
     """Return one line about a personal model: size, training data, and IoU before and after."""
-    info: dict[str, Any] = card.about.get("learnt") or {}
+    info: dict[str, Any] = card.metadata.get("learnt") or {}
     try:
         before, after = (info["held_out_iou"][when] for when in ("before", "after"))
         origin = f"learnt from {info['base']} on {info['date']}, {info['frames']['learnt']} frames"

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import SinkError, UsageError
+from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.geometry import FitMode, Size
+
+DATA_VARIABLE = "LIVECAM_DATA"
+"""The environment variable that names another data folder."""
 
 INPUT = "input"
 BACKGROUND = "background and edges"
@@ -181,6 +184,15 @@ def _absolute(name: str) -> str:
     return str(path.absolute()) if (path.suffix or len(path.parts) > 1) and path.exists() else name
 
 
+def data_dir() -> Path:
+    """Return the folder of the user's own data: $LIVECAM_DATA, or the data folder of the platform."""
+    if value := os.environ.get(DATA_VARIABLE):
+        return Path(value).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("livecam", appauthor=False))
+
+
 def config_path() -> Path:
     """Return the path of the configuration file on this platform; the file may be missing."""
     # Imported here: 36 ms of processor time that a usage error doesn't need.
@@ -254,9 +266,11 @@ def write_config(settings: LiveSettings, path: Path) -> None:
     """Write the settings that differ from the defaults as TOML; creates the folder.
 
     Raises:
-        SinkError: the file can't be written.
+        FileWriteError: the file can't be written.
     """
     import tomli_w
+
+    from livecam.core.fileio import os_error_reason, write_atomic
 
     content = {
         name: _to_toml(getattr(settings, name))
@@ -265,9 +279,10 @@ def write_config(settings: LiveSettings, path: Path) -> None:
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(tomli_w.dumps(content), encoding="utf-8")
+        write_atomic(path, tomli_w.dumps(content).encode())
     except OSError as error:
-        raise SinkError(f"can't write {path} ({error.strerror}); name another file with --config") from error
+        problem = f"can't write {path} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "name another file with --config", path=path) from error
 
 
 def _to_toml(value: Any) -> Any:

@@ -1,62 +1,101 @@
-"""Everything livecam raises on purpose.
+"""The exceptions that livecam raises on purpose.
 
 ::
 
     LivecamError
-    ├── UsageError     (ValueError)    a word or number you gave can't be used; exit code 2
-    ├── ImageError   (ValueError)    a picture can't be read
-    ├── VideoError      (OSError)       a video can't be read or written
-    ├── CameraError    (OSError)       the webcam is missing, busy or silent
-    ├── SinkError      (OSError)       virtual camera, recording or preview can't take frames
-    ├── ModelError   (ValueError)    weights or their card are missing, damaged or of another kind
-    ├── FrameError     (ValueError)    what should be a frame is none
-    ├── MatteError     (ValueError)    what should be a matte is none
-    ├── TrainingError  (RuntimeError)  data or a run's folder can't be trained with
-    └── AnnotationError (RuntimeError)  a SAM preset, pictures or a data set can't be labelled with
+    ├── UsageError         (ValueError)    an argument, option or name cannot be used; exit code 2
+    ├── ImageError         (ValueError)    an image file cannot be read
+    ├── VideoError         (OSError)       a video cannot be read or written
+    ├── CameraError        (OSError)       the camera is missing or gives no frames
+    │   ├── CameraBusyError                another program uses the camera
+    │   └── CameraLostError                the camera was disconnected while it was in use
+    ├── SinkError          (OSError)       a virtual camera, recording or preview cannot take frames
+    ├── FileReadError      (OSError)       a file that livecam keeps cannot be read
+    ├── FileWriteError     (OSError)       a file or folder cannot be written or deleted
+    ├── FolderInUseError   (RuntimeError)  another process works in the folder
+    ├── ModelError         (ValueError)    a model file or its card is missing, damaged or of another format
+    ├── FrameError         (ValueError)    an array is not a frame
+    ├── MatteError         (ValueError)    an array is not a matte
+    ├── TrainingError      (RuntimeError)  the data or the run folder cannot be used for training
+    └── AnnotationError    (RuntimeError)  a SAM preset, the media or a data set cannot be used for labels
 
-The text of each is one line and names the remedy.
+Each class names the event, not the caller, and is a built-in exception as well. The text is one line.
 """
+
+import os
 
 
 class LivecamError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of livecam.
+
+    Attributes:
+        problem: what is wrong, and where; one line without the remedy.
+        hint: what the user can do; "" where the problem says all.
+        path: the file or folder that the problem is about; None where there is none.
+    """
+
+    def __init__(self, problem: str = "", hint: str = "", *, path: os.PathLike[str] | None = None) -> None:
+        super().__init__(f"{problem}; {hint}" if hint else problem)
+        self.problem = problem
+        self.hint = hint
+        self.path = path
 
 
 class UsageError(LivecamError, ValueError):
-    """A word or number the user gave can't be used."""
+    """An argument, option or name that the user gave cannot be used."""
 
 
 class ImageError(LivecamError, ValueError):
-    """A picture can't be read."""
+    """An image file cannot be read."""
 
 
 class VideoError(LivecamError, OSError):
-    """A video can't be read or written."""
+    """A video cannot be read or written."""
 
 
 class CameraError(LivecamError, OSError):
-    """The webcam is missing, busy or silent."""
+    """The camera is missing or gives no frames."""
+
+
+class CameraBusyError(CameraError):
+    """Another program uses the camera."""
+
+
+class CameraLostError(CameraError):
+    """The camera was disconnected while it was in use."""
 
 
 class SinkError(LivecamError, OSError):
-    """A sink can't take frames."""
+    """A sink cannot take frames."""
+
+
+class FileReadError(LivecamError, OSError):
+    """A file that livecam keeps cannot be read."""
+
+
+class FileWriteError(LivecamError, OSError):
+    """A file or folder cannot be written or deleted."""
+
+
+class FolderInUseError(LivecamError, RuntimeError):
+    """Another process works in the folder."""
 
 
 class ModelError(LivecamError, ValueError):
-    """Weights or their card are missing, damaged or of another kind."""
+    """A model file or its card is missing, damaged or of another format."""
 
 
 class FrameError(LivecamError, ValueError):
-    """What should be a frame is none."""
+    """An array is not a frame."""
 
 
 class MatteError(LivecamError, ValueError):
-    """What should be a matte is none."""
+    """An array is not a matte."""
 
 
 class TrainingError(LivecamError, RuntimeError):
-    """Data or a run's folder can't be trained with."""
+    """The data or the run folder cannot be used for training."""
 
 
 class AnnotationError(LivecamError, RuntimeError):
-    """A SAM preset, pictures or a data set can't be labelled with."""
+    """A SAM preset, the media or a data set cannot be used for labels."""

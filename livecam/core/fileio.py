@@ -1,52 +1,57 @@
-"""Files as people name them: why one can't be opened, which was meant; and written whole or not at all."""
+"""File input and output: atomic writes, JSON, and one-line reasons why a file cannot be read."""
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import AnnotationError, ImageError
+from livecam.core.errors import FileReadError, FileWriteError, ImageError, LivecamError
 
 
 def read_signature(path: Path) -> bytes:
-    """The first 16 bytes of a picture file, or every reason not to get them.
+    """Return the first 16 bytes of an image file.
 
     Raises:
-        ImageError: missing (naming the nearest file), a folder, a device, empty or not permitted.
+        ImageError: the file is missing (the error names the nearest file), a folder, a device, empty or not
+            permitted.
     """
     try:
         if path.is_dir():
-            raise ImageError(f"{path} is a folder, not a picture; name a file in it")
+            raise ImageError(f"{path} is a folder, not a picture", "name a file in it", path=path)
         if path.exists() and not path.is_file():
-            raise ImageError(f"{path} is a device, not a picture; name a file")
+            raise ImageError(f"{path} is a device, not a picture", "name a file", path=path)
         with path.open("rb") as file:
             start = file.read(16)
     except ImageError:
         raise
     except FileNotFoundError as error:
-        raise ImageError(not_found_message(path)) from error
+        raise ImageError(*_not_found(path), path=path) from error
     except PermissionError as error:
-        raise ImageError(f"{path} may not be read; allow it (chmod u+r) or copy it") from error
+        raise ImageError(f"{path} may not be read", "allow it (chmod u+r) or copy it", path=path) from error
     except (OSError, ValueError) as error:
-        raise ImageError(
-            f"{str(path)[:200]!r} can't be opened ({os_error_reason(error)}); check the path"
-        ) from error
+        problem = f"{str(path)[:200]!r} can't be opened ({os_error_reason(error)})"
+        raise ImageError(problem, "check the path", path=path) from error
     if not start:
-        raise ImageError(f"{path} is empty (0 bytes); download or copy it again")
+        raise ImageError(f"{path} is empty (0 bytes)", "download or copy it again", path=path)
     return start
 
 
 def not_found_message(path: Path) -> str:
-    """One line for a file that isn't there, with the nearest one that is."""
+    """Return one line for a missing file, with the nearest existing name in its folder."""
+    return "; ".join(_not_found(path))
+
+
+def _not_found(path: Path) -> tuple[str, str]:
     near = closest_existing_name(path)
-    return f"there is no {path}; " + (f"did you mean {near}?" if near else "check the path")
+    return f"there is no {path}", f"did you mean {near}?" if near else "check the path"
 
 
 def closest_existing_name(path: Path) -> str | None:
-    """What lies in the folder of `path` and is called nearly the same, with that folder; None if nothing."""
+    """Return the path in the folder of `path` whose name is most similar; None if no name is similar."""
     try:
         names = {entry.name.casefold(): entry.name for entry in path.parent.iterdir()}
     except (OSError, ValueError):
@@ -56,55 +61,96 @@ def closest_existing_name(path: Path) -> str | None:
 
 
 def os_error_reason(error: BaseException) -> str:
-    """What went wrong in a foreign error's own words, without its path."""
+    """Return the text of a foreign error without its path and error number."""
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all. May raise OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+def partial_path(path: Path, mark: str = "") -> Path:
+    """Return the hidden name next to `path` for a file that is not complete yet.
+
+    It keeps the suffix of `path`, because Keras, NumPy and FFmpeg choose the format by the suffix.
+    """
+    return path.with_name(f".{path.stem}.partial{mark}{path.suffix}")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Write a file completely or not at all.
+
+    Yields a hidden path next to `path` that the body writes a file to. At the end of the body the file is
+    flushed to the disk (fsync) and renamed to `path`, so a reader, a crash or a power failure meets the old
+    file or the new one. If the body raises an exception, the hidden file is deleted and `path` is unchanged.
+    A symbolic link stays a link: its target is replaced. An existing file keeps its permissions.
+
+    Raises:
+        OSError: the file cannot be flushed or renamed.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    # The process id separates two processes that write the same file.
+    partial = partial_path(target, f"-{os.getpid()}")
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        yield partial
+        # Windows flushes only what is open for writing.
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        with suppress(OSError):
+            shutil.copymode(target, partial)
+        partial.replace(target)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
 
 
-def json_bytes(plain: Any) -> bytes:
-    """As people can read it, for `write_atomic`."""
-    return (json.dumps(plain, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def read_json(path: Path, missing: Any = None) -> Any:
-    """What is in a file; `not_found_message`, if given, where there is none.
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write bytes to a file with `atomic_path`.
 
     Raises:
-        AnnotationError: it can't be read.
+        OSError: the file cannot be written.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return a JSON value as indented UTF-8 with a final line break, for `write_atomic`."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_json(path: Path, missing: Any = None, *, hint: str = "mend or delete it") -> Any:
+    """Return the JSON value in a file.
+
+    Args:
+        path: the file.
+        missing: returned where there is no such file; None: a missing file is an error.
+        hint: the remedy in the error's text.
+
+    Raises:
+        FileReadError: the file cannot be read or holds no JSON.
     """
     if missing is not None and not path.exists():
         return missing
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise AnnotationError(
-            f"{path} can't be read ({os_error_reason(error)}); mend it, or label into another folder"
-        ) from error
+        problem = f"{path} can't be read ({os_error_reason(error)})"
+        raise FileReadError(problem, hint, path=path) from error
 
 
 @contextmanager
 def translate_os_errors(folder: Path) -> Iterator[None]:
-    """What can't be written, in our words.
+    """Turn an OSError of the body into a FileWriteError that names the folder.
 
     Raises:
-        AnnotationError: instead of OSError.
+        FileWriteError: the body raised an OSError that is no error of livecam.
     """
     try:
         yield
-    except AnnotationError:
+    except LivecamError:
         raise
     except OSError as error:
-        raise AnnotationError(
-            f"can't write into {folder} ({os_error_reason(error)}); mend that and run the same command "
-            "again, it goes on where it stopped"
+        raise FileWriteError(
+            f"can't write into {folder} ({os_error_reason(error)})",
+            "mend that and run the same command again, it goes on where it stopped",
+            path=folder,
         ) from error

@@ -1,12 +1,18 @@
-"""Sizes in pixels and how an image fills a frame. Imports no NumPy."""
+"""Sizes in pixels, and how an image fills a frame. Loads no NumPy."""
 
 import re
 from enum import Enum
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from typing import NamedTuple, Protocol
 
 from livecam.core.errors import UsageError
+
+
+class HasShape(Protocol):
+    """An array, of any library."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of its axes."""
 
 
 class Size(NamedTuple):
@@ -17,7 +23,7 @@ class Size(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Size":
-        """Read ``1280x720``.
+        """Read a size such as ``1280x720``.
 
         Raises:
             UsageError: the text is not WIDTHxHEIGHT with both between 16 and 16384.
@@ -28,23 +34,22 @@ class Size(NamedTuple):
         return cls(int(match[1]), int(match[2]))
 
     @classmethod
-    def of(cls, picture: NDArray[Any]) -> "Size":
-        """The size of an array of shape (height, width, ...)."""
-        return cls(int(picture.shape[1]), int(picture.shape[0]))
+    def of(cls, image: HasShape) -> "Size":
+        """Return the size of an array of shape (height, width, ...)."""
+        return cls(int(image.shape[1]), int(image.shape[0]))
+
+    def fit_within(self, longest: int) -> "Size":
+        """Return the size scaled down so that no side is longer than `longest` pixels, or the size itself."""
+        scale = min(1.0, longest / max(self))
+        return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 
 
-def limit(size: Size, longest: int) -> Size:
-    """`size` scaled down, if need be, so that no side is longer than `longest`."""
-    scale = min(1.0, longest / max(size))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-
-
 class FitMode(Enum):
-    """What happens to a picture whose shape is not the frame's."""
+    """How an image fills a frame of another aspect ratio. The values are the names on the command line."""
 
-    COVER = "cover"  # fills the frame, the middle of the picture remains
-    CONTAIN = "contain"  # all of the picture, over a soft dark copy of itself
-    STRETCH = "stretch"  # all of the picture, out of shape
+    COVER = "cover"  # fill the frame and crop what is left over on two sides
+    CONTAIN = "contain"  # show the whole image over a blurred, darker copy of itself
+    STRETCH = "stretch"  # show the whole image with another aspect ratio

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from livecam.core.errors import AnnotationError
+from livecam.core.errors import FolderInUseError
 from livecam.core.fileio import translate_os_errors
 
 LOCK_FILE = ".in-use"
@@ -18,13 +18,14 @@ def exclusive_lock(folder: Path, remedy: str = "wait until that has finished") -
     """Have a folder that is there to oneself; whoever comes second is refused at once.
 
     Raises:
-        AnnotationError: another process has it, or it can't be written into.
+        FolderInUseError: another process holds the lock.
+        FileWriteError: the lock file cannot be written.
     """
     with translate_os_errors(folder):
         file = (folder / LOCK_FILE).open("ab")
     with file:
         if not _lock(file):
-            raise AnnotationError(f"{folder} is in use by another livecam; {remedy}")
+            raise FolderInUseError(f"{folder} is in use by another livecam", remedy, path=folder)
         # Closing it, or the end of the process however it comes, lets go.
         yield
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import ImageError, TrainingError
 from livecam.core.fileio import os_error_reason
-from livecam.core.geometry import Size, limit
+from livecam.core.geometry import Size
+from livecam.core.media_types import IMAGE_SUFFIXES, is_image
 from livecam.core.types import Frame
 from livecam.imaging.compositing import estimate_foreground_color
 from livecam.imaging.image_io import read_image as read_any_picture
@@ -25,7 +26,6 @@ from livecam.imaging.trimap import BACKGROUND, FOREGROUND, Trimap, read_trimap, 
 
 MAX_CROPPED_SHARE = 0.35
 """Of a picture's side: shoulders that end there may still be pasted, a person cut in half may not."""
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _WHOLE = 1 << 20
 """Longer than any picture: read it at its own size."""
 
@@ -92,7 +92,7 @@ def _lines(listing: Path) -> list[str]:
 
 
 def _sample(folder: Path, notes: Path, name: str) -> SamplePaths:
-    picture = next((p for s in SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
+    picture = next((p for s in IMAGE_SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
     trimap, matte = notes / "trimaps" / f"{name}.png", notes / "mattes" / f"{name}.png"
     missing = f"images/{name}.jpg" if picture is None else f"annotations/trimaps/{name}.png"
     if picture is None or not trimap.is_file():
@@ -116,8 +116,15 @@ def _decode(path: Path) -> Frame:
         raise TrainingError(f"{error}, or leave it out of the data") from error
 
 
+def _decode_trimap(path: Path) -> Trimap:
+    try:
+        return read_trimap(path)
+    except ImageError as error:
+        raise TrainingError(error.problem, error.hint, path=path) from error
+
+
 def _at_most(picture: Frame, longest: int) -> Frame:
-    return resize(picture, limit(Size.of(picture), longest))
+    return resize(picture, Size.of(picture).fit_within(longest))
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -127,13 +134,13 @@ def list_images(folder: Path) -> list[Path]:
         TrainingError: there is none.
     """
     try:
-        paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        paths = sorted(p for p in folder.iterdir() if is_image(p))
     except OSError as error:
         raise TrainingError(
             f"{folder} can't be opened ({os_error_reason(error)}); name a folder of pictures"
         ) from error
     if not paths:
-        raise TrainingError(f"{folder} holds no picture ({', '.join(SUFFIXES)}); name another folder")
+        raise TrainingError(f"{folder} holds no picture ({', '.join(IMAGE_SUFFIXES)}); name another folder")
     return paths
 
 
@@ -152,7 +159,7 @@ def load_foreground(sample: SamplePaths, longest: int) -> Foreground:
     Raises:
         TrainingError: a file can't be decoded, or trimap, matte and picture differ in size.
     """
-    picture, labels = _decode(sample.image), read_trimap(sample.trimap)
+    picture, labels = _decode(sample.image), _decode_trimap(sample.trimap)
     _check_same_size(picture, sample.image, labels, sample.trimap)
     matte = to_gray(_decode(sample.matte)) if sample.matte else None
     if sample.matte and matte is not None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from livecam.core.errors import CameraBusyError, CameraError
+
 SYSFS = Path("/sys/class/video4linux")
 PROC = Path("/proc")
 DEMO_HINT = "--camera demo works without one"
@@ -108,25 +110,41 @@ def open_failure_message(
         proc: where the kernel lists processes.
         ask: asks a driver as `query_capability` does.
     """
+    return str(open_failure(device, sysfs, proc, ask))
+
+
+def open_failure(
+    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, ask: CapabilityQuery = query_capability
+) -> CameraError:
+    """Return the error for a camera that gives no frames: a `CameraBusyError` if another program uses it.
+
+    The arguments are those of `open_failure_message`, which is the text of the error.
+    """
     if not sys.platform.startswith("linux"):
-        return _advice_elsewhere(device)
+        return CameraError(_advice_elsewhere(device))
     path = f"/dev/video{device}" if isinstance(device, int) else device
     trouble = open_errno(path)
     if trouble in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR):
         cameras = ", ".join(map(str, list_cameras(sysfs, ask)))
         there = f"there are {cameras}" if cameras else "this machine has none"
-        return f"no camera at {path}: {there}; {DEMO_HINT}"
+        return CameraError(f"no camera at {path}: {there}; {DEMO_HINT}")
     if trouble in (errno.EACCES, errno.EPERM):
-        return f"no permission to open {path}: run sudo usermod -aG video $USER, then log out and in again"
+        return CameraError(
+            f"no permission to open {path}: run sudo usermod -aG video $USER, then log out and in again"
+        )
     capability = ask(path)
     if trouble != errno.EBUSY and not (capability and capability.captures):
-        return f"{path} is not a camera that gives pictures: pick another one, or --camera demo"
+        return CameraError(f"{path} is not a camera that gives pictures: pick another one, or --camera demo")
     holders = ", ".join(processes_using(path, proc)[:3])
     if holders:
-        return f"{path} is busy: close {holders} and try again"
+        return CameraBusyError(f"{path} is busy: close {holders} and try again")
     if trouble == errno.EBUSY:
-        return f"{path} is busy: close the program that uses it (sudo fuser -v {path} names it)"
-    return f"{path} gives no pictures: close other programs that use it, or plug it in again; {DEMO_HINT}"
+        return CameraBusyError(
+            f"{path} is busy: close the program that uses it (sudo fuser -v {path} names it)"
+        )
+    return CameraError(
+        f"{path} gives no pictures: close other programs that use it, or plug it in again; {DEMO_HINT}"
+    )
 
 
 def processes_using(path: str, proc: Path = PROC) -> list[str]:

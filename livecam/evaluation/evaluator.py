@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from livecam.core.clock import ManualClock
-from livecam.core.errors import TrainingError, UsageError
+from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.core.types import Matte
@@ -27,7 +27,7 @@ from livecam.evaluation.report import EvaluationReport, SampleResult, write_repo
 from livecam.evaluation.worst_cases import WorstCases
 from livecam.imaging.ops import downscale_matte
 from livecam.imaging.trimap import UNKNOWN, resize_trimap, trimap_from_matte
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import resolve_model
 from livecam.pipeline import Pipeline
 
@@ -76,7 +76,8 @@ def evaluate(settings: EvaluateSettings) -> EvaluationReport:
 
     Raises:
         UsageError: a word or number that can't be used. ModelError: a model that can't be run.
-        TrainingError: data that can't be judged by, or a folder that can't be written in.
+        TrainingError: data that can't be judged by.
+        FileWriteError: the folder can't be written in.
         VideoError: a video that can't be read.
     """
     check_settings(settings)
@@ -92,7 +93,7 @@ def evaluate(settings: EvaluateSettings) -> EvaluationReport:
         _make(settings.out)
         with tqdm(total=_total(cases), unit="frame", disable=None, dynamic_ncols=True) as bar:
             results = [_evaluate_sample(case, pipeline, clock, worst, bar) for case in cases]
-    name, sha256 = settings.data.resolve().name, read_model_card(resolve_model(settings.model)).sha256
+    name, sha256 = settings.data.resolve().name, ModelCard.read(resolve_model(settings.model)).sha256
     report = EvaluationReport(settings.model, name, settings.threads, tuple(results), sha256)
     write_report(report, settings.out)
     worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
@@ -103,9 +104,8 @@ def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise TrainingError(
-            f"can't write in {out} ({os_error_reason(error)}); choose another folder with --out"
-        ) from error
+        problem = f"can't write in {out} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "choose another folder with --out", path=out) from error
 
 
 def _total(cases: list[EvaluationSample]) -> int | None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from livecam.core.errors import TrainingError
-from livecam.core.fileio import os_error_reason
+from livecam.core.errors import FileWriteError
+from livecam.core.fileio import os_error_reason, write_atomic
 from livecam.evaluation.attributes import ATTRIBUTES
 
 COLUMNS = (
@@ -138,7 +138,7 @@ def write_report(report: EvaluationReport, folder: Path) -> None:
     """Write ``scores.json``, ``scores.csv`` and ``scores.md``, replacing those of an earlier evaluation.
 
     Raises:
-        TrainingError: they can't be written.
+        FileWriteError: they can't be written.
     """
     texts = {
         "scores.json": json.dumps(to_dict(report), indent=1) + "\n",
@@ -147,8 +147,7 @@ def write_report(report: EvaluationReport, folder: Path) -> None:
     }
     for name, text in texts.items():
         try:
-            (folder / name).write_text(text, encoding="utf-8")
+            write_atomic(folder / name, text.encode())
         except OSError as error:
-            raise TrainingError(
-                f"can't write {folder / name} ({os_error_reason(error)}); choose another folder with --out"
-            ) from error
+            problem = f"can't write {folder / name} ({os_error_reason(error)})"
+            raise FileWriteError(problem, "choose another folder with --out", path=folder) from error

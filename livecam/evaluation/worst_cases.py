@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.errors import SinkError, TrainingError
-from livecam.core.fileio import os_error_reason
-from livecam.core.geometry import Size, limit
+from livecam.core.errors import FileWriteError
+from livecam.core.fileio import os_error_reason, write_atomic
+from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame
 from livecam.imaging.image_io import write_image
@@ -74,7 +74,7 @@ class WorstCases:
         """Write ``worst.html`` and its pictures in ``worst/``, replacing those of an earlier evaluation.
 
         Raises:
-            TrainingError: they can't be written.
+            FileWriteError: they can't be written.
         """
         page = folder / "worst.html"
         try:
@@ -83,11 +83,10 @@ class WorstCases:
                 old.unlink()
             parts = [part for by in BY for part in self._section(folder, by)]
             text = PAGE.format(title=html.escape(f"The worst of {title}"), body="\n".join(parts))
-            page.write_text(text, encoding="utf-8")
-        except (OSError, SinkError) as error:
-            raise TrainingError(
-                f"can't write {page} ({os_error_reason(error)}); choose another folder with --out"
-            ) from error
+            write_atomic(page, text.encode())
+        except OSError as error:
+            problem = f"can't write {page} ({os_error_reason(error)})"
+            raise FileWriteError(problem, "choose another folder with --out", path=page) from error
         return page
 
     def _section(self, folder: Path, by: str) -> list[str]:
@@ -104,7 +103,7 @@ class WorstCases:
 
 def draw_strip(shot: LabeledFrame, said: Matte) -> Frame:
     """Frame, true matte, said matte and difference beside each other, at most `LONGEST` pixels each."""
-    size = limit(Size.of(shot.frame), LONGEST)
+    size = Size.of(shot.frame).fit_within(LONGEST)
     truth = _shade(shot.matte)
     truth[~shot.valid_mask] = UNKNOWN
     gap = np.full((size.height, 4, 3), 34, np.uint8)

@@ -1,1 +1,1 @@
-"""imaging."""
+"""Operations on image arrays, and reading and writing of image files."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
-from livecam.core.errors import FrameError, ImageError, SinkError
+from livecam.core.errors import FileWriteError, FrameError, ImageError
 from livecam.core.fileio import os_error_reason, read_signature, write_atomic
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte, RgbaFrame
@@ -85,40 +85,38 @@ def write_image(path: Path | str, frame: Frame | RgbaFrame) -> None:
 
     Raises:
         FrameError: `image` is neither a frame nor a cutout.
-        SinkError: the suffix is another one, or the file can't be written.
+        FileWriteError: the suffix is another one, or the file can't be written.
     """
     path = Path(path)
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4) or 0 in frame.shape:
         raise FrameError(f"a picture is written from uint8 RGB or RGBA, not {frame.dtype} {frame.shape}")
     kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}.get(path.suffix.lower())
     if kind is None:
-        raise SinkError(f"can't write {path}; name it .png or .jpg")
+        raise FileWriteError(f"can't write {path}", "name it .png or .jpg", path=path)
     if kind == "JPEG" and frame.shape[2] == 4:
-        raise SinkError(f"JPEG has no transparency; name {path.name} .png instead")
+        raise FileWriteError("JPEG has no transparency", f"name {path.name} .png instead", path=path)
     written = io.BytesIO()
     try:
         Image.fromarray(frame).save(written, kind, quality=95, subsampling=0)
         write_atomic(path, written.getvalue())
     except (OSError, ValueError) as error:
-        raise SinkError(
-            f"can't write {path} ({os_error_reason(error)}); choose another folder or free space"
-        ) from error
+        problem = f"can't write {path} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "choose another folder or free space", path=path) from error
 
 
 def write_grayscale(path: Path | str, levels: NDArray[np.uint8]) -> None:
     """Write uint8 (height, width), a matte's 255 levels or a trimap, as a grey PNG; whole or not at all.
 
     Raises:
-        SinkError: the file can't be written.
+        FileWriteError: the file can't be written.
     """
     path, written = Path(path), io.BytesIO()
     try:
         Image.fromarray(levels).save(written, "PNG")
         write_atomic(path, written.getvalue())
     except (OSError, ValueError) as error:
-        raise SinkError(
-            f"can't write {path} ({os_error_reason(error)}); choose another folder or free space"
-        ) from error
+        problem = f"can't write {path} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "choose another folder or free space", path=path) from error
 
 
 def is_animated_gif(path: Path | str) -> bool:

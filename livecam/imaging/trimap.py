@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import ImageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.core.types import Matte
@@ -25,19 +25,19 @@ def read_trimap(path: Path) -> Trimap:
     """Read a trimap's PNG, grey or with a palette (whose indices are the labels): uint8, (height, width).
 
     Raises:
-        TrainingError: missing, damaged, no 8-bit PNG, or values other than 1, 2 and 3.
+        ImageError: missing, damaged, no 8-bit PNG, or values other than 1, 2 and 3.
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             mode, trimap = image.mode, np.array(image)
     except Exception as error:  # Pillow's decoders meet damage with anything: struct.error, SyntaxError
-        raise TrainingError(
+        raise ImageError(
             f"{path} can't be read as a trimap ({os_error_reason(error)}); write it again as an 8-bit PNG"
         ) from error
     if mode not in ("L", "P"):
-        raise TrainingError(f"{path} is no trimap: an 8-bit grey PNG with the values 1, 2 and 3 is needed")
+        raise ImageError(f"{path} is no trimap: an 8-bit grey PNG with the values 1, 2 and 3 is needed")
     if trimap.min() < FOREGROUND or trimap.max() > UNKNOWN:
-        raise TrainingError(
+        raise ImageError(
             f"{path} holds values from {trimap.min()} to {trimap.max()}; write it again with "
             "1 (foreground), 2 (background) and 3 (contour) only"
         )

@@ -1,1 +1,1 @@
-"""models."""
+"""Matting models: cards, lookup, inference with LiteRT and archives."""

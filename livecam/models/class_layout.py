@@ -1,4 +1,4 @@
-"""The classes of a trimap as a weights file tells them, in either of two ways."""
+"""The two layouts in which a model file returns its class probabilities."""
 
 from collections.abc import Mapping
 
@@ -6,31 +6,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASSES = ("foreground", "background", "contour")
-"""What a pixel can be, in the order of a trimap's 1, 2 and 3."""
+"""The classes of a pixel, in the order of a trimap's values 1, 2 and 3; also output names."""
 OUTPUT_LAYOUTS = (("classes",), CLASSES)
-"""The outputs that tell them: all in one, or each class in one of its own, packed."""
+"""The output names of each layout: all classes in one output, or one packed output for each class."""
 
 
-def decode_class_outputs(told: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32] | None:
-    """The softmax over foreground, background and contour, float32 (height, width, 3), a new array.
+def decode_class_outputs(outputs: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32] | None:
+    """Return the softmax over foreground, background and contour.
 
     Args:
-        told: a network's outputs by their names. ``classes`` is (height, width, 3) already;
-        ``subject``,
-            ``backdrop`` and ``contour`` are packed (`depth_to_space2`), as that takes a network less time.
+        outputs: the outputs of a network by name, without the batch axis. ``classes`` has shape
+            (height, width, 3). ``foreground``, ``background`` and ``contour`` are packed for
+            `depth_to_space2`, because that takes a network less time.
 
     Returns:
-        None if they don't tell the classes.
+        A new float32 array (height, width, 3); None if the outputs hold no class probabilities.
     """
-    if "classes" in told:
-        return np.array(told["classes"], np.float32)
-    if not all(name in told for name in CLASSES):
+    if "classes" in outputs:
+        return np.array(outputs["classes"], np.float32)
+    if not all(name in outputs for name in CLASSES):
         return None
-    return np.stack([depth_to_space2(told[name]) for name in CLASSES], axis=-1)
+    return np.stack([depth_to_space2(outputs[name]) for name in CLASSES], axis=-1)
 
 
 def depth_to_space2(packed: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay pixels out: (height / 2, width / 2, 4), the 4 being two beside each other and two below them."""
+    """Unpack blocks of 2 x 2 pixels from the last axis.
+
+    Args:
+        packed: shape (height / 2, width / 2, 4); the 4 values of a block are the upper two pixels from left
+            to right, then the lower two.
+
+    Returns:
+        An array of shape (height, width).
+    """
     height, width, _ = packed.shape
     rows = packed.reshape(height, width, 2, 2).swapaxes(1, 2)
     return np.asarray(rows.reshape(2 * height, 2 * width))

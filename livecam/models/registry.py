@@ -1,161 +1,161 @@
-"""Personal models: where they lie, what they may be called, how they come and go. No network is run here.
+"""Model lookup, installation and removal: built-in models and the user's own. Runs no network.
 
-A model called NAME is ``NAME.tflite`` with its card ``NAME.json`` beside it, as the shipped ones are;
-``NAME.keras``, where it is there too, is the same network in the form that `livecam learn` goes on from.
-They lie in ``models/`` of the user's data folder.
+A model called NAME is ``NAME.tflite`` with its card ``NAME.json`` in the same folder. An optional
+``NAME.keras`` holds the same network in the form that `livecam learn` continues from. User models are in
+``models/`` of the data folder (`core.config.data_dir`).
+
+These are functions, not a class over a list of folders: there are two folders with different rules (the
+built-in one is read-only and its names are reserved), and ``LIVECAM_DATA`` is read at each call, so an
+object would hold no state.
 """
 
-import os
 import re
 import shutil
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-import platformdirs
+from livecam.core.config import data_dir
+from livecam.core.errors import FileWriteError, UsageError
+from livecam.core.fileio import atomic_path, os_error_reason
+from livecam.models.model_card import ModelCard
 
-from livecam.core.errors import ModelError, UsageError
-from livecam.core.fileio import os_error_reason
-from livecam.models.model_card import ModelCard, read_model_card
-
-DATA_VARIABLE = "LIVECAM_DATA"
-"""The environment variable that names another data folder."""
 MODEL_SUFFIXES = (".tflite", ".keras", ".json")
-"""Of a model; the card is put in place last and taken away first, as a model is found by it."""
+"""The files of a model. The card is written last and deleted first, because it makes the model visible."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,39}")
 _DEVICES = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)")
-"""What Windows takes for devices, whatever their suffix."""
-
-
-def data_dir() -> Path:
-    """Where livecam keeps what is the user's own: $LIVECAM_DATA, or the platform's folder for such data."""
-    named = os.environ.get(DATA_VARIABLE)
-    return Path(named).expanduser() if named else Path(platformdirs.user_data_dir("livecam", appauthor=False))
+"""Names that Windows reserves for devices, with any suffix."""
 
 
 def user_models_dir() -> Path:
-    """Where personal models lie; it may not exist yet."""
+    """Return the folder of the user's models; it may not exist yet."""
     return data_dir() / "models"
 
 
 def builtin_dir() -> Path:
-    """The folder of the weights that come with livecam: in the wheel, or beside the package in a checkout."""
+    """Return the folder of the built-in models: in the wheel, or next to the package in a checkout."""
     package = Path(str(resources.files("livecam")))
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
 
 
 def list_builtin() -> list[str]:
-    """What the models are called that come with livecam, in order."""
+    """Return the names of the built-in models in alphabetical order."""
     return sorted(path.stem for path in builtin_dir().glob("*.json"))
 
 
 def list_user() -> list[str]:
-    """What the personal models are called, in order."""
+    """Return the names of the user's models in alphabetical order."""
     return sorted(path.stem for path in user_models_dir().glob("*.json") if _NAME.fullmatch(path.stem))
 
 
 def check_name(name: str) -> str:
-    """Give back `name` if a personal model may be called so.
+    """Return `name` if a user model may have it.
 
     Raises:
-        UsageError: other characters than letters, digits, - and _, too long, or a shipped model's name.
+        UsageError: the name has other characters than letters, digits, - and _, is longer than 40
+            characters, or is the name of a built-in model.
     """
     if not _NAME.fullmatch(name) or _DEVICES.fullmatch(name):
         raise UsageError(
-            f"{name!r} can't be a model's name; take up to 40 letters, digits, - and _, for example me"
+            f"{name!r} can't be a model's name", "take up to 40 letters, digits, - and _, for example me"
         )
-    if name.casefold() in {shipped.casefold() for shipped in list_builtin()}:
-        raise UsageError(f"{name} is a model that comes with livecam; choose another name, for example me")
+    if name.casefold() in {builtin.casefold() for builtin in list_builtin()}:
+        raise UsageError(f"{name} is a model that comes with livecam", "choose another name, for example me")
     return name
 
 
 def user_model_path(name: str) -> Path:
-    """The card of a personal model.
+    """Return the path of the card of a user model.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no user model of this name.
     """
-    card = user_models_dir() / f"{name}.json"
-    if name in list_user():
+    names = list_user()
+    if name in names:
+        return user_models_dir() / f"{name}.json"
+    existing = ", ".join(names) or "none yet; `livecam learn` makes one"
+    raise UsageError(f"there is no personal model {name!r}", f"there are: {existing}")
+
+
+def resolve_model(name: str) -> Path:
+    """Return the path of the card of a model.
+
+    Args:
+        name: the path of a ``.tflite`` or ``.json`` file, which need not exist, or the name of a model. A
+            built-in model takes precedence over a user model of the same name.
+
+    Raises:
+        UsageError: there is no model of this name.
+    """
+    if name.endswith((".tflite", ".json")):
+        return Path(name).expanduser().with_suffix(".json")
+    card = builtin_dir() / f"{name}.json"
+    if card.is_file():
         return card
-    there = ", ".join(list_user()) or "none yet; `livecam learn` makes one"
-    raise UsageError(f"there is no personal model {name!r}; there are: {there}")
+    if name in list_user():
+        return user_model_path(name)
+    names = ", ".join([*list_builtin(), *list_user()]) or "none; reinstall livecam"
+    raise UsageError(
+        f"no model is called {name!r}", f"there are: {names} (or give the path of a .tflite file)"
+    )
 
 
 def install(card: Path, name: str) -> Path:
-    """Copy the model of a card into the models' folder under a name, replacing what is called so; its card.
+    """Copy the model of a card to the user's models under a name, and return the path of the new card.
 
-    Whatever interrupts it, what was there before stays whole until all of the new one is written.
+    An existing model of this name is replaced. It stays complete until all files of the new one are written.
 
     Raises:
-        UsageError: `name` can't be a model's. ModelError: the model can't be read or written.
+        UsageError: a user model cannot have this name.
+        ModelError: the card cannot be read.
+        FileWriteError: the model cannot be copied.
     """
     check_name(name)
-    told, folder = read_model_card(card), user_models_dir()
+    source, folder = ModelCard.read(card), user_models_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _put(replace(told, name=name, file=f"{name}.tflite"), card.parent / told.file, folder)
+        return _copy(replace(source, name=name, file=f"{name}.tflite"), card.parent / source.file, folder)
     except OSError as error:
-        raise ModelError(
-            f"can't put the model {name} into {folder} ({os_error_reason(error)}); free space there "
-            "or allow writing"
+        raise FileWriteError(
+            f"can't put the model {name} into {folder} ({os_error_reason(error)})",
+            "free space there or allow writing",
+            path=folder,
         ) from error
 
 
-def _put(card: ModelCard, weights: Path, folder: Path) -> Path:
-    network, name = weights.with_suffix(".keras"), card.name
-    partials = {suffix: folder / f".{name}{suffix}.partial" for suffix in MODEL_SUFFIXES}
-    try:
-        shutil.copyfile(weights, partials[".tflite"])
+def _copy(card: ModelCard, weights: Path, folder: Path) -> Path:
+    network = weights.with_suffix(".keras")
+    target = folder / f"{card.name}.json"
+    with ExitStack() as stack:
+        # Renamed in reverse order of entering: the card last.
+        card.write(stack.enter_context(atomic_path(target)))
         if network.is_file():
-            shutil.copyfile(network, partials[".keras"])
-        card.write(partials[".json"])
-        (folder / f"{name}.keras").unlink(missing_ok=True)
-        for suffix, partial in partials.items():
-            if partial.exists():
-                partial.replace(folder / f"{name}{suffix}")
-    finally:
-        for partial in partials.values():
-            with suppress(OSError):
-                partial.unlink(missing_ok=True)
-    return folder / f"{name}.json"
+            shutil.copyfile(network, stack.enter_context(atomic_path(target.with_suffix(".keras"))))
+        shutil.copyfile(weights, stack.enter_context(atomic_path(target.with_suffix(".tflite"))))
+        if not network.is_file():
+            target.with_suffix(".keras").unlink(missing_ok=True)
+    return target
 
 
 def remove(name: str) -> Sequence[Path]:
-    """Delete a personal model; the files that are gone.
+    """Delete a user model and return the paths of the deleted files.
 
     Raises:
-        UsageError: there is none of this name. ModelError: it can't be deleted.
+        UsageError: there is no user model of this name.
+        FileWriteError: a file cannot be deleted.
     """
     card = user_model_path(name)
-    gone = [path for suffix in reversed(MODEL_SUFFIXES) if (path := card.with_suffix(suffix)).exists()]
+    paths = [path for suffix in reversed(MODEL_SUFFIXES) if (path := card.with_suffix(suffix)).exists()]
     try:
-        for path in gone:
+        for path in paths:
             path.unlink()
     except OSError as error:
-        raise ModelError(
-            f"can't delete {card.parent / name}.* ({os_error_reason(error)}); allow writing there"
+        raise FileWriteError(
+            f"can't delete {card.parent / name}.* ({os_error_reason(error)})",
+            "allow writing there",
+            path=card,
         ) from error
-    return gone
-
-
-def resolve_model(words: str) -> Path:
-    """The card of a model named by the path of its ``.tflite`` or ``.json`` file, or by its name.
-
-    Shipped names go before those of personal models.
-
-    Raises:
-        UsageError: no such model.
-    """
-    if words.endswith((".tflite", ".json")):
-        return Path(words).expanduser().with_suffix(".json")
-    card = builtin_dir() / f"{words}.json"
-    if card.is_file():
-        return card
-    if words in list_user():
-        return user_model_path(words)
-    names = ", ".join([*list_builtin(), *list_user()]) or "none; reinstall livecam"
-    raise UsageError(f"no model is called {words!r}; there are: {names} (or give the path of a .tflite file)")
+    return paths

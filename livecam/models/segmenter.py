@@ -1,4 +1,4 @@
-"""Frame to small matte: LiteRT behind one verb."""
+"""Frame to coarse matte with LiteRT."""
 
 import hashlib
 import os
@@ -13,21 +13,26 @@ from livecam.core.errors import ModelError
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale
 from livecam.models.class_layout import CLASSES, decode_class_outputs
-from livecam.models.model_card import ModelCard, read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import resolve_model
 
-ROUNDING = 1e-4
-"""What a sum of three rounded shares may be off by."""
+MAX_ROUNDING_ERROR = 1e-4
+"""How far the sum of three rounded probabilities may exceed 1."""
 
 
 class LiteRTSegmenter:
-    """The compact network, run by LiteRT on the processor."""
+    """A `MatteModel` that LiteRT runs on the processor. One thread at a time may use it."""
 
     def __init__(self, card: ModelCard, weights: bytes, threads: int = 2) -> None:
-        """Make a segmenter of a card and the bytes of its ``.tflite`` file, run on `threads` threads.
+        """Create an interpreter for a model file.
+
+        Args:
+            card: the card of the model.
+            weights: the bytes of its ``.tflite`` file.
+            threads: processor threads that LiteRT uses.
 
         Raises:
-            ModelError: LiteRT can't run the file, or its tensors are not what the card says.
+            ModelError: LiteRT cannot run the file, or its tensors differ from the card.
         """
         self.card = card
         try:
@@ -35,91 +40,98 @@ class LiteRTSegmenter:
                 self._interpreter = Interpreter(model_content=weights, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{card.file} can't be run by LiteRT; copy or export the model again") from error
+            problem = f"{card.file} can't be run by LiteRT"
+            raise ModelError(problem, "copy or export the model again") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         shape = (1, card.size.height, card.size.width)
-        place = card.outputs.get("matte", -1)
-        if len(inputs) != 1 or tuple(inputs[0]["shape"]) != (*shape, 3) or not 0 <= place < len(outputs):
-            raise ModelError(f"{card.file} is not the model its card describes; copy or export both again")
-        if tuple(outputs[place]["shape"]) != (*shape, 1):
-            raise ModelError(f"{card.file}: output {place} is no matte; copy or export both files again")
-        self._input, self._output = inputs[0]["index"], outputs[place]["index"]
-        # What a card promises and the file has not is not believed.
-        told = {name: outputs[at] for name, at in card.outputs.items() if 0 <= at < len(outputs)}
+        index = card.outputs.get("matte", -1)
+        if len(inputs) != 1 or tuple(inputs[0]["shape"]) != (*shape, 3) or not 0 <= index < len(outputs):
+            problem = f"{card.file} is not the model its card describes"
+            raise ModelError(problem, "copy or export both again")
+        if tuple(outputs[index]["shape"]) != (*shape, 1):
+            problem = f"{card.file}: output {index} is no matte"
+            raise ModelError(problem, "copy or export both files again")
+        self._input, self._output = inputs[0]["index"], outputs[index]["index"]
+        # The class probabilities are optional: an output that the file does not have, or that has another
+        # shape, is ignored.
+        details = {name: outputs[at] for name, at in card.outputs.items() if 0 <= at < len(outputs)}
         layouts = {"classes": (*shape, 3)} | dict.fromkeys(CLASSES, (1, shape[1] // 2, shape[2] // 2, 4))
         self._classes = {
-            name: told[name]["index"]
+            name: details[name]["index"]
             for name, layout in layouts.items()
-            if name in told and tuple(told[name]["shape"]) == layout
+            if name in details and tuple(details[name]["shape"]) == layout
         }
 
     @classmethod
     def load(cls, model: str = "person", threads: int = 2) -> "LiteRTSegmenter":
-        """Load a shipped model by its name, or any by the path of its ``.tflite`` or ``.json`` file.
+        """Load a model by its name, or by the path of its ``.tflite`` or ``.json`` file.
 
         Raises:
-            UsageError: no such model.
-            ModelError: file or card missing, damaged or of another kind.
+            UsageError: there is no such model.
+            ModelError: the file or its card is missing, damaged or of another format.
         """
         path = resolve_model(model)
-        card = read_model_card(path)
+        card = ModelCard.read(path)
         file = path.parent / card.file
         try:
             weights = file.read_bytes()
         except OSError as error:
-            raise ModelError(
-                f"the weights {file} can't be read ({error.strerror}); put them beside {path}"
-            ) from error
+            problem = f"the weights {file} can't be read ({error.strerror})"
+            raise ModelError(problem, f"put them beside {path}", path=file) from error
         if hashlib.sha256(weights).hexdigest() != card.sha256:
-            raise ModelError(
-                f"{file} is damaged or not the file its card describes; copy or export both again"
-            )
+            problem = f"{file} is damaged or not the file its card describes"
+            raise ModelError(problem, "copy or export both again", path=file)
         return cls(card, weights, threads)
 
     def predict(self, frame: Frame) -> Matte:
-        """The matte of a frame at the network's own size: float32 (card.size.height, card.size.width).
+        """Return the coarse matte of a frame.
 
-        A new array each time: nothing of it changes with the next frame.
+        Returns:
+            A new float32 array (card.size.height, card.size.width) in [0, 1].
         """
         small = downscale(frame, self.card.size)
-        span = (self.card.high - self.card.low) / 255
-        # LiteRT's own memory; it runs only while nobody holds it.
-        picture = self._interpreter.tensor(self._input)()
-        np.multiply(small[None], np.float32(span), out=picture)
-        if self.card.low:
-            picture += np.float32(self.card.low)
-        del picture
+        low, high = self.card.input_range
+        # This is a view of LiteRT's own memory. LiteRT refuses to run while a reference to it exists.
+        tensor = self._interpreter.tensor(self._input)()
+        np.multiply(small[None], np.float32((high - low) / 255), out=tensor)
+        if low:
+            tensor += np.float32(low)
+        del tensor
         self._interpreter.invoke()
         return clip_rounding(np.asarray(self._interpreter.get_tensor(self._output)[0, :, :, 0], np.float32))
 
     def class_probabilities(self) -> NDArray[np.float32] | None:
-        """What the network said of the last frame: the softmax over foreground, background and contour.
+        """Return the softmax over foreground, background and contour of the last frame.
 
-        float32 (card.size.height, card.size.width, 3), a new array; None if the model doesn't tell classes.
+        Returns:
+            A new float32 array (card.size.height, card.size.width, 3); None if the model has no such output.
         """
-        told = {name: self._interpreter.get_tensor(index)[0] for name, index in self._classes.items()}
-        return decode_class_outputs(told)
+        outputs = {name: self._interpreter.get_tensor(index)[0] for name, index in self._classes.items()}
+        return decode_class_outputs(outputs)
 
 
 def clip_rounding(matte: Matte) -> Matte:
-    """The matte, in place, without what a sum of rounded shares has above 1; what is more wrong stays so."""
-    np.copyto(matte, np.float32(1.0), where=(matte > 1.0) & (matte < 1.0 + ROUNDING))
+    """Set values up to `MAX_ROUNDING_ERROR` above 1 to 1, in place, and return the matte.
+
+    Larger values stay, so that `check_matte` still finds a broken model.
+    """
+    np.copyto(matte, np.float32(1.0), where=(matte > 1.0) & (matte < 1.0 + MAX_ROUNDING_ERROR))
     return matte
 
 
 @contextmanager
 def suppress_native_stderr() -> Iterator[None]:
-    """LiteRT greets on the process's stderr, whoever reads there, and has no switch for it."""
+    """Redirect file descriptor 2: LiteRT prints a banner to native stderr and has no option against it."""
     try:
-        kept = os.dup(2)
-    except OSError:  # there is nobody to hear it
+        saved = os.dup(2)
+    except OSError:  # the process has no stderr
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(devnull)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from livecam.core.clock import ManualClock
-from livecam.core.geometry import Size, limit
+from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame
 from livecam.evaluation.metrics import frame_metrics
@@ -118,7 +118,7 @@ def draw_before_after(rows: Sequence[tuple[LabeledFrame, Matte, Matte]], path: P
     Raises:
         TrainingError: it can't be written.
     """
-    size = limit(Size.of(rows[0][0].frame), LONGEST)
+    size = Size.of(rows[0][0].frame).fit_within(LONGEST)
     cells = [_title(words, size.width) for words in ("frame", "before", "after", "truth")]
     draw = [
         [shot.frame, *(_on_green(shot.frame, matte) for matte in (before, after, shot.matte))]

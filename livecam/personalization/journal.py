@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from livecam.core.config import data_dir
 from livecam.core.errors import AnnotationError, UsageError
-from livecam.core.fileio import os_error_reason
+from livecam.core.fileio import json_bytes, os_error_reason, write_atomic
 from livecam.core.locking import LOCK_FILE, exclusive_lock
-from livecam.models.registry import check_name, data_dir
+from livecam.models.registry import check_name
 
 STAGES = ("record", "label", "tune", "compare", "install")
 _JOURNAL = "journal.json"
@@ -57,10 +58,8 @@ class Journal:
         Raises:
             OSError: it can't be written.
         """
-        partial = self.folder / f".{_JOURNAL}.partial"
         content = {"words": self.fingerprint, "done": self.results}
-        partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(self.folder / _JOURNAL)
+        write_atomic(self.folder / _JOURNAL, json_bytes(content))
 
 
 def create_workspace(name: str) -> Path:

@@ -8,7 +8,7 @@ from livecam.core.errors import AnnotationError, TrainingError
 from livecam.core.geometry import Size
 from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
 from livecam.datasets.pets import Foreground, SamplePaths, list_samples, load_foreground
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.personalization.comparison import ComparisonResult, compare, live_miou
@@ -75,10 +75,10 @@ def _read(sample: SamplePaths) -> Foreground:
 
 
 def _notes(card: Path) -> tuple[str, ...]:
-    base = read_model_card(card)
+    base = ModelCard.read(card)
     return (
         f"Learnt further from {base.name}, from frames of one user, by `livecam learn`: it is theirs.",
-        *(str(note) for note in base.about.get("notes", ())),
+        *(str(note) for note in base.metadata.get("notes", ())),
     )
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.errors import AnnotationError, LivecamError
+from livecam.core.errors import FileWriteError, LivecamError
 from livecam.core.fileio import os_error_reason
 from livecam.core.locking import exclusive_lock
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.personalization.config import PersonalizationSettings, absolute_path
@@ -71,7 +71,7 @@ class PersonalizationWorkflow:
 
         Raises:
             UsageError: the words can't be used, or are not those that it was begun with.
-            AnnotationError: another livecam learns under this name.
+            FolderInUseError: another livecam learns under this name.
             LivecamError: whatever a stage meets.
         """
         name = self.settings.name
@@ -83,10 +83,8 @@ class PersonalizationWorkflow:
         except LivecamError:
             raise
         except OSError as error:
-            raise AnnotationError(
-                f"can't write what is learnt ({os_error_reason(error)}); free space, then give "
-                "the same command again"
-            ) from error
+            problem = f"can't write what is learnt ({os_error_reason(error)})"
+            raise FileWriteError(problem, "free space, then give the same command again") from error
 
     def _learn(self) -> PersonalizationResult:
         s = self.settings
@@ -161,7 +159,7 @@ class PersonalizationWorkflow:
     def _describe(self, facts: dict[str, Any]) -> None:
         """Add to the card what the model was made of, and how much better it is."""
         path = self._model.with_suffix(".json")
-        card, base = read_model_card(path), read_model_card(resolve_model(self.settings.base))
+        card, base = ModelCard.read(path), ModelCard.read(resolve_model(self.settings.base))
         labels, tuned = (self.journal.done(stage) or {} for stage in ("label", "tune"))
         learnt = {
             "base": base.name,
@@ -173,7 +171,7 @@ class PersonalizationWorkflow:
             "held_out_iou": dict(zip(("before", "after"), facts["held_out"], strict=True)),
             "regression_miou": dict(zip(("before", "after"), facts["regression"], strict=True)),
         }
-        replace(card, about=card.about | {"learnt": learnt}).write(path)
+        replace(card, metadata=card.metadata | {"learnt": learnt}).write(path)
 
     def _install(self) -> dict[str, Any]:
         card = self._model.with_suffix(".json")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.placeholder import with_caption
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.errors import CameraError
+from livecam.core.errors import CameraError, CameraLostError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.pipeline import Pipeline, safe_standalone_frame
@@ -210,7 +210,7 @@ class LiveLoop:
 
     def _give_up_if_lost(self, error: CameraError | None = None) -> None:
         if self._lost_since is not None and self._clock.now() - self._lost_since > self._timeouts.camera_lost:
-            raise error or CameraError("the camera did not come back; plug it in and start livecam again")
+            raise error or CameraLostError("the camera did not come back; plug it in and start livecam again")
 
     def _send_result(self, result: ProcessedFrame) -> None:
         if self._lost_since is not None:

@@ -1,7 +1,6 @@
 """Sources by their words: a camera's number, device file or name, a video, a picture, or ``demo``."""
 
 import difflib
-import mimetypes
 import stat
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from livecam.core.clock import Clock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.fileio import closest_existing_name
 from livecam.core.geometry import Size
+from livecam.core.media_types import is_image, is_video
 from livecam.devices.discovery import DEMO_HINT, VideoDevice, list_cameras
 from livecam.sources.base import Source
 from livecam.sources.webcam import WebcamSource
@@ -72,12 +72,11 @@ def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Sourc
     from livecam.imaging.image_io import is_animated_gif, read_image
     from livecam.sources.image import ImageSource
 
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    if not (kind.startswith("video/") or is_animated_gif(path)):
+    if not (is_video(path) or is_animated_gif(path)):
         try:
             return ImageSource(read_image(path).image, size, fps, clock=clock)
         except ImageError:
-            if kind.startswith("image/"):
+            if is_image(path):
                 raise
     from livecam.video.video_reader import VideoReader
 

@@ -6,11 +6,11 @@ from types import TracebackType
 import cv2
 
 from livecam.core.clock import Clock, SystemClock
-from livecam.core.errors import CameraError
+from livecam.core.errors import CameraLostError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.devices.device_tracker import DeviceTracker, TrackerFactory
-from livecam.devices.discovery import open_failure_message
+from livecam.devices.discovery import open_failure
 from livecam.devices.opencv_capture import (
     Capture,
     CaptureFactory,
@@ -104,7 +104,7 @@ class WebcamSource:
             frame = self._read() if frame is None else frame
             if frame is None:
                 self.close()
-                raise CameraError(self._lost())
+                raise CameraLostError(self._lost())
             yield frame
 
     def _lost(self) -> str:
@@ -114,19 +114,19 @@ class WebcamSource:
         self.close()
         device = self._whereabouts.locate()
         if device is None:
-            raise CameraError(self._lost())
+            raise CameraLostError(self._lost())
         frame = None
         try:
             with suppress_opencv_logging():
                 frame = self._start(device)
         except cv2.error as error:
-            raise CameraError(open_failure_message(self.device)) from error
+            raise open_failure(self.device) from error
         finally:
             if frame is None:
                 self.close()
         if frame is None:
             # Only now, so that the reason isn't that we hold it ourselves.
-            raise CameraError(open_failure_message(self.device))
+            raise open_failure(self.device)
 
     def _start(self, device: int | str) -> Frame | None:
         self._capture = capture = self._opener(device)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from livecam.core.fileio import atomic_path
 from livecam.core.types import Matte
 from livecam.evaluation.metrics import ValidationMetrics, mean_metrics
 from livecam.training.checkpoint import Arrays, Checkpoint, append_history
@@ -102,9 +103,8 @@ class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
 
 def save_atomic(model: keras.Model, path: Path) -> None:
     """Save a model as ``.keras``, the old file staying until the new one is whole."""
-    partial = path.with_name(f"partial-{path.name}")
-    model.save(partial)
-    partial.replace(path)
+    with atomic_path(path) as partial:
+        model.save(partial)
 
 
 def validate(

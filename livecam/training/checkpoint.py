@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.errors import TrainingError, UsageError
-from livecam.core.fileio import os_error_reason
+from livecam.core.errors import FileWriteError, TrainingError, UsageError
+from livecam.core.fileio import atomic_path, json_bytes, os_error_reason, write_atomic
 from livecam.training.config import TrainSettings
 
 Arrays = list[NDArray[Any]]
@@ -40,9 +40,8 @@ class Checkpoint:
             arrays |= {f"{group}{i}": array for i, array in enumerate(getattr(self, group))}
         path = _path(run)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name("partial.npz")
-        np.savez(partial, **arrays)
-        partial.replace(path)
+        with atomic_path(path) as partial:
+            np.savez(partial, **arrays)
 
 
 def _path(run: Path) -> Path:
@@ -146,19 +145,18 @@ def prepare_run_dir(settings: TrainSettings, state: Checkpoint | None) -> None:
     """Make the run's folder ready: its settings, and no row of the history that the state knows nothing of.
 
     Raises:
-        TrainingError: it can't be written in.
+        FileWriteError: it can't be written in.
     """
     run = settings.out
     try:
         (run / "backup").mkdir(parents=True, exist_ok=True)
-        (run / "settings.json").write_text(json.dumps(settings.to_dict(), indent=1) + "\n", encoding="utf-8")
+        write_atomic(run / "settings.json", json_bytes(settings.to_dict()))
         _write_history(
             run, [r for r in read_history(run) if int(r["epoch"]) <= (state.epoch if state else 0)]
         )
     except OSError as error:
-        raise TrainingError(
-            f"can't write in {run}: {os_error_reason(error)}; choose another folder with --out"
-        ) from error
+        problem = f"can't write in {run}: {os_error_reason(error)}"
+        raise FileWriteError(problem, "choose another folder with --out", path=run) from error
 
 
 def read_history(run: Path) -> list[dict[str, str]]:
@@ -191,12 +189,11 @@ def append_history(run: Path, row: Mapping[str, float]) -> None:
 
 
 def _write_history(run: Path, rows: list[dict[str, str]]) -> None:
-    path, partial = run / "history.csv", run / "backup" / "history.partial"
+    path = run / "history.csv"
     if not rows:
         path.unlink(missing_ok=True)
         return
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[-1].keys(), restval="nan", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-    partial.replace(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.errors import SinkError, TrainingError
+from livecam.core.errors import FileWriteError
 from livecam.core.fileio import os_error_reason
 from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import write_image
@@ -30,15 +30,16 @@ def _tile(cells: Sequence[Frame], across: int) -> Frame:
 def _write(picture: Frame, path: Path) -> None:
     try:
         write_image(path, picture)
-    except SinkError as error:
-        raise TrainingError(f"{error}; go on with --resume then") from error
+    except FileWriteError as error:
+        hint = f"{error.hint}; go on with --resume then"
+        raise FileWriteError(error.problem, hint, path=path) from error
 
 
 def write_image_grid(cells: Sequence[Frame], across: int, path: Path) -> None:
     """A sheet of pictures of one size, `across` a row.
 
     Raises:
-        TrainingError: it can't be written.
+        FileWriteError: it can't be written.
     """
     _write(_tile(cells, across), path)
 
@@ -47,7 +48,7 @@ def plot_scenes(views: Sequence[TrainingExample], path: Path) -> None:
     """A sheet of frame, matte and trimap (red: the matte is not known there) of each view.
 
     Raises:
-        TrainingError: it can't be written.
+        FileWriteError: it can't be written.
     """
     cells = []
     for view in views:
@@ -61,7 +62,7 @@ def plot_predictions(views: Sequence[TrainingExample], mattes: Sequence[Matte], 
     """A sheet of frame, true matte, predicted matte and the subject on green.
 
     Raises:
-        TrainingError: it can't be written.
+        FileWriteError: it can't be written.
     """
     cells = []
     for view, matte in zip(views, mattes, strict=True):
@@ -85,7 +86,7 @@ def plot_trimaps(
         path: a ``.png`` file.
 
     Raises:
-        TrainingError: it can't be written.
+        FileWriteError: it can't be written.
     """
     rows = zip(pictures, true, predicted, strict=True)
     cells = [cell for row in rows for cell in (row[0], *(_grey(TRIMAP_GREYS[part]) for part in row[1:]))]
@@ -96,7 +97,7 @@ def plot_curves(history: Path, path: Path) -> None:
     """The losses and the scores of ``history.csv``, at least one row, over the epochs.
 
     Raises:
-        TrainingError: it can't be written.
+        FileWriteError: it can't be written.
     """
     # Slow to import, so only here; and not pyplot, which would settle the whole program's display.
     from matplotlib.figure import Figure
@@ -119,6 +120,5 @@ def plot_curves(history: Path, path: Path) -> None:
     try:
         figure.savefig(path, dpi=100)
     except OSError as error:
-        raise TrainingError(
-            f"can't write {path} ({os_error_reason(error)}); go on with --resume then"
-        ) from error
+        problem = f"can't write {path} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "go on with --resume then", path=path) from error

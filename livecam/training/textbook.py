@@ -21,7 +21,7 @@ from keras import layers
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from livecam.core.errors import TrainingError, UsageError
+from livecam.core.errors import ImageError, TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.datasets.pets import SamplePaths, list_samples, load_image
@@ -158,7 +158,7 @@ def load_arrays(samples: Sequence[SamplePaths]) -> tuple[NDArray[np.uint8], NDAr
     for sample in tqdm(samples, desc="reading", unit="picture", disable=None):
         try:
             pictures[kept], trimap = read_pair(sample)
-        except TrainingError as error:
+        except (ImageError, TrainingError) as error:
             tqdm.write(f"left out: {error}", file=sys.stderr)
             continue
         labels[kept] = trimap - FOREGROUND
@@ -172,7 +172,8 @@ def read_pair(sample: SamplePaths) -> tuple[Frame, Trimap]:
     """A picture (by area or bilinear) and its trimap (by the nearest pixel), both 200x200.
 
     Raises:
-        TrainingError: one can't be decoded, or they differ in size (as where a picture is stored lying).
+        ImageError: the trimap can't be decoded.
+        TrainingError: the picture can't be decoded, or they differ in size (as where one is rotated).
     """
     picture, trimap = load_image(sample.image, _WHOLE), read_trimap(sample.trimap)
     if Size.of(picture) != Size.of(trimap):

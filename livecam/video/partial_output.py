@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from livecam.core.errors import SinkError, UsageError
+from livecam.core.fileio import partial_path
 
 _TRIAL_BYTES = 4096
 PNG_FRAME_NAME = re.compile(r"\d{6,}\.png")
@@ -70,8 +71,7 @@ class PartialOutput:
     def _reserve_name(self) -> None:
         # A draft left by a power cut is somebody's only recording, or another run's: take the next.
         for number in itertools.count(1):
-            mark = ".partial" if number == 1 else f".partial{number}"
-            self.path = self.target.with_name(f".{self.target.stem}{mark}{self.target.suffix}")
+            self.path = partial_path(self.target, "" if number == 1 else str(number))
             with suppress(FileExistsError):
                 if self._folder:
                     self.path.mkdir()

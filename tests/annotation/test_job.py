@@ -14,7 +14,7 @@ from livecam.annotation.frame_selection import FramePlan
 from livecam.annotation.job import AnnotationSettings, LabelReport, PersonSource, Progress, annotate
 from livecam.annotation.prompts import Box, Point
 from livecam.annotation.store import AnnotationStore
-from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.errors import AnnotationError, FileWriteError, UsageError
 from livecam.core.geometry import Size
 from livecam.datasets.pets import list_samples, load_foreground
 from livecam.imaging.image_io import read_image, write_image
@@ -278,7 +278,7 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
 
     with monkeypatch.context() as patched:
         patched.setattr(labelled, "write_atomic", full)
-        with pytest.raises(AnnotationError, match="No space left") as told:
+        with pytest.raises(FileWriteError, match="No space left") as told:
             run(clip, out=tmp_path / "set")
     assert "\n" not in str(told.value)
     assert run(clip, out=tmp_path / "set").kept == 8

@@ -8,7 +8,7 @@ import pytest
 
 from livecam.annotation import store as labelled
 from livecam.annotation.store import AnnotationRecord, AnnotationStore
-from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.errors import AnnotationError, FileWriteError, UsageError
 from livecam.core.fileio import write_atomic
 from livecam.datasets.pets import list_samples, load_foreground
 from livecam.imaging.image_io import encode_image
@@ -143,7 +143,7 @@ def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
 
     with monkeypatch.context() as patched:
         patched.setattr(labelled, "write_atomic", full)
-        with pytest.raises(AnnotationError, match=r"No space left on device.*goes on where it stopped"):
+        with pytest.raises(FileWriteError, match=r"No space left on device.*goes on where it stopped"):
             add(made, 1)
     later = AnnotationStore.begin(tmp_path, SETTINGS)
     assert list(later.labels) == ["a-000000"]

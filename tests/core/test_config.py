@@ -12,7 +12,7 @@ from livecam.core.config import (
     read_config,
     write_config,
 )
-from livecam.core.errors import SinkError, UsageError
+from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.geometry import Size
 from livecam.imaging.fit import FitMode
 
@@ -117,7 +117,7 @@ def test_a_folder_or_another_encoding_is_told(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_written_another_file_is_advised(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match="--config"):
+    with pytest.raises(FileWriteError, match="--config"):
         write_config(LiveSettings(), tmp_path / "file" / "livecam.toml")
 
 

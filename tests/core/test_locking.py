@@ -6,7 +6,7 @@ import pytest
 
 from livecam.annotation import job as bootstrap
 from livecam.cli.main import main
-from livecam.core.errors import AnnotationError
+from livecam.core.errors import FileWriteError, FolderInUseError
 from livecam.core.locking import exclusive_lock
 from tests.support.second_process import held, start
 from tests.support.synthetic_people import FakeSam, GreenModel, write_scenes
@@ -15,7 +15,7 @@ from tests.support.synthetic_people import FakeSam, GreenModel, write_scenes
 def test_a_folder_is_one_process_s_and_free_after_it(tmp_path: Path) -> None:
     with held(tmp_path):
         with (
-            pytest.raises(AnnotationError, match=r"is in use by another livecam; wait until"),
+            pytest.raises(FolderInUseError, match=r"is in use by another livecam; wait until"),
             exclusive_lock(tmp_path),
         ):
             pass
@@ -43,7 +43,7 @@ def test_an_error_inside_lets_go(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_can_t_be_written_into_is_said(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match="can't write into"), exclusive_lock(tmp_path / "missing"):
+    with pytest.raises(FileWriteError, match="can't write into"), exclusive_lock(tmp_path / "missing"):
         pass
 
 

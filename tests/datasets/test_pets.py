@@ -11,7 +11,6 @@ from livecam.core.geometry import Size
 from livecam.datasets.pets import (
     SamplePaths,
     decontaminate_colors,
-    limit,
     list_images,
     list_samples,
     load_foreground,
@@ -230,6 +229,6 @@ def test_a_soft_edge_loses_the_old_room_s_colour(disc: Callable[..., np.ndarray]
 
 
 def test_limiting_keeps_the_shape_and_never_enlarges() -> None:
-    assert limit(Size(800, 400), 100) == Size(100, 50)
-    assert limit(Size(30, 20), 100) == Size(30, 20)
-    assert limit(Size(5000, 1), 100) == Size(100, 1)
+    assert Size(800, 400).fit_within(100) == Size(100, 50)
+    assert Size(30, 20).fit_within(100) == Size(30, 20)
+    assert Size(5000, 1).fit_within(100) == Size(100, 1)

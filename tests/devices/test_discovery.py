@@ -3,12 +3,14 @@ import os
 
 import pytest
 
+from livecam.core.errors import CameraBusyError
 from livecam.devices import discovery as devices
 from livecam.devices.discovery import (
     Capability,
     VideoDevice,
     list_cameras,
     list_virtual_cameras,
+    open_failure,
     open_failure_message,
     processes_using,
 )
@@ -135,6 +137,8 @@ class TestExplaining:
 
         monkeypatch.setattr(devices.os, "open", refuse)
         assert words in open_failure_message("/dev/video0", tmp_path, tmp_path, lambda path: None)
+        error = open_failure("/dev/video0", tmp_path, tmp_path, lambda path: None)
+        assert isinstance(error, CameraBusyError) == (number == errno.EBUSY)
 
     def test_the_program_that_has_the_camera_is_named(self, tmp_path):
         device = tmp_path / "video0"

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from livecam.cli.main import main
-from livecam.core.errors import TrainingError, UsageError, VideoError
+from livecam.core.errors import FileWriteError, UsageError, VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame
@@ -212,7 +212,7 @@ def test_a_damaged_video_is_told(model: str, tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_told(model: str, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
-    with pytest.raises(TrainingError, match="--out"):
+    with pytest.raises(FileWriteError, match="--out"):
         evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import FileWriteError
 from livecam.evaluation.report import COLUMNS, EvaluationReport, SampleResult, as_markdown, write_report
 
 RESULTS = (
@@ -64,5 +64,5 @@ def test_what_is_not_measured_is_said() -> None:
 def test_a_folder_that_cannot_be_written_in_is_told(tmp_path: Path) -> None:
     (tmp_path / "scores.json").mkdir()
 
-    with pytest.raises(TrainingError, match="--out"):
+    with pytest.raises(FileWriteError, match="--out"):
         write_report(REPORT, tmp_path)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import FileWriteError
 from livecam.datasets.evaluation_set import LabeledFrame
 from livecam.evaluation.worst_cases import WorstCases, draw_difference, draw_strip
 from livecam.imaging.image_io import read_image
@@ -64,7 +64,7 @@ def test_the_page_shows_every_kept_picture_and_no_name_breaks_it(tmp_path: Path)
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "worst").touch()
 
-    with pytest.raises(TrainingError, match="--out"):
+    with pytest.raises(FileWriteError, match="--out"):
         WorstCases().write(tmp_path, "a")
 
 

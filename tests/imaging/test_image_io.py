@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 from skimage.data import astronaut
 
-from livecam.core.errors import FrameError, ImageError, SinkError
+from livecam.core.errors import FileWriteError, FrameError, ImageError
 from livecam.imaging.image_io import is_animated_gif, read_image, write_image
 
 RAMP = np.linspace(0, 255, 64).astype(np.uint8)[None, :].repeat(48, axis=0)
@@ -296,7 +296,7 @@ def test_what_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Path) -> No
         ("no/a.png", COLOURS),
         ("folder.png", COLOURS),
     ):
-        with pytest.raises(SinkError) as error:
+        with pytest.raises(FileWriteError) as error:
             write_image(tmp_path / name, picture)
         assert "\n" not in str(error.value)
     with pytest.raises(FrameError):

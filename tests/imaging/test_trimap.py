@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import ImageError
 from livecam.core.geometry import Size
 from livecam.imaging.trimap import (
     BACKGROUND,
@@ -44,7 +44,7 @@ def test_another_value_than_1_2_3_is_refused(tmp_path: Path, value: int) -> None
     trimap[3, 3] = value
     Image.fromarray(trimap).save(tmp_path / "t.png")
 
-    with pytest.raises(TrainingError, match=rf"t\.png holds values from .*{value}.*write it again"):
+    with pytest.raises(ImageError, match=rf"t\.png holds values from .*{value}.*write it again"):
         read_trimap(tmp_path / "t.png")
 
 
@@ -53,7 +53,7 @@ def test_a_png_of_another_kind_is_refused(tmp_path: Path, mode: str) -> None:
     picture = Image.fromarray(a_trimap().astype(np.uint16)) if mode == "I;16" else Image.fromarray(a_trimap())
     (picture if mode == "I;16" else picture.convert(mode)).save(tmp_path / "t.png")
 
-    with pytest.raises(TrainingError, match="8-bit grey PNG"):
+    with pytest.raises(ImageError, match="8-bit grey PNG"):
         read_trimap(tmp_path / "t.png")
 
 
@@ -64,7 +64,7 @@ def test_a_truncated_or_missing_trimap_is_refused_in_one_line(tmp_path: Path) ->
     (tmp_path / "t.png").write_bytes(whole[: len(whole) // 2])
 
     for name in ("t.png", "missing.png"):
-        with pytest.raises(TrainingError, match="can't be read as a trimap") as caught:
+        with pytest.raises(ImageError, match="can't be read as a trimap") as caught:
             read_trimap(tmp_path / name)
         assert "\n" not in str(caught.value)
         assert caught.value.__cause__ is not None

@@ -6,10 +6,10 @@ import pytest
 
 from livecam.core.errors import ModelError
 from livecam.core.geometry import Size
-from livecam.models.model_card import ModelCard, read_model_card
+from livecam.models.model_card import ModelCard
 
 CARD = ModelCard(
-    "pets", "pets.tflite", "ab" * 32, Size(256, 144), 0.0, 1.0, {"matte": 0, "classes": 1}, {"é": [1]}
+    "pets", "pets.tflite", "ab" * 32, Size(256, 144), (0.0, 1.0), {"matte": 0, "classes": 1}, {"é": [1]}
 )
 
 
@@ -20,12 +20,12 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_written_card_is_read_again(path: Path) -> None:
-    assert read_model_card(path) == CARD
+    assert ModelCard.read(path) == CARD
 
 
 def test_what_newer_cards_may_add_is_no_trouble(path: Path) -> None:
     change(path, "extra", 1)
-    assert read_model_card(path) == CARD
+    assert ModelCard.read(path) == CARD
 
 
 def change(path: Path, key: str, value: Any) -> None:
@@ -41,7 +41,7 @@ def change(path: Path, key: str, value: Any) -> None:
 def test_nothing_may_be_missing(path: Path, key: str) -> None:
     change(path, key, None)
     with pytest.raises(ModelError, match="export"):
-        read_model_card(path)
+        ModelCard.read(path)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_nothing_may_be_missing(path: Path, key: str) -> None:
 def test_another_format_is_refused(path: Path, key: str, value: Any) -> None:
     change(path, key, value)
     with pytest.raises(ModelError, match="export") as caught:
-        read_model_card(path)
+        ModelCard.read(path)
     assert "\n" not in str(caught.value)
 
 
@@ -69,9 +69,9 @@ def test_another_format_is_refused(path: Path, key: str, value: Any) -> None:
 def test_what_is_no_card_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"pets\.json"):
-        read_model_card(path)
+        ModelCard.read(path)
 
 
 def test_a_missing_card_says_what_a_model_is(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="beside it"):
-        read_model_card(tmp_path / "none.json")
+        ModelCard.read(tmp_path / "none.json")

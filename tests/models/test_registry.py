@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from livecam.cli.main import main
-from livecam.core.errors import ModelError, UsageError
+from livecam.core.errors import FileWriteError, ModelError, UsageError
 from livecam.models import archive as parcel
 from livecam.models import registry as models
 from livecam.models.archive import export_model, import_model
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import (
     check_name,
     install,
@@ -57,7 +57,7 @@ def test_an_installed_model_is_found_by_its_name_and_runs_live(card: Path) -> No
     installed = install(card, "me")
 
     assert resolve_model("me") == installed == user_model_path("me")
-    assert read_model_card(installed).name == "me"
+    assert ModelCard.read(installed).name == "me"
     assert list_user() == ["me"]
     assert (user_models_dir() / "me.keras").read_bytes() == b"network"
     Pipeline.load("me").close()
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_the_model_that_was_there(card: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("livecam.models.registry.ModelCard.write", full)
-    with pytest.raises(ModelError, match=r"No space left on device.*free space"):
+    with pytest.raises(FileWriteError, match=r"No space left on device.*free space"):
         install(card, "me")
     assert {path.name: path.read_bytes() for path in user_models_dir().iterdir()} == before
 
@@ -132,7 +132,7 @@ class TestAParcel:
     def test_brings_the_model_to_another_machine(self, file: Path) -> None:
         assert import_model(file) == "me"
         assert import_model(file, "you") == "you"
-        assert read_model_card(resolve_model("you")).size == SIZE
+        assert ModelCard.read(resolve_model("you")).size == SIZE
         assert resolve_model("you").with_suffix(".keras").read_bytes() == b"network"
 
     def test_does_not_replace_a_model(self, file: Path) -> None:
@@ -164,7 +164,7 @@ class TestAParcel:
         told = json.loads(card.read_text())
         told["file"] = "../../../etc/passwd"
         import_model(self.rewritten(file, json=json.dumps(told).encode()), "me")
-        assert read_model_card(resolve_model("me")).file == "me.tflite"
+        assert ModelCard.read(resolve_model("me")).file == "me.tflite"
 
     def test_brings_nothing_but_its_three_parts(self, file: Path, tmp_path: Path) -> None:
         with zipfile.ZipFile(file, "a") as archive:

@@ -57,7 +57,7 @@ def test_the_range_of_the_card_is_what_the_network_gets(
     weights = green_weights()
     value = low + level / 255 * (high - low)
     assert 1 / (1 + np.exp(12 * value + 12)) == pytest.approx(kept, abs=0.01)
-    matte = LiteRTSegmenter(replace(card_of(weights), low=low, high=high), weights).predict(
+    matte = LiteRTSegmenter(replace(card_of(weights), input_range=(low, high)), weights).predict(
         np.full((24, 32, 3), level, np.uint8)
     )
     assert matte == pytest.approx(np.full(matte.shape, kept), abs=0.01)

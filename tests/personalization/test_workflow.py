@@ -16,9 +16,9 @@ from livecam.annotation.config import PersonSource
 from livecam.annotation.prompts import Point
 from livecam.cli.main import main
 from livecam.core.clock import ManualClock
-from livecam.core.errors import AnnotationError, CameraError, UsageError
+from livecam.core.errors import AnnotationError, CameraError, FileWriteError, FolderInUseError, UsageError
 from livecam.core.types import Frame
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, remove, user_model_path
 from livecam.personalization import workflow as learning
 from livecam.personalization.comparison import ComparisonResult
@@ -105,7 +105,7 @@ def test_a_better_model_is_installed_and_its_card_tells_why(
 
     assert learnt.installed
     assert learnt.picture.is_file()
-    told = read_model_card(user_model_path("me")).about["learnt"]
+    told = ModelCard.read(user_model_path("me")).metadata["learnt"]
     assert told["base"] == "green"
     assert told["frames"] == {"learnt": 5, "chosen_by": 1, "held_out": 2}
     assert told["held_out_iou"] == {"before": 80.0, "after": 95.0}
@@ -148,7 +148,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     settings: PersonalizationSettings, school: School, stage: str
 ) -> None:
     school.failing[stage] = OSError(28, "No space left on device")
-    with pytest.raises(AnnotationError, match=r"No space left on device.*same command again"):
+    with pytest.raises(FileWriteError, match=r"No space left on device.*same command again"):
         learn(settings, school)
     assert learn(settings, school).installed
 
@@ -210,7 +210,7 @@ def test_a_second_learner_of_the_same_name_is_refused_and_changes_nothing(
     learn(settings, school)
     before = {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
     with held(workspace_dir("me")):
-        with pytest.raises(AnnotationError, match=r"in use by another livecam; wait .* another --name"):
+        with pytest.raises(FolderInUseError, match=r"in use by another livecam; wait .* another --name"):
             learn(replace(settings, frames=20), school)
         assert main(["learn", "--forget"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
@@ -377,4 +377,4 @@ def test_an_installed_model_of_the_same_name_is_replaced(
     (tmp_path / "old").mkdir()
     install(write_model(tmp_path / "old").with_suffix(".json"), "me")
     learn(settings, school)
-    assert "learnt" in read_model_card(user_model_path("me")).about
+    assert "learnt" in ModelCard.read(user_model_path("me")).metadata

@@ -82,7 +82,7 @@ def subgraph(tensors: list[Any], operators: list[Any]) -> Any:
 def card_of(weights: bytes, size: Size = SIZE, outputs: dict[str, int] | None = None) -> ModelCard:
     """The card of `green_weights`."""
     digest = hashlib.sha256(weights).hexdigest()
-    return ModelCard("green", "green.tflite", digest, size, 0.0, 1.0, outputs or {"matte": 0})
+    return ModelCard("green", "green.tflite", digest, size, (0.0, 1.0), outputs or {"matte": 0})
 
 
 def write_model(folder: Path, size: Size = SIZE) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.core.errors import TrainingError, UsageError
+from livecam.core.errors import FileWriteError, TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.training.checkpoint import (
     Checkpoint,
@@ -195,7 +195,7 @@ def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_
     (tmp_path / "file").touch()
     blocked = dataclasses.replace(settings, out=tmp_path / "file" / "run")
 
-    with pytest.raises(TrainingError, match=r"can't write in .*choose another folder with --out"):
+    with pytest.raises(FileWriteError, match=r"can't write in .*choose another folder with --out"):
         prepare_run_dir(blocked, None)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import FileWriteError
 from livecam.training.data.scene_renderer import TrainingExample
 from livecam.training.figures import plot_curves, plot_predictions, plot_scenes, plot_trimaps
 
@@ -71,7 +71,7 @@ def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
 
 
 def test_a_sheet_that_can_t_be_written_says_so(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"can't write .*scenes\.png"):
+    with pytest.raises(FileWriteError, match=r"can't write .*scenes\.png"):
         plot_scenes([a_view()], tmp_path / "missing" / "scenes.png")
 
 

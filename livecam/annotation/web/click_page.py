@@ -10,10 +10,11 @@ from livecam.annotation.frame_selection import FramePlan
 from livecam.annotation.overlay import draw_outline
 from livecam.annotation.person import estimate_person
 from livecam.annotation.prompt_file import FramePrompts, parse_frame_prompts, validate_frame_prompts
+from livecam.annotation.store import READ_HINT
 from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
 from livecam.core.errors import AnnotationError, UsageError
 from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
-from livecam.core.geometry import Size, limit
+from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.image_io import encode_image
 from livecam.imaging.ops import resize
@@ -76,7 +77,7 @@ def _show_frames(plans: Sequence[FramePlan], folder: Path, segmenter: MatteModel
 
 def _small(frame: Frame, segmenter: MatteModel | None) -> Frame:
     """As it is shown: with a rim around the person that is kept in any case."""
-    small = resize(frame, limit(Size.of(frame), _LONGEST))
+    small = resize(frame, Size.of(frame).fit_within(_LONGEST))
     return draw_outline(small, estimate_person(segmenter, small).matte) if segmenter else small
 
 
@@ -86,7 +87,7 @@ def _drafted(draft: Path) -> dict[str, Any]:
     Raises:
         AnnotationError: it can't be read, or is something else.
     """
-    wishes = read_json(draft, missing={})
+    wishes = read_json(draft, missing={}, hint=READ_HINT)
     try:
         return {name: parse_frame_prompts(plain, name).as_plain() for name, plain in wishes.items()}
     except (UsageError, AttributeError) as error:

@@ -6,14 +6,15 @@ Beside them lies ``NAME.keras``, the network as it was trained: what a further t
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from livecam.core.errors import TrainingError, UsageError
-from livecam.core.fileio import os_error_reason
+from livecam.core.errors import FileWriteError, TrainingError, UsageError
+from livecam.core.fileio import atomic_path, os_error_reason
 from livecam.core.geometry import Size
 from livecam.models.class_layout import CLASSES
 from livecam.models.model_card import ModelCard
@@ -77,7 +78,7 @@ def export_model(
     if scores:
         about["figures"] = load_card_scores(scores, sha256)
     card = ModelCard(
-        out.stem, out.name, sha256, Size(width, height), 0.0, 1.0, output_indices(weights), about
+        out.stem, out.name, sha256, Size(width, height), (0.0, 1.0), output_indices(weights), about
     )
     _write(out, weights, card, model)
     return card
@@ -108,26 +109,16 @@ def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
 
 
 def _write(out: Path, weights: bytes, card: ModelCard, model: keras.Model) -> None:
-    partials = {
-        out: out.with_name(f".{out.name}.partial"),
-        out.with_suffix(".json"): out.with_name(f".{out.stem}.json.partial"),
-        out.with_suffix(".keras"): out.with_name(f".{out.stem}.partial.keras"),
-    }
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partials[out].write_bytes(weights)
-        card.write(partials[out.with_suffix(".json")])
-        model.save(partials[out.with_suffix(".keras")])
-        for whole, partial in partials.items():
-            partial.replace(whole)
+        with ExitStack() as stack:
+            # Renamed in reverse order of entering: the card last, because it makes the model visible.
+            card.write(stack.enter_context(atomic_path(out.with_suffix(".json"))))
+            model.save(stack.enter_context(atomic_path(out.with_suffix(".keras"))))
+            stack.enter_context(atomic_path(out)).write_bytes(weights)
     except OSError as error:
-        raise TrainingError(
-            f"can't write {out} ({os_error_reason(error)}); choose another folder or free space"
-        ) from error
-    finally:
-        for partial in partials.values():
-            if partial.is_file():
-                partial.unlink()
+        problem = f"can't write {out} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "choose another folder or free space", path=out) from error
 
 
 def _read_model(saved: Path) -> keras.Model:

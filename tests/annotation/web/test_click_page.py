@@ -13,7 +13,7 @@ from livecam.annotation.frame_selection import FramePlan
 from livecam.annotation.media import MediaItem
 from livecam.annotation.prompt_file import load_prompt_file
 from livecam.annotation.web.click_page import UNFINISHED, collect_clicks, render_template
-from livecam.core.errors import AnnotationError
+from livecam.core.errors import AnnotationError, FileReadError
 from livecam.core.geometry import Size
 from tests.support.page_driver import fetch, read_data, read_page, run_page
 from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
@@ -245,7 +245,7 @@ def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "[1]", '{"talk-000001": 3}', '{"talk-000001": {"kep": []}}'])
 def test_a_broken_draft_is_told_before_a_page_is_shown(content: str, tmp_path: Path) -> None:
     (tmp_path / UNFINISHED).write_text(content)
-    with pytest.raises(AnnotationError, match=UNFINISHED):
+    with pytest.raises((AnnotationError, FileReadError), match=UNFINISHED):
         collect_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from skimage import data
 
-from livecam.core.errors import TrainingError, UsageError
+from livecam.core.errors import FileWriteError, TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
 from livecam.imaging.ops import downscale
-from livecam.models.model_card import read_model_card
+from livecam.models.model_card import ModelCard
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.training.export.exporter import load_card_scores
 
@@ -84,22 +84,22 @@ def refused(run: Path, out: Path, words: str) -> None:
 
 
 def test_the_card_tells_what_the_file_is(exported: Path) -> None:
-    card = read_model_card(exported.with_suffix(".json"))
+    card = ModelCard.read(exported.with_suffix(".json"))
 
     assert (card.name, card.file, card.size) == ("disc", "disc.tflite", Size(64, 48))
-    assert (card.low, card.high) == (0.0, 1.0)
+    assert card.input_range == (0.0, 1.0)
     assert sorted(card.outputs) == ["background", "contour", "foreground", "matte"]
     assert card.sha256 == hashlib.sha256(exported.read_bytes()).hexdigest()
-    assert card.about["notes"] == ["drawn by a test"]
-    assert card.about["classes"] == ["foreground", "background", "contour"]
-    assert card.about["parameters"] == a_network().count_params()
-    assert card.about["training"] == {"seed": 5, "data": ["pets"], "start": None}
-    assert card.about["scores_on_test_scenes"]["epoch"] == 2
-    assert card.about["scores_on_test_scenes"]["miou"] == 81
+    assert card.metadata["notes"] == ["drawn by a test"]
+    assert card.metadata["classes"] == ["foreground", "background", "contour"]
+    assert card.metadata["parameters"] == a_network().count_params()
+    assert card.metadata["training"] == {"seed": 5, "data": ["pets"], "start": None}
+    assert card.metadata["scores_on_test_scenes"]["epoch"] == 2
+    assert card.metadata["scores_on_test_scenes"]["miou"] == 81
 
 
 def test_the_card_s_parity_is_measured(exported: Path) -> None:
-    parity = read_model_card(exported.with_suffix(".json")).about["parity_with_keras"]
+    parity = ModelCard.read(exported.with_suffix(".json")).metadata["parity_with_keras"]
 
     assert 0 <= parity["mean"] <= parity["largest"] <= FLOAT_TOLERANCE
     assert parity["largest"] > 0
@@ -120,12 +120,12 @@ def test_the_network_beside_it_is_the_one_that_was_trained(exported: Path) -> No
 def test_int8_weights_are_smaller_and_say_nearly_the_same(exported: Path, rounded: Path) -> None:
     frame = data.astronaut()
     exact, near = (LiteRTSegmenter.load(str(path)).predict(frame) for path in (exported, rounded))
-    card = read_model_card(rounded.with_suffix(".json"))
+    card = ModelCard.read(rounded.with_suffix(".json"))
 
     assert rounded.stat().st_size < exported.stat().st_size
     assert 0 < np.abs(exact - near).mean() < INT8_TOLERANCE
-    assert card.about["parity_with_keras"]["mean"] <= INT8_TOLERANCE
-    assert (card.about["precision"], near.dtype) == ("int8", np.float32)
+    assert card.metadata["parity_with_keras"]["mean"] <= INT8_TOLERANCE
+    assert (card.metadata["precision"], near.dtype) == ("int8", np.float32)
 
 
 def test_only_plain_convolutions_of_some_size_are_rounded(capfd: pytest.CaptureFixture[str]) -> None:
@@ -224,7 +224,7 @@ def test_an_output_that_is_no_tflite_is_refused(run: Path, tmp_path: Path, name:
 def test_a_folder_that_can_t_be_written_is_refused(run: Path, converted: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(TrainingError, match=r"can't write .*choose another folder"):
+    with pytest.raises(FileWriteError, match=r"can't write .*choose another folder"):
         export_model(run, tmp_path / "file" / "x.tflite")
 
 
@@ -271,9 +271,9 @@ def test_another_file_in_a_run_s_folder_gets_none_of_its_scores(
 
     card = export_model(run / "copy.keras", tmp_path / "copy.tflite")
 
-    assert "scores_on_test_scenes" not in card.about
-    assert "training" not in card.about
-    assert card.about["parameters"] > 0
+    assert "scores_on_test_scenes" not in card.metadata
+    assert "training" not in card.metadata
+    assert card.metadata["parameters"] > 0
 
 
 def test_a_damaged_history_is_refused(run: Path, tmp_path: Path) -> None:
