@@ -262,7 +262,7 @@ def make_ways(run: Path, threads: int) -> dict[str, "Way"]:
                 ways[words] = Way(recall, recall)
             else:
                 digest = hashlib.sha256(weights).hexdigest()
-                card = ModelCard(folder, f"{folder}.tflite", digest, size, 0.0, 1.0, outputs)
+                card = ModelCard(folder, f"{folder}.tflite", digest, size, (0.0, 1.0), outputs)
                 ways[words] = Way(LiteRTSegmenter(card, weights, threads), smoother)
     return ways
 
