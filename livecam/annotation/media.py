@@ -50,8 +50,8 @@ class MediaItem:
             yield IndexedFrame(0, 0.0, read_image(self.path, longest=_WHOLE).image)
             return
         with VideoReader(self.path) as clip:
-            for number, frame in enumerate(clip):
-                yield IndexedFrame(number, clip.seconds, frame)
+            for image, timestamp, number in clip.frames():
+                yield IndexedFrame(number, timestamp, image)
 
 
 def collect_media(sources: Sequence[str]) -> list[MediaItem]:

@@ -19,7 +19,7 @@ from livecam.backgrounds.static import (
     image_background,
 )
 from livecam.backgrounds.video import VideoBackground
-from livecam.core.clock import Clock, ManualClock
+from livecam.core.clock import Clock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import closest_existing_name, not_found_message
 from livecam.core.media_types import is_video
@@ -86,8 +86,7 @@ def _of_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Ba
     if path.is_dir():
         return SlideshowBackground(path, fit=fit, clock=clock, seconds=slide_seconds)
     if is_video(path) or is_animated_gif(path):
-        # A paced clip converts for speed; on a clock of its own it gives frames as fast as they are wanted.
-        return VideoBackground(VideoReader(path, realtime=True, clock=ManualClock()), fit=fit, clock=clock)
+        return VideoBackground(VideoReader(path, realtime=True), fit=fit, clock=clock)
     return image_background(read_image(path), fit)
 
 

@@ -9,7 +9,7 @@ from livecam.backgrounds.prefetch import Prefetcher
 from livecam.core.clock import Clock
 from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame, Matte, VideoFrame
 from livecam.imaging.fit import FitMode, fit_image
 
 # Further behind than this (a laptop that slept), the video goes on from where it was instead of catching up.
@@ -26,15 +26,14 @@ class SeekableVideo(Protocol):
     """What is wanted of `livecam.video.video_reader.VideoReader`: iterating again starts again."""
 
     fps: float
-    seconds: float  # of the frame just given
     duration_seconds: float | None
     has_audio: bool
 
     def __enter__(self) -> Any:
         """Open the file."""
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Frames in order, once."""
+    def frames(self) -> Iterator[VideoFrame]:
+        """Yield every frame once, from the first."""
 
     def close(self) -> None:
         """Close the file."""
@@ -66,14 +65,15 @@ class VideoBackground:
         self._fitted: Frame | None = None
         footage.__enter__()
         try:
-            self._frames = iter(footage)
-            self._shown: Frame = next(self._frames)
+            self._frames = footage.frames()
+            first = next(self._frames)
         except BaseException as error:
             footage.close()
             if isinstance(error, StopIteration):
                 raise VideoError("the video holds no picture; choose another") from error
             raise
-        self._shown_seconds = self._round_seconds = footage.seconds
+        self._shown: Frame = first.image
+        self._shown_seconds = self._round_seconds = first.timestamp
         self._size: Size | None = None  # that was last asked for
         self._next: _NextFrame | None = None
         self._ahead = Prefetcher(self._following, self._let_go)
@@ -142,17 +142,20 @@ class VideoBackground:
             return _NextFrame(None)
         size = self._size
         return _NextFrame(
-            found, self._offset + self._footage.seconds, self._fitting(found, size) if size else None
+            found.image,
+            self._offset + found.timestamp,
+            self._fitting(found.image, size) if size else None,
         )
 
-    def _again(self) -> Frame | None:
+    def _again(self) -> VideoFrame | None:
         """The first frame of another round, due when the last one has had its time."""
         if self._shown_seconds == self._round_seconds:
             return None  # a single picture needs no rounds
         self._round_seconds = self._shown_seconds + self._last_frame_duration()
-        self._frames = iter(self._footage)
+        self._frames = self._footage.frames()
         found = next(self._frames, None)
-        self._offset = self._round_seconds - self._footage.seconds
+        if found is not None:
+            self._offset = self._round_seconds - found.timestamp
         return found
 
     def _last_frame_duration(self) -> float:

@@ -5,6 +5,8 @@ cutout  uint8 RGBA, shape (height, width, 4), straight alpha; what nobody may se
 matte   float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, what you chose to keep)
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,15 @@ from livecam.core.errors import FrameError, MatteError
 Frame = NDArray[np.uint8]
 RgbaFrame = NDArray[np.uint8]
 Matte = NDArray[np.float32]
+
+
+class VideoFrame(NamedTuple):
+    """Image of a video with its time in seconds from the start and its number from 0."""
+
+    image: Frame
+    timestamp: float
+    number: int
+
 
 _BITS_OF_ONE = np.float32(1.0).view(np.uint32)
 

@@ -149,12 +149,12 @@ def _clip(frames: Path, mattes: Path, most: int | None) -> Iterator[LabeledFrame
             raise TrainingError(
                 f"{mattes} is {truth.size}, but {frames} is {picture.size}; make them the same size"
             )
-        for number, (frame, shade) in enumerate(islice(zip_longest(picture, truth), most)):
+        for number, (frame, shade) in enumerate(islice(zip_longest(picture.frames(), truth.frames()), most)):
             if frame is None or shade is None:
                 shorter, longer = (frames, mattes) if frame is None else (mattes, frames)
                 raise TrainingError(
                     f"{shorter} ends after {number} frames, {longer} goes on; make them the same length, "
                     f"or look at less with --frames {max(1, number)}"
                 )
-            matte = to_gray(shade).astype(np.float32) / np.float32(255)
-            yield LabeledFrame(frame, matte, np.ones(matte.shape, bool), seconds=picture.seconds)
+            matte = to_gray(shade.image).astype(np.float32) / np.float32(255)
+            yield LabeledFrame(frame.image, matte, np.ones(matte.shape, bool), seconds=frame.timestamp)

@@ -64,8 +64,8 @@ def _join(parts: list[Path], out: Path) -> Path:
     with recorder:
         for part in parts:
             with VideoReader(part) as clip:
-                for frame in clip:
-                    recorder.send(frame, begin + clip.seconds)
+                for image, timestamp, _ in clip.frames():
+                    recorder.send(image, begin + timestamp)
             begin = recorder.seconds
     return out
 

@@ -98,12 +98,12 @@ def convert_video(
             carried = sound.attach(recorder)
             shutter = _FailClosedReplacer(pipeline, clip.size, transparent)
             pipeline.reset()
-            for frame in clip:
-                clock.seconds = clip.seconds
-                sound.write_until(clip.seconds, recorder)
-                recorder.send(shutter.replace(frame), clip.seconds)
+            for image, timestamp, _ in clip.frames():
+                clock.seconds = timestamp
+                sound.write_until(timestamp, recorder)
+                recorder.send(shutter.replace(image), timestamp)
                 if progress:
-                    progress(Progress(recorder.frames, clip.frame_count, clip.seconds, clip.duration_seconds))
+                    progress(Progress(recorder.frames, clip.frame_count, timestamp, clip.duration_seconds))
             sound.finish(recorder)
     return ConversionResult(
         frames=recorder.frames,

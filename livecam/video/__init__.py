@@ -1,1 +1,1 @@
-"""video."""
+"""Video files through PyAV: demux, decode, convert colors, encode and mux."""

@@ -1,5 +1,6 @@
-"""A video file as a source: every frame in order with its own time, or looped and paced as a camera."""
+"""Video reader: frames of a file with their timestamps, or looped and paced as a live source."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from av.container import InputContainer
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame
+from livecam.core.types import Frame, VideoFrame
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
 from livecam.video.demux import decode_frames, open_input, video_stream
@@ -20,16 +21,19 @@ _FALLBACK_FPS = 30.0
 
 
 class VideoReader:
-    """A video, GIF or APNG file; iterating again starts again.
+    """Reader of a video, GIF or APNG file. Used by one thread; one iteration at a time.
+
+    `frames()` gives every frame once, with its timestamp, as fast as possible. Plain iteration makes the
+    reader a live source, which may loop and keep the pace of the file. Every iteration starts at the first
+    frame.
 
     Attributes:
-        size: of the frames: upright, square pixels; known once opened, like all that follows.
-        fps: the average rate.
-        duration_seconds: None when the file doesn't say.
-        frame_count: an estimate; None when the file says too little.
-        has_audio: whether there is sound.
-        start_seconds: the file's own time of its earliest picture or sound, which counts as 0 here.
-        seconds: when the frame just given is shown, from the clip's start, by the file's own time stamps.
+        size: size of the frames: upright, square pixels; set by `with`, like all that follow.
+        fps: average rate in frames per second.
+        duration_seconds: None if the file does not say.
+        frame_count: an estimate; None if the file says too little.
+        has_audio: whether the file has an audio stream.
+        start_seconds: time in the file of its earliest frame or audio sample; timestamps count from there.
     """
 
     size: Size
@@ -47,38 +51,43 @@ class VideoReader:
         realtime: bool = False,
         clock: Clock | None = None,
     ) -> None:
-        """Prepare to read `path`.
+        """Store what to read; `with` opens the file.
 
         Args:
             path: the file.
-            loop: begin again at the end, for ever.
-            paced: give each frame when it is due, as a camera does, instead of at once.
-            clock: what `realtime` sleeps on.
+            loop: plain iteration starts again at the end, endlessly.
+            realtime: convert colors for speed (1 level darker) and yield each frame of a plain iteration
+                when it is due.
+            clock: paces plain iteration with `realtime`; the system clock if None.
         """
         self.path = Path(path)
-        self.seconds = 0.0
         self._loop = loop
-        self._paced = realtime
+        self._realtime = realtime
         self._clock = clock or SystemClock()
         self._input: InputContainer | None = None
-        self._fresh: Iterator[av.VideoFrame] | None = None
+        self._opened_frames: Iterator[av.VideoFrame] | None = None
+
+    @property
+    def format_description(self) -> str:
+        """Size and rate for the user."""
+        return f"{self.size} at {self.fps:g} fps"
 
     def __enter__(self) -> "VideoReader":
-        """Open the file and decode its first picture.
+        """Open the file and decode its first frame.
 
         Raises:
-            VideoError: there is no such file, it is no video, or nothing in it can be decoded.
+            VideoError: there is no such file, it is not a video, or no frame of it can be decoded.
         """
         try:
-            container, pictures = self._open()
-            first = next(pictures, None)
+            container, decoded = self._open()
+            first = next(decoded, None)
             if first is None:
                 raise VideoError(f"no picture in {self.path} can be decoded; is the file complete?")
-            self._describe(container, first)
+            self._read_properties(container, first)
         except BaseException:
             self.close()
             raise
-        self._fresh = _after(first, pictures)
+        self._opened_frames = itertools.chain([first], decoded)
         return self
 
     def __exit__(
@@ -87,49 +96,57 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; quiet when called again."""
+        """Close the file; does nothing if it is closed."""
         if self._input:
             self._input.close()
-        self._input = self._fresh = None
+        self._input = self._opened_frames = None
 
-    def __iter__(self) -> Iterator[Frame]:
-        """Give the frames, each (height, width, 3) of `size`.
+    def frames(self) -> Iterator[VideoFrame]:
+        """Yield every frame once with its timestamp, without waiting.
+
+        Returns:
+            An iterator of new frames, each (height, width, 3) of `size`. Timestamps are seconds from the
+            start of the file, by its own presentation times.
 
         Raises:
-            VideoError: the file is gone or can't be converted.
+            VideoError: the file has gone or can't be converted.
+        """
+        decoded, self._opened_frames = self._opened_frames or self._open()[1], None
+        timestamp: float | None = None
+        for number, frame in enumerate(decoded):
+            timestamp = self._timestamp(frame, timestamp)
+            yield VideoFrame(letterbox(self._convert(frame), self.size), timestamp, number)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the images as a live source does: looped with `loop`, paced with `realtime`.
+
+        Raises:
+            VideoError: the file has gone or can't be converted.
         """
         pacer = _FramePacer(self._clock, 1.0 / self.fps)
         while True:
-            count = 0
-            for frame in self._frames():
-                if self._paced:
-                    pacer.wait_for(self.seconds)
-                yield frame
-                count += 1
+            timestamp: float | None = None
+            for image, timestamp, _ in self.frames():
+                if self._realtime:
+                    pacer.wait_for(timestamp)
+                yield image
             if not self._loop:
                 return
-            if not count:
+            if timestamp is None:
                 raise VideoError(f"{self.path} can't be read any more; is the file still there?")
-            pacer.begin_again(self.seconds)
+            pacer.start_next_round(timestamp)
 
-    def _frames(self) -> Iterator[Frame]:
-        pictures, self._fresh = self._fresh or self._open()[1], None
-        last: float | None = None
-        for picture in pictures:
-            self.seconds = last = self._time(picture, last)
-            yield letterbox(self._convert(picture), self.size)
+    def _timestamp(self, frame: av.VideoFrame, previous: float | None) -> float:
+        if frame.pts is not None and frame.time_base is not None:
+            return max(0.0, float(frame.pts * frame.time_base) - self.start_seconds)
+        return 0.0 if previous is None else previous + 1.0 / self.fps
 
-    def _time(self, picture: av.VideoFrame, last: float | None) -> float:
-        if picture.pts is not None and picture.time_base is not None:
-            return max(0.0, float(picture.pts * picture.time_base) - self.start_seconds)
-        return 0.0 if last is None else last + 1.0 / self.fps
-
-    def _convert(self, picture: av.VideoFrame) -> Frame:
+    def _convert(self, frame: av.VideoFrame) -> Frame:
         try:
-            return self._developer.to_rgb(picture)
+            return self._converter.to_rgb(frame)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"can't convert {picture.format.name} pictures of {self.path}; save it as H.264"
+                f"can't convert {frame.format.name} pictures of {self.path}; save it as H.264"
             ) from error
 
     def _open(self) -> tuple[InputContainer, Iterator[av.VideoFrame]]:
@@ -139,44 +156,39 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         return self._input, decode_frames(self._input, self._stream)
 
-    def _describe(self, container: InputContainer, first: av.VideoFrame) -> None:
+    def _read_properties(self, container: InputContainer, first: av.VideoFrame) -> None:
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else _FALLBACK_FPS
-        length = container.duration
-        self.duration_seconds = length / av.time_base if length else None
+        duration = container.duration
+        self.duration_seconds = duration / av.time_base if duration else None
         estimate = round(self.duration_seconds * self.fps) if self.duration_seconds else None
         self.frame_count = stream.frames or estimate
         self.has_audio = bool(container.streams.audio)
-        # As a camera speed counts, in a conversion every level does.
-        self._developer = RgbConverter(exact=not self._paced, pixel_ratio=stream.sample_aspect_ratio)
+        # A live source needs speed; in a conversion every gray level counts.
+        self._converter = RgbConverter(exact=not self._realtime, pixel_ratio=stream.sample_aspect_ratio)
         self.size = Size.of(self._convert(first))
-        start, shown = container.start_time, first.time
-        self.start_seconds = start / av.time_base if start is not None else shown or 0.0
+        start, first_time = container.start_time, first.time
+        self.start_seconds = start / av.time_base if start is not None else first_time or 0.0
 
 
 class _FramePacer:
-    """Sleeps until frames are due; being late is forgiven, not made up for."""
+    """Sleeps until frames are due. A delay shifts the schedule; no frames are hurried to catch up."""
 
     def __init__(self, clock: Clock, frame_seconds: float) -> None:
         self._clock = clock
         self._frame_seconds = frame_seconds
-        self._zero: float | None = None
+        self._zero: float | None = None  # clock time of timestamp 0 of the current round
 
-    def wait_for(self, seconds: float) -> None:
+    def wait_for(self, timestamp: float) -> None:
         now = self._clock.now()
         if self._zero is None:
-            self._zero = now - seconds
-        wait = self._zero + seconds - now
+            self._zero = now - timestamp
+        wait = self._zero + timestamp - now
         self._clock.sleep(wait)
         if wait < -self._frame_seconds:
-            self._zero = now - seconds
+            self._zero = now - timestamp
 
-    def begin_again(self, last_seconds: float) -> None:
+    def start_next_round(self, last_timestamp: float) -> None:
         if self._zero is not None:
-            self._zero += last_seconds + self._frame_seconds
-
-
-def _after(first: av.VideoFrame, rest: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    yield first
-    yield from rest
+            self._zero += last_timestamp + self._frame_seconds

@@ -17,7 +17,7 @@ from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import ManualClock
 from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame
+from livecam.core.types import VideoFrame
 from livecam.imaging.fit import FitMode
 from livecam.video.video_reader import VideoReader
 
@@ -31,20 +31,20 @@ class FakeFootage:
         self, times: list[float], *, fps: float = 10.0, whole: float | None = None, rounds: int = 99
     ) -> None:
         self.times, self.fps, self.duration_seconds, self.rounds = times, fps, whole, rounds
-        self.has_audio, self.seconds = False, 0.0
+        self.has_audio = False
         self.opened = self.closed = self.decoded = 0
 
     def __enter__(self) -> "FakeFootage":
         self.opened += 1
         return self
 
-    def __iter__(self) -> Iterator[Frame]:
+    def frames(self) -> Iterator[VideoFrame]:
         if not self.rounds:
             raise VideoError("gone")
         self.rounds -= 1
-        for number, self.seconds in enumerate(self.times):  # noqa: B020
+        for number, seconds in enumerate(self.times):
             self.decoded += 1
-            yield np.full((16, 32, 3), number, np.uint8)
+            yield VideoFrame(np.full((16, 32, 3), number, np.uint8), seconds, number)
 
     def close(self) -> None:
         self.closed += 1
@@ -101,8 +101,8 @@ def test_after_a_long_sleep_it_goes_on_without_catching_up() -> None:
 
 def test_a_decoder_that_is_too_slow_gives_slow_motion_not_a_standstill() -> None:
     class Slow(FakeFootage):
-        def __iter__(self) -> Iterator[Frame]:
-            for frame in super().__iter__():
+        def frames(self) -> Iterator[VideoFrame]:
+            for frame in super().frames():
                 time.sleep(0.025)
                 yield frame
 
@@ -118,8 +118,8 @@ def test_a_decoder_that_is_too_slow_gives_slow_motion_not_a_standstill() -> None
 
 def test_two_threads_may_ask_at_once() -> None:
     class Slow(FakeFootage):
-        def __iter__(self) -> Iterator[Frame]:
-            for frame in super().__iter__():
+        def frames(self) -> Iterator[VideoFrame]:
+            for frame in super().frames():
                 time.sleep(0.003)
                 yield frame
 
@@ -138,8 +138,8 @@ def test_the_next_frame_is_decoded_and_fitted_while_nobody_asks() -> None:
     clock, threads = ManualClock(), set()
 
     class ViewerMonitorLike(FakeFootage):
-        def __iter__(self) -> Iterator[Frame]:
-            for frame in super().__iter__():
+        def frames(self) -> Iterator[VideoFrame]:
+            for frame in super().frames():
                 threads.add(threading.current_thread().name)
                 yield frame
 
@@ -155,8 +155,8 @@ def test_a_decoder_that_hangs_leaves_the_last_frame_and_lets_itself_be_closed() 
     hang = threading.Event()
 
     class Hanging(FakeFootage):
-        def __iter__(self) -> Iterator[Frame]:
-            yield from islice(super().__iter__(), 2)
+        def frames(self) -> Iterator[VideoFrame]:
+            yield from islice(super().frames(), 2)
             hang.wait(20)
 
     clock = ManualClock()

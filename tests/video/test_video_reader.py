@@ -70,7 +70,7 @@ def test_every_frame_comes_in_order_with_the_time_of_the_file(tmp_path):
     times = [0, 0.01, 0.5, 0.517, 2.0, 2.04, 3.9, 4.0]
     path = film(tmp_path / "a.mp4", numbered(8), times)
     with VideoReader(path) as clip:
-        seen = [(which(frame), clip.seconds) for frame in clip]
+        seen = [(which(frame.image), frame.timestamp) for frame in clip.frames()]
     assert [number for number, _ in seen] == list(range(8))
     assert [seconds for _, seconds in seen] == pytest.approx(times, abs=1e-4)
 
@@ -190,7 +190,7 @@ def test_moving_pictures_keep_their_pace(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 300, 200])
     with VideoReader(path) as clip:
-        seen = [(which(frame), clip.seconds) for frame in clip]
+        seen = [(which(frame.image), frame.timestamp) for frame in clip.frames()]
     assert [number for number, _ in seen] == [0, 1, 2]
     assert [seconds for _, seconds in seen] == pytest.approx([0, 0.1, 0.4])
 
@@ -203,7 +203,7 @@ def test_another_size_within_a_stream_is_brought_to_the_first_one(tmp_path):
     path = tmp_path / "a.h264"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with VideoReader(path) as clip:
-        seen = [(Size.of(frame), clip.seconds) for frame in clip]
+        seen = [(Size.of(frame.image), frame.timestamp) for frame in clip.frames()]
     assert [size for size, _ in seen] == [Size(128, 96)] * 8
     # Such a stream has no time stamps at all.
     assert all(np.diff([seconds for _, seconds in seen]) > 0)
