@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the doctor's texts into the README between two markers; --check only tells if they agree."""
+"""Writes the doctor's troubleshooting table into livecam/doctor/README.md; --check only compares."""
 
 import argparse
 import re
@@ -10,30 +10,29 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam.doctor.findings import troubleshooting_table
 
-README = Path(__file__).resolve().parent.parent / "README.md"
+README = Path(__file__).resolve().parent.parent / "livecam" / "doctor" / "README.md"
 BEGIN, END = "<!-- doctor -->", "<!-- /doctor -->"
 
 
 def main() -> int:
-    """Write or check; 0 if they agree now."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("readme", type=Path, nargs="?", default=README, help="(the project's)")
-    words.add_argument("--check", action="store_true", help="change nothing; exit code 1 if they disagree")
-    said = words.parse_args()
-    before = said.readme.read_text(encoding="utf-8")
+    """Write or compare the table; return 0 if the file and the messages agree afterwards."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("readme", type=Path, nargs="?", default=README, help="(livecam/doctor/README.md)")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 if they disagree")
+    args = parser.parse_args()
+    before = args.readme.read_text(encoding="utf-8")
     block = f"{BEGIN}\n{troubleshooting_table()}\n{END}"
     after, count = re.subn(f"{BEGIN}.*?{END}", lambda _: block, before, flags=re.DOTALL)
     if count != 1:
-        print(f"troubleshooting: {said.readme} must hold {BEGIN} and {END} once", file=sys.stderr)
+        print(f"troubleshooting: {args.readme} must contain {BEGIN} and {END} once", file=sys.stderr)
         return 1
-    if said.check and after != before:
+    if args.check and after != before:
         print(
-            f"troubleshooting: {said.readme} says something else: run scripts/troubleshooting.py",
-            file=sys.stderr,
+            f"troubleshooting: {args.readme} is out of date: run scripts/troubleshooting.py", file=sys.stderr
         )
         return 1
     if after != before:
-        said.readme.write_text(after, encoding="utf-8")
+        args.readme.write_text(after, encoding="utf-8")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""All cameras and virtual cameras with what they give, for `livecam devices`."""
+"""Lists cameras and virtual cameras with their formats, for `livecam devices`."""
 
 import sys
 from dataclasses import dataclass
@@ -11,18 +11,17 @@ from livecam.devices.discovery import (
     VideoDevice,
     list_cameras,
     list_virtual_cameras,
-    query_capability,
 )
 from livecam.devices.opencv_capture import CaptureFactory, open_capture, probe_camera
-from livecam.devices.v4l2 import FormatsOf, FrameSizeInfo, PixelFormatInfo, list_formats
+from livecam.devices.v4l2 import FormatQuery, FrameSizeInfo, PixelFormatInfo, list_formats, query_capability
 
-# Elsewhere than on Linux cameras have numbers only, and each must be opened to be found.
-_TRIED = 4
+# Systems other than Linux identify cameras by number only, and each must be opened to be found.
+_PROBED_NUMBERS = 4
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """A device: ``camera`` or ``virtual``, its name or card label, device file or number, driver, formats."""
+    """Video device: kind (``camera`` or ``virtual``), name, device file or number, driver, formats."""
 
     kind: str
     name: str
@@ -31,73 +30,74 @@ class DeviceInfo:
     formats: tuple[PixelFormatInfo, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to values for JSON."""
         return {
             "kind": self.kind,
             "name": self.name,
             "path": self.path,
             "driver": self.driver,
-            "formats": [_plain(kind) for kind in self.formats],
+            "formats": [_format_to_dict(pixel_format) for pixel_format in self.formats],
         }
 
     def format_lines(self) -> list[str]:
-        """For people."""
+        """Return lines for the user: the device, then its formats."""
         kind = "camera" if self.kind == "camera" else "virtual camera"
         driver = f", {self.driver}" if self.driver else ""
         head = f"{kind} {self.path}: {self.name}{driver}"
         if not self.formats:
             return [head, "  (it does not tell its formats: no permission, or it takes any)"]
-        modes = [f"  {kind.pixels:4} {mode}" for kind in self.formats for mode in kind.modes]
-        return [head, *(modes or [f"  {kind.pixels}" for kind in self.formats])]
+        sizes = [f"  {each.fourcc:4} {size}" for each in self.formats for size in each.frame_sizes]
+        return [head, *(sizes or [f"  {each.fourcc}" for each in self.formats])]
 
 
-def _plain(kind: PixelFormatInfo) -> dict[str, Any]:
+def _format_to_dict(pixel_format: PixelFormatInfo) -> dict[str, Any]:
     return {
-        "pixels": kind.pixels,
-        "description": kind.description,
+        "pixels": pixel_format.fourcc,
+        "description": pixel_format.description,
         "modes": [
-            {"size": str(mode.size), "largest": str(mode.largest), "rates": list(mode.rates)}
-            for mode in kind.modes
+            {"size": str(each.size), "largest": str(each.largest), "rates": list(each.rates)}
+            for each in pixel_format.frame_sizes
         ],
     }
 
 
 def list_devices(
     sysfs: Path = SYSFS,
-    ask: CapabilityQuery = query_capability,
-    formats_of: FormatsOf = list_formats,
+    query: CapabilityQuery = query_capability,
+    query_formats: FormatQuery = list_formats,
     *,
     platform: str = sys.platform,
-    opener: CaptureFactory = open_capture,
+    capture_factory: CaptureFactory = open_capture,
 ) -> list[DeviceInfo]:
-    """Cameras, then virtual cameras, in the order of their numbers.
+    """List cameras, then virtual cameras, each in the order of their numbers.
 
-    On macOS and Windows: the cameras among the first four numbers that open, with the size and rate that
-    they come with. Names and virtual cameras aren't told there.
+    On macOS and Windows: those of the first four camera numbers that open, with their default size and
+    rate. Names and virtual cameras are not available there.
 
     Args:
         sysfs: where the Linux kernel lists video devices.
-        ask: asks a driver as `query_capability` does.
-        formats_of: asks a driver as `list_formats` does.
-        platform: as `sys.platform` names it.
-        opener: opens a camera as `open_capture` does.
+        query: queries a driver as `query_capability` does.
+        query_formats: queries a driver as `list_formats` does.
+        platform: a value of `sys.platform`.
+        capture_factory: opens a camera as `open_capture` does.
     """
     if not platform.startswith("linux"):
-        return [found for number in range(_TRIED) if (found := _try_number(number, opener))]
+        probed = (_probe_number(number, capture_factory) for number in range(_PROBED_NUMBERS))
+        return [device for device in probed if device]
 
-    def describe(kind: str, found: VideoDevice) -> DeviceInfo:
-        capability = ask(found.path)
+    def describe(kind: str, device: VideoDevice) -> DeviceInfo:
+        capability = query(device.path)
         driver = capability.driver if capability else ""
-        return DeviceInfo(kind, found.name, found.path, driver, tuple(formats_of(found.path)))
+        return DeviceInfo(kind, device.name, device.path, driver, tuple(query_formats(device.path)))
 
-    cameras = [describe("camera", found) for found in list_cameras(sysfs, ask)]
-    return cameras + [describe("virtual", found) for found in list_virtual_cameras(sysfs, ask)]
+    cameras = [describe("camera", device) for device in list_cameras(sysfs, query)]
+    return cameras + [describe("virtual", device) for device in list_virtual_cameras(sysfs, query)]
 
 
-def _try_number(number: int, opener: CaptureFactory) -> DeviceInfo | None:
-    granted = probe_camera(number, opener)
-    if granted is None:
+def _probe_number(number: int, capture_factory: CaptureFactory) -> DeviceInfo | None:
+    probed = probe_camera(number, capture_factory)
+    if probed is None:
         return None
-    size, rate = granted
-    mode = FrameSizeInfo(size, size, (rate,) if rate > 0 else ())
-    return DeviceInfo("camera", f"camera {number}", str(number), "", (PixelFormatInfo("", "", (mode,)),))
+    size, rate = probed
+    size_info = FrameSizeInfo(size, size, (rate,) if rate > 0 else ())
+    return DeviceInfo("camera", f"camera {number}", str(number), "", (PixelFormatInfo("", "", (size_info,)),))

@@ -1,61 +1,61 @@
-"""Where a camera is: it may come back under another number, and is known by its name then.
-
-Only Linux tells names; elsewhere a camera is its number.
-"""
+"""Tracks a camera across reconnects by its name in sysfs (Linux; elsewhere a camera is its number)."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from livecam.devices.discovery import SYSFS, CapabilityQuery, list_cameras, query_capability
+from livecam.devices.discovery import SYSFS, CapabilityQuery, list_cameras
+from livecam.devices.v4l2 import query_capability
 
 
 class DeviceTracker:
-    """One camera, from the moment it was first opened.
+    """Locates one camera again after it was unplugged, possibly under another number.
 
-    Another camera of the same name that was there already is never taken for it: nobody is shown through a
-    camera that they didn't choose.
+    Cameras of the same name that existed when it was first opened are excluded, so that a camera which the
+    user did not choose is never selected.
     """
 
     def __init__(
-        self, device: int | str, *, sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability
+        self, device: int | str, *, sysfs: Path = SYSFS, query: CapabilityQuery = query_capability
     ) -> None:
-        """Note what was chosen: a number or device file."""
+        """Store the chosen camera: a number or device file."""
         self.device = device
         self.name = ""
-        self._sysfs, self._ask = sysfs, ask
-        self._others: frozenset[str] = frozenset()
+        self._sysfs, self._query = sysfs, query
+        self._excluded_paths: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.name or str(self.device)
 
     @property
     def is_present(self) -> bool:
-        """Whether the camera is where it was seen last; True where that can't be known."""
+        """Whether the camera is still at `device`; True where cameras have no names."""
         return not self.name or self._name_at(self.device) == self.name
 
     def remember(self) -> None:
-        """It was opened just now: keep its name and its namesakes."""
+        """Store the name of the camera and its namesakes; call this after the first successful open."""
         if self.name:
             return
         self.name = self._name_at(self.device)
-        self._others = frozenset(self._same_name_devices()) - {_path(self.device)}
+        self._excluded_paths = frozenset(self._same_name_devices()) - {_device_path(self.device)}
 
     def locate(self) -> int | str | None:
-        """What to open: the device, or where the camera of its name is now; None if it is nowhere."""
+        """Return the device to open: the old one, or a new one of the same name; None if there is none."""
         if not self.is_present:
-            new = [path for path in self._same_name_devices() if path not in self._others]
-            if not new:
+            paths = [path for path in self._same_name_devices() if path not in self._excluded_paths]
+            if not paths:
                 return None
-            self.device = new[0]
+            self.device = paths[0]
         return self.device
 
     def _same_name_devices(self) -> list[str]:
-        cameras = list_cameras(self._sysfs, self._ask)
+        cameras = list_cameras(self._sysfs, self._query)
         return [camera.path for camera in cameras if camera.name == self.name]
 
     def _name_at(self, device: int | str) -> str:
         try:
-            return (self._sysfs / Path(_path(device)).name / "name").read_text(errors="replace").strip()
+            return (
+                (self._sysfs / Path(_device_path(device)).name / "name").read_text(errors="replace").strip()
+            )
         except OSError:
             return ""
 
@@ -63,6 +63,6 @@ class DeviceTracker:
 TrackerFactory = Callable[[int | str], DeviceTracker]
 
 
-def _path(device: int | str) -> str:
-    # A name of udev's (/dev/v4l/by-id/...) is a link; where it leads is what the kernel calls the device.
+def _device_path(device: int | str) -> str:
+    # udev's names (/dev/v4l/by-id/...) are links to the kernel's device files.
     return f"/dev/video{device}" if isinstance(device, int) else str(Path(device).resolve())

@@ -1,42 +1,31 @@
-"""Video devices as Linux shows them: which cameras there are, which are virtual, why one won't open.
+"""Discovers cameras and virtual cameras through sysfs and explains why a camera can't be opened (Linux).
 
-Elsewhere OpenCV gives neither names nor reasons; the lists are empty there and the advice is a general one.
+Other systems give neither names nor reasons: the lists are empty there and the advice is general.
 """
 
+import difflib
 import errno
 import os
-import struct
+import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from livecam.core.errors import CameraBusyError, CameraError
+from livecam.core.errors import CameraBusyError, CameraError, UsageError
+from livecam.core.fileio import closest_existing_name
+from livecam.devices.v4l2 import Capability, open_errno, query_capability
 
 SYSFS = Path("/sys/class/video4linux")
 PROC = Path("/proc")
 DEMO_HINT = "--camera demo works without one"
 
-_VIDIOC_QUERYCAP = 0x80685600
-_CAPABILITY = struct.Struct("=16s32s32s6I")
-_CAPTURES = 0x00000001 | 0x00001000  # V4L2_CAP_VIDEO_CAPTURE and its multi-planar twin
-_OUTPUTS = 0x00000002 | 0x00002000  # likewise V4L2_CAP_VIDEO_OUTPUT
-_HAS_DEVICE_CAPS = 0x80000000
-
-
-class Capability(NamedTuple):
-    """What a device's driver says of it."""
-
-    driver: str
-    captures: bool
-    outputs: bool = False
-    card: str = ""
+CapabilityQuery = Callable[[str], Capability | None]
 
 
 @dataclass(frozen=True)
 class VideoDevice:
-    """A camera: its device file, such as /dev/video0, and its name, such as HD Pro Webcam C920."""
+    """Camera or virtual camera: device file such as /dev/video0, name such as HD Pro Webcam C920."""
 
     path: str
     name: str
@@ -45,100 +34,113 @@ class VideoDevice:
         return f"{self.path} ({self.name})"
 
 
-CapabilityQuery = Callable[[str], Capability | None]
+class AmbiguousCameraError(UsageError):
+    """A part of a name fits several cameras, which are in `candidates`."""
+
+    def __init__(self, spec: str, candidates: Sequence[VideoDevice]) -> None:
+        names = ", ".join(map(str, candidates))
+        super().__init__(f"camera {spec!r} fits several: {names}", "give the device file instead")
+        self.candidates = tuple(candidates)
 
 
-def query_capability(path: str) -> Capability | None:
-    """Ask the driver of the device file at `path`; None if it can't be asked."""
-    try:
-        import fcntl
+def list_cameras(sysfs: Path = SYSFS, query: CapabilityQuery = query_capability) -> list[VideoDevice]:
+    """List the real cameras in the order of their numbers; empty without sysfs.
 
-        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except (ImportError, OSError):
-        return None
-    try:
-        answer = fcntl.ioctl(handle, _VIDIOC_QUERYCAP, bytes(_CAPABILITY.size))
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
-    driver, card, _, _, of_all, of_this, *_ = _CAPABILITY.unpack(answer)
-    abilities = of_this if of_all & _HAS_DEVICE_CAPS else of_all
-    return Capability(
-        decode_c_string(driver),
-        bool(abilities & _CAPTURES),
-        bool(abilities & _OUTPUTS),
-        decode_c_string(card),
-    )
-
-
-def decode_c_string(text: bytes) -> str:
-    """What a driver wrote into a field of fixed length."""
-    return text.split(b"\0")[0].decode(errors="replace")
-
-
-def list_cameras(sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability) -> list[VideoDevice]:
-    """The real cameras, in the order of their numbers; empty where there is no sysfs.
-
-    A webcam has a second device file for metadata, which isn't listed, nor are virtual cameras.
+    Left out are virtual cameras and the second device file of a webcam, which carries metadata.
     """
     found = []
-    for entry in _entries(sysfs):
-        capability = ask(f"/dev/{entry.name}")
-        # A file that may not be opened is judged by its place among the camera's files: pictures come first.
-        captures = capability.captures if capability else _text(entry / "index") in ("", "0")
+    for entry in _sorted_entries(sysfs):
+        capability = query(f"/dev/{entry.name}")
+        # Without permission to open, the index among the camera's files decides: images have index 0.
+        captures = capability.captures if capability else _read_text(entry / "index") in ("", "0")
         if captures and not _is_virtual_camera(entry, capability):
-            found.append(_found(entry))
+            found.append(_video_device(entry))
     return found
 
 
-def list_virtual_cameras(sysfs: Path = SYSFS, ask: CapabilityQuery = query_capability) -> list[VideoDevice]:
-    """The virtual cameras (v4l2loopback), in the order of their numbers; empty where there is no sysfs."""
+def list_virtual_cameras(sysfs: Path = SYSFS, query: CapabilityQuery = query_capability) -> list[VideoDevice]:
+    """List the virtual cameras (v4l2loopback) in the order of their numbers; empty without sysfs."""
     return [
-        _found(entry) for entry in _entries(sysfs) if _is_virtual_camera(entry, ask(f"/dev/{entry.name}"))
+        _video_device(entry)
+        for entry in _sorted_entries(sysfs)
+        if _is_virtual_camera(entry, query(f"/dev/{entry.name}"))
     ]
 
 
-def open_failure_message(
-    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, ask: CapabilityQuery = query_capability
-) -> str:
-    """One line on why a camera gives no pictures, and what helps.
+def is_device_spec(spec: str) -> bool:
+    """Return whether `spec` is a camera's number or device file, and so neither a name nor another file.
+
+    A missing file below /dev is a device file too: opening it reports which cameras are present.
+    """
+    return _is_number(spec) or spec.startswith("/dev/") or _is_character_device(Path(spec).expanduser())
+
+
+def resolve_camera(spec: str, cameras: Callable[[], list[VideoDevice]]) -> int | str:
+    """Return the camera that `spec` names: a number, a device file, or a part of a name.
+
+    A name is compared in lower case. A camera of exactly that name wins over longer names. livecam and
+    `livecam doctor` both use this function, so that they mean the same camera.
 
     Args:
-        device: a camera's number or device file.
+        spec: what follows ``--camera``, unless it is a file or ``demo``.
+        cameras: lists the cameras; called only if `spec` can be a name.
+
+    Returns:
+        The number, or the device file (which may be missing).
+
+    Raises:
+        AmbiguousCameraError: several cameras fit.
+        UsageError: no camera fits.
+    """
+    spec = spec.strip()
+    if _is_number(spec):
+        return int(spec)
+    if is_device_spec(spec):
+        return spec
+    present = cameras()
+    name = spec.casefold()
+    matches = [camera for camera in present if name and name in camera.name.casefold()]
+    matches = [camera for camera in matches if camera.name.casefold() == name] or matches
+    if len(matches) > 1:
+        raise AmbiguousCameraError(spec, matches)
+    if not matches:
+        raise UsageError(f"{spec!r} is no camera and no file: {_suggestion(spec, present)}")
+    return matches[0].path
+
+
+def camera_open_error(
+    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, query: CapabilityQuery = query_capability
+) -> CameraError:
+    """Create the error for a camera that gives no frames; its text says why and what helps.
+
+    Args:
+        device: number or device file of the camera. It must be closed in this process.
         sysfs: where the kernel lists video devices.
         proc: where the kernel lists processes.
-        ask: asks a driver as `query_capability` does.
-    """
-    return str(open_failure(device, sysfs, proc, ask))
+        query: queries a driver as `query_capability` does.
 
-
-def open_failure(
-    device: int | str, sysfs: Path = SYSFS, proc: Path = PROC, ask: CapabilityQuery = query_capability
-) -> CameraError:
-    """Return the error for a camera that gives no frames: a `CameraBusyError` if another program uses it.
-
-    The arguments are those of `open_failure_message`, which is the text of the error.
+    Returns:
+        A CameraBusyError if another program uses the camera, otherwise a CameraError.
     """
     if not sys.platform.startswith("linux"):
-        return CameraError(_advice_elsewhere(device))
+        return CameraError(_advice_without_v4l2(device))
     path = f"/dev/video{device}" if isinstance(device, int) else device
-    trouble = open_errno(path)
-    if trouble in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR):
-        cameras = ", ".join(map(str, list_cameras(sysfs, ask)))
-        there = f"there are {cameras}" if cameras else "this machine has none"
-        return CameraError(f"no camera at {path}: {there}; {DEMO_HINT}")
-    if trouble in (errno.EACCES, errno.EPERM):
+    code = open_errno(path)
+    if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.ENOTDIR):
+        cameras = ", ".join(map(str, list_cameras(sysfs, query)))
+        present = f"there are {cameras}" if cameras else "this machine has none"
+        return CameraError(f"no camera at {path}: {present}; {DEMO_HINT}")
+    if code in (errno.EACCES, errno.EPERM):
         return CameraError(
             f"no permission to open {path}: run sudo usermod -aG video $USER, then log out and in again"
         )
-    capability = ask(path)
-    if trouble != errno.EBUSY and not (capability and capability.captures):
+    capability = query(path)
+    if code != errno.EBUSY and not (capability and capability.captures):
         return CameraError(f"{path} is not a camera that gives pictures: pick another one, or --camera demo")
-    holders = ", ".join(processes_using(path, proc)[:3])
-    if holders:
-        return CameraBusyError(f"{path} is busy: close {holders} and try again")
-    if trouble == errno.EBUSY:
+    processes = ", ".join(processes_using(path, proc)[:3])
+    if processes:
+        return CameraBusyError(f"{path} is busy: close {processes} and try again")
+    if code == errno.EBUSY:
         return CameraBusyError(
             f"{path} is busy: close the program that uses it (sudo fuser -v {path} names it)"
         )
@@ -148,30 +150,38 @@ def open_failure(
 
 
 def processes_using(path: str, proc: Path = PROC) -> list[str]:
-    """Programs of this user, other than this one, that have the file at `path` open, as ``name (pid 12)``."""
+    """List this user's processes that have the file at `path` open, as ``name (pid 12)``.
+
+    The own process is left out. Processes of other users are visible to root only.
+    """
     target = os.path.realpath(path)
-    holders = []
+    found = []
     for process in proc.glob("[0-9]*"):
         if process.name == str(os.getpid()):
             continue
         try:
             if any(os.path.realpath(link) == target for link in (process / "fd").iterdir()):
-                holders.append(f"{_text(process / 'comm') or 'a program'} (pid {process.name})")
-        except OSError:  # another user's, or just ended
+                found.append(f"{_read_text(process / 'comm') or 'a program'} (pid {process.name})")
+        except OSError:  # the process of another user, or one that has just ended
             continue
-    return holders
+    return found
 
 
-def open_errno(path: str) -> int:
-    """The errno of opening the device at `path`; 0 if it opens."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-    except OSError as error:
-        return error.errno or 0
-    return 0
+def _suggestion(spec: str, cameras: list[VideoDevice]) -> str:
+    """Return what the user may have meant by `spec`."""
+    names = {camera.name.casefold(): camera.name for camera in cameras} | {"demo": "demo"}
+    close = difflib.get_close_matches(spec.casefold(), names, n=1)
+    meant = names[close[0]] if close else closest_existing_name(Path(spec).expanduser())
+    if meant:
+        return f"did you mean {meant!r}?"
+    if cameras:
+        return f"there are {', '.join(map(str, cameras))}; {DEMO_HINT}"
+    if not sys.platform.startswith("linux"):
+        return "cameras have no names here, give a number such as --camera 0, a file, or demo"
+    return f"this machine has no camera; {DEMO_HINT}"
 
 
-def _advice_elsewhere(device: int | str) -> str:
+def _advice_without_v4l2(device: int | str) -> str:
     place = (
         "System Settings > Privacy & Security > Camera" if sys.platform == "darwin" else "Settings > Privacy"
     )
@@ -181,7 +191,18 @@ def _advice_elsewhere(device: int | str) -> str:
     )
 
 
-def _entries(sysfs: Path) -> list[Path]:
+def _is_number(spec: str) -> bool:
+    return spec.isascii() and spec.isdigit()
+
+
+def _is_character_device(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _sorted_entries(sysfs: Path) -> list[Path]:
     numbered = [entry for entry in sysfs.glob("video*") if entry.name[len("video") :].isdigit()]
     return sorted(numbered, key=lambda entry: int(entry.name[len("video") :]))
 
@@ -192,11 +213,11 @@ def _is_virtual_camera(entry: Path, capability: Capability | None) -> bool:
     return "/devices/virtual/" in entry.resolve().as_posix()
 
 
-def _found(entry: Path) -> VideoDevice:
-    return VideoDevice(f"/dev/{entry.name}", _text(entry / "name") or entry.name)
+def _video_device(entry: Path) -> VideoDevice:
+    return VideoDevice(f"/dev/{entry.name}", _read_text(entry / "name") or entry.name)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

@@ -1,4 +1,7 @@
-"""OpenCV's way to a webcam: opened by the platform's own backend, quiet where our words are better."""
+"""OpenCV capture devices: open, probe, detect duplicate frames, convert to RGB.
+
+The images of a capture device are BGR; they become RGB in this module.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,29 +18,29 @@ from livecam.imaging.ops import swap_rb
 
 
 class Capture(Protocol):
-    """The part of cv2.VideoCapture that a webcam uses."""
+    """Part of cv2.VideoCapture that a webcam uses."""
 
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        """Whether the device was opened."""
+        """Return whether the device was opened."""
 
     def set(self, prop: int, value: float, /) -> bool:
-        """Ask for a property."""
+        """Request a value for a property."""
 
     def get(self, prop: int, /) -> float:
-        """What was granted."""
+        """Return the current value of a property."""
 
     def read(self) -> tuple[bool, Any]:
-        """The next picture (BGR), waiting for it."""
+        """Wait for the next image; return whether there is one, and the image (BGR)."""
 
     def release(self) -> None:
-        """Give the device back."""
+        """Close the device."""
 
 
 CaptureFactory = Callable[[int | str], Capture]
 
 
 def open_capture(device: int | str) -> Capture:
-    """Open a device with the platform's own backend of OpenCV; `isOpened` of the answer says if it worked."""
+    """Open a device with OpenCV's backend for the platform; check `isOpened()` of the result."""
     if sys.platform.startswith("linux"):
         backends = [cv2.CAP_V4L2]
     elif sys.platform == "darwin":
@@ -52,50 +55,51 @@ def open_capture(device: int | str) -> Capture:
 
 
 class DuplicateFrameDetector:
-    """Tells a new picture from the last one given again: a driver may "succeed" when nothing comes any more.
+    """Detects frames that the driver repeats: some drivers report success although no new frame arrives.
 
-    It goes by the driver's time stamps, and believes them once they have moved; a scene that stands still is
-    new as long as they do.
+    Compares the driver's timestamps, once they have changed at least once. A still scene counts as new as
+    long as its timestamps change.
     """
 
     def __init__(self) -> None:
-        self._last = 0.0
-        self._moved = False
+        self._last_ms = 0.0
+        self._has_changed = False
 
-    def is_new(self, stamp_ms: float) -> bool:
-        """Whether a picture with this time stamp (CAP_PROP_POS_MSEC) is another than the last."""
-        if stamp_ms <= 0.0:  # this driver, or OpenCV's backend for it, has none
+    def is_new(self, timestamp_ms: float) -> bool:
+        """Return whether the frame with this timestamp (CAP_PROP_POS_MSEC) differs from the last one."""
+        if timestamp_ms <= 0.0:  # this driver, or OpenCV's backend for it, has no timestamps
             return True
-        same, self._moved = stamp_ms == self._last, self._moved or 0.0 < self._last != stamp_ms
-        self._last = stamp_ms
-        return not (same and self._moved)
+        is_same = timestamp_ms == self._last_ms
+        self._has_changed = self._has_changed or 0.0 < self._last_ms != timestamp_ms
+        self._last_ms = timestamp_ms
+        return not (is_same and self._has_changed)
 
 
-def to_rgb(picture: NDArray[np.uint8]) -> Frame:
-    """A frame of what OpenCV read: BGR, or grey of an infrared camera."""
-    if picture.ndim == 2:
-        return cast(Frame, cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB))
-    return swap_rb(picture)
+def to_rgb(image: NDArray[np.uint8]) -> Frame:
+    """Convert an image from OpenCV, BGR or the gray of an infrared camera, to a new RGB frame."""
+    if image.ndim == 2:
+        return cast(Frame, cv2.cvtColor(image, cv2.COLOR_GRAY2RGB))
+    return swap_rb(image)
 
 
 @contextmanager
 def suppress_opencv_logging() -> Iterator[None]:
-    """Keep OpenCV's lines off stderr where ours say it better; the level is the whole process's: be brief."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    """Suppress OpenCV's messages on stderr. The log level is global to the process: keep the block short."""
+    previous_level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        cv2.utils.logging.setLogLevel(previous_level)
 
 
-def probe_camera(number: int, opener: CaptureFactory = open_capture) -> tuple[Size, float] | None:
-    """The size and rate that a camera comes with, unasked; None if there is none of that number."""
+def probe_camera(number: int, capture_factory: CaptureFactory = open_capture) -> tuple[Size, float] | None:
+    """Return a camera's default size and rate in frames per second; None if no camera has that number."""
     with suppress_opencv_logging():
-        capture = opener(number)
+        capture = capture_factory(number)
         try:
             if not capture.isOpened():
                 return None
-            sides = (capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-            return Size(int(sides[0]), int(sides[1])), float(capture.get(cv2.CAP_PROP_FPS))
+            width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+            return Size(int(width), int(height)), float(capture.get(cv2.CAP_PROP_FPS))
         finally:
             capture.release()

@@ -1,13 +1,12 @@
-"""Whether somebody watches a virtual camera (v4l2loopback), so that the webcam needn't be on for nobody.
+"""Reports whether a program reads a virtual camera (v4l2loopback), for ``--on-demand``.
 
-The module tells by an event of its own, V4L2_EVENT_PRI_CLIENT_USAGE (v4l2loopback.c, from 0.13 on), on any
-file descriptor of the device. Where it is older, the programs that have the device open are looked for.
+v4l2loopback 0.13 and newer send the event V4L2_EVENT_PRI_CLIENT_USAGE to every subscribed descriptor of the
+device. For older versions the processes that have the device open are listed once a second.
 """
 
 import errno
 import os
 import select
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -15,13 +14,9 @@ from types import TracebackType
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import SinkError
 from livecam.devices.discovery import processes_using
+from livecam.devices.v4l2 import dequeue_client_count, subscribe_client_usage
 
-_SUBSCRIBE, _DEQUEUE = 0x4020565A, 0x80885659  # VIDIOC_SUBSCRIBE_EVENT, VIDIOC_DQEVENT
-_CLIENT_USAGE = 0x08000000 + 0x08E00000 + 1
-_SEND_INITIAL = 1
-_SUBSCRIPTION = struct.Struct("=3I20x")  # type, id, flags
-_EVENT = struct.Struct("=I4xI124x")  # type, and of its data the count of viewers
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 TOO_OLD = (
     "this v4l2loopback doesn't tell who watches: looking for programs once a second instead; "
     "0.13 or newer is quicker"
@@ -29,100 +24,92 @@ TOO_OLD = (
 
 
 class EventMonitor:
-    """The module's own word on a device, by a second file descriptor."""
+    """Viewer monitor based on v4l2loopback's events, on a second descriptor of the device."""
 
     def __init__(self, handle: int) -> None:
-        """Listen on a descriptor that `subscribe_client_usage` gave; it belongs to us now."""
+        """Take ownership of a descriptor from `v4l2.subscribe_client_usage`."""
         self._handle = handle
         self._poll = select.poll()
         self._poll.register(handle, select.POLLPRI)
         self._watched = False
 
     def is_watched(self) -> bool:
-        """What the latest event said."""
-        import fcntl
+        """Return the state in the latest event; read all queued events without waiting.
 
+        Raises:
+            SinkError: the virtual camera has gone.
+        """
         while self._poll.poll(0):
             try:
-                kind, count = _EVENT.unpack(fcntl.ioctl(self._handle, _DEQUEUE, bytes(_EVENT.size)))
+                count = dequeue_client_count(self._handle)
             except OSError as error:
                 if error.errno in (errno.ENOENT, errno.EAGAIN):
                     break
                 raise SinkError(
                     f"the virtual camera went away ({error.strerror}): start livecam again"
                 ) from error
-            if kind == _CLIENT_USAGE:
+            if count is not None:
                 self._watched = count > 0
         return self._watched
 
     def close(self) -> None:
-        """Stop listening."""
+        """Close the descriptor."""
         os.close(self._handle)
 
 
 class PollingMonitor:
-    """Programs that have a device open, looked for once a second; one that only lists cameras counts too."""
+    """Viewer monitor that lists the processes with the device open, once a second.
+
+    A program that only enumerates cameras counts as a viewer too.
+    """
 
     def __init__(
-        self, path: str, clock: Clock, holders: Callable[[str], list[str]] = processes_using
+        self, path: str, clock: Clock, list_processes: Callable[[str], list[str]] = processes_using
     ) -> None:
-        """Look for programs other than this one that hold the device file at `path`."""
-        self._path, self._clock, self._holders = path, clock, holders
-        self._looked: float | None = None
+        """Monitor the device file at `path`; the own process is not counted."""
+        self._path, self._clock, self._list_processes = path, clock, list_processes
+        self._polled_at: float | None = None
         self._watched = False
 
     def is_watched(self) -> bool:
-        """What was seen at the latest look."""
+        """Return the state at the latest poll; poll again if it is older than a second."""
         now = self._clock.now()
-        if self._looked is None or now - self._looked >= _LOOK_SECONDS:
-            self._looked, self._watched = now, bool(self._holders(self._path))
+        if self._polled_at is None or now - self._polled_at >= _POLL_SECONDS:
+            self._polled_at, self._watched = now, bool(self._list_processes(self._path))
         return self._watched
 
     def close(self) -> None:
-        """Nothing is held."""
-
-
-def subscribe_client_usage(path: str) -> int | None:
-    """A descriptor of the device at `path` that gets the module's events; None where it has none."""
-    import fcntl
-
-    handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        fcntl.ioctl(handle, _SUBSCRIBE, _SUBSCRIPTION.pack(_CLIENT_USAGE, 0, _SEND_INITIAL))
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
+        """Do nothing: no resource is held."""
 
 
 class ViewerMonitor:
-    """Whether a virtual camera is watched, asked as often as one likes."""
+    """Reports whether a virtual camera has a viewer. A context manager; used by one thread."""
 
     def __init__(
-        self, path: str, *, tell: Callable[[str], None] = lambda words: None, clock: Clock | None = None
+        self, path: str, *, notify: Callable[[str], None] = lambda message: None, clock: Clock | None = None
     ) -> None:
-        """Begin to listen; say once if that has to be the slow way.
+        """Subscribe to the events of the device; poll instead, with a message, if it has none.
 
         Args:
-            path: the virtual camera's device file.
-            tell: takes one line for the user.
-            clock: paces the slow way.
+            path: device file of the virtual camera.
+            notify: receives one line for the user.
+            clock: measures the poll interval; the system clock if None.
 
         Raises:
-            SinkError: the device can't be opened, or this is no Linux.
+            SinkError: the device can't be opened, or this system is not Linux.
         """
         try:
             handle = subscribe_client_usage(path)
-        except (ImportError, OSError) as error:
+        except OSError as error:
             raise SinkError(
                 f"can't see who watches {path or 'the virtual camera'} ({error}): leave out --on-demand"
             ) from error
-        self._source: EventMonitor | PollingMonitor
+        self._monitor: EventMonitor | PollingMonitor
         if handle is None:
-            tell(TOO_OLD)
-            self._source = PollingMonitor(path, clock or SystemClock())
+            notify(TOO_OLD)
+            self._monitor = PollingMonitor(path, clock or SystemClock())
         else:
-            self._source = EventMonitor(handle)
+            self._monitor = EventMonitor(handle)
 
     def __enter__(self) -> "ViewerMonitor":
         return self
@@ -131,12 +118,12 @@ class ViewerMonitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with suppress(OSError):
-            self._source.close()
+            self._monitor.close()
 
     def is_watched(self) -> bool:
-        """Whether somebody watches.
+        """Return whether a program reads the virtual camera.
 
         Raises:
             SinkError: the virtual camera has gone.
         """
-        return self._source.is_watched()
+        return self._monitor.is_watched()

@@ -1,4 +1,4 @@
-"""Walks the whole chain from camera to call and says what is fine, what is not and what mends it."""
+"""Checks of everything between camera and call application, with a remedy for each problem."""
 
 from livecam.doctor.findings import Finding
 from livecam.doctor.host import Host

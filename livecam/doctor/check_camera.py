@@ -1,137 +1,144 @@
-"""The camera: is it there, may it be opened, does it give what was asked."""
+"""Camera checks: whether it is present, may be opened, and gives the requested size and rate."""
 
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from livecam.core.config import LiveSettings
-from livecam.core.errors import CameraError
+from livecam.core.errors import CameraBusyError, CameraError, UsageError
 from livecam.core.geometry import Size
-from livecam.devices.discovery import VideoDevice
+from livecam.devices.discovery import (
+    AmbiguousCameraError,
+    VideoDevice,
+    is_device_spec,
+    resolve_camera,
+)
 from livecam.devices.v4l2 import PixelFormatInfo
 from livecam.doctor.findings import Finding, make_finding
 from livecam.doctor.host import CaptureProbe, Host
 
-# A camera of 29.97 frames a second is one of 30; one that gives less than this share of its promise is slow.
-_NEAR, _SHORT = 0.9, 0.7
-_VIDEO_CLASS = "0e"
-_PLACES = {
+_RATE_TOLERANCE = 0.9  # a camera of 29.97 frames per second counts as one of 30
+_SLOW_FRACTION = 0.7  # of the promised rate; a camera that delivers less is slow
+_USB_VIDEO_CLASS = "0e"
+_PRIVACY_SETTINGS = {
     "darwin": "System Settings > Privacy & Security > Camera",
     "win32": "Settings > Privacy & security > Camera",
 }
-_SYSTEMS = {"darwin": "macOS", "win32": "Windows"}
+_SYSTEM_NAMES = {"darwin": "macOS", "win32": "Windows"}
 
 
-def check_camera(system: Host, wanted: LiveSettings) -> list[Finding]:
-    """What stands between livecam and the camera; one fine finding if nothing does."""
-    words = wanted.camera.strip()
-    if _is_no_camera(words):
-        return [make_finding("camera-none-needed", camera=words)]
-    if not system.platform.startswith("linux"):
-        return _try_elsewhere(system, wanted)
-    cameras = system.cameras()
-    path = _path(words, cameras)
-    if path is None or system.open_errno(path) in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        return [_missing(system, path or words, cameras)]
-    if system.open_errno(path) in (errno.EACCES, errno.EPERM):
-        group = system.group_of(path)
-        known = "camera-forbidden-yet" if system.is_listed(group) else "camera-forbidden"
-        return [make_finding(known, path=path, group=group)]
-    return _try(system, path, wanted)
+def check_camera(host: Host, settings: LiveSettings) -> list[Finding]:
+    """Return what keeps livecam from using the camera; a single OK finding if nothing does."""
+    spec = settings.camera.strip()
+    if _needs_no_camera(spec):
+        return [make_finding("camera-none-needed", camera=spec)]
+    if not host.platform.startswith("linux"):
+        return _probe_without_v4l2(host, settings)
+    cameras = host.cameras()
+    try:
+        device = resolve_camera(spec, lambda: cameras)
+    except AmbiguousCameraError as error:
+        candidates = ", ".join(map(str, error.candidates))
+        other = error.candidates[0].path
+        return [make_finding("camera-ambiguous", camera=spec, cameras=candidates, other=other)]
+    except UsageError:
+        return [_missing(host, spec, cameras)]
+    path = f"/dev/video{device}" if isinstance(device, int) else os.path.normpath(device)
+    code = host.open_errno(path)
+    if code in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
+        return [_missing(host, path, cameras)]
+    if code in (errno.EACCES, errno.EPERM):
+        group = host.group_of(path)
+        name = "camera-forbidden-yet" if host.is_listed(group) else "camera-forbidden"
+        return [make_finding(name, path=path, group=group)]
+    return _probe(host, path, settings)
 
 
-def _is_no_camera(words: str) -> bool:
-    return words.lower() == "demo" or (not words.startswith("/dev/") and Path(words).expanduser().is_file())
+def _needs_no_camera(spec: str) -> bool:
+    return spec.lower() == "demo" or (not is_device_spec(spec) and Path(spec).expanduser().is_file())
 
 
-def _path(words: str, cameras: list[VideoDevice]) -> str | None:
-    """The device file that the words mean, as `livecam --camera` understands them."""
-    if words.isascii() and words.isdigit():
-        return f"/dev/video{words}"
-    if words.startswith("/"):
-        return os.path.normpath(words)
-    hits = [camera for camera in cameras if words and words.casefold() in camera.name.casefold()]
-    return hits[0].path if hits else None
-
-
-def _missing(system: Host, words: str, cameras: list[VideoDevice]) -> Finding:
-    if any(camera.path == words for camera in cameras):
-        return make_finding("camera-absent", path=words)
+def _missing(host: Host, spec: str, cameras: list[VideoDevice]) -> Finding:
+    if any(camera.path == spec for camera in cameras):
+        return make_finding("camera-absent", path=spec)
     if cameras:
-        there = ", ".join(map(str, cameras))
-        return make_finding("camera-unknown", camera=words, cameras=there, other=cameras[0].path)
-    plugged = any(
-        entry.read_text(errors="replace").strip() == _VIDEO_CLASS
-        for entry in system.path("/sys/bus/usb/devices").glob("*/bInterfaceClass")
+        present = ", ".join(map(str, cameras))
+        return make_finding("camera-unknown", camera=spec, cameras=present, other=cameras[0].path)
+    has_usb_camera = any(
+        entry.read_text(errors="replace").strip() == _USB_VIDEO_CLASS
+        for entry in host.path("/sys/bus/usb/devices").glob("*/bInterfaceClass")
     )
-    if plugged and not system.exists("/sys/module/uvcvideo"):
+    if has_usb_camera and not host.exists("/sys/module/uvcvideo"):
         return make_finding("camera-driver-missing")
     return make_finding("camera-none")
 
 
-def _try(system: Host, path: str, wanted: LiveSettings) -> list[Finding]:
-    holders = system.holders(path)
+def _probe(host: Host, path: str, settings: LiveSettings) -> list[Finding]:
+    processes = host.processes_using(path)
     try:
-        shot = system.probe_camera(path, wanted.size, wanted.fps)
+        probe = host.probe_camera(path, settings.size, settings.fps)
     except CameraError as error:
-        if ours := system.own_process_using(path):
-            return [make_finding("camera-in-use", path=path, holders=ours)]
-        # Sound servers keep cameras open without using them: only now is it known that it is in use.
-        if holders:
-            return [make_finding("camera-busy", path=path, holders=", ".join(holders[:3]))]
-        if system.open_errno(path) == errno.EBUSY or "busy" in str(error):
-            return [
-                make_finding("camera-busy", path=path, holders=f"a program that sudo fuser -v {path} names")
-            ]
+        if own_process := host.own_process_using(path):
+            return [make_finding("camera-in-use", path=path, holders=own_process)]
+        # Sound servers keep cameras open without using them, so an open file alone does not mean "busy".
+        if processes:
+            return [make_finding("camera-busy", path=path, holders=", ".join(processes[:3]))]
+        if isinstance(error, CameraBusyError) or host.open_errno(path) == errno.EBUSY:
+            process = f"a program that sudo fuser -v {path} names"
+            return [make_finding("camera-busy", path=path, holders=process)]
         return [make_finding("camera-silent", path=path)]
-    return _rate_findings(path, shot, system.formats(path), wanted)
+    return _rate_findings(path, probe, host.formats(path), settings)
 
 
 def _rate_findings(
-    path: str, shot: CaptureProbe, formats: list[PixelFormatInfo], wanted: LiveSettings
+    path: str, probe: CaptureProbe, formats: Sequence[PixelFormatInfo], settings: LiveSettings
 ) -> list[Finding]:
-    found = []
-    best, pixels = _best_rate(formats, shot)
-    if shot.size != wanted.size:
-        found.append(make_finding("camera-other-size", path=path, size=wanted.size, granted=shot.size))
-    if best < _NEAR * wanted.fps:
-        other = _largest_size_at_rate(formats, wanted) or f"{shot.size} --fps {best:g}"
-        said: dict[str, object] = {"path": path, "size": shot.size, "best": best, "fps": wanted.fps}
-        found.append(make_finding("camera-slow", pixels=pixels, other=other, **said))
-    if shot.delivered < _SHORT * min(best, wanted.fps):
-        promised = min(best, wanted.fps)
-        found.append(make_finding("camera-dark", path=path, promised=promised, fps=shot.delivered))
-    return found or [make_finding("camera", camera=path, size=shot.size, fps=shot.delivered)]
+    findings = []
+    best, fourcc = _best_rate(formats, probe)
+    if probe.size != settings.size:
+        findings.append(make_finding("camera-other-size", path=path, size=settings.size, granted=probe.size))
+    if best < _RATE_TOLERANCE * settings.fps:
+        other = _largest_size_at_rate(formats, settings) or f"{probe.size} --fps {best:g}"
+        pixels = f", as {fourcc}" if fourcc else ""
+        values: dict[str, object] = {"path": path, "size": probe.size, "best": best, "fps": settings.fps}
+        findings.append(make_finding("camera-slow", pixels=pixels, other=other, **values))
+    if probe.delivered < _SLOW_FRACTION * min(best, settings.fps):
+        promised = min(best, settings.fps)
+        findings.append(make_finding("camera-dark", path=path, promised=promised, fps=probe.delivered))
+    return findings or [make_finding("camera", camera=path, size=probe.size, fps=probe.delivered)]
 
 
-def _best_rate(formats: list[PixelFormatInfo], shot: CaptureProbe) -> tuple[float, str]:
-    """The highest rate at the size that was granted, and the pixel format that has it, in words."""
+def _best_rate(formats: Sequence[PixelFormatInfo], probe: CaptureProbe) -> tuple[float, str]:
+    """Return the highest rate at the granted size, and the code of the pixel format that offers it."""
     rates = [
-        (mode.rates[0], f", as {kind.pixels}")
-        for kind in formats
-        for mode in kind.modes
-        if mode.rates and mode.supports(shot.size)
+        (each.rates[0], pixel_format.fourcc)
+        for pixel_format in formats
+        for each in pixel_format.frame_sizes
+        if each.rates and each.supports(probe.size)
     ]
-    # A driver that doesn't tell promised a rate all the same.
-    return max(rates) if rates else (shot.promised, "")
+    # A driver that lists no rates still promised one when it was opened.
+    return max(rates) if rates else (probe.promised, "")
 
 
-def _largest_size_at_rate(formats: list[PixelFormatInfo], wanted: LiveSettings) -> Size | None:
-    """The largest size that has the rate asked for."""
-    quick = [
-        mode.largest
-        for kind in formats
-        for mode in kind.modes
-        if mode.rates and mode.rates[0] >= _NEAR * wanted.fps and mode.largest.width <= wanted.size.width
+def _largest_size_at_rate(formats: Sequence[PixelFormatInfo], settings: LiveSettings) -> Size | None:
+    """Return the largest size, up to the requested width, that reaches the requested rate."""
+    sizes = [
+        each.largest
+        for pixel_format in formats
+        for each in pixel_format.frame_sizes
+        if each.rates
+        and each.rates[0] >= _RATE_TOLERANCE * settings.fps
+        and each.largest.width <= settings.size.width
     ]
-    return max(quick, key=lambda size: size.width * size.height) if quick else None
+    return max(sizes, key=lambda size: size.width * size.height) if sizes else None
 
 
-def _try_elsewhere(system: Host, wanted: LiveSettings) -> list[Finding]:
+def _probe_without_v4l2(host: Host, settings: LiveSettings) -> list[Finding]:
     try:
-        shot = system.probe_camera(wanted.camera, wanted.size, wanted.fps)
+        probe = host.probe_camera(settings.camera, settings.size, settings.fps)
     except CameraError:
-        name = _SYSTEMS.get(system.platform, "the system")
-        place = _PLACES.get(system.platform, "its settings")
-        return [make_finding("camera-refused", camera=wanted.camera, system=name, place=place)]
-    return _rate_findings(f"camera {wanted.camera}", shot, [], wanted)
+        system = _SYSTEM_NAMES.get(host.platform, "the system")
+        place = _PRIVACY_SETTINGS.get(host.platform, "its settings")
+        return [make_finding("camera-refused", camera=settings.camera, system=system, place=place)]
+    return _rate_findings(f"camera {settings.camera}", probe, [], settings)

@@ -1,11 +1,11 @@
-"""What the distribution's package manager is told."""
+"""Package manager commands for the families of Linux distributions."""
 
 from livecam.doctor.host import Host
 from livecam.doctor.messages import MODPROBE
 
 _INSTALL = {
     "debian": "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)",
-    "fedora": "sudo dnf install akmod-v4l2loopback",  # RPM Fusion's
+    "fedora": "sudo dnf install akmod-v4l2loopback",  # from RPM Fusion
     "arch": "sudo pacman -S v4l2loopback-dkms linux-headers",
     "suse": "sudo zypper install v4l2loopback-kmp-default",
 }
@@ -29,34 +29,34 @@ _GL = {
 }
 
 
-def install_module(system: Host) -> str:
-    """Installs v4l2loopback and loads it."""
-    return f"{_INSTALL[_family(system)]} && {MODPROBE}"
+def install_module(host: Host) -> str:
+    """Return the command that installs v4l2loopback and loads it."""
+    return f"{_INSTALL[_distro_family(host)]} && {MODPROBE}"
 
 
-def headers(system: Host) -> str:
-    """Installs what modules for the running kernel are built with."""
-    return _HEADERS[_family(system)]
+def install_headers(host: Host) -> str:
+    """Return the command that installs what modules for the running kernel are built with."""
+    return _HEADERS[_distro_family(host)]
 
 
-def upgrade_module(system: Host) -> str:
-    """Brings v4l2loopback up to date."""
-    return _UPGRADE[_family(system)]
+def upgrade_module(host: Host) -> str:
+    """Return the command that upgrades v4l2loopback."""
+    return _UPGRADE[_distro_family(host)]
 
 
-def install_gl(system: Host) -> str:
-    """Installs the libraries that OpenCV wants."""
-    return _GL[_family(system)]
+def install_gl(host: Host) -> str:
+    """Return the command that installs the shared libraries that OpenCV needs."""
+    return _GL[_distro_family(host)]
 
 
-def _family(system: Host) -> str:
-    """The package manager's family; Debian's where it isn't known."""
-    known = dict(
-        line.split("=", 1) for line in system.read_text("/etc/os-release").splitlines() if "=" in line
+def _distro_family(host: Host) -> str:
+    """Return the family of the package manager; ``debian`` if the distribution is unknown."""
+    fields = dict(
+        line.split("=", 1) for line in host.read_text("/etc/os-release").splitlines() if "=" in line
     )
-    said = f"{known.get('ID', '')} {known.get('ID_LIKE', '')}".replace('"', "").split()
-    for word in said:
-        name = "suse" if "suse" in word else "fedora" if word in ("rhel", "centos") else word
-        if name in _INSTALL:
-            return name
+    identifiers = f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
+    for name in identifiers:
+        family = "suse" if "suse" in name else "fedora" if name in ("rhel", "centos") else name
+        if family in _INSTALL:
+            return family
     return "debian"

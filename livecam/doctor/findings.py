@@ -1,4 +1,4 @@
-"""What the doctor finds, and the README's table of it."""
+"""Findings of the doctor, and the troubleshooting table of its README."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from livecam.doctor.messages import MESSAGES, Level
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: its name (for scripts), how it is, what was seen, what mends it."""
+    """Result of one check: name (for scripts), level, observation, and remedy if there is a problem."""
 
     name: str
     level: Level
@@ -15,21 +15,25 @@ class Finding:
     remedy: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.level.value:8} {self.observation}"
-        return f"{told}\n{'':8} mend it: {self.remedy}" if self.remedy else told
+        line = f"{self.level.value:8} {self.observation}"
+        return f"{line}\n{'':8} mend it: {self.remedy}" if self.remedy else line
 
     def to_dict(self) -> dict[str, str]:
-        """For JSON."""
+        """Convert to values for JSON."""
         return {"name": self.name, "level": self.level.value, "seen": self.observation, "remedy": self.remedy}
 
 
-def make_finding(name: str, **said: object) -> Finding:
-    """The finding of a state, its texts filled with what was seen."""
-    text = MESSAGES[name]
-    return Finding(name, text.level, text.observation.format(**said), text.remedy.format(**said))
+def make_finding(name: str, **values: object) -> Finding:
+    """Create the finding of a message, with `values` filled into its texts.
+
+    Raises:
+        KeyError: a value of the texts is missing.
+    """
+    message = MESSAGES[name]
+    return Finding(name, message.level, message.observation.format(**values), message.remedy.format(**values))
 
 
-# What stands in the README for what is only known on a machine.
+# Values in the README's table for what depends on the machine.
 EXAMPLES: dict[str, object] = {
     "best": 5,
     "camera": "C920",
@@ -63,7 +67,12 @@ EXAMPLES: dict[str, object] = {
     "version": "0.11.0",
     "why": "…",
 }
-_SPECIAL: dict[str, dict[str, object]] = {
+_EXAMPLES_BY_MESSAGE: dict[str, dict[str, object]] = {
+    "camera-ambiguous": {
+        "camera": "logi",
+        "cameras": "/dev/video0 (Logi HD Webcam), /dev/video2 (Logi Brio)",
+        "other": "/dev/video0",
+    },
     "camera-dark": {"fps": 15},
     "camera-slow": {"other": "640x480"},
     "camera-unknown": {"other": "0"},
@@ -75,29 +84,29 @@ _SPECIAL: dict[str, dict[str, object]] = {
     "weights-damaged": {"why": "wrong checksum"},
     "weights-missing": {"why": "No such file or directory"},
 }
-_BY_HAND = ("close ", "unplug ", "allow ", "plug ")
+_MANUAL_STEPS = ("close ", "unplug ", "allow ", "plug ")
 
 
 def troubleshooting_table() -> str:
-    """The README's table of everything that isn't fine, as Markdown."""
+    """Return the table of all problems as Markdown, for the README."""
     lines = ["| what you see | what `livecam doctor` says | what mends it |", "|---|---|---|"]
-    for name, text in MESSAGES.items():
-        if text.symptom:
-            found = make_finding(name, **EXAMPLES | _SPECIAL.get(name, {}))
+    for name, message in MESSAGES.items():
+        if message.symptom:
+            finding = make_finding(name, **EXAMPLES | _EXAMPLES_BY_MESSAGE.get(name, {}))
             lines.append(
-                f"| {text.symptom} | {found.level.value}: {_cell(found.observation)} "
-                f"| {_code(found.remedy)} |"
+                f"| {message.symptom} | {finding.level.value}: {_escape_cell(finding.observation)} "
+                f"| {_format_remedy(finding.remedy)} |"
             )
     return "\n".join(lines)
 
 
-def _code(remedy: str) -> str:
-    """The command as code, what is to be done by hand as words."""
+def _format_remedy(remedy: str) -> str:
+    """Format a command as code, and a manual step as text."""
     command, bracket, rest = remedy.partition(" (")
-    if command.startswith(_BY_HAND):
-        return _cell(remedy)
-    return f"`{command}`" + (f" ({_cell(rest)}" if bracket else "")
+    if command.startswith(_MANUAL_STEPS):
+        return _escape_cell(remedy)
+    return f"`{command}`" + (f" ({_escape_cell(rest)}" if bracket else "")
 
 
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|")
+def _escape_cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,4 +1,4 @@
-"""What is said of every state: one table, which `livecam doctor` says and the README shows."""
+"""Messages of all checks: `livecam doctor` prints them and its README lists them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ RELOAD = f"sudo modprobe -r v4l2loopback && {MODPROBE}"
 
 
 class Level(Enum):
-    """How bad it is: only what is broken keeps livecam from its work."""
+    """Severity of a finding; only an ERROR keeps livecam from working. The value is the printed word."""
 
     OK = "fine"
     WARNING = "warning"
@@ -17,7 +17,7 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Message:
-    """What is said of a state. `symptom` is how a user meets it; what is fine has none, and no remedy."""
+    """Texts of a check result; `symptom` is what a user notices first. OK has no symptom and no remedy."""
 
     level: Level
     observation: str
@@ -25,16 +25,16 @@ class Message:
     symptom: str = ""
 
 
-def _ok(seen: str) -> Message:
-    return Message(Level.OK, seen)
+def _ok(observation: str) -> Message:
+    return Message(Level.OK, observation)
 
 
-def _warn(sign: str, seen: str, remedy: str) -> Message:
-    return Message(Level.WARNING, seen, remedy, sign)
+def _warn(symptom: str, observation: str, remedy: str) -> Message:
+    return Message(Level.WARNING, observation, remedy, symptom)
 
 
-def _error(sign: str, seen: str, remedy: str) -> Message:
-    return Message(Level.ERROR, seen, remedy, sign)
+def _error(symptom: str, observation: str, remedy: str) -> Message:
+    return Message(Level.ERROR, observation, remedy, symptom)
 
 
 _NO_CAMERA, _NO_VIRTUAL = "livecam finds no camera", '"no virtual camera"'
@@ -78,6 +78,9 @@ CAMERA: dict[str, Message] = {
     ),
     "camera-unknown": _error(
         _NO_CAMERA, "there is no camera {camera}; there are {cameras}", "livecam --camera {other}"
+    ),
+    "camera-ambiguous": _error(
+        '"fits several"', "the camera {camera} fits several: {cameras}", "livecam --camera {other}"
     ),
     "camera-absent": _error(_NO_CAMERA, _ABSENT, _HAND_IN),
     "camera-forbidden": _error('"no permission to open"', _FORBIDDEN, _JOIN),

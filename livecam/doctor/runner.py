@@ -1,4 +1,4 @@
-"""The whole walk."""
+"""Runs all checks in order."""
 
 from collections.abc import Iterator
 
@@ -10,19 +10,23 @@ from livecam.doctor.findings import Finding
 from livecam.doctor.host import Host
 
 
-def run_checks(wanted: LiveSettings, system: Host | None = None) -> Iterator[Finding]:
-    """Look at everything that a run with these settings needs, in the order of a frame's way.
+def run_checks(settings: LiveSettings, host: Host | None = None) -> Iterator[Finding]:
+    """Check everything that a run with these settings needs, in the order of the frame path.
 
-    The camera is opened for two seconds, and the network runs for about as long.
+    Opens the camera for about two seconds and runs the model for about as long.
+
+    Args:
+        settings: the settings of the run.
+        host: the system to examine; the real one if None.
     """
-    system = system or Host()
-    opencv = check_opencv(system)
+    host = host or Host()
+    opencv = check_opencv(host)
     yield opencv
-    # Camera and network are reached through it.
+    # Camera and model need OpenCV.
     if opencv.name == "opencv":
-        yield from check_camera(system, wanted)
-        weights = check_model(system, wanted)
-        yield weights
-        if weights.name == "weights":
-            yield check_performance(system, wanted)
-    yield from check_virtual_camera(system, wanted)
+        yield from check_camera(host, settings)
+        model = check_model(host, settings)
+        yield model
+        if model.name == "weights":
+            yield check_performance(host, settings)
+    yield from check_virtual_camera(host, settings)

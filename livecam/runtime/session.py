@@ -68,7 +68,7 @@ def run_live(settings: LiveSettings, controls: RunControls, tell: Notify) -> Run
         sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
         if isinstance(source, OnDemandSource):
             source.set_monitor(
-                stack.enter_context(ViewerMonitor(_feeds_virtual_camera(sinks), tell=tell, clock=clock))
+                stack.enter_context(ViewerMonitor(_feeds_virtual_camera(sinks), notify=tell, clock=clock))
             )
         ours.pop_all()
         lasting = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
@@ -91,7 +91,7 @@ def _make_source(settings: LiveSettings, clock: Clock, tell: Notify) -> Source:
         return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
 
     if settings.on_demand:
-        return OnDemandSource(camera, settings.size, settings.fps, tell=tell, clock=clock)
+        return OnDemandSource(camera, settings.size, settings.fps, notify=tell, clock=clock)
     return camera()
 
 
@@ -101,12 +101,10 @@ def _feeds_virtual_camera(sinks: list[Sink]) -> str:
 
 
 def _describe(settings: LiveSettings, source: Source, sinks: list[Sink]) -> str:
-    granted = getattr(source, "format_description", "") or f"{source.size} at {source.fps:g} fps"
-    granted = "on demand" if settings.on_demand else granted
     places = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCameraSink)]
     places += [str(settings.record)] if settings.record else []
     places += ["preview"] if settings.preview else []
-    return f"camera {settings.camera} ({granted}) to {', '.join(places)}; Ctrl-C ends"
+    return f"camera {settings.camera} ({source.format_description}) to {', '.join(places)}; Ctrl-C ends"
 
 
 def _open_sinks(

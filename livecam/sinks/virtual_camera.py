@@ -9,8 +9,14 @@ from typing import Protocol, cast
 from livecam.core.errors import SinkError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
-from livecam.devices.discovery import CapabilityQuery, list_virtual_cameras, processes_using, query_capability
-from livecam.devices.v4l2 import NegotiatedFormat, get_format, has_keep_format, reset_format_command
+from livecam.devices.discovery import CapabilityQuery, list_virtual_cameras, processes_using
+from livecam.devices.v4l2 import (
+    NegotiatedFormat,
+    get_format,
+    has_keep_format,
+    query_capability,
+    reset_format_command,
+)
 from livecam.imaging.ops import letterbox
 
 _SETUP = {
@@ -109,9 +115,9 @@ class VirtualCameraSink:
         kept = self._ask(self.device) if sys.platform.startswith("linux") else None
         if kept is None or kept == (self.size, _SENT):
             return
-        if kept.letters != _SENT:
+        if kept.fourcc != _SENT:
             raise SinkError(
-                f"{self.device} keeps to {kept.size} {kept.letters}: close the programs that read it, "
+                f"{self.device} keeps to {kept.size} {kept.fourcc}: close the programs that read it, "
                 f"and run {reset_format_command(self.device)}"
             )
         self.close()

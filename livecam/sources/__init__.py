@@ -1,1 +1,1 @@
-"""sources."""
+"""Frame sources: webcam, video file, image, demo and on-demand camera."""

@@ -1,4 +1,4 @@
-"""A source that is on only while somebody watches: the webcam's light goes out when the call is over."""
+"""On-demand source: opens the camera only while a program reads the virtual camera."""
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -11,49 +11,52 @@ from livecam.core.types import Frame
 from livecam.sources.base import Source, SourceIdle
 
 START_DELAY_SECONDS = 0.3
-"""Apps that list cameras look at each for a moment; who stays longer is a viewer."""
+"""Applications that enumerate cameras open each one briefly; a longer use is a viewer."""
 STOP_DELAY_SECONDS = 1.5
-"""A call app leaves and comes back when a setting is changed."""
-_GLANCE_SECONDS, _TURN_SECONDS = 0.05, 0.5
+"""A call application closes and reopens the camera when a setting changes."""
+_POLL_SECONDS = 0.05  # between two checks for a viewer
+_IDLE_SECONDS = 0.5  # without a viewer, the iteration ends with SourceIdle
 
 
 class ViewerMonitorLike(Protocol):
-    """What is asked of the viewers."""
+    """Reports whether a program reads the virtual camera."""
 
     def is_watched(self) -> bool: ...  # noqa: D102
 
 
 class OnDemandSource:
-    """Frames of a camera while somebody watches; Idle, with the camera closed, while nobody does."""
+    """Source of a camera's frames while there are viewers; raises SourceIdle, camera closed, otherwise."""
+
+    format_description = "on demand"
 
     def __init__(
         self,
-        camera: Callable[[], Source],
+        camera_factory: Callable[[], Source],
         size: Size,
         fps: float,
         *,
-        tell: Callable[[str], None] = lambda words: None,
+        notify: Callable[[str], None] = lambda message: None,
         clock: Clock | None = None,
     ) -> None:
-        """Note what to open when it is wanted; nothing is opened yet.
+        """Store what to open; nothing is opened yet.
 
         Args:
-            camera: makes the source, not yet entered; called until it succeeds once.
-            size: of the virtual camera; the camera may give frames of another.
-            fps: likewise.
-            tell: takes one line for the user when the camera goes on or off.
-            clock: measures how long viewers stay.
+            camera_factory: creates the source, not yet entered; called until it succeeds once.
+            size: size of the virtual camera; the camera may give frames of another.
+            fps: rate of the virtual camera, likewise.
+            notify: receives one line for the user when the camera is switched on or off.
+            clock: measures how long viewers are present; the system clock if None.
         """
         self.size, self.fps = size, float(fps)
-        self._make, self._tell = camera, tell
-        self._viewers: ViewerMonitorLike | None = None
+        self._camera_factory, self._notify = camera_factory, notify
+        self._monitor: ViewerMonitorLike | None = None
         self._clock = clock or SystemClock()
         self._camera: Source | None = None
-        self._changed: float | None = None  # since when the viewers are not what the camera is
+        self._changed_at: float | None = None  # since when viewers and camera state differ
 
-    def set_monitor(self, viewers: ViewerMonitorLike) -> None:
-        """Have these tell whether somebody watches; nobody does before."""
-        self._viewers = viewers
+    def set_monitor(self, monitor: ViewerMonitorLike) -> None:
+        """Set the viewer monitor; without one there are no viewers."""
+        self._monitor = monitor
 
     def __enter__(self) -> "OnDemandSource":
         return self
@@ -61,59 +64,58 @@ class OnDemandSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open outside of an iteration."""
+        """Do nothing: the camera is open during an iteration only."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames until the last viewer has left.
+        """Yield frames until the last viewer has left.
 
         Raises:
-            Idle: nobody watches; to be iterated again.
+            SourceIdle: there is no viewer; iterate again.
             CameraError: the camera is missing, busy or lost.
         """
-        self._wait()
-        camera = self._find()
+        self._wait_for_viewer()
+        camera = self._create_camera()
         with camera:
-            granted = getattr(camera, "format_description", "") or f"{camera.size} at {camera.fps:g} fps"
-            self._tell(f"somebody watches: camera on ({granted})")
+            self._notify(f"somebody watches: camera on ({camera.format_description})")
             for frame in camera:
                 if self._held_for(not self._is_watched(), STOP_DELAY_SECONDS):
                     break
                 yield frame
             else:
                 return
-        self._tell("nobody watches: camera off")
+        self._notify("nobody watches: camera off")
         raise SourceIdle
 
-    def _wait(self) -> None:
-        """Return once somebody stays.
+    def _wait_for_viewer(self) -> None:
+        """Return once a viewer has been present for the start delay.
 
         Raises:
-            Idle: nobody did, for now.
+            SourceIdle: there was none within half a second.
         """
         start = self._clock.now()
         while not self._held_for(self._is_watched(), START_DELAY_SECONDS):
-            if self._clock.now() - start >= _TURN_SECONDS:
+            if self._clock.now() - start >= _IDLE_SECONDS:
                 raise SourceIdle
-            self._clock.sleep(_GLANCE_SECONDS)
+            self._clock.sleep(_POLL_SECONDS)
 
     def _is_watched(self) -> bool:
-        return self._viewers is not None and self._viewers.is_watched()
+        return self._monitor is not None and self._monitor.is_watched()
 
     def _held_for(self, changed: bool, seconds: float) -> bool:
         now = self._clock.now()
         if not changed:
-            self._changed = None
-        elif self._changed is None:
-            self._changed = now
-        if self._changed is None or now - self._changed < seconds:
+            self._changed_at = None
+        elif self._changed_at is None:
+            self._changed_at = now
+        if self._changed_at is None or now - self._changed_at < seconds:
             return False
-        self._changed = None
+        self._changed_at = None
         return True
 
-    def _find(self) -> Source:
+    def _create_camera(self) -> Source:
         if self._camera is None:
             try:
-                self._camera = self._make()
-            except UsageError as error:  # not plugged in yet, perhaps
+                self._camera = self._camera_factory()
+            except UsageError as error:  # the camera may not be plugged in yet
                 raise CameraError(str(error)) from error
         return self._camera

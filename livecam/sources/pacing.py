@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from livecam.core.clock import Clock
 from livecam.core.errors import UsageError
 
-_LATE_SECONDS = 1.0
+_MAX_DELAY_SECONDS = 1.0
 
 
 def ticks(fps: float, clock: Clock) -> Iterator[float]:
-    """Seconds since the first beat, `fps` times a second, without end; the first comes at once.
+    """Yield the seconds since the first tick, `fps` times a second, endlessly; the first without waiting.
 
-    The beats lie on a grid, so that waiting never drifts; after a gap (a sleeping laptop) a new grid begins
-    instead of a burst of late beats.
+    The ticks are on a fixed grid, so that sleeping does not drift. A delay of more than 1 s (a suspended
+    laptop) starts a new grid instead of a burst of late ticks.
     """
     start = due = clock.now()
     while True:
         clock.sleep(due - clock.now())
         now = clock.now()
-        if now - due > _LATE_SECONDS:
+        if now - due > _MAX_DELAY_SECONDS:
             due = now
         due += 1.0 / fps
         yield now - start
 
 
 def check_fps(fps: float) -> float:
-    """Give back `fps` if it is a rate.
+    """Return `fps` as a float if it is a valid rate.
 
     Raises:
-        UsageError: it isn't a number above 0 and up to 1000.
+        UsageError: it is not a number above 0 and up to 1000.
     """
     if not (math.isfinite(fps) and 0 < fps <= 1000):
         raise UsageError(

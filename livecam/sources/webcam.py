@@ -1,4 +1,4 @@
-"""A webcam: asked for a size and a rate, believed what it grants, opened again when it was lost."""
+"""Webcam source: negotiates size and rate with the driver and reopens the device after a disconnect."""
 
 from collections.abc import Iterator
 from types import TracebackType
@@ -10,7 +10,7 @@ from livecam.core.errors import CameraLostError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.devices.device_tracker import DeviceTracker, TrackerFactory
-from livecam.devices.discovery import open_failure
+from livecam.devices.discovery import camera_open_error
 from livecam.devices.opencv_capture import (
     Capture,
     CaptureFactory,
@@ -19,19 +19,22 @@ from livecam.devices.opencv_capture import (
     suppress_opencv_logging,
     to_rgb,
 )
+from livecam.sources.base import describe_format
 
-_FAILURES, _SILENT_SECONDS = 5, 2.0
-_PAUSE_SECONDS, _GLANCE_SECONDS = 0.1, 0.01
+_MAX_FAILURES = 5  # failed reads in a row
+_SILENCE_SECONDS = 2.0  # without a new frame, the camera counts as lost
+_RETRY_SECONDS = 0.1  # after a failed read
+_DUPLICATE_SECONDS = 0.01  # after a frame that the driver gave before
 
 
 class WebcamSource:
-    """A source that reads a webcam. Lost, it raises CameraError; iterated again, it opens the camera again.
+    """Source that reads a webcam through OpenCV.
 
-    The camera is then found by its name, wherever it was plugged in again. A picture that the driver gives a
-    second time isn't one: it is left out, and after a while the camera counts as lost.
+    A lost camera raises CameraError; iterating again opens it again, wherever a camera of its name was
+    plugged in. Frames that the driver repeats are dropped; 2 s without a new frame mean a lost camera.
 
-    `size`, `fps` and `format_description` (as ``1280x720 at 30 fps, MJPG``) are the camera's answer once
-    it is open.
+    `size`, `fps` and `format_description` are the values that the camera granted, once it is open. Used by
+    one thread.
     """
 
     def __init__(
@@ -40,42 +43,42 @@ class WebcamSource:
         size: Size | None = None,
         fps: float = 30.0,
         *,
-        opener: CaptureFactory = open_capture,
+        capture_factory: CaptureFactory = open_capture,
         clock: Clock | None = None,
-        look: TrackerFactory = DeviceTracker,
+        tracker_factory: TrackerFactory = DeviceTracker,
     ) -> None:
-        """Note what to ask for; the camera is opened by `with` or by the first frame.
+        """Store the request; `with` or the first frame opens the camera.
 
         Args:
             device: a number, or on Linux a device file too.
-            size: asked for; None takes the camera's own.
-            fps: asked for, and believed if the driver says nothing sensible.
-            opener: opens a device as `open_capture` does.
-            clock: measures silence; the system's if None.
-            look: finds the camera again.
+            size: requested size; None keeps the camera's own.
+            fps: requested rate; used as the actual one if the driver reports none between 1 and 240.
+            capture_factory: opens a device as `open_capture` does.
+            clock: measures silence; the system clock if None.
+            tracker_factory: creates the tracker that locates the camera again.
         """
         self.size = size or Size(640, 480)
         self.fps = float(fps)
-        self.format_description = ""
-        self._asked = (size, float(fps))
-        self._opener = opener
+        self.format_description = describe_format(self.size, self.fps)
+        self._requested = (size, float(fps))
+        self._open_capture = capture_factory
         self._clock = clock or SystemClock()
         self._capture: Capture | None = None
-        self._first: Frame | None = None
-        self._whereabouts = look(device)
-        # Never a new one: what comes back may begin with what it showed when it went.
-        self._novelty = DuplicateFrameDetector()
+        self._first_frame: Frame | None = None
+        self._tracker = tracker_factory(device)
+        # Kept across reconnects: a camera that comes back may begin with its last frame from before.
+        self._duplicates = DuplicateFrameDetector()
 
     @property
     def device(self) -> int | str:
-        """The number or device file where the camera is, or was last."""
-        return self._whereabouts.device
+        """Number or device file where the camera is, or was last."""
+        return self._tracker.device
 
     def __enter__(self) -> "WebcamSource":
-        """Open it.
+        """Open the camera.
 
         Raises:
-            CameraError: there is none, it is busy, or it gives no pictures.
+            CameraError: it is missing or busy, or gives no frames.
         """
         self._open()
         return self
@@ -86,104 +89,104 @@ class WebcamSource:
         self.close()
 
     def close(self) -> None:
-        """Give the camera back; once is enough, more is harmless."""
-        capture, self._capture, self._first = self._capture, None, None
+        """Release the camera; does nothing if it is closed."""
+        capture, self._capture, self._first_frame = self._capture, None, None
         if capture is not None:
             capture.release()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames as the camera gives them.
+        """Yield new frames, each a new array, at the camera's pace; open it first if it is closed.
 
         Raises:
-            CameraError: it is lost, or can't be opened again.
+            CameraError: the camera is lost, or can't be opened again.
         """
         if self._capture is None:
             self._open()
         while self._capture is not None:
-            frame, self._first = self._first, None
+            frame, self._first_frame = self._first_frame, None
             frame = self._read() if frame is None else frame
             if frame is None:
                 self.close()
-                raise CameraLostError(self._lost())
+                raise self._lost_error()
             yield frame
 
-    def _lost(self) -> str:
-        return f"camera {self._whereabouts} lost: plug it in again, or close what took it over"
+    def _lost_error(self) -> CameraLostError:
+        return CameraLostError(f"camera {self._tracker} lost: plug it in again, or close what took it over")
 
     def _open(self) -> None:
         self.close()
-        device = self._whereabouts.locate()
+        device = self._tracker.locate()
         if device is None:
-            raise CameraLostError(self._lost())
+            raise self._lost_error()
         frame = None
         try:
             with suppress_opencv_logging():
                 frame = self._start(device)
         except cv2.error as error:
-            raise open_failure(self.device) from error
+            raise camera_open_error(self.device) from error
         finally:
             if frame is None:
                 self.close()
         if frame is None:
-            # Only now, so that the reason isn't that we hold it ourselves.
-            raise open_failure(self.device)
+            # After close(), so that this process is not the one that keeps the device busy.
+            raise camera_open_error(self.device)
 
     def _start(self, device: int | str) -> Frame | None:
-        self._capture = capture = self._opener(device)
+        self._capture = capture = self._open_capture(device)
         if not capture.isOpened():
             return None
         self._request_format(capture)
-        self._first = frame = self._read()
+        self._first_frame = frame = self._read()
         if frame is not None:
             self._read_actual_format(capture, frame)
-            self._whereabouts.remember()
+            self._tracker.remember()
         return frame
 
     def _request_format(self, capture: Capture) -> None:
-        size, fps = self._asked
-        # V4L2 offers sizes by pixel format and rates by size, hence the order; most give 30 fps at 720p only
-        # as MJPG.
+        size, fps = self._requested
+        # V4L2 offers sizes per pixel format and rates per size, hence the order. Most webcams reach 30 fps
+        # at 720p only as MJPG.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         if size:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, size.width)
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size.height)
         capture.set(cv2.CAP_PROP_FPS, fps)
-        # Not 1: the driver had nowhere to put the next picture while this is decoded, and the rate halved.
+        # Not 1: the driver has no free buffer while a frame is decoded, which halves the rate.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 2)
 
     def _read_actual_format(self, capture: Capture, frame: Frame) -> None:
         fps = capture.get(cv2.CAP_PROP_FPS)
         self.size = Size.of(frame)
-        self.fps = float(fps) if 1.0 <= fps <= 240.0 else self._asked[1]
+        self.fps = float(fps) if 1.0 <= fps <= 240.0 else self._requested[1]
         code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
-        letters = code.to_bytes(4, "little").decode("latin-1").strip()
-        kind = f", {letters}" if letters.isascii() and letters.isprintable() and letters else ""
-        self.format_description = f"{self.size} at {self.fps:g} fps{kind}"
+        fourcc = code.to_bytes(4, "little").decode("latin-1").strip()
+        is_readable = fourcc.isascii() and fourcc.isprintable()
+        self.format_description = describe_format(self.size, self.fps, fourcc if is_readable else "")
 
     def _read(self) -> Frame | None:
-        """The next frame; None if it failed again and again, or nothing new came for too long."""
+        """Return the next new frame; None after 5 failures or 2 s of silence, or if the device has gone."""
         start = self._clock.now()
-        good, frame = self._read_once()
+        succeeded, frame = self._read_once()
         failures = 0
-        # A driver may go on to give pictures of a camera that was pulled out, hence `there` with every frame.
-        while (there := self._whereabouts.is_present) and frame is None:
-            failures += not good
-            if failures >= _FAILURES or self._clock.now() - start >= _SILENT_SECONDS:
+        # A driver may still give frames of a camera that was pulled out, so presence is checked every time.
+        while (present := self._tracker.is_present) and frame is None:
+            failures += not succeeded
+            if failures >= _MAX_FAILURES or self._clock.now() - start >= _SILENCE_SECONDS:
                 return None
-            self._clock.sleep(_GLANCE_SECONDS if good else _PAUSE_SECONDS)
+            self._clock.sleep(_DUPLICATE_SECONDS if succeeded else _RETRY_SECONDS)
             with suppress_opencv_logging():
-                good, frame = self._read_once()
-        return frame if there else None
+                succeeded, frame = self._read_once()
+        return frame if present else None
 
     def _read_once(self) -> tuple[bool, Frame | None]:
-        """Whether the driver gave a picture, and the picture if it is a new one."""
+        """Return whether the driver gave an image, and the frame unless it is a duplicate."""
         if self._capture is None:
             return False, None
         try:
-            good, picture = self._capture.read()
-            if not good or picture is None or not picture.size:
+            succeeded, image = self._capture.read()
+            if not succeeded or image is None or not image.size:
                 return False, None
-            new = self._novelty.is_new(self._capture.get(cv2.CAP_PROP_POS_MSEC))
+            is_new = self._duplicates.is_new(self._capture.get(cv2.CAP_PROP_POS_MSEC))
         except cv2.error:
             return False, None
-        return True, to_rgb(picture) if new else None
+        return True, to_rgb(image) if is_new else None

@@ -27,7 +27,8 @@ from livecam.cli.main import main
 from livecam.core.config import LiveSettings
 from livecam.core.geometry import Size
 from livecam.devices.device_info import list_devices
-from livecam.doctor import Finding, Host, check_camera
+from livecam.doctor import Finding, Host
+from livecam.doctor.check_camera import check_camera
 from livecam.doctor.check_installation import check_model, check_performance
 from livecam.doctor.check_virtual_camera import check_virtual_camera
 from livecam.doctor.runner import run_checks
@@ -255,9 +256,9 @@ def test_the_list_of_devices_names_cameras_and_virtual_ones_with_their_formats(
     cameras = {device.path: device for device in list_devices()}
     camera = cameras[CAMERA]
     assert (camera.kind, camera.name, camera.driver) == ("camera", CAMERA_NAME, "vivid")
-    pixels = {kind.pixels: kind for kind in camera.formats}
+    pixels = {kind.fourcc: kind for kind in camera.formats}
     assert "YUYV" in pixels
-    sizes = {mode.size: mode.rates for mode in pixels["YUYV"].modes}
+    sizes = {mode.size: mode.rates for mode in pixels["YUYV"].frame_sizes}
     assert sizes[SMALL][0] >= 30 > sizes[Size(1280, 720)][0]
     for path, label in LABELS.items():
         assert (cameras[path].kind, cameras[path].name) == ("virtual", label)

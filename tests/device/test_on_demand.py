@@ -8,7 +8,7 @@ from kernel import CALL, CAMERA, holders, wait_for
 from pictures import hides_room, shows_person
 from programs import CameraReader, Livecam, Starter
 
-from livecam.devices.discovery import query_capability
+from livecam.devices.v4l2 import query_capability
 from livecam.devices.viewer_monitor import TOO_OLD
 
 pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam")]

@@ -10,16 +10,16 @@ from livecam.cli.main import main
 from livecam.core.geometry import Size
 from livecam.devices.device_info import DeviceInfo, list_devices
 from livecam.devices.v4l2 import FrameSizeInfo, PixelFormatInfo
-from tests.support.fake_host import CAMERA, LOOPBACK, FakeSystem
+from tests.support.fake_host import CAMERA, LOOPBACK, FakeHost
 
 
 @pytest.fixture
 def listed(tmp_path: Path) -> list[DeviceInfo]:
-    system = FakeSystem(tmp_path)
-    system.add_camera("/dev/video2", "Integrated Camera")
-    system.modes["/dev/video2"] = [PixelFormatInfo("GREY", "8-bit grey", ())]
-    sysfs = system.path("/sys/class/video4linux")
-    return list_devices(sysfs, system.ask, system.formats, platform="linux")
+    host = FakeHost(tmp_path)
+    host.add_camera("/dev/video2", "Integrated Camera")
+    host.pixel_formats["/dev/video2"] = [PixelFormatInfo("GREY", "8-bit grey", ())]
+    sysfs = host.path("/sys/class/video4linux")
+    return list_devices(sysfs, host.query_capability, host.formats, platform="linux")
 
 
 def test_cameras_come_first_with_name_driver_and_formats(listed: list[DeviceInfo]) -> None:
@@ -27,7 +27,7 @@ def test_cameras_come_first_with_name_driver_and_formats(listed: list[DeviceInfo
         ("camera", CAMERA), ("camera", "/dev/video2"), ("virtual", LOOPBACK)
     ]  # fmt: skip
     assert (listed[0].name, listed[0].driver) == ("HD Pro Webcam C920", "uvcvideo")
-    assert listed[0].formats[0].modes[0].rates == (30.0, 15.0)
+    assert listed[0].formats[0].frame_sizes[0].rates == (30.0, 15.0)
     assert (listed[2].name, listed[2].driver, listed[2].formats) == ("livecam", "v4l2 loopback", ())
 
 
@@ -71,8 +71,8 @@ class Capture:
 
 
 def test_elsewhere_cameras_are_the_numbers_that_open() -> None:
-    opener: Any = Capture
-    found = list_devices(platform="darwin", opener=opener)
+    factory: Any = Capture
+    found = list_devices(platform="darwin", capture_factory=factory)
     size = Size(640, 480)
     assert found == [
         DeviceInfo(

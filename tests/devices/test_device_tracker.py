@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from livecam.devices.device_tracker import DeviceTracker
-from livecam.devices.discovery import Capability
+from livecam.devices.v4l2 import Capability
 
 CAMERA = Capability("uvcvideo", captures=True)
 
@@ -26,7 +26,7 @@ class Machine:
         (self.sysfs / f"video{number}").rmdir()
 
     def camera(self, device: int | str) -> DeviceTracker:
-        return DeviceTracker(device, sysfs=self.sysfs, ask=lambda path: CAMERA)
+        return DeviceTracker(device, sysfs=self.sysfs, query=lambda path: CAMERA)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from livecam.core.geometry import Size
-from livecam.devices import v4l2 as formats
+from livecam.devices import v4l2
 from livecam.devices.v4l2 import (
+    Capability,
     FrameSizeInfo,
     NegotiatedFormat,
     PixelFormatInfo,
@@ -20,7 +21,7 @@ from livecam.devices.v4l2 import (
 )
 
 VGA, HD, FOUR_K = Size(640, 480), Size(1280, 720), Size(3840, 2160)
-Ioctl = formats.Ioctl
+Ioctl = v4l2.Ioctl
 
 
 def driver(kinds: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Ioctl:
@@ -33,19 +34,19 @@ def driver(kinds: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Io
             return None
 
     def answer(request: int, question: bytes) -> bytes:
-        if request == formats._ENUM_FMT:
-            index, kind, *_ = formats._FORMAT_DESCRIPTION.unpack(question)
+        if request == v4l2.VIDIOC_ENUM_FMT:
+            index, kind, *_ = v4l2.v4l2_fmtdesc.unpack(question)
             code = list(kinds.get(kind, {}))[index].encode()
-            return formats._FORMAT_DESCRIPTION.pack(index, kind, 0, b"in words\0rest", code, 0, 0, 0, 0)
+            return v4l2.v4l2_fmtdesc.pack(index, kind, 0, b"in words\0rest", code, 0, 0, 0, 0)
         of_all = {code.encode(): sizes for pixels in kinds.values() for code, sizes in pixels.items()}
-        if request == formats._ENUM_FRAMESIZES:
-            index, code, *_ = formats._FRAME_SIZE.unpack(question)
+        if request == v4l2.VIDIOC_ENUM_FRAMESIZES:
+            index, code, *_ = v4l2.v4l2_frmsizeenum.unpack(question)
             size = list(of_all[code])[index]
-            return formats._FRAME_SIZE.pack(index, code, 1, *size, *[0] * 6)
-        assert request == formats._ENUM_FRAMEINTERVALS
-        index, code, width, height, *_ = formats._INTERVAL.unpack(question)
+            return v4l2.v4l2_frmsizeenum.pack(index, code, 1, *size, *[0] * 6)
+        assert request == v4l2.VIDIOC_ENUM_FRAMEINTERVALS
+        index, code, width, height, *_ = v4l2.v4l2_frmivalenum.unpack(question)
         interval = of_all[code][Size(width, height)][index]
-        return formats._INTERVAL.pack(index, code, width, height, 1, *interval, *[0] * 6)
+        return v4l2.v4l2_frmivalenum.pack(index, code, width, height, 1, *interval, *[0] * 6)
 
     return ask
 
@@ -61,9 +62,9 @@ def test_every_format_size_and_rate_is_read() -> None:
 
 
 def test_what_a_virtual_camera_takes_is_told_when_it_gives_nothing() -> None:
-    assert [kind.pixels for kind in read_formats(driver({2: {"RGB3": {VGA: []}}}))] == ["RGB3"]
+    assert [kind.fourcc for kind in read_formats(driver({2: {"RGB3": {VGA: []}}}))] == ["RGB3"]
     both = driver({1: {"YU12": {}}, 2: {"RGB3": {}}})
-    assert [kind.pixels for kind in read_formats(both)] == ["YU12"]
+    assert [kind.fourcc for kind in read_formats(both)] == ["YU12"]
 
 
 def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
@@ -71,22 +72,24 @@ def test_a_range_of_sizes_and_rates_is_one_mode_and_asked_for_once() -> None:
 
     def ask(request: int, question: bytes) -> bytes | None:
         asked.append(request)
-        if request == formats._ENUM_FMT:
-            index, kind, *_ = formats._FORMAT_DESCRIPTION.unpack(question)
-            return None if index else formats._FORMAT_DESCRIPTION.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
-        if request == formats._ENUM_FRAMESIZES:
-            return formats._FRAME_SIZE.pack(0, b"YU12", 3, 2, 3840, 2, 4, 2160, 2, 0, 0)
-        return formats._INTERVAL.pack(0, b"YU12", *FOUR_K, 2, 1, 60, 1, 1, 1, 60, 0, 0)
+        if request == v4l2.VIDIOC_ENUM_FMT:
+            index, kind, *_ = v4l2.v4l2_fmtdesc.unpack(question)
+            return None if index else v4l2.v4l2_fmtdesc.pack(0, kind, 0, b"", b"YU12", 0, 0, 0, 0)
+        if request == v4l2.VIDIOC_ENUM_FRAMESIZES:
+            return v4l2.v4l2_frmsizeenum.pack(0, b"YU12", 3, 2, 3840, 2, 4, 2160, 2, 0, 0)
+        return v4l2.v4l2_frmivalenum.pack(0, b"YU12", *FOUR_K, 2, 1, 60, 1, 1, 1, 60, 0, 0)
 
     (found,) = read_formats(ask)
-    assert [asked.count(request) for request in (formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)] == [
+    assert [
+        asked.count(request) for request in (v4l2.VIDIOC_ENUM_FRAMESIZES, v4l2.VIDIOC_ENUM_FRAMEINTERVALS)
+    ] == [
         1,
         1,
     ]
-    assert found.modes == (FrameSizeInfo(Size(2, 4), FOUR_K, (60.0, 1.0)),)
-    assert str(found.modes[0]) == "2x4 to 3840x2160 at 60, 1 fps"
-    assert found.modes[0].supports(HD)
-    assert not found.modes[0].supports(Size(3840, 2161))
+    assert found.frame_sizes == (FrameSizeInfo(Size(2, 4), FOUR_K, (60.0, 1.0)),)
+    assert str(found.frame_sizes[0]) == "2x4 to 3840x2160 at 60, 1 fps"
+    assert found.frame_sizes[0].supports(HD)
+    assert not found.frame_sizes[0].supports(Size(3840, 2161))
 
 
 def test_a_driver_that_never_ends_its_list_is_not_waited_for() -> None:
@@ -96,12 +99,12 @@ def test_a_driver_that_never_ends_its_list_is_not_waited_for() -> None:
 
 def test_an_interval_of_nothing_is_no_rate() -> None:
     (found,) = read_formats(driver({1: {"MJPG": {VGA: [(0, 30), (1, 0), (1, 15)]}}}))
-    assert found.modes == (FrameSizeInfo(VGA, VGA, (15.0,)),)
+    assert found.frame_sizes == (FrameSizeInfo(VGA, VGA, (15.0,)),)
 
 
 def test_the_structures_have_the_kernels_lengths() -> None:
-    requests = (formats._ENUM_FMT, formats._ENUM_FRAMESIZES, formats._ENUM_FRAMEINTERVALS)
-    layouts = (formats._FORMAT_DESCRIPTION, formats._FRAME_SIZE, formats._INTERVAL)
+    requests = (v4l2.VIDIOC_ENUM_FMT, v4l2.VIDIOC_ENUM_FRAMESIZES, v4l2.VIDIOC_ENUM_FRAMEINTERVALS)
+    layouts = (v4l2.v4l2_fmtdesc, v4l2.v4l2_frmsizeenum, v4l2.v4l2_frmivalenum)
     # The length stands in bits 16 to 29 of a request's number.
     assert [layout.size for layout in layouts] == [request >> 16 & 0x3FFF for request in requests]
 
@@ -164,3 +167,28 @@ def test_what_is_no_device_has_no_format(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "file").touch()
     assert get_format(str(tmp_path / "file")) is None
     assert get_format(str(tmp_path / "missing")) is None
+
+
+def test_a_file_that_is_no_device_has_no_capability(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert v4l2.query_capability(str(file)) is None
+    assert v4l2.query_capability(str(tmp_path / "missing")) is None
+
+
+def test_a_kernels_answer_is_read_field_by_field(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "video0"
+    file.touch()
+
+    def query(abilities: int, of_device: int) -> Capability | None:
+        packed = v4l2.v4l2_capability.pack(
+            b"uvcvideo", b"C920", b"usb-1", 0x060000, abilities, of_device, 0, 0, 0
+        )
+        monkeypatch.setattr(fcntl, "ioctl", lambda handle, request, buffer: packed)
+        return v4l2.query_capability(str(file))
+
+    assert v4l2.v4l2_capability.size == 104
+    assert query(0x84A00001, 0x04200001) == Capability("uvcvideo", captures=True, card="C920")
+    assert query(0x84A00001, 0x04A00000) == Capability("uvcvideo", captures=False, card="C920")
+    assert query(0x00000001, 0) == Capability("uvcvideo", captures=True, card="C920")
+    assert query(0x80000003, 0x00000002) == Capability("uvcvideo", False, outputs=True, card="C920")

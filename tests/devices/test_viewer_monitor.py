@@ -8,12 +8,12 @@ import pytest
 from livecam.core.clock import ManualClock
 from livecam.core.errors import SinkError
 from livecam.devices import viewer_monitor as viewers
+from livecam.devices.v4l2 import subscribe_client_usage
 from livecam.devices.viewer_monitor import (
     TOO_OLD,
     EventMonitor,
     PollingMonitor,
     ViewerMonitor,
-    subscribe_client_usage,
 )
 
 fcntl = pytest.importorskip("fcntl")
@@ -70,7 +70,7 @@ def test_the_module_is_asked_for_its_event_and_for_what_holds_now(
 
 def test_the_latest_event_holds(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     kernel, told = Kernel(monkeypatch), list[str]()
-    with ViewerMonitor(device, tell=told.append) as watched:
+    with ViewerMonitor(device, notify=told.append) as watched:
         assert not watched.is_watched()
         kernel.events = [event(0x10E00001, 0), event(0x10E00001, 1)]
         assert watched.is_watched()
@@ -104,7 +104,7 @@ def test_an_older_module_is_watched_by_its_openers_and_that_is_said_once(
     monkeypatch.setattr(viewers, "processes_using", lambda path: holders.pop(0))
     clock = ManualClock()
     monkeypatch.setattr(PollingMonitor.__init__, "__defaults__", (viewers.processes_using,))
-    with ViewerMonitor(device, tell=told.append, clock=clock) as watched:
+    with ViewerMonitor(device, notify=told.append, clock=clock) as watched:
         assert watched.is_watched()
         clock.sleep(0.9)
         assert watched.is_watched()

@@ -41,9 +41,9 @@ def test_a_finding_is_told_in_one_line_and_its_remedy_in_another() -> None:
 
 
 def test_the_readmes_troubleshooting_is_made_of_these_texts() -> None:
-    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    readme = (TOP / "livecam/doctor/README.md").read_text(encoding="utf-8")
     made = re.search(f"{BEGIN}\n(.*?)\n{END}", readme, re.DOTALL)
-    assert made, f"README.md has no {BEGIN} ... {END}"
+    assert made, f"livecam/doctor/README.md has no {BEGIN} ... {END}"
     assert made[1] == troubleshooting_table(), "run scripts/troubleshooting.py"
 
 

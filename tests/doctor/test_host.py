@@ -19,15 +19,15 @@ from tests.support.tiny_model import write_model
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Host:
+def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_files_are_read_under_the_root_and_missing_ones_are_empty(system: Host, tmp_path: Path) -> None:
+def test_files_are_read_under_the_root_and_missing_ones_are_empty(host: Host, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "a").write_text(" words \n")
-    assert (system.read_text("/etc/a"), system.read_text("/etc/b")) == ("words", "")
-    assert (system.exists("/etc/a"), system.exists("/etc/b")) == (True, False)
+    assert (host.read_text("/etc/a"), host.read_text("/etc/b")) == ("words", "")
+    assert (host.exists("/etc/a"), host.exists("/etc/b")) == (True, False)
 
 
 def test_a_programs_words_are_given_and_a_missing_programs_are_none() -> None:
@@ -37,7 +37,7 @@ def test_a_programs_words_are_given_and_a_missing_programs_are_none() -> None:
 
 
 def test_a_program_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livecam.doctor.host._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("livecam.doctor.host._PROGRAM_TIMEOUT_SECONDS", 0.2)
     assert Host().run(sys.executable, "-c", "import time; time.sleep(30)") == ""
 
 
@@ -48,38 +48,38 @@ def test_packages_that_are_there_and_that_are_not() -> None:
     assert "livecam_of_tomorrow" in Host().load_error("livecam_of_tomorrow")
 
 
-def test_a_device_that_is_missing_or_no_device(system: Host, tmp_path: Path) -> None:
+def test_a_device_that_is_missing_or_no_device(host: Host, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert (system.open_errno("/file"), system.open_errno("/gone")) == (0, errno.ENOENT)
-    assert system.ask("/file") is None
-    assert list(system.formats("/file")) == []
-    assert not system.reports_viewers("/file")
-    assert not system.reports_viewers("/gone")
+    assert (host.open_errno("/file"), host.open_errno("/gone")) == (0, errno.ENOENT)
+    assert host.query_capability("/file") is None
+    assert list(host.formats("/file")) == []
+    assert not host.reports_viewers("/file")
+    assert not host.reports_viewers("/gone")
 
 
 def test_groups_are_read_from_the_systems_own_list(
-    system: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "etc").mkdir()
     number = (tmp_path / "file").stat().st_gid
     (tmp_path / "etc" / "group").write_text(f"video:x:{number + 1}:me\ncams:x:{number}:you,me\n")
-    assert (system.group_of("/file"), system.group_of("/gone")) == ("cams", "video")
+    assert (host.group_of("/file"), host.group_of("/gone")) == ("cams", "video")
     monkeypatch.setenv("USER", "me")
-    assert system.is_listed("cams")
+    assert host.is_listed("cams")
     monkeypatch.setenv("USER", "m")
-    assert not system.is_listed("cams")
+    assert not host.is_listed("cams")
     monkeypatch.delenv("USER")
     monkeypatch.delenv("LOGNAME", raising=False)
-    assert not system.is_listed("cams")
+    assert not host.is_listed("cams")
 
 
 def test_a_model_is_loaded_timed_and_missed(tmp_path: Path) -> None:
     model = str(write_model(tmp_path))
-    Host().load(model, 1)
+    Host().load_model(model, 1)
     assert 0 < Host().measure_frame_time(model, 1, Size(64, 48)) < 5_000
     with pytest.raises(ModelError):
-        Host().load(str(tmp_path / "other.tflite"), 1)
+        Host().load_model(str(tmp_path / "other.tflite"), 1)
 
 
 class Capture:
@@ -111,7 +111,7 @@ def test_a_camera_is_tried_and_its_frames_are_counted(frames: int, monkeypatch: 
     clock = ManualClock()
 
     def fake(device: int | str, size: Size, fps: float) -> WebcamSource:
-        return WebcamSource(device, size, fps, opener=lambda _: Capture(clock, frames), clock=clock)  # type: ignore[arg-type, return-value]
+        return WebcamSource(device, size, fps, capture_factory=lambda _: Capture(clock, frames), clock=clock)  # type: ignore[arg-type, return-value]
 
     monkeypatch.setattr("livecam.sources.webcam.WebcamSource", fake)
     monkeypatch.setattr("livecam.doctor.host.time.monotonic", clock.now)

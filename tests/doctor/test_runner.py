@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from livecam.core.clock import ManualClock
 from livecam.core.config import LiveSettings
-from livecam.core.errors import CameraError, ModelError, UsageError
+from livecam.core.errors import CameraBusyError, CameraError, ModelError, UsageError
 from livecam.core.geometry import Size
-from livecam.devices.discovery import Capability
-from livecam.devices.v4l2 import FrameSizeInfo, PixelFormatInfo
+from livecam.devices.v4l2 import Capability, FrameSizeInfo, PixelFormatInfo
 from livecam.doctor import Finding, Level, run_checks
 from livecam.doctor.host import CaptureProbe
 from livecam.doctor.messages import MESSAGES, MODPROBE, RELOAD
-from tests.support.fake_host import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeSystem
+from livecam.sources.factory import open_source
+from tests.support.fake_host import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeHost
 
 HD, VGA = Size(1280, 720), Size(640, 480)
 INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
@@ -24,12 +25,12 @@ USUAL = LiveSettings()
 
 
 @pytest.fixture
-def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setenv("USER", "me")
-    return FakeSystem(tmp_path)
+    return FakeHost(tmp_path)
 
 
-def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeSystem) -> None:
+def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeHost) -> None:
     found = list(run_checks(USUAL, laptop))
     assert [finding.name for finding in found] == FINE
     assert all(finding.level is Level.OK and not finding.remedy for finding in found)
@@ -39,7 +40,7 @@ def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeSystem) -> None:
 
 # What spoils the machine, with which settings, and what is found.
 
-Spoil = Callable[[FakeSystem], object]
+Spoil = Callable[[FakeHost], object]
 STATES: list[tuple[str, Spoil, LiveSettings, str]] = []
 
 
@@ -54,333 +55,339 @@ def state(name: str, remedy: str, settings: LiveSettings = USUAL) -> Callable[[S
 
 
 @state("opencv-broken", "sudo apt install libgl1 libglib2.0-0")
-def _(system: FakeSystem) -> None:
-    system.load_errors["cv2"] = "libGL.so.1: cannot open shared object file"
+def _(host: FakeHost) -> None:
+    host.load_errors["cv2"] = "libGL.so.1: cannot open shared object file"
 
 
 @state("opencv-broken", "pip install --force-reinstall opencv-python")
-def _(system: FakeSystem) -> None:
-    system.load_errors["cv2"] = "No module named 'cv2'"
+def _(host: FakeHost) -> None:
+    host.load_errors["cv2"] = "No module named 'cv2'"
 
 
 @state("weights-missing", "git -C /src/livecam checkout -- weights")
-def _(system: FakeSystem) -> None:
-    system.folder = "/src/livecam"
-    system.model_error = UsageError("no model is called 'person'; there are: none")
+def _(host: FakeHost) -> None:
+    host.checkout_folder = "/src/livecam"
+    host.model_error = UsageError("no model is called 'person'", "there are: none")
 
 
 @state("weights-missing", "pip install --force-reinstall .")
-def _(system: FakeSystem) -> None:
-    system.model_error = ModelError("the weights /w/person.tflite can't be read (No such file); put them")
-    system.model_error.__cause__ = FileNotFoundError()
+def _(host: FakeHost) -> None:
+    host.model_error = ModelError("the weights /w/person.tflite can't be read (No such file)", "put them")
+    host.model_error.__cause__ = FileNotFoundError()
 
 
 @state("weights-damaged", "livecam export RUN mine.tflite", LiveSettings(model="mine.json"))
-def _(system: FakeSystem) -> None:
-    system.model_error = ModelError("mine.tflite is damaged or not the file its card describes; copy")
+def _(host: FakeHost) -> None:
+    host.model_error = ModelError("mine.tflite is damaged or not the file its card describes", "copy it again")
 
 
 @state("camera-none-needed", "", LiveSettings(camera="demo"))
-def _(system: FakeSystem) -> None:
-    system.remove(CAMERA)
+def _(host: FakeHost) -> None:
+    host.remove(CAMERA)
 
 
 @state("camera-none", "plug one in")
-def _(system: FakeSystem) -> None:
-    system.remove(CAMERA)
+def _(host: FakeHost) -> None:
+    host.remove(CAMERA)
 
 
 @state("camera-none", "plug one in", LiveSettings(camera="C920"))
-def _(system: FakeSystem) -> None:
-    system.remove(CAMERA)
-    system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
-    system.write("/sys/module/uvcvideo/version", "1.1.1")
+def _(host: FakeHost) -> None:
+    host.remove(CAMERA)
+    host.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
+    host.write("/sys/module/uvcvideo/version", "1.1.1")
 
 
 @state("camera-driver-missing", "sudo modprobe uvcvideo")
-def _(system: FakeSystem) -> None:
-    system.remove(CAMERA)
-    system.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
+def _(host: FakeHost) -> None:
+    host.remove(CAMERA)
+    host.write("/sys/bus/usb/devices/1-2:1.0/bInterfaceClass", "0e\n")
 
 
 @state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="3"))
 @state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="/dev/video7"))
 @state("camera-unknown", f"livecam --camera {CAMERA}", LiveSettings(camera="Brio"))
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     pass
 
 
+@state("camera-ambiguous", "livecam --camera /dev/video2", LiveSettings(camera="logi"))
+def _(host: FakeHost) -> None:
+    host.add_camera("/dev/video2", "Logi HD Webcam")
+    host.add_camera("/dev/video4", "Logi Brio")
+
+
 @state("camera-absent", f"docker run --device {CAMERA}")
-def _(system: FakeSystem) -> None:
-    system.troubles[CAMERA] = errno.ENOENT
+def _(host: FakeHost) -> None:
+    host.open_errors[CAMERA] = errno.ENOENT
 
 
 @state("camera-forbidden", "sudo usermod -aG cams $USER")
-def _(system: FakeSystem) -> None:
-    system.troubles[CAMERA] = errno.EACCES
-    group = system.path(CAMERA).stat().st_gid
-    system.write("/etc/group", f"video:x:{group + 1}:me\ncams:x:{group}:somebody,else\n")
+def _(host: FakeHost) -> None:
+    host.open_errors[CAMERA] = errno.EACCES
+    group = host.path(CAMERA).stat().st_gid
+    host.write("/etc/group", f"video:x:{group + 1}:me\ncams:x:{group}:somebody,else\n")
 
 
 @state("camera-forbidden-yet", "newgrp cams")
-def _(system: FakeSystem) -> None:
-    system.troubles[CAMERA] = errno.EACCES
-    system.write("/etc/group", f"cams:x:{system.path(CAMERA).stat().st_gid}:somebody,me\n")
+def _(host: FakeHost) -> None:
+    host.open_errors[CAMERA] = errno.EACCES
+    host.write("/etc/group", f"cams:x:{host.path(CAMERA).stat().st_gid}:somebody,me\n")
 
 
 @state("camera-busy", "close zoom (pid 4711)")
-def _(system: FakeSystem) -> None:
-    system.shot = CameraError("no pictures")
-    system.open_by(CAMERA, "zoom", 4711)
-    system.open_by("/dev/video3", "other", 4712)
+def _(host: FakeHost) -> None:
+    host.probe = CameraError("no pictures")
+    host.open_by(CAMERA, "zoom", 4711)
+    host.open_by("/dev/video3", "other", 4712)
 
 
 @state("camera-busy", f"sudo fuser -v {CAMERA}")
-def _(system: FakeSystem) -> None:
-    system.shot = CameraError(f"{CAMERA} is busy: close the program")
+def _(host: FakeHost) -> None:
+    host.probe = CameraBusyError(f"{CAMERA} is used by another program")
 
 
 @state("camera-in-use", "")
-def _(system: FakeSystem) -> None:
-    system.shot = CameraError("no pictures")
-    system.open_by(CAMERA, "pipewire", 11)
-    system.open_by(CAMERA, "livecam", 4711)
+def _(host: FakeHost) -> None:
+    host.probe = CameraError("no pictures")
+    host.open_by(CAMERA, "pipewire", 11)
+    host.open_by(CAMERA, "livecam", 4711)
 
 
 @state("camera-silent", "unplug it")
-def _(system: FakeSystem) -> None:
-    system.shot = CameraError("gives no pictures")
+def _(host: FakeHost) -> None:
+    host.probe = CameraError("gives no pictures")
 
 
 @state("camera-slow", "livecam --size 640x480")
-def _(system: FakeSystem) -> None:
-    system.modes[CAMERA] = [
+def _(host: FakeHost) -> None:
+    host.pixel_formats[CAMERA] = [
         PixelFormatInfo(
             "YUYV", "YUYV 4:2:2", (FrameSizeInfo(VGA, VGA, (30.0,)), FrameSizeInfo(HD, HD, (5.0, 2.5)))
         ),
     ]
-    system.shot = CaptureProbe(HD, 5.0, 5.0)
+    host.probe = CaptureProbe(HD, 5.0, 5.0)
 
 
 @state("camera-slow", "livecam --size 1280x720 --fps 5")
-def _(system: FakeSystem) -> None:
-    system.modes[CAMERA] = []  # the driver doesn't tell
-    system.shot = CaptureProbe(HD, 5.0, 5.0)
+def _(host: FakeHost) -> None:
+    host.pixel_formats[CAMERA] = []  # the driver doesn't tell
+    host.probe = CaptureProbe(HD, 5.0, 5.0)
 
 
 @state("camera-other-size", "livecam --size 640x480")
-def _(system: FakeSystem) -> None:
-    system.shot = CaptureProbe(VGA, 30.0, 30.0)
+def _(host: FakeHost) -> None:
+    host.probe = CaptureProbe(VGA, 30.0, 30.0)
 
 
 @state("camera-dark", "exposure_dynamic_framerate=0")
-def _(system: FakeSystem) -> None:
-    system.shot = CaptureProbe(HD, 30.0, 15.0)
+def _(host: FakeHost) -> None:
+    host.probe = CaptureProbe(HD, 30.0, 15.0)
 
 
 @state("camera-refused", "Privacy & Security > Camera", LiveSettings(virtual_camera=False))
-def _(system: FakeSystem) -> None:
-    system.platform = "darwin"
-    system.shot = CameraError("no pictures")
+def _(host: FakeHost) -> None:
+    host.platform = "darwin"
+    host.probe = CameraError("no pictures")
 
 
 @state("virtual-not-wanted", "", LiveSettings(virtual_camera=False))
-def _(system: FakeSystem) -> None:
-    system.unload_module()
+def _(host: FakeHost) -> None:
+    host.unload_module()
 
 
 @state("pyvirtualcam-missing", "python3 -m pip install pyvirtualcam")
-def _(system: FakeSystem) -> None:
-    system.missing.add("pyvirtualcam")
+def _(host: FakeHost) -> None:
+    host.missing.add("pyvirtualcam")
 
 
 @state("module-missing", f"{INSTALL} && {MODPROBE}")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(f"/lib/modules/{KERNEL}/modules.dep", "kernel/drivers/media/usb/uvc/uvcvideo.ko:\n")
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(f"/lib/modules/{KERNEL}/modules.dep", "kernel/drivers/media/usb/uvc/uvcvideo.ko:\n")
 
 
 @state("module-missing", "sudo dnf install akmod-v4l2loopback")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
-    system.write("/etc/os-release", 'ID="rocky"\nID_LIKE="rhel centos fedora"\n')
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    host.write("/etc/os-release", 'ID="rocky"\nID_LIKE="rhel centos fedora"\n')
 
 
 @state(
     "module-for-another-kernel",
     f"sudo apt install linux-headers-$(uname -r) && sudo dkms autoinstall && {MODPROBE}",
 )
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write("/proc/sys/kernel/osrelease", "6.1.0-30-amd64")
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write("/proc/sys/kernel/osrelease", "6.1.0-30-amd64")
 
 
 @state("module-for-another-kernel", "sudo pacman -S linux-headers")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
-    system.write("/usr/src/v4l2loopback-0.12.7/dkms.conf", "")
-    system.write("/etc/os-release", "ID=manjaro\nID_LIKE=arch\n")
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    host.write("/usr/src/v4l2loopback-0.12.7/dkms.conf", "")
+    host.write("/etc/os-release", "ID=manjaro\nID_LIKE=arch\n")
 
 
 @state("module-not-loaded", MODPROBE)
-def _(system: FakeSystem) -> None:
-    system.unload_module()
+def _(host: FakeHost) -> None:
+    host.unload_module()
 
 
 @state("module-not-loaded", MODPROBE)
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(f"/lib/modules/{KERNEL}/modules.dep", "")
-    system.write(f"/lib/modules/{KERNEL}/updates/dkms/v4l2loopback.ko", b"\x7fELF")
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(f"/lib/modules/{KERNEL}/modules.dep", "")
+    host.write(f"/lib/modules/{KERNEL}/updates/dkms/v4l2loopback.ko", b"\x7fELF")
 
 
 @state("module-not-loaded", MODPROBE)
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     """A refusal of another module, or of Secure Boot that is off, is none of ours."""
-    system.unload_module()
-    system.write(SECURE_BOOT, b"\x06\0\0\0\x00")
-    system.programs["dmesg",] = "v4l2loopback: Key was rejected by service"
+    host.unload_module()
+    host.write(SECURE_BOOT, b"\x06\0\0\0\x00")
+    host.programs["dmesg",] = "v4l2loopback: Key was rejected by service"
 
 
 @state("module-not-loaded", MODPROBE)
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
-    system.programs["dmesg",] = "Loading of unsigned module nvidia is rejected\nv4l2loopback: bye"
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    host.programs["dmesg",] = "Loading of unsigned module nvidia is rejected\nv4l2loopback: bye"
 
 
 @state("module-refused", "sudo mokutil --import /var/lib/dkms/mok.pub")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
-    system.programs["dmesg",] = (
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+    host.programs["dmesg",] = (
         "[ 9.1] Loading of module with unavailable key: v4l2loopback: Key was rejected by service"
     )
 
 
 @state("module-refused", "sudo mokutil --import /var/lib/shim-signed/mok/MOK.der")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.programs["mokutil", "--sb-state"] = "SecureBoot enabled\n"
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.programs["mokutil", "--sb-state"] = "SecureBoot enabled\n"
     key = "/var/lib/shim-signed/mok/MOK.der"
-    system.write(key, b"key")
-    system.programs["mokutil", "--test-key", key] = f"{key} is not enrolled\n"
+    host.write(key, b"key")
+    host.programs["mokutil", "--test-key", key] = f"{key} is not enrolled\n"
 
 
 @state("module-refused", "choose Enroll MOK")
-def _(system: FakeSystem) -> None:
-    system.unload_module()
-    system.write(SECURE_BOOT, b"\x06\0\0\0\x01")
+def _(host: FakeHost) -> None:
+    host.unload_module()
+    host.write(SECURE_BOOT, b"\x06\0\0\0\x01")
     log = "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7"
-    system.programs["journalctl", "--dmesg", "--boot", "--no-pager", "--quiet"] = log
+    host.programs["journalctl", "--dmesg", "--boot", "--no-pager", "--quiet"] = log
 
 
 @state("module-too-old", "sudo apt install --only-upgrade v4l2loopback-dkms && sudo modprobe -r v4l2loopback")
-def _(system: FakeSystem) -> None:
-    system.load_module("0.10.0")
+def _(host: FakeHost) -> None:
+    host.load_module("0.10.0")
 
 
 @state("module-without-events", "sudo apt install --only-upgrade", LiveSettings(on_demand=True))
-def _(system: FakeSystem) -> None:
-    system.events = False
+def _(host: FakeHost) -> None:
+    host.sends_events = False
 
 
 @state("module-without-exclusive-caps", RELOAD)
-def _(system: FakeSystem) -> None:
-    system.remove(LOOPBACK)
-    system.add_loopback(LOOPBACK, "livecam", exclusive=False)
+def _(host: FakeHost) -> None:
+    host.remove(LOOPBACK)
+    host.add_loopback(LOOPBACK, "livecam", exclusive=False)
 
 
 @state("virtual-none", RELOAD)
-def _(system: FakeSystem) -> None:
-    system.remove(LOOPBACK)
+def _(host: FakeHost) -> None:
+    host.remove(LOOPBACK)
 
 
 @state("virtual-unknown", f"livecam --device {LOOPBACK}", LiveSettings(device="studio"))
 @state("virtual-real", f"livecam --device {LOOPBACK}", LiveSettings(device=CAMERA))
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     pass
 
 
 @state("virtual-absent", f"docker run --device {LOOPBACK}")
-def _(system: FakeSystem) -> None:
-    system.troubles[LOOPBACK] = errno.ENOENT
+def _(host: FakeHost) -> None:
+    host.open_errors[LOOPBACK] = errno.ENOENT
 
 
 @state("virtual-forbidden", "sudo usermod -aG")
-def _(system: FakeSystem) -> None:
-    system.troubles[LOOPBACK] = errno.EACCES
+def _(host: FakeHost) -> None:
+    host.open_errors[LOOPBACK] = errno.EACCES
 
 
 @state("virtual-busy", "close obs (pid 12)")
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     """With exclusive_caps=1 a camera that is fed is no output any more."""
-    system.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
-    system.open_by(LOOPBACK, "obs", 12)
+    host.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
+    host.open_by(LOOPBACK, "obs", 12)
 
 
 @state("virtual-busy", f"sudo fuser -v {LOOPBACK}")
-def _(system: FakeSystem) -> None:
-    system.troubles[LOOPBACK] = errno.EBUSY
+def _(host: FakeHost) -> None:
+    host.open_errors[LOOPBACK] = errno.EBUSY
 
 
 @state("virtual-busy", "close obs (pid 12)")
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     """Without it only the state tells."""
-    system.remove(LOOPBACK)
-    system.add_loopback(LOOPBACK, "livecam", exclusive=False)
-    system.write("/sys/class/video4linux/video10/state", "capture\n")
-    system.open_by(LOOPBACK, "obs", 12)
+    host.remove(LOOPBACK)
+    host.add_loopback(LOOPBACK, "livecam", exclusive=False)
+    host.write("/sys/class/video4linux/video10/state", "capture\n")
+    host.open_by(LOOPBACK, "obs", 12)
 
 
 @state("virtual-in-use", "")
-def _(system: FakeSystem) -> None:
-    system.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
-    system.open_by(LOOPBACK, "firefox", 11)
-    system.open_by(LOOPBACK, "livecam", 12)
+def _(host: FakeHost) -> None:
+    host.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
+    host.open_by(LOOPBACK, "firefox", 11)
+    host.open_by(LOOPBACK, "livecam", 12)
 
 
 @state("obs-missing-macos", "brew install --cask obs")
-def _(system: FakeSystem) -> None:
-    system.platform = "darwin"
+def _(host: FakeHost) -> None:
+    host.platform = "darwin"
 
 
 @state("obs-not-started", "open -a OBS")
-def _(system: FakeSystem) -> None:
-    system.platform = "darwin"
-    system.write("/Applications/OBS.app/Contents/Info.plist", "")
+def _(host: FakeHost) -> None:
+    host.platform = "darwin"
+    host.write("/Applications/OBS.app/Contents/Info.plist", "")
     line = "com.obsproject.obs-studio.mac-camera-extension (30.0/1) OBS [activated waiting for user]"
-    system.programs["systemextensionsctl", "list"] = f"1 extension(s)\n{line}\n"
+    host.programs["systemextensionsctl", "list"] = f"1 extension(s)\n{line}\n"
 
 
 @state("obs-missing-windows", "winget install OBSProject.OBSStudio")
-def _(system: FakeSystem) -> None:
-    system.platform = "win32"
+def _(host: FakeHost) -> None:
+    host.platform = "win32"
 
 
 @state("too-slow", "livecam --size 640x480")
-def _(system: FakeSystem) -> None:
-    system.milliseconds = {HD: 60.0, Size(960, 540): 40.0, VGA: 30.0}
+def _(host: FakeHost) -> None:
+    host.frame_ms = {HD: 60.0, Size(960, 540): 40.0, VGA: 30.0}
 
 
 @state("too-slow", "livecam --size 320x240 --fps 12")
-def _(system: FakeSystem) -> None:
+def _(host: FakeHost) -> None:
     sizes = [HD, Size(960, 540), VGA, Size(640, 360), Size(320, 240)]
-    system.milliseconds = dict.fromkeys(sizes, 80.0)
+    host.frame_ms = dict.fromkeys(sizes, 80.0)
 
 
-def look(spoil: Spoil, settings: LiveSettings, system: FakeSystem) -> list[Finding]:
-    spoil(system)
-    return list(run_checks(settings, system))
+def check(spoil: Spoil, settings: LiveSettings, host: FakeHost) -> list[Finding]:
+    spoil(host)
+    return list(run_checks(settings, host))
 
 
 @pytest.mark.parametrize(("name", "spoil", "settings", "remedy"), STATES, ids=[made[0] for made in STATES])
 def test_a_state_is_recognised_alone_and_with_its_remedy(
-    laptop: FakeSystem, name: str, spoil: Spoil, settings: LiveSettings, remedy: str
+    laptop: FakeHost, name: str, spoil: Spoil, settings: LiveSettings, remedy: str
 ) -> None:
-    found = look(spoil, settings, laptop)
+    found = check(spoil, settings, laptop)
     bad = [finding.name for finding in found if finding.level is not Level.OK]
     assert bad == ([] if MESSAGES[name].level is Level.OK else [name])
     finding = next(finding for finding in found if finding.name == name)
@@ -396,13 +403,13 @@ def test_every_state_that_is_known_has_a_test() -> None:
     assert {made[0] for made in STATES} | set(FINE) == set(MESSAGES)
 
 
-def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeSystem) -> None:
+def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeHost) -> None:
     laptop.load_errors["cv2"] = "No module named 'cv2'"
     assert [finding.name for finding in run_checks(USUAL, laptop)] == ["opencv-broken", "virtual"]
 
 
-def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeSystem) -> None:
-    laptop.shot = CameraError("no pictures")
+def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeHost) -> None:
+    laptop.probe = CameraError("no pictures")
     laptop.open_by(CAMERA, "zoom", 4711)
     finding = list(run_checks(USUAL, laptop))[1]
     assert finding.observation == f"{CAMERA} is held by zoom (pid 4711)"
@@ -414,14 +421,14 @@ def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeSystem) -> Non
     }
 
 
-def test_two_troubles_of_a_camera_are_both_told(laptop: FakeSystem) -> None:
-    laptop.shot = CaptureProbe(VGA, 5.0, 5.0)
-    laptop.modes[CAMERA] = []
+def test_two_troubles_of_a_camera_are_both_told(laptop: FakeHost) -> None:
+    laptop.probe = CaptureProbe(VGA, 5.0, 5.0)
+    laptop.pixel_formats[CAMERA] = []
     names = [finding.name for finding in run_checks(USUAL, laptop)]
     assert names[1:3] == ["camera-other-size", "camera-slow"]
 
 
-def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeSystem) -> None:
+def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeHost) -> None:
     laptop.path("/sys/module/v4l2loopback/version").unlink()
     assert list(run_checks(USUAL, laptop))[-1].observation.endswith("is ready")
     laptop.write("/usr/src/v4l2loopback-0.12.5/dkms.conf", "")
@@ -430,36 +437,36 @@ def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: F
     assert "module-too-old" in [finding.name for finding in run_checks(USUAL, laptop)]
 
 
-def test_what_on_demand_needs_is_looked_for_only_then(laptop: FakeSystem) -> None:
-    laptop.events = False
+def test_what_on_demand_needs_is_looked_for_only_then(laptop: FakeHost) -> None:
+    laptop.sends_events = False
     assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
-    laptop.events = True
+    laptop.sends_events = True
     assert [finding.name for finding in run_checks(LiveSettings(on_demand=True), laptop)] == FINE
 
 
-def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeSystem) -> None:
-    laptop.troubles[LOOPBACK] = errno.EBUSY
+def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeHost) -> None:
+    laptop.open_errors[LOOPBACK] = errno.EBUSY
     laptop.add_loopback("/dev/video11", "second")
     assert "video11" in list(run_checks(USUAL, laptop))[-1].observation
     assert list(run_checks(LiveSettings(device="LiveCam"), laptop))[-1].name == "virtual-busy"
 
 
-def test_who_only_watches_a_virtual_camera_is_no_trouble(laptop: FakeSystem) -> None:
+def test_who_only_watches_a_virtual_camera_is_no_trouble(laptop: FakeHost) -> None:
     laptop.open_by(LOOPBACK, "firefox", 33)
     assert list(run_checks(USUAL, laptop))[-1].name == "virtual"
 
 
-def test_who_holds_a_camera_without_using_it_is_no_trouble(laptop: FakeSystem) -> None:
+def test_who_holds_a_camera_without_using_it_is_no_trouble(laptop: FakeHost) -> None:
     laptop.open_by(CAMERA, "pipewire", 33)
     assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
 
 
-def test_a_camera_is_found_by_a_part_of_its_name(laptop: FakeSystem) -> None:
+def test_a_camera_is_found_by_a_part_of_its_name(laptop: FakeHost) -> None:
     assert f"{CAMERA} gives" in list(run_checks(LiveSettings(camera="c920"), laptop))[1].observation
 
 
 @pytest.mark.parametrize("listed", ["", "x.y.z.mac-camera-extension [activated enabled]"])
-def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeSystem, listed: str) -> None:
+def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeHost, listed: str) -> None:
     laptop.platform = "darwin"
     laptop.write("/Applications/OBS.app/Contents/Info.plist", "")
     laptop.programs["systemextensionsctl", "list"] = listed.replace("x.y.z", "com.obsproject.obs-studio")
@@ -467,14 +474,39 @@ def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeSy
 
 
 @pytest.mark.parametrize(("key", "name"), [("A3FCE0F5", "OBS"), ("5C2CD55C", "Unity")])
-def test_windows_knows_its_virtual_cameras_by_the_registry(laptop: FakeSystem, key: str, name: str) -> None:
+def test_windows_knows_its_virtual_cameras_by_the_registry(laptop: FakeHost, key: str, name: str) -> None:
     laptop.platform = "win32"
     run = laptop.run
     laptop.run = lambda *words: "InprocServer32" if key in words[-1] else run(*words)  # type: ignore[method-assign]
     assert name in list(run_checks(USUAL, laptop))[-1].observation
 
 
-def test_a_file_that_is_shown_needs_no_camera(laptop: FakeSystem, tmp_path: Path) -> None:
+def test_a_file_that_is_shown_needs_no_camera(laptop: FakeHost, tmp_path: Path) -> None:
     film = tmp_path / "talk.mp4"
     film.touch()
     assert list(run_checks(LiveSettings(camera=str(film)), laptop))[1].name == "camera-none-needed"
+
+
+def test_check_camera_ambiguous_name_agrees_with_livecam(
+    laptop: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """livecam refuses a part of two names; the doctor says the same and probes neither camera."""
+    laptop.remove(CAMERA)
+    laptop.add_camera(CAMERA, "Logi HD Webcam")
+    laptop.add_camera("/dev/video2", "Logi Brio")
+    probed: list[str] = []
+    monkeypatch.setattr(laptop, "probe_camera", lambda device, size, fps: probed.append(device))
+    monkeypatch.setattr("livecam.sources.factory.list_cameras", laptop.cameras)
+    with pytest.raises(UsageError, match="fits several") as refused:
+        open_source("logi", clock=ManualClock())
+    finding = list(run_checks(LiveSettings(camera="logi"), laptop))[1]
+    assert (finding.name, finding.level, probed) == ("camera-ambiguous", Level.ERROR, [])
+    candidates = f"fits several: {CAMERA} (Logi HD Webcam), /dev/video2 (Logi Brio)"
+    assert candidates in finding.observation
+    assert candidates in str(refused.value)
+
+
+def test_check_camera_exact_name_wins_over_longer_name(laptop: FakeHost) -> None:
+    laptop.add_camera("/dev/video2", "Logi Brio: infrared")
+    laptop.add_camera("/dev/video4", "Logi Brio")
+    assert "/dev/video4 gives" in list(run_checks(LiveSettings(camera="logi brio"), laptop))[1].observation

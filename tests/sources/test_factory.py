@@ -5,10 +5,12 @@ from PIL import Image
 from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
 from livecam.core.geometry import Size
-from livecam.sources import factory as camera
+from livecam.devices.discovery import VideoDevice, resolve_camera
+from livecam.sources import factory
 from livecam.sources.demo import DemoSource
-from livecam.sources.factory import VideoDevice, WebcamSource, open_source, resolve_camera
+from livecam.sources.factory import open_source
 from livecam.sources.image import ImageSource
+from livecam.sources.webcam import WebcamSource
 
 C920 = VideoDevice("/dev/video2", "HD Pro Webcam C920")
 C922 = VideoDevice("/dev/video4", "C922 Pro Stream Webcam")
@@ -17,7 +19,7 @@ BUILT_IN = VideoDevice("/dev/video0", "Integrated Camera")
 
 @pytest.fixture
 def cameras(monkeypatch):
-    monkeypatch.setattr(camera, "list_cameras", lambda: [BUILT_IN, C920, C922])
+    monkeypatch.setattr(factory, "list_cameras", lambda: [BUILT_IN, C920, C922])
 
 
 def opened(words):
@@ -49,12 +51,12 @@ def test_a_part_of_a_name_is_that_webcam():
 
 def test_several_cameras_of_that_name_are_listed():
     with pytest.raises(UsageError, match=r"/dev/video2.*/dev/video4"):
-        resolve_camera("webcam", [BUILT_IN, C920, C922])
+        resolve_camera("webcam", lambda: [BUILT_IN, C920, C922])
 
 
 def test_a_camera_of_just_that_name_goes_before_longer_names():
     longer = VideoDevice("/dev/video6", "Integrated Camera: infrared")
-    assert resolve_camera("integrated camera", [longer, BUILT_IN]) == BUILT_IN
+    assert resolve_camera("integrated camera", lambda: [longer, BUILT_IN]) == BUILT_IN.path
 
 
 @pytest.mark.usefixtures("cameras")
@@ -78,9 +80,9 @@ def test_words_that_mean_nothing_are_answered_with_the_cameras_there_are(words):
 
 
 def test_where_cameras_have_no_names_a_number_is_advised(monkeypatch):
-    monkeypatch.setattr(camera.sys, "platform", "win32")
+    monkeypatch.setattr("sys.platform", "win32")
     with pytest.raises(UsageError, match="number"):
-        resolve_camera("xyzzy", [])
+        resolve_camera("xyzzy", list)
 
 
 def test_a_picture_is_a_still(tmp_path):

@@ -52,7 +52,7 @@ def watch(
     """The camera, when it gave frames, and what was told, after so many seconds with viewers in `spans`."""
     clock, told = ManualClock(), list[str]()
     camera = Camera(clock, lost_at)
-    source = OnDemandSource(lambda: camera, SIZE, 30, tell=told.append, clock=clock)
+    source = OnDemandSource(lambda: camera, SIZE, 30, notify=told.append, clock=clock)
     source.set_monitor(Audience(clock, *spans))
     times: list[float] = []
     while clock.now() < seconds:

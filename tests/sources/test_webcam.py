@@ -46,7 +46,9 @@ class FakeCapture:
 
 def webcam(*captures, size=None, fps=30.0, clock=None):
     queue = iter(captures)
-    return WebcamSource(0, size, fps, opener=lambda device: next(queue), clock=clock or ManualClock())
+    return WebcamSource(
+        0, size, fps, capture_factory=lambda device: next(queue), clock=clock or ManualClock()
+    )
 
 
 def test_frames_are_rgb():
@@ -185,7 +187,7 @@ def test_a_camera_that_is_not_there_any_more_is_lost_whatever_its_driver_gives()
         return places[0]
 
     with WebcamSource(
-        0, opener=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), look=look
+        0, capture_factory=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), tracker_factory=look
     ) as camera:
         frames = iter(camera)
         next(frames)
@@ -203,7 +205,9 @@ def test_a_camera_is_opened_where_it_was_found_again_and_not_elsewhere():
         opened.append(device)
         return FakeCapture([BLUE, BLUE])
 
-    with WebcamSource(0, opener=opener, clock=ManualClock(), look=lambda device: place) as camera:
+    with WebcamSource(
+        0, capture_factory=opener, clock=ManualClock(), tracker_factory=lambda device: place
+    ) as camera:
         with pytest.raises(CameraError):
             list(camera)
         place.found = None

@@ -94,6 +94,7 @@ class FakeCamera:
         size: Size = SIZE,
     ) -> None:
         self.size, self.fps = size, 30.0
+        self.format_description = f"{size} at 30 fps"
         self.opened = self.closed = 0
         self._count, self._pause, self._lost_at, self._back = count, pause, lost_at, back
         self._next = 0
