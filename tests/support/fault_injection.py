@@ -44,6 +44,7 @@ class FaultyCamera:
 
     def __init__(self, count: int, *, seed: int, clock: Clock, gaps: dict[str, int] | None = None) -> None:
         self.size, self.fps = SIZES[0], 30.0
+        self.format_description = f"{self.size} at 30 fps"
         self.given = 0
         self.closed = 0
         self.happened: Counter[str] = Counter()
