@@ -78,7 +78,9 @@ def _(host: FakeHost) -> None:
 
 @state("weights-damaged", "livecam export RUN mine.tflite", LiveSettings(model="mine.json"))
 def _(host: FakeHost) -> None:
-    host.model_error = ModelError("mine.tflite is damaged or not the file its card describes", "copy it again")
+    host.model_error = ModelError(
+        "mine.tflite is damaged or not the file its card describes", "copy it again"
+    )
 
 
 @state("camera-none-needed", "", LiveSettings(camera="demo"))
@@ -510,3 +512,9 @@ def test_check_camera_exact_name_wins_over_longer_name(laptop: FakeHost) -> None
     laptop.add_camera("/dev/video2", "Logi Brio: infrared")
     laptop.add_camera("/dev/video4", "Logi Brio")
     assert "/dev/video4 gives" in list(run_checks(LiveSettings(camera="logi brio"), laptop))[1].observation
+
+
+def test_check_model_problem_with_semicolon_is_kept_and_hint_left_out(laptop: FakeHost) -> None:
+    laptop.model_error = ModelError("card.json has no size; it has a shape", "export it again")
+    finding = next(each for each in run_checks(USUAL, laptop) if each.name == "weights-damaged")
+    assert finding.observation.endswith("card.json has no size; it has a shape")
