@@ -46,7 +46,7 @@ class Command(Protocol):
     epilog: str
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the options to the command's own parser; may replace its `epilog`."""
+        """Add the options to the command's own parser; may set its `make_epilog`."""
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the command and return the exit code.

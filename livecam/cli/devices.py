@@ -1,7 +1,6 @@
 """`livecam devices`: list cameras and virtual cameras."""
 
 import argparse
-import json
 
 from livecam.cli.messages import print_message
 from livecam.cli.options import add_json_option
@@ -32,6 +31,8 @@ examples:
 
         devices = list_devices()
         if getattr(args, "json", False):
+            import json
+
             print(json.dumps([device.to_dict() for device in devices], indent=1, ensure_ascii=False))
         elif devices:
             print("\n".join(line for device in devices for line in device.format_lines()))

@@ -1,7 +1,6 @@
 """`livecam doctor`: check camera, model and virtual camera, and name the command that fixes a problem."""
 
 import argparse
-import json
 
 from livecam.cli.command import FAILED
 from livecam.cli.options import (
@@ -60,5 +59,7 @@ examples:
                 if not as_json:
                     print(finding, flush=True)
         if as_json:
+            import json
+
             print(json.dumps([finding.to_dict() for finding in findings], indent=1, ensure_ascii=False))
         return FAILED if any(finding.level is Level.ERROR for finding in findings) else 0

@@ -20,7 +20,8 @@ Replaces your background in every video call, and never shows your room.
 """
 BACKGROUNDS = """\
 A background is an image, a video or GIF, a folder of images (slides), a color (#00b140, green), blur or
-blur:STRENGTH (1 to 100), transparent (for recordings), or one that livecam draws: {names}.
+blur:STRENGTH (1 to 100), transparent (for recordings), or one that livecam draws:
+{names}.
 --save-config stores the options in {config}; the command line takes precedence.
 """
 
@@ -35,16 +36,13 @@ class LiveCommand:
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add all live settings, and those of the configuration file."""
-        from livecam.core.media_types import PROCEDURAL_NAMES
-
         add_setting_groups(parser, INPUT, BACKGROUND, MODEL, OUTPUT)
         config = parser.add_argument_group("configuration file")
         config.add_argument(
             "--save-config", action="store_true", help="store these options for the next time, and stop"
         )
         add_config_option(config)
-        texts = BACKGROUNDS.format(names=", ".join(sorted(PROCEDURAL_NAMES)), config=config_path())
-        parser.epilog = f"{_list_commands()}\n{texts}"
+        parser.make_epilog = _make_epilog
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the live loop, or store the options."""
@@ -74,6 +72,9 @@ class LiveCommand:
         return INTERRUPTED if interrupted else 0
 
 
-def _list_commands() -> str:
-    lines = [f"  {name:<9} {load_command(name).help}" for name in COMMANDS]
-    return "\n".join(["commands (livecam COMMAND --help):", *lines, ""])
+def _make_epilog() -> str:
+    from livecam.core.media_types import PROCEDURAL_NAMES
+
+    commands = [f"  {name:<9} {load_command(name).help}" for name in COMMANDS]
+    texts = BACKGROUNDS.format(names=", ".join(PROCEDURAL_NAMES), config=config_path())
+    return "\n".join(["commands (livecam COMMAND --help):", *commands, "", texts])

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from livecam.models.model_card import ModelCard
 
 
+EXAMPLES = """\
+examples:
+  livecam models
+  livecam models export me me.livecam
+  livecam models import me.livecam
+"""
+
+
 class ModelsCommand:
     """List the models, or change one."""
 
@@ -23,8 +31,6 @@ class ModelsCommand:
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add one subcommand per action; without one the models are listed."""
-        from livecam.models.registry import user_models_dir
-
         actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions (default: list)")
         listing = actions.add_parser("list", help="show all models, and the scores of your own")
         remove = actions.add_parser("remove", help="delete one of your models")
@@ -42,11 +48,7 @@ class ModelsCommand:
         )
         for action in (listing, remove, export, importing):
             add_debug_option(action)
-        parser.epilog = (
-            "examples:\n  livecam models\n  livecam models export me me.livecam\n"
-            "  livecam models import me.livecam\n\n"
-            f"The models are in {user_models_dir()} (LIVECAM_DATA sets another data folder)."
-        )
+        parser.make_epilog = _make_epilog
 
     @handle_termination()
     def run(self, args: argparse.Namespace) -> int:
@@ -61,6 +63,12 @@ class ModelsCommand:
         else:
             _list()
         return 0
+
+
+def _make_epilog() -> str:
+    from livecam.models.registry import user_models_dir
+
+    return f"{EXAMPLES}\nThe models are in {user_models_dir()} (LIVECAM_DATA sets another data folder)."
 
 
 def _list() -> None:

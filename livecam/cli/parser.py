@@ -1,7 +1,6 @@
 """The argument parser of every command: errors are one line, and unset options are left out."""
 
 import argparse
-import difflib
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +14,12 @@ class ArgumentParser(argparse.ArgumentParser):
 
     Options that are not on the command line are no attributes of the namespace, so that the configuration
     file can supply them. Long options can't be abbreviated. Parsers of subcommands are of this class too.
+
+    Attributes:
+        make_epilog: returns the text after the options. Called for ``--help`` only, so it may be slow.
     """
+
+    make_epilog: Callable[[], str] | None = None
 
     def __init__(self, prog: str | None = None, description: str = "", epilog: str = "", **more: Any) -> None:
         super().__init__(
@@ -27,6 +31,12 @@ class ArgumentParser(argparse.ArgumentParser):
             allow_abbrev=False,
             **more,
         )
+
+    def format_help(self) -> str:
+        """Return the text of ``--help``."""
+        if self.make_epilog is not None:
+            self.epilog = self.make_epilog()
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Report a wrong command line.
@@ -45,6 +55,8 @@ class ArgumentParser(argparse.ArgumentParser):
         parsed, rest = super().parse_known_args(args, namespace)
         if rest:
             name = rest[0].partition("=")[0]
+            import difflib
+
             near = difflib.get_close_matches(name, self._option_string_actions, n=1)
             self.error(f"there is no {name}" + (f", did you mean {near[0]}?" if near else ""))
         return parsed, rest
