@@ -11,10 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-import av
 import numpy as np
-from av.audio.stream import AudioStream
-from av.packet import Packet
 from numpy.typing import NDArray
 
 from livecam.core.clock import Clock, SystemClock
@@ -22,7 +19,7 @@ from livecam.core.errors import FrameError, SinkError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, RgbaFrame, check_frame
 from livecam.imaging.ops import letterbox
-from livecam.video.audio import AudioStreamWriter
+from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter
 from livecam.video.containers import format_for_path
 from livecam.video.partial_output import PartialOutput
 from livecam.video.png_sequence import PngSequenceWriter
@@ -91,7 +88,7 @@ class Recorder:
         path = self._draft.open()
         try:
             self._writer = self._make_writer(path)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             self._draft.discard()
             raise SinkError(f"can't record {self.size} to {self._draft.target}: {error}; try .mp4") from error
         return self
@@ -123,10 +120,10 @@ class Recorder:
             return None
         try:
             return self._writer.add_audio_stream(source, start_seconds)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise SinkError(f"can't record the clip's sound: {error}; try another kind of file") from error
 
-    def write_audio(self, packets: Sequence[Packet[AudioStream]]) -> None:
+    def write_audio(self, packets: Sequence[AudioPacket]) -> None:
         """Write what a Voice gave.
 
         Raises:
@@ -134,9 +131,9 @@ class Recorder:
         """
         writer = self._open_writer()
         try:
-            if packets and isinstance(writer, VideoWriter):
-                writer.output.mux(packets)
-        except (av.FFmpegError, OSError) as error:
+            if isinstance(writer, VideoWriter):
+                writer.write_audio(packets)
+        except OSError as error:
             self._fail(error)
 
     def send(self, picture: Frame | RgbaFrame, seconds: float | None = None) -> None:
@@ -148,14 +145,14 @@ class Recorder:
         """
         writer = self._open_writer()
         fitted = letterbox(self._check(picture), self.size)
-        tick = max(self._last_tick + 1, round(self._since_start(seconds) / float(writer.tick)))
+        tick = max(self._last_tick + 1, round(self._since_start(seconds) / float(writer.time_base)))
         try:
             writer.write(np.ascontiguousarray(fitted), tick)
-        except (av.FFmpegError, OSError) as error:
+        except OSError as error:
             self._fail(error)
         self._last_tick = tick
         self.frames += 1
-        self.seconds = float(tick * writer.tick + 1 / self._rate)
+        self.seconds = float(tick * writer.time_base + 1 / self._rate)
 
     def _check(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if not self._transparent:
@@ -190,7 +187,7 @@ class Recorder:
         try:
             if self.frames:
                 self._writer.close()
-        except (av.FFmpegError, OSError) as error:
+        except OSError as error:
             self._fail(error)
         finally:
             # Also when a second Ctrl-C comes while the encoder is emptied.

@@ -1,4 +1,4 @@
-"""The kinds of file a recording can be: which muxer, which codecs, what each can carry."""
+"""Container formats of recordings: muxer, codecs, and what each format can store."""
 
 import os
 from collections.abc import Mapping
@@ -11,32 +11,32 @@ from livecam.core.errors import UsageError
 
 @dataclass(frozen=True)
 class ContainerFormat:
-    """One kind of video file and how livecam fills it."""
+    """Format of a video file and how livecam encodes it."""
 
     muxer: str
     codec: str
     pixel_format: str
     alpha_pixel_format: str | None = None
-    """None where the codec has no alpha."""
+    """None if the codec has no alpha."""
     time_base: Fraction | None = Fraction(1, 90000)
-    """Seconds of one time stamp step; None where every frame lasts the same."""
+    """Seconds of one timestamp step; None if every frame has the same duration."""
     even: bool = False
-    """The codec stores colour for pairs of rows and columns only."""
+    """The codec needs an even width and height (chroma subsampling)."""
     codec_options: Mapping[str, str] = field(default_factory=dict)
     muxer_options: Mapping[str, str] = field(default_factory=dict)
     passthrough_audio_codecs: frozenset[str] = frozenset()
-    """Audio codecs that are taken as they are."""
+    """Audio codecs that are copied without encoding."""
     audio_codec: str | None = None
-    """The encoder for all other audio; None where there is no sound."""
+    """Encoder for all other audio; None if the format has no audio."""
     audio_rate: int | None = None
-    """Hertz the encoder insists on; None where it takes the source's."""
+    """Sample rate in hertz that the encoder needs; None means that of the source."""
 
 
-# Whole fragments reach the disk every second, so that a file that is cut off plays up to its end; one that is
-# closed in order becomes a plain MP4, which every player can search in.
+# A complete fragment is written every second, so that a truncated file plays up to its last second. A file
+# that is closed properly becomes a plain MP4, in which every player can seek.
 _FRAGMENTS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov", "flush_packets": "1"}
 
-# No B-frames and a short lookahead: little memory, and no time stamps below zero that would shift the sound.
+# No B-frames and a short lookahead: little memory, and no negative timestamps, which would shift the audio.
 _X264 = {
     "preset": "veryfast",
     "crf": "19",
@@ -54,7 +54,7 @@ _VP9 = {
     "crf": "22",
     "b": "0",
 }
-# A fixed quantiser (4, times FFmpeg's 118) is several times faster than searching for a bit rate.
+# A fixed quantizer (4, times FFmpeg's lambda 118) is several times faster than the search for a bit rate.
 _PRORES = {"vendor": "apl0", "flags": "+qscale", "global_quality": str(4 * 118)}
 
 CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
@@ -101,18 +101,18 @@ _WITH_ALPHA = ".webm, .mov or a folder of PNGs"
 
 
 def format_for_path(path: str | os.PathLike[str], transparent: bool) -> ContainerFormat | None:
-    """What a recording at `path` will be; None is a folder of PNGs.
+    """Return the container format for `path` by its suffix; None means a folder of PNGs.
 
     Raises:
-        UsageError: livecam can't write such a file, or none with alpha where that is asked.
+        UsageError: livecam can't write such a file, or `transparent` is set and the format has no alpha.
     """
     text = os.fspath(path)
     suffix = Path(text).suffix.lower()
     if not suffix or text.endswith(("/", os.sep)):
         return None
     if suffix not in CONTAINER_FORMATS:
-        raise UsageError(f"can't record to {suffix} files; choose {_CHOICES}")
+        raise UsageError(f"can't record to {suffix} files", f"choose {_CHOICES}")
     container = CONTAINER_FORMATS[suffix]
     if transparent and container.alpha_pixel_format is None:
-        raise UsageError(f"{suffix} files can't be transparent; choose {_WITH_ALPHA}")
+        raise UsageError(f"{suffix} files can't be transparent", f"choose {_WITH_ALPHA}")
     return container

@@ -1,61 +1,86 @@
-"""A media file as PyAV opens and decodes it, with its failures in our words."""
+"""Opens, demuxes and decodes media files with PyAV, and translates its errors."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar, cast
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
 
-# FFmpeg would show a text file as a terminal of the eighties.
-_NO_VIDEO = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-_ATTACHED_PICTURE = 0x400
+StreamT = TypeVar("StreamT", bound=Stream)
+
+# FFmpeg renders text files as the screen of a terminal with these demuxers.
+_TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+_ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC
+
+
+@contextmanager
+def ffmpeg_errors_as_os_errors() -> Iterator[None]:
+    """Translate PyAV's errors into OSErrors with their `errno` and `strerror`; callers need no PyAV then."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise OSError(error.errno, error.strerror or str(error)) from error
 
 
 def open_input(path: Path) -> InputContainer:
     """Open a media file.
 
     Raises:
-        VideoError: there is no such file, or FFmpeg makes nothing of it.
+        VideoError: there is no such file, or FFmpeg can't read it.
     """
     if not path.exists():
-        raise VideoError(f"there is no file {path}; check the name")
+        raise VideoError(f"there is no file {path}", "check the name")
     if not path.is_file():
-        raise VideoError(f"{path} is no file; name a video file")
+        raise VideoError(f"{path} is no file", "name a video file")
     try:
-        # Absolute, as FFmpeg would read the "a:" of a relative "a:b.mp4" as a protocol.
+        # Absolute, because FFmpeg reads the "a:" of a relative "a:b.mp4" as a protocol.
         return av.open(str(path.absolute()), "r")
     except PermissionError as error:
-        raise VideoError(f"may not read {path}; change its permissions") from error
+        raise VideoError(f"may not read {path}", "change its permissions") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(f"{path} is no video, or cut off before its index; try whether it plays") from error
+        raise VideoError(
+            f"{path} is no video, or cut off before its index", "try whether it plays"
+        ) from error
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The pictures of an open file.
+    """Return the first video stream of an open file.
 
     Raises:
-        VideoError: it holds none that move.
+        VideoError: it has none; the cover image of a song does not count.
     """
-    # The cover of a song is a video stream to FFmpeg.
+    # FFmpeg presents the cover image of a song as a video stream.
     streams = [each for each in container.streams.video if not each.disposition & _ATTACHED_PICTURE]
-    if not streams or container.format.name in _NO_VIDEO:
-        raise VideoError(f"{path} holds no video; name a file with pictures in it")
+    if not streams or container.format.name in _TEXT_DEMUXERS:
+        raise VideoError(f"{path} holds no video", "name a file with pictures in it")
     return streams[0]
 
 
-def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
-    """Whatever can be decoded: damaged packets are left out, and where reading ends the clip ends."""
-    packets = container.demux(stream)
+def demux_packets(container: InputContainer, *streams: StreamT) -> "Iterator[Packet[StreamT]]":
+    """Yield the packets of some streams in file order; a read error, as in a truncated file, ends them."""
+    packets = cast("Iterator[Packet[StreamT]]", container.demux(*streams))
     while True:
         try:
             packet = next(packets)
         except (StopIteration, av.FFmpegError, OSError):
             return
+        yield packet
+
+
+def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Yield all frames that can be decoded; damaged packets are skipped, a read error ends the frames."""
+    for packet in demux_packets(container, stream):
         try:
-            pictures = packet.decode()
+            frames = packet.decode()
         except (av.FFmpegError, OSError):
             continue
-        yield from pictures
+        yield from frames

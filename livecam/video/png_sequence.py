@@ -1,4 +1,4 @@
-"""A recording as a folder of PNGs: 000001.png and so on."""
+"""PNG sequence writer: a recording as a folder of files 000001.png, 000002.png and so on."""
 
 from fractions import Fraction
 from io import BytesIO
@@ -8,22 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_FAST_COMPRESSION = 2
+_FAST_COMPRESSION = 2  # zlib level
 
 
 class PngSequenceWriter:
-    """Pictures into numbered files, one each, whatever their time. Every method may raise OSError."""
+    """Writer of one PNG per frame, whatever its timestamp. Every method may raise OSError.
+
+    Attributes:
+        time_base: seconds of one timestamp step.
+    """
 
     def __init__(self, folder: Path, rate: Fraction) -> None:
-        self.tick = 1 / rate
-        """Seconds of one step of time stamps."""
+        self.time_base = 1 / rate
         self._folder = folder
         self._count = 0
 
-    def write(self, picture: NDArray[np.uint8], tick: int) -> None:
-        """Add a frame or cutout."""
+    def write(self, image: NDArray[np.uint8], timestamp: int) -> None:
+        """Write uint8 RGB (height, width, 3) or RGBA (height, width, 4) as the next file."""
         content = BytesIO()
-        Image.fromarray(picture).save(content, format="PNG", compress_level=_FAST_COMPRESSION)
+        Image.fromarray(image).save(content, format="PNG", compress_level=_FAST_COMPRESSION)
         path = self._folder / f"{self._count + 1:06}.png"
         try:
             path.write_bytes(content.getbuffer())
@@ -33,7 +36,7 @@ class PngSequenceWriter:
         self._count += 1
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: every file is complete."""
 
     def abort(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: no file is open."""

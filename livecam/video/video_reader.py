@@ -82,7 +82,7 @@ class VideoReader:
             container, decoded = self._open()
             first = next(decoded, None)
             if first is None:
-                raise VideoError(f"no picture in {self.path} can be decoded; is the file complete?")
+                raise VideoError(f"no picture in {self.path} can be decoded", "is the file complete?")
             self._read_properties(container, first)
         except BaseException:
             self.close()
@@ -133,7 +133,7 @@ class VideoReader:
             if not self._loop:
                 return
             if timestamp is None:
-                raise VideoError(f"{self.path} can't be read any more; is the file still there?")
+                raise VideoError(f"{self.path} can't be read any more", "is the file still there?")
             pacer.start_next_round(timestamp)
 
     def _timestamp(self, frame: av.VideoFrame, previous: float | None) -> float:
@@ -146,7 +146,7 @@ class VideoReader:
             return self._converter.to_rgb(frame)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"can't convert {frame.format.name} pictures of {self.path}; save it as H.264"
+                f"can't convert {frame.format.name} pictures of {self.path}", "save it as H.264"
             ) from error
 
     def _open(self) -> tuple[InputContainer, Iterator[av.VideoFrame]]:

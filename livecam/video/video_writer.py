@@ -1,7 +1,8 @@
-"""A video file being written: PyAV's muxer and encoder behind write, mux and finish."""
+"""Video writer: encodes frames and muxes them with audio into one file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,16 +15,21 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
-from livecam.video.audio import AudioStreamWriter
-from livecam.video.colorspace import BT709, LIMITED, YuvConverter, default_matrix, pad_to_even
+from livecam.video.audio import AudioPacket, AudioStreamWriter
+from livecam.video.colorspace import BT709, LIMITED_RANGE, YuvConverter, default_matrix, pad_to_even
 from livecam.video.containers import ContainerFormat
+from livecam.video.demux import ffmpeg_errors_as_os_errors
 
-_KEY_SECONDS = 1
+_KEY_FRAME_SECONDS = 1
 _MAX_REPEAT_SECONDS = 10
 
 
 class VideoWriter:
-    """Pictures and sound into one file. All methods but `abort` may raise av.FFmpegError or OSError."""
+    """Writer of one video file. Used by one thread. All methods but `abort` may raise OSError.
+
+    Attributes:
+        time_base: seconds of one timestamp step.
+    """
 
     def __init__(
         self,
@@ -35,80 +41,110 @@ class VideoWriter:
         transparent: bool,
         threads: int,
     ) -> None:
+        """Create the file.
+
+        Args:
+            path: the file to write.
+            container: its format.
+            size: size of the frames.
+            rate: expected frames per second.
+            transparent: write RGBA frames; the format must have an alpha pixel format.
+            threads: number of encoder threads.
+
+        Raises:
+            OSError, ValueError: the file or its encoder can't be opened.
+        """
         self._container = container
-        self._constant = container.time_base is None
-        self.tick = container.time_base or 1 / rate
-        """Seconds of one step of time stamps."""
-        self.output = av.open(
-            str(path), "w", format=container.muxer, container_options=dict(container.muxer_options)
-        )
-        pixel_format = container.alpha_pixel_format if transparent else container.pixel_format
-        # A file that can't say which matrix it holds gets the one that players guess.
-        matrix = default_matrix(size) if self._constant else BT709
-        self._packer = YuvConverter(pixel_format or container.pixel_format, matrix)
-        self._stream = self._add_stream(size, rate, self._packer.pixel_format, threads)
+        self._has_constant_rate = container.time_base is None
+        self.time_base = container.time_base or 1 / rate
+        with ffmpeg_errors_as_os_errors():
+            self._output = av.open(
+                str(path), "w", format=container.muxer, container_options=dict(container.muxer_options)
+            )
+            pixel_format = container.alpha_pixel_format if transparent else container.pixel_format
+            # A format that can't store its color matrix gets the one that players assume.
+            matrix = default_matrix(size) if self._has_constant_rate else BT709
+            self._converter = YuvConverter(pixel_format or container.pixel_format, matrix)
+            self._stream = self._add_stream(size, rate, self._converter.pixel_format, threads)
         if transparent:
             self._stream.metadata["alpha_mode"] = "1"
-        self._last: av.VideoFrame | None = None
-        self._last_tick = -1
-        self._last_key: int | None = None
+        self._last_frame: av.VideoFrame | None = None
+        self._last_timestamp = -1
+        self._last_key_frame: int | None = None
 
     def _add_stream(self, size: Size, rate: Fraction, pixel_format: str, threads: int) -> VideoStream:
         options = dict(self._container.codec_options)
-        stream = cast(VideoStream, self.output.add_stream(self._container.codec, rate=rate, options=options))
-        odd = 2 if self._container.even else 1
-        stream.width, stream.height = size.width + size.width % odd, size.height + size.height % odd
+        stream = cast(VideoStream, self._output.add_stream(self._container.codec, rate=rate, options=options))
+        divisor = 2 if self._container.even else 1
+        stream.width, stream.height = size.width + size.width % divisor, size.height + size.height % divisor
         stream.pix_fmt = pixel_format
         context = stream.codec_context
-        context.time_base, context.thread_count = self.tick, threads
-        # Live frames may come slowly: `write` asks for a key frame each second, this is only the cap.
-        context.gop_size = max(1, round(rate * 2 * _KEY_SECONDS))
-        context.color_range = LIMITED
-        if not self._constant:
+        context.time_base, context.thread_count = self.time_base, threads
+        # `write` requests a key frame every second, also at a low live rate; this is only the upper limit.
+        context.gop_size = max(1, round(rate * 2 * _KEY_FRAME_SECONDS))
+        context.color_range = LIMITED_RANGE
+        if not self._has_constant_rate:
             context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream
 
     def add_audio_stream(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
-        """Take up an audio stream, before the first frame; None when such a file carries no sound."""
+        """Add an audio stream like `source` before the first frame; None if the format has no audio."""
         if not self._container.audio_codec:
             return None
-        return AudioStreamWriter(self.output, self._container, source, start_seconds)
+        with ffmpeg_errors_as_os_errors():
+            return AudioStreamWriter(self._output, self._container, source, start_seconds)
 
-    def write(self, picture: NDArray[np.uint8], tick: int) -> None:
-        """Add a frame or cutout shown from `time_base` on; ticks rise strictly."""
-        packed = self._packer.to_video_frame(pad_to_even(picture) if self._container.even else picture)
-        if self._constant and self._last:
-            # A file without time stamps keeps time by repeating; after a long pause (laptop asleep) not.
-            limit = round(_MAX_REPEAT_SECONDS / self.tick)
-            for missing in range(max(self._last_tick + 1, tick - limit), tick):
-                self._encode(self._last, missing)
-        self._encode(packed, tick)
-        self._last, self._last_tick = packed, tick
+    def write_audio(self, packets: Sequence[AudioPacket]) -> None:
+        """Mux packets that an AudioStreamWriter of this file returned."""
+        if packets:
+            with ffmpeg_errors_as_os_errors():
+                self._output.mux(packets)
 
-    def _encode(self, packed: av.VideoFrame, tick: int) -> None:
-        packed.pts, packed.time_base = tick, self.tick
-        packed.pict_type = av.video.frame.PictureType.NONE
-        if self._last_key is None or (tick - self._last_key) * self.tick >= _KEY_SECONDS:
-            packed.pict_type, self._last_key = av.video.frame.PictureType.I, tick
-        self.output.mux(self._stream.encode(packed))
+    def write(self, image: NDArray[np.uint8], timestamp: int) -> None:
+        """Encode a frame.
+
+        Args:
+            image: uint8 RGB, or RGBA of a transparent file, shape (height, width, 3 or 4).
+            timestamp: when the frame is shown, in steps of `time_base`; strictly increasing.
+        """
+        with ffmpeg_errors_as_os_errors():
+            padded = pad_to_even(image) if self._container.even else image
+            frame = self._converter.to_video_frame(padded)
+            if self._has_constant_rate and self._last_frame:
+                # A format without timestamps keeps time by repeated frames; not so after a long pause
+                # (suspended laptop).
+                limit = round(_MAX_REPEAT_SECONDS / self.time_base)
+                for missing in range(max(self._last_timestamp + 1, timestamp - limit), timestamp):
+                    self._encode(self._last_frame, missing)
+            self._encode(frame, timestamp)
+        self._last_frame, self._last_timestamp = frame, timestamp
+
+    def _encode(self, frame: av.VideoFrame, timestamp: int) -> None:
+        frame.pts, frame.time_base = timestamp, self.time_base
+        frame.pict_type = av.video.frame.PictureType.NONE
+        last = self._last_key_frame
+        if last is None or (timestamp - last) * self.time_base >= _KEY_FRAME_SECONDS:
+            frame.pict_type, self._last_key_frame = av.video.frame.PictureType.I, timestamp
+        self._output.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what the encoder still holds, and the end of the file."""
-        self.output.mux(self._stream.encode(None))
-        self.output.close()
+        """Write what the encoder still buffers and the end of the file."""
+        with ffmpeg_errors_as_os_errors():
+            self._output.mux(self._stream.encode(None))
+            self._output.close()
 
     def abort(self) -> None:
-        """Let go of the file, ended in order if that is possible; quiet."""
+        """Close the file, properly ended if possible; raises nothing."""
         with suppress(av.FFmpegError, OSError):
-            self.output.close()
+            self._output.close()
 
 
 def playable_seconds(path: Path) -> float:
-    """Where the pictures of a video file end, which may be cut off; 0.0 when nothing plays."""
+    """Return where the frames of a video file end, which may be truncated; 0.0 if nothing plays."""
     end = 0.0
     try:
-        with av.open(str(path)) as film:
-            for packet in film.demux(film.streams.video[0]):
+        with av.open(str(path)) as container:
+            for packet in container.demux(container.streams.video[0]):
                 if packet.pts is not None and not packet.is_corrupt:
                     end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     except (av.FFmpegError, OSError, IndexError):
