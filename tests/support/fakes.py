@@ -1,4 +1,4 @@
-"""Fakes: a room with a secret in it, stages that do as told, a sink that keeps what it got."""
+"""Fakes: a camera that films a room with a secret color, simple stages, a sink that records frames."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ PERSON = (20, 200, 40)
 
 
 def secret_frame(number: int = 0, size: Size = SIZE) -> Frame:
-    """A green person before a room whose walls are painted with the secret: magenta stripes on white."""
+    """Draw a green person in front of a room with the secret: magenta stripes on white."""
     frame = np.full((size.height, size.width, 3), 255, np.uint8)
     frame[:, number % 4 :: 4] = SECRET
     frame[:, 1 + number % 4 :: 4] = SECRET
@@ -27,62 +27,67 @@ def secret_frame(number: int = 0, size: Size = SIZE) -> Frame:
 
 
 def is_person(frame: Frame) -> Matte:
-    """The exact matte of a secret frame."""
+    """Return the exact matte of a secret frame."""
     return np.asarray((frame == np.array(PERSON, np.uint8)).all(axis=2), np.float32)
 
 
-def shows_secret(picture: np.ndarray[Any, Any]) -> bool:
-    """Whether any pixel is anywhere near magenta, also after a video codec had it."""
-    colours = picture[..., :3].astype(int)
-    visible = picture[..., 3] > 0 if picture.shape[2] == 4 else True
-    return bool(((np.minimum(colours[..., 0], colours[..., 2]) - colours[..., 1] > 60) & visible).any())
+def shows_secret(image: np.ndarray[Any, Any]) -> bool:
+    """Return True if a visible pixel is near magenta; this also finds it after a video codec."""
+    colors = image[..., :3].astype(int)
+    visible = image[..., 3] > 0 if image.shape[2] == 4 else True
+    return bool(((np.minimum(colors[..., 0], colors[..., 2]) - colors[..., 1] > 60) & visible).any())
 
 
 class FakeSegmenter:
-    """Knows the person by its green, at full size."""
+    """Segments the green person exactly, at full size."""
 
     def predict(self, frame: Frame) -> Matte:
         return is_person(frame)
 
 
-class PlainSmoother:
-    """Lets mattes through and counts its resets."""
+class IdentityTemporalFilter:
+    """Returns a copy of each matte and counts its resets."""
 
     def __init__(self) -> None:
         self.resets = 0
 
-    def apply(self, rough: Matte) -> Matte:
-        return rough.copy()
+    def apply(self, coarse: Matte) -> Matte:
+        return coarse.copy()
 
     def reset(self) -> None:
         self.resets += 1
 
 
-class PlainEdges:
-    """Lets mattes through."""
+class IdentityUpsampler:
+    """Returns a copy of each matte."""
 
-    def upsample(self, calm: Matte, frame: Frame) -> Matte:
-        return calm.copy()
+    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
+        return filtered.copy()
 
 
-class PaintedBackdrop:
-    """One colour."""
+class ColorBackground:
+    """Background of one color that counts how often it is closed."""
 
-    def __init__(self, colour: tuple[int, int, int] = (10, 20, 120)) -> None:
-        self.colour = colour
+    is_transparent = False
 
-    def render(self, frame: Frame, matte: Matte) -> Frame:
+    def __init__(self, color: tuple[int, int, int] = (10, 20, 120)) -> None:
+        self.color = color
+        self.closed = 0
+
+    def render(self, frame: Frame, matte: Matte, timestamp: float | None = None) -> Frame | None:
         return self.render_standalone(Size.of(frame))
 
-    def render_standalone(self, size: Size) -> Frame:
-        return np.full((size.height, size.width, 3), self.colour, np.uint8)
+    def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame:
+        return np.full((size.height, size.width, 3), self.color, np.uint8)
 
     def close(self) -> None:
-        pass
+        self.closed += 1
 
 
 class FakeCamera:
-    """Gives `count` secret frames, `pause` seconds apart; before frame `lost_at` it is lost, once."""
+    """Yields `count` secret frames, `pause` seconds apart; before frame `lost_at` it is lost, once."""
+
+    format_description = ""
 
     def __init__(
         self,
@@ -120,8 +125,8 @@ class FakeCamera:
             yield secret_frame(self._next, self.size)
 
 
-class Keeper:
-    """A sink that keeps what it got."""
+class RecordingSink:
+    """Sink that records copies of the frames and calls `on_send` with their count."""
 
     def __init__(self) -> None:
         self.frames: list[np.ndarray[Any, Any]] = []
@@ -132,12 +137,13 @@ class Keeper:
         self.on_send(len(self.frames))
 
 
-class Hangs:
-    """Something to call that doesn't come back before the test is over."""
+class BlockingCall:
+    """Callable that blocks until the test sets `released`."""
 
     def __init__(self) -> None:
-        self.released = threading.Event()
+        self.started, self.released = threading.Event(), threading.Event()
 
     def __call__(self, *_: object) -> None:
+        self.started.set()
         self.released.wait(20)
         raise RuntimeError("released")
