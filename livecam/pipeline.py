@@ -1,4 +1,4 @@
-"""The way of a frame: segment, smooth, sharpen, composite."""
+"""Pipeline: segment a frame, filter and upsample its matte, and composite it with a background."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.factory import FitMode, create_background
 from livecam.backgrounds.placeholder import placeholder_frame
-from livecam.backgrounds.static import TransparentBackground
 from livecam.core.clock import Clock, StageTimer, SystemClock
 from livecam.core.errors import FrameError, UsageError
 from livecam.core.geometry import Size
@@ -24,10 +23,18 @@ from livecam.models.base import MatteModel
 from livecam.models.segmenter import LiteRTSegmenter
 
 STALL_SECONDS = 0.5
+"""Longest time between two frames of one shot; after a longer gap the temporal filter starts again."""
 
 
 class Pipeline:
-    """Frames in, frames with another background out. What raises gives no frame at all: it fails closed."""
+    """Replaces the background of frames. It fails closed: where a stage fails, it raises and gives no frame.
+
+    One thread calls `matte`, `replace` and `reset`; another may call `render_standalone` and
+    `set_background`.
+
+    Attributes:
+        timer: Times of the stages ``segment``, ``filter``, ``upsample``, ``background`` and ``composite``.
+    """
 
     def __init__(
         self,
@@ -41,18 +48,17 @@ class Pipeline:
     ) -> None:
         if not 0.0 <= light_wrap <= 1.0:
             raise UsageError(f"light-wrap must lie between 0 and 1, not {light_wrap:g}")
-        self.segmenter, self.temporal_filter, self.upsampler, self.background = (
-            segmenter,
-            temporal_filter,
-            upsampler,
-            background,
-        )
+        self.segmenter = segmenter
+        self.temporal_filter = temporal_filter
+        self.upsampler = upsampler
+        self.background = background
         self.light_wrap = light_wrap
         self.timer = StageTimer()
         self._clock: Clock = clock or SystemClock()
         self._scene_cuts = SceneCutDetector()
-        self._last_seconds: float | None = None
+        self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
+        self._closed = False
 
     @classmethod
     def load(
@@ -67,87 +73,109 @@ class Pipeline:
         threads: int = 2,
         clock: Clock | None = None,
     ) -> Pipeline:
-        """Put the stages together.
+        """Load a model and a background, and build the stages.
 
         Args:
-            model: a shipped model's name, or the path of a ``.tflite`` file.
-            background: what ``--background`` takes: a picture, a video, a colour, ``blur`` and so on.
-            fit: how a picture or video fills the frame.
-            slide_seconds: how long each picture of a folder stays.
-            edge: pixels of a 720 pixel high frame; negative shrinks what is kept, positive grows it.
-            light_wrap: 0 to 1, how much of the backdrop's light falls on the subject's edges.
-            threads: for the network.
-            clock: what time it is for videos behind you and for noticing a stall.
+            model: Name of a built-in or personal model, or path of a ``.tflite`` file.
+            background: What ``--background`` takes: an image, a video, a color, ``blur`` and so on.
+            fit: How an image or video fills the frame.
+            slide_seconds: How long each image of a folder is shown.
+            edge: Pixels of a frame of height 720; negative shrinks the foreground, positive grows it.
+            light_wrap: 0 to 1, how much of the background's light falls on the foreground's edges.
+            threads: Threads of the network.
+            clock: Time of frames that come without a timestamp.
 
         Raises:
-            UsageError: no such model or background.
-            ModelError: weights that can't be used.
-            ImageError, VideoError: a background that can't be read.
+            UsageError: There is no such model or background.
+            ModelError: The model file cannot be used.
+            ImageError, VideoError: The background cannot be read.
         """
         clock = clock or SystemClock()
         segmenter = LiteRTSegmenter.load(model, threads)
-        backdrop = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
-        edges = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
-        return cls(segmenter, AdaptiveTemporalFilter(), edges, backdrop, light_wrap=light_wrap, clock=clock)
+        opened = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
+        upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
+        return cls(segmenter, AdaptiveTemporalFilter(), upsampler, opened, light_wrap=light_wrap, clock=clock)
 
     @property
     def transparent(self) -> bool:
-        """Whether `replace` gives cutouts (RGBA) instead of frames."""
-        return isinstance(self.background, TransparentBackground)
+        """True if `replace` returns RGBA frames."""
+        return self.background.is_transparent
 
-    def matte(self, frame: Frame) -> Matte:
-        """The matte of this frame, float32 (height, width) in [0, 1].
+    def matte(self, frame: Frame, timestamp: float | None = None) -> Matte:
+        """Compute the full-resolution matte of a frame.
+
+        Args:
+            frame: uint8 RGB of shape (height, width, 3).
+            timestamp: Time of the frame in seconds, from any origin; None: now, by the clock. A gap of more
+                than `STALL_SECONDS` between two frames starts the temporal filter again.
+
+        Returns:
+            A float32 array of shape (height, width) in [0, 1]; 1 is foreground.
 
         Raises:
-            FrameError: `picture` is none.
-            MatteError: a stage gave nonsense.
+            FrameError: `frame` is not a frame.
+            MatteError: A stage returned an array that is not a matte.
         """
         check_frame(frame)
-        self._reset_on_scene_change(frame)
+        self._reset_on_scene_change(frame, self._clock.now() if timestamp is None else timestamp)
         with self.timer.measure("segment"):
-            rough = self.segmenter.predict(frame)
-        small = np.shape(rough)
-        check_matte(rough, small)
-        with self.timer.measure("smooth"):
-            calm = self.temporal_filter.apply(clean_matte(rough))
-        check_matte(calm, small)
-        with self.timer.measure("sharpen"):
-            matte = self.upsampler.upsample(calm, frame)
+            coarse = self.segmenter.predict(frame)
+        coarse_shape = np.shape(coarse)
+        check_matte(coarse, coarse_shape)
+        with self.timer.measure("filter"):
+            filtered = self.temporal_filter.apply(clean_matte(coarse))
+        check_matte(filtered, coarse_shape)
+        with self.timer.measure("upsample"):
+            matte = self.upsampler.upsample(filtered, frame)
         return check_matte(matte, frame.shape[:2])
 
-    def replace(self, frame: Frame) -> Frame | RgbaFrame:
-        """This frame before another background, uint8 RGB; RGBA if the background is ``transparent``.
+    def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
+        """Replace the background of a frame.
+
+        Args:
+            frame: uint8 RGB of shape (height, width, 3).
+            timestamp: As for `matte`; a background that moves is rendered for this time.
+
+        Returns:
+            A new uint8 array of the frame's size, RGB, or RGBA if `transparent`.
 
         Raises:
-            FrameError, MatteError: the frame or what a stage gave is nonsense.
+            FrameError, MatteError: The frame, or what a stage returned, has a wrong type, shape or range.
         """
         self._close_pending()
-        matte = self.matte(frame)
-        backdrop = self.background
-        with self.timer.measure("backdrop"):
-            behind = (
-                None
-                if isinstance(backdrop, TransparentBackground)
-                else _check_size(backdrop.render(frame, matte), frame)
-            )
+        matte = self.matte(frame, timestamp)
+        background = self.background
+        with self.timer.measure("background"):
+            rendered = background.render(frame, matte, timestamp)
         with self.timer.measure("composite"):
-            if behind is None:
+            if background.is_transparent:
                 return extract_foreground(frame, matte)
-            return _check_size(alpha_composite(frame, behind, matte, self.light_wrap), frame)
+            return _check_size(
+                alpha_composite(frame, _check_size(rendered, frame), matte, self.light_wrap), frame
+            )
 
-    def render_standalone(self, size: Size) -> Frame | RgbaFrame:
-        """What is shown when there is no matte: the backdrop, or a card if even that fails. Never raises."""
-        return safe_standalone_frame(self.background, size)
+    def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame | RgbaFrame:
+        """Render what is shown without a matte: the background, or the placeholder. Never raises."""
+        return safe_standalone_frame(self.background, size, timestamp)
 
     def set_background(self, background: Background) -> None:
-        """Show another backdrop from the next frame on; the one before is closed then."""
-        # Not here: another thread may be asking it for a picture just now.
-        self._pending_close.append(self.background)
-        self.background = background
+        """Show another background, which is open already, from the next frame on.
+
+        The previous one is closed by the next `replace` or by `close`, because another thread may be
+        rendering it now.
+        """
+        # The old background is queued last: a frame that is being processed may still use it.
+        previous, self.background = self.background, background
+        self._pending_close.append(previous)
+        if self._closed:
+            self._pending_close.append(background)
+            self._close_pending()
 
     def close(self) -> None:
-        """Let go of the backdrop; afterwards nothing more can be replaced. Quiet when called again."""
-        self._pending_close.append(self.background)
+        """Close the background; no frame can be replaced afterwards. May be called again."""
+        if not self._closed:
+            self._closed = True
+            self._pending_close.append(self.background)
         self._close_pending()
 
     def _close_pending(self) -> None:
@@ -155,33 +183,35 @@ class Pipeline:
             self._pending_close.popleft().close()
 
     def reset(self) -> None:
-        """Forget all frames so far: another source, another clip."""
+        """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
         self._scene_cuts.reset()
-        self._last_seconds = None
+        self._last_timestamp = None
 
-    def _reset_on_scene_change(self, frame: Frame) -> None:
-        now, last = self._clock.now(), self._last_seconds
+    def _reset_on_scene_change(self, frame: Frame, now: float) -> None:
+        last, self._last_timestamp = self._last_timestamp, now
         stalled = last is not None and not 0 <= now - last <= STALL_SECONDS
-        self._last_seconds = now
         if self._scene_cuts.is_cut(frame) or stalled:
             self.temporal_filter.reset()
 
 
-def safe_standalone_frame(background: Background, size: Size) -> Frame | RgbaFrame:
-    """The backdrop without a subject, or a card if it fails at that. Never raises."""
-    if isinstance(background, TransparentBackground):
-        return np.zeros((size.height, size.width, 4), np.uint8)
+def safe_standalone_frame(
+    background: Background, size: Size, timestamp: float | None = None
+) -> Frame | RgbaFrame:
+    """Render `background` without a foreground, or the placeholder if that fails. Never raises."""
     try:
-        shown = background.render_standalone(size)
-        if shown.shape == (size.height, size.width, 3) and shown.dtype == np.uint8:
-            return shown
-    except Exception:  # whatever a backdrop does wrong, something must stand before the room
+        if background.is_transparent:
+            return np.zeros((size.height, size.width, 4), np.uint8)
+        frame = background.render_standalone(size, timestamp)
+        if frame.shape == (size.height, size.width, 3) and frame.dtype == np.uint8:
+            return frame
+    except Exception:  # whatever a background raises, the sinks must get a frame
         return placeholder_frame(size)
     return placeholder_frame(size)
 
 
-def _check_size(made: Frame, frame: Frame) -> Frame:
-    if check_frame(made).shape != frame.shape:
-        raise FrameError(f"a stage made a frame of {made.shape} out of one of {frame.shape}")
-    return made
+def _check_size(image: Frame | None, frame: Frame) -> Frame:
+    checked = check_frame(image)
+    if checked.shape != frame.shape:
+        raise FrameError(f"a stage made a frame of {checked.shape} out of one of {frame.shape}")
+    return checked

@@ -23,13 +23,13 @@ from PIL import Image
 
 from livecam.core.errors import LivecamError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame
+from livecam.core.types import Frame, check_frame
 from livecam.pipeline import Pipeline
 from livecam.sinks.recorder import Recorder
 from livecam.sources.demo import DemoSource
 
 SIZES = [Size(640, 480), Size(1280, 720), Size(1920, 1080)]
-STAGES = ["segment", "smooth", "sharpen", "backdrop", "composite"]
+STAGES = ["segment", "filter", "upsample", "background", "composite"]
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
 BACKGROUNDS = {
     "colour": "teal",
@@ -102,7 +102,7 @@ def measure(size: Size, name: str, background: str, model: str, frames: int, thr
     pictures = [demo.frame_at(number / 30) for number in range(30)]
     pipeline = Pipeline.load(model, background, threads=threads)
     matte = pipeline.matte(pictures[0])
-    behind = pipeline.background.render(pictures[0], matte)
+    behind = check_frame(pipeline.background.render(pictures[0], matte))
     share = matte[..., None]
 
     def numpy_blend(frame: Frame) -> Frame:

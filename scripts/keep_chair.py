@@ -27,7 +27,6 @@ import numpy as np
 from livecam.annotation.config import PersonSource
 from livecam.annotation.prompts import Point
 from livecam.annotation.store import AnnotationStore
-from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
@@ -119,7 +118,7 @@ def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]
     """Frames with the mattes of the person and of what is seen of the chair."""
     demo, pipeline, dice = (
         DemoSource(SIZE),
-        Pipeline.load(base, clock=ManualClock()),
+        Pipeline.load(base),
         np.random.default_rng(9),
     )
     for number in range(ROOMS * EACH):
@@ -127,7 +126,7 @@ def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]
         frame = demo.frame_at(seconds)
         pipeline.reset()
         shift = np.array([[1, 0, -70], [0, 1, 0]], np.float64)
-        person = cast(Matte, cv2.warpAffine(pipeline.matte(frame), shift, tuple(SIZE)))
+        person = cast(Matte, cv2.warpAffine(pipeline.matte(frame, seconds), shift, tuple(SIZE)))
         frame = cast(Frame, cv2.warpAffine(frame, shift, tuple(SIZE), borderMode=cv2.BORDER_REPLICATE))
         sway = np.sin(0.7 * seconds + number // EACH) * 5
         chair, whole = draw_chair(SIZE, 452 + sway + 14 * (number // EACH % 3 - 1), 150 + 4 * np.cos(seconds))
@@ -154,11 +153,9 @@ def write(out: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
 
 def judge(model: str, held_out: list[tuple[Frame, Matte, Matte]]) -> tuple[list[Matte], float, float]:
     """The live mattes, and the IoU in % of the chair and of the person, each where the other is not."""
-    clock = ManualClock()
-    pipeline, mattes, rows = Pipeline.load(model, clock=clock), [], []
+    pipeline, mattes, rows = Pipeline.load(model), [], []
     for number, (frame, person, chair) in enumerate(held_out):
-        clock.seconds = number / FPS
-        matte = pipeline.matte(frame)
+        matte = pipeline.matte(frame, number / FPS)
         mattes.append(matte)
         said = matte > 0.5
         rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))

@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam import Pipeline, Size
 from livecam.backgrounds.factory import create_background
-from livecam.core.clock import ManualClock
 from livecam.imaging.image_io import write_image
 from livecam.sources.demo import DemoSource
 
@@ -24,16 +23,15 @@ BACKGROUNDS = ("beach", "blur", "dusk", "bokeh", "#00b140")
 
 def draw(model: str) -> np.ndarray:
     """The source and five backgrounds, two rows of three."""
-    clock = ManualClock()
-    demo = DemoSource(SIZE, clock=clock)
-    pipeline = Pipeline.load(model, clock=clock)
+    demo = DemoSource(SIZE)
+    pipeline = Pipeline.load(model)
     cells = [demo.frame_at(1.0)]
     for words in BACKGROUNDS:
-        pipeline.set_background(create_background(words, clock=clock))
+        pipeline.set_background(create_background(words))
         pipeline.reset()
         for step in range(10):
-            clock.seconds = 1.0 + step / 30
-            shown = pipeline.replace(demo.frame_at(clock.seconds))
+            seconds = 1.0 + step / 30
+            shown = pipeline.replace(demo.frame_at(seconds), seconds)
         cells.append(shown)
     return np.vstack([np.hstack(cells[:3]), np.hstack(cells[3:])])
 

@@ -11,6 +11,7 @@ import argparse
 import gc
 import io
 import json
+import logging
 import os
 import platform
 import sys
@@ -32,7 +33,8 @@ from livecam.matting.guided_filter import GuidedFilterUpsampler
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import RunControls, Timeouts, run
+from livecam.runtime.controls import RunControls
+from livecam.runtime.live_loop import Timeouts, run
 from livecam.sinks.recorder import Recorder
 from livecam.sinks.virtual_camera import VirtualCameraSink
 from tests.support.fault_injection import FaultyCamera, HurriedClock
@@ -74,11 +76,11 @@ class TimedPipeline(Pipeline):
         self.seconds = np.full(frames, np.nan, np.float32)
         self.replaced = 0
 
-    def replace(self, frame: Frame) -> Frame | RgbaFrame:
+    def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
         """Replace as ever."""
         start = time.perf_counter()
         try:
-            return super().replace(frame)
+            return super().replace(frame, timestamp)
         finally:
             if self.replaced < len(self.seconds):
                 self.seconds[self.replaced] = time.perf_counter() - start
@@ -102,12 +104,32 @@ class KeepingDoor:
         """Nothing is held."""
 
 
+class MessageCollector(logging.Handler):
+    """Collects what livecam logs for the user while the `with` block runs."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.texts: list[str] = []
+
+    def __enter__(self) -> "MessageCollector":
+        logger = logging.getLogger("livecam")
+        logger.setLevel(logging.INFO)
+        logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("livecam").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text of a message."""
+        self.texts.append(record.getMessage())
+
+
 def soak(
     frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
 ) -> dict[str, Any]:
     """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
-    clock, controls = HurriedClock(), RunControls()
-    told: list[str] = []
+    clock, controls, messages = HurriedClock(), RunControls(), MessageCollector()
     with tempfile.TemporaryDirectory() as folder:
         names = backgrounds(Path(folder))
         segmenter = LiteRTSegmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)
@@ -127,7 +149,7 @@ def soak(
         gc.collect()
         before, earlier = measure(), set(threading.enumerate())
         start = time.monotonic()
-        with call, Heartbeat() as heartbeat:
+        with call, messages, Heartbeat() as heartbeat:
             report = run(
                 camera,
                 pipeline,
@@ -135,7 +157,6 @@ def soak(
                 controls=controls,
                 clock=clock,
                 timeouts=Timeouts(camera_lost=float("inf")),
-                notify=told.append,
             )
         seconds = time.monotonic() - start
         pipeline.close()
@@ -150,8 +171,8 @@ def soak(
         "failed": report.frames_failed,
         "dropped": report.frames_dropped,
         "received": door.frames,
-        "lost": sum("lost" in words for words in told),
-        "told": sorted(set(told)),
+        "lost": sum("lost" in text for text in messages.texts),
+        "messages": sorted(set(messages.texts)),
         "left_running": [
             t.name for t in threading.enumerate() if t.name.startswith("livecam-") and t not in earlier
         ],
@@ -241,7 +262,7 @@ def faults(result: dict[str, Any]) -> list[str]:
     if threads["most_late"] > threads["most_early"] or result["left_running"]:
         found.append(f"threads stay: {threads}, {result['left_running']}")
     if result["failed"]:
-        found.append(f"{result['failed']} frames failed: {result['told'][:3]}")
+        found.append(f"{result['failed']} frames failed: {result['messages'][:3]}")
     if result["shown"] < result["frames"] / 2:
         found.append(f"only {result['shown']} of {result['frames']} frames were shown")
     return found

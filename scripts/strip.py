@@ -17,7 +17,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam import Pipeline, Size
-from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError
 from livecam.core.types import Frame
 from livecam.imaging.image_io import write_image
@@ -34,12 +33,10 @@ def draw(models: list[str], source: str, columns: int, every: int) -> Frame:
     seen = list(islice(frames(source), 0, (columns - 1) * every + 1))
     rows = [(source if source != "demo" else "the demo", seen[::every])]
     for model in models:
-        clock = ManualClock()
-        pipeline = Pipeline.load(model, GREEN, clock=clock)
+        pipeline = Pipeline.load(model, GREEN)
         shown = []
         for number, frame in enumerate(seen):
-            clock.seconds = number / 30
-            shown.append(pipeline.replace(frame))
+            shown.append(pipeline.replace(frame, number / 30))
         rows.append((Path(model).stem, shown[::every]))
     return np.vstack(
         [np.hstack([called(resize(cell, SIZE), name) for cell in cells]) for name, cells in rows]

@@ -15,10 +15,10 @@ from livecam.pipeline import Pipeline
 from tests.support.fakes import (
     PERSON,
     SIZE,
+    ColorBackground,
     FakeSegmenter,
-    PaintedBackdrop,
-    PlainEdges,
-    PlainSmoother,
+    IdentityTemporalFilter,
+    IdentityUpsampler,
     is_person,
     secret_frame,
     shows_secret,
@@ -26,13 +26,13 @@ from tests.support.fakes import (
 from tests.support.tiny_model import write_model
 
 
-def make(backdrop: Any = None, temporal_filter: Any = None, clock: Any = None) -> Pipeline:
+def make(background: Any = None, temporal_filter: Any = None, **settings: Any) -> Pipeline:
     return Pipeline(
         FakeSegmenter(),
-        temporal_filter or PlainSmoother(),
-        PlainEdges(),
-        backdrop or PaintedBackdrop(),
-        clock=clock,
+        temporal_filter or IdentityTemporalFilter(),
+        IdentityUpsampler(),
+        background or ColorBackground(),
+        **settings,
     )
 
 
@@ -40,7 +40,7 @@ def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_backdrop() -> None
     frame = secret_frame()
     shown, person = make().replace(frame), is_person(frame) == 1
     assert (shown[person] == PERSON).all()
-    assert (shown[~person] == PaintedBackdrop().colour).all()
+    assert (shown[~person] == ColorBackground().color).all()
 
 
 COUNT_FAULTS = """
@@ -132,7 +132,7 @@ def test_a_transparent_backdrop_gives_cutouts_without_the_room() -> None:
 
 
 def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
-    clock, smoother = ManualClock(), PlainSmoother()
+    clock, smoother = ManualClock(), IdentityTemporalFilter()
     pipeline = make(temporal_filter=smoother, clock=clock)
     for _ in range(5):
         pipeline.matte(secret_frame())
@@ -150,34 +150,26 @@ def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
 
 def test_a_switched_backdrop_is_shown_from_the_next_frame_on() -> None:
     pipeline = make()
-    pipeline.set_background(PaintedBackdrop((1, 2, 3)))
+    pipeline.set_background(ColorBackground((1, 2, 3)))
     assert (pipeline.replace(secret_frame())[0, 0] == (1, 2, 3)).all()
 
 
 def test_alone_falls_back_to_a_card_when_the_backdrop_fails() -> None:
-    backdrop = PaintedBackdrop()
+    backdrop = ColorBackground()
     backdrop.render_standalone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
     assert make(backdrop).render_standalone(Size(64, 48)).shape == (48, 64, 3)
 
 
-class ClosingBackdrop(PaintedBackdrop):
-    def __init__(self) -> None:
-        super().__init__()
-        self.closed = 0
-
-    def close(self) -> None:
-        self.closed += 1
-
-
 def test_a_backdrop_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:
-    first, second = ClosingBackdrop(), ClosingBackdrop()
+    first, second = ColorBackground(), ColorBackground()
     pipeline = make(first)
     pipeline.set_background(second)
     assert first.closed == 0
     pipeline.replace(secret_frame())
     assert (first.closed, second.closed) == (1, 0)
     pipeline.close()
-    assert second.closed > 0
+    pipeline.close()
+    assert (first.closed, second.closed) == (1, 1)
 
 
 def test_a_view_of_other_pixels_is_as_good_as_a_copy() -> None:
@@ -189,7 +181,13 @@ def test_a_view_of_other_pixels_is_as_good_as_a_copy() -> None:
 @pytest.mark.parametrize("strength", [-0.1, 1.5, float("nan")])
 def test_light_beyond_all_bounds_is_refused(strength: float) -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
-        Pipeline(FakeSegmenter(), PlainSmoother(), PlainEdges(), PaintedBackdrop(), light_wrap=strength)
+        Pipeline(
+            FakeSegmenter(),
+            IdentityTemporalFilter(),
+            IdentityUpsampler(),
+            ColorBackground(),
+            light_wrap=strength,
+        )
 
 
 def test_the_real_stages_take_any_view_and_any_size(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Words to backdrop: a picture, video or folder, a colour, a scene, blur, or nothing at all."""
+"""Factory of backgrounds: image, video, folder, color, procedural drawing, blur, or transparent."""
 
 import re
 from collections.abc import Callable
@@ -18,62 +18,60 @@ from livecam.backgrounds.static import (
     color_background,
     image_background,
 )
-from livecam.backgrounds.video import VideoBackground
-from livecam.core.clock import Clock
+from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import closest_existing_name, not_found_message
 from livecam.core.media_types import is_video
 from livecam.imaging.fit import FitMode as FitMode
 from livecam.imaging.image_io import is_animated_gif, read_image
-from livecam.video.video_reader import VideoReader
 
 
 def create_background(
-    words: str, *, fit: FitMode = FitMode.COVER, clock: Clock, slide_seconds: float = 10.0
+    spec: str, *, fit: FitMode = FitMode.COVER, clock: Clock | None = None, slide_seconds: float = 10.0
 ) -> Background:
-    """The backdrop that the words name, opened and ready.
+    """Create and open the background that `spec` names.
 
-    A name of ours wins over a file or folder called the same; `./dusk` means the file.
+    A name of livecam wins over a file or folder of the same name; `./dusk` means the file.
 
     Args:
-        words: a picture, video, GIF or folder of pictures; `#00b140`, `#0b4` or a CSS colour name; `blur` or
-            `blur:25`; `transparent`; or the name of a scene.
-        fit: how pictures and videos fill the frame.
-        clock: tells videos and slides the time.
-        slide_seconds: how long each picture of a folder is shown.
+        spec: An image, video, GIF or folder of images; `#00b140`, `#0b4` or a CSS color name; `blur` or
+            `blur:25`; `transparent`; or the name of a procedural background.
+        fit: How images and videos fill the frame.
+        clock: Time of frames that come without a timestamp, for videos and slideshows; the system's if None.
+        slide_seconds: How long each image of a folder is shown.
 
     Raises:
-        UsageError: the words name nothing, with the nearest name there is.
-        ImageError: the picture can't be read.
-        VideoError: the video can't be read.
+        UsageError: `spec` names nothing; the message has the closest name.
+        ImageError: The image cannot be read.
+        VideoError: The video cannot be read.
     """
-    words = words.strip()
-    path = _path(words)
-    make = _named(words.casefold())
-    if make is not None:
-        return make()
-    if words and _exists(path):
-        return _of_path(path, fit, clock, slide_seconds)
-    like_a_path = re.search(r"[/\\]", words) or path.suffix
-    raise UsageError(not_found_message(path) if like_a_path else _unknown(words, path))
+    spec = spec.strip()
+    path = _to_path(spec)
+    create = _find_by_name(spec.casefold())
+    if create is not None:
+        return create()
+    if spec and _exists(path):
+        return _open_path(path, fit, clock or SystemClock(), slide_seconds)
+    looks_like_path = re.search(r"[/\\]", spec) or path.suffix
+    raise UsageError(not_found_message(path) if looks_like_path else _unknown_message(spec, path))
 
 
-def _named(words: str) -> Callable[[], Background] | None:
-    """What makes the backdrop of this name; None where there is no such."""
-    if words == "transparent":
+def _find_by_name(name: str) -> Callable[[], Background] | None:
+    """Return what creates the background of this name; None if there is no such name."""
+    if name == "transparent":
         return TransparentBackground
-    if words == "blur":
+    if name == "blur":
         return BlurredBackground
-    if words.startswith("blur:"):
-        return lambda: BlurredBackground(_strength(words[len("blur:") :]))
-    if words in PROCEDURAL_BACKGROUNDS:
-        return partial(StaticBackground, PROCEDURAL_BACKGROUNDS[words])
-    if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", words) or words in ImageColor.colormap:
-        return lambda: color_background(*ImageColor.getrgb(words)[:3])
+    if name.startswith("blur:"):
+        return lambda: BlurredBackground(_parse_strength(name[len("blur:") :]))
+    if name in PROCEDURAL_BACKGROUNDS:
+        return partial(StaticBackground, PROCEDURAL_BACKGROUNDS[name])
+    if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", name) or name in ImageColor.colormap:
+        return lambda: color_background(*ImageColor.getrgb(name)[:3])
     return None
 
 
-def _strength(text: str) -> float:
+def _parse_strength(text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
@@ -82,19 +80,24 @@ def _strength(text: str) -> float:
         ) from error
 
 
-def _of_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Background:
+def _open_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Background:
     if path.is_dir():
         return SlideshowBackground(path, fit=fit, clock=clock, seconds=slide_seconds)
     if is_video(path) or is_animated_gif(path):
+        # Imported here, because PyAV costs 80 ms that a run without a video does not need.
+        from livecam.backgrounds.video import VideoBackground
+        from livecam.video.video_reader import VideoReader
+
+        # In real-time mode the reader converts colors fast.
         return VideoBackground(VideoReader(path, realtime=True), fit=fit, clock=clock)
     return image_background(read_image(path), fit)
 
 
-def _path(words: str) -> Path:
+def _to_path(spec: str) -> Path:
     try:
-        return Path(words).expanduser()
-    except RuntimeError:  # nobody's home
-        return Path(words)
+        return Path(spec).expanduser()
+    except RuntimeError:  # the home directory cannot be determined
+        return Path(spec)
 
 
 def _exists(path: Path) -> bool:
@@ -104,11 +107,11 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _unknown(words: str, path: Path) -> str:
-    ours = ["blur", "transparent", *PROCEDURAL_BACKGROUNDS, *ImageColor.colormap]
-    near = next(iter(get_close_matches(words.casefold(), ours, n=1)), None) or closest_existing_name(path)
-    hint = f"did you mean {near}? " if near else ""
+def _unknown_message(spec: str, path: Path) -> str:
+    names = ["blur", "transparent", *PROCEDURAL_BACKGROUNDS, *ImageColor.colormap]
+    close = next(iter(get_close_matches(spec.casefold(), names, n=1)), None) or closest_existing_name(path)
+    hint = f"did you mean {close}? " if close else ""
     return (
-        f"no backdrop {words[:80]!r}; {hint}Give a picture, video or folder, a colour (#00b140, teal), "
+        f"no background {spec[:80]!r}; {hint}Give a picture, video or folder, a colour (#00b140, teal), "
         f"blur, blur:1 to blur:100, transparent, or one of {', '.join(PROCEDURAL_BACKGROUNDS)}"
     )

@@ -1,4 +1,4 @@
-"""The card that is shown when there is nothing else to show: a calm picture, a cup and some words."""
+"""Placeholder frame, shown when there is nothing else to show: a dark gradient, a cup and a text."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -13,35 +13,36 @@ from livecam.imaging.text import render_text_mask
 _TOP, _BOTTOM = (34, 40, 52), (18, 21, 29)
 _INK = (214, 219, 228)
 _MAX_CHARACTERS = 200
-# Lines are drawn at several times their size and then averaged, which is all the smoothness they need.
-_FINER = 4
+_OVERSAMPLING = 4  # lines are drawn at four times their size and averaged, as anti-aliasing
+_CAPTION_INK = (236, 240, 246)
+_STRIP_BRIGHTNESS = 0.35  # of the image below the strip behind a caption
 
 
 @lru_cache(maxsize=8)
-def placeholder_frame(size: Size, words: str = "back soon") -> Frame:
-    """The card at `size` (from 1x1), read-only; too small a one leaves out the words.
+def placeholder_frame(size: Size, text: str = "back soon") -> Frame:
+    """Render the placeholder at `size` (from 1x1), read-only; a small one has no text.
 
-    Nothing of it comes from a source, so it may be shown at any moment.
+    It contains no source pixel, so it may be shown at any time.
     """
-    card = Image.fromarray(_gradient(size))
+    page = Image.fromarray(_gradient(size))
     unit = min(size.width, size.height * 16 / 9) / 16  # a ninth of the height of the largest 16:9 inside
     middle = size.height / 2
-    lettering = render_text_mask(words[:_MAX_CHARACTERS].strip(), unit * 0.85, size.width * 0.8)
-    if lettering is not None:
-        card.paste(_INK, _centered(size, lettering, middle + unit * 1.6), lettering)
+    text_mask = render_text_mask(text[:_MAX_CHARACTERS].strip(), unit * 0.85, size.width * 0.8)
+    if text_mask is not None:
+        page.paste(_INK, _centered(size, text_mask, middle + unit * 1.6), text_mask)
     cup = _cup(max(6, round(unit * 2.4)))
-    card.paste(_INK, _centered(size, cup, middle - unit * (0.7 if lettering else 0.0)), cup)
-    frame = np.array(card)
+    page.paste(_INK, _centered(size, cup, middle - unit * (0.7 if text_mask else 0.0)), cup)
+    frame = np.array(page)
     frame.setflags(write=False)
     return frame
 
 
 def _gradient(size: Size) -> Frame:
-    """A gradient with a little noise, as eight bits of dark would show their steps."""
+    """Render a gradient with noise of one step, because dark 8-bit gradients show bands."""
     down = np.linspace(0.0, 1.0, size.height)[:, None, None]
-    light = np.array(_TOP) * (1.0 - down) + np.array(_BOTTOM) * down
+    color = np.array(_TOP) * (1.0 - down) + np.array(_BOTTOM) * down
     noise = np.random.default_rng(7).random((size.height, size.width, 1))
-    return np.asarray(light + noise, dtype=np.uint8)
+    return np.asarray(color + noise, dtype=np.uint8)
 
 
 def _centered(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
@@ -49,8 +50,8 @@ def _centered(size: Size, ink: Image.Image, middle: float) -> tuple[int, int]:
 
 
 def _cup(side: int) -> Image.Image:
-    """A steaming cup as a map of ink (mode L), `side` pixels square."""
-    wide = side * _FINER
+    """Render a steaming cup as a mask (mode L), `side` pixels square."""
+    wide = side * _OVERSAMPLING
     ink = Image.new("L", (wide, wide))
     pen = ImageDraw.Draw(ink)
     line = max(1, wide // 24)
@@ -68,36 +69,30 @@ def _cup(side: int) -> Image.Image:
     return ink.resize((side, side), Image.Resampling.BOX)
 
 
-_CAPTION_INK = (236, 240, 246)
+def with_caption(image: Frame | RgbaFrame, text: str) -> Frame | RgbaFrame:
+    """Return a read-only copy of `image` with `text` on a dark strip in its lower part. Never raises.
 
-
-_SHADE = 0.35  # how much of the picture shines through the strip behind the words
-
-
-def with_caption(picture: Frame | RgbaFrame, words: str) -> Frame | RgbaFrame:
-    """A copy of `picture`, read-only, with `words` on a dark strip in its lower part.
-
-    A picture too small for words comes back without any, and so does a cutout, which is to be laid over
-    something else.
-    Never raises: that a notice can't be drawn must not cost the picture.
+    An image that is too small for text gets none, and neither does an RGBA frame, which is laid over
+    something else. An error while drawing is ignored: it must not cost the image.
     """
-    made: Frame | RgbaFrame = picture.copy()
-    if picture.shape[2] == 3:
+    captioned: Frame | RgbaFrame = image.copy()
+    if image.shape[2] == 3:
         with suppress(Exception):
-            _write(made, words)
-    made.setflags(write=False)
-    return made
+            _draw_caption(captioned, text)
+    captioned.setflags(write=False)
+    return captioned
 
 
-def _write(picture: Frame, words: str) -> None:
-    size = Size.of(picture)
-    ink = render_text_mask(words, size.height / 12, size.width * 0.8)
+def _draw_caption(image: Frame, text: str) -> None:
+    """Draw the caption into `image`, in place."""
+    size = Size.of(image)
+    ink = render_text_mask(text, size.height / 12, size.width * 0.8)
     if ink is None:
         return
     top = round(size.height * 0.8 - ink.height)
     bottom = min(size.height, top + ink.height * 2)
-    strip = picture[max(0, top - ink.height) : bottom]
-    strip[:] = np.rint(strip * _SHADE).astype(np.uint8)
-    page = Image.fromarray(picture)
+    strip = image[max(0, top - ink.height) : bottom]
+    strip[:] = np.rint(strip * _STRIP_BRIGHTNESS).astype(np.uint8)
+    page = Image.fromarray(image)
     page.paste(_CAPTION_INK, (round((size.width - ink.width) / 2), top), ink)
-    picture[:] = np.asarray(page)
+    image[:] = np.asarray(page)

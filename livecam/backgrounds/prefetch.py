@@ -1,66 +1,50 @@
-"""Work done ahead: a thread makes the next one while the last one is in use."""
+"""Prefetching: a thread prepares the next item while the current one is in use."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from typing import TypeVar
+
+from livecam.core.background_thread import BackgroundThread
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Failure:
-    error: Exception
+class Prefetcher(BackgroundThread[T]):
+    """Daemon thread that makes one item per request. What `work` raises is raised by `get`."""
 
-
-class Prefetcher(Generic[T]):
-    """One piece of work at a time in a daemon thread; what it raises is raised in the one who takes."""
-
-    def __init__(self, work: Callable[[], T], finish: Callable[[], None]) -> None:
-        """Start the thread; it does nothing before `begin`.
+    def __init__(self, work: Callable[[], T], release: Callable[[], None] = lambda: None) -> None:
+        """Start the thread; it does nothing before `request`.
 
         Args:
-            work: makes the next one; from `begin` to a `get` that gives it, what it uses is the thread's.
-            finish: lets go of what `work` uses; called once, by the thread, when it ends.
+            work: Makes the next item. From `request` until `get` returns it, only the thread may use what
+                `work` uses.
+            release: Releases what `work` uses; called once, by the thread, when it ends.
         """
-        self._work, self._finish = work, finish
-        self._asked: SimpleQueue[bool] = SimpleQueue()
-        self._made: SimpleQueue[T | _Failure] = SimpleQueue()
-        self._ended = threading.Event()
-        threading.Thread(target=self._run, name="livecam-ahead", daemon=True).start()
+        super().__init__("livecam-ahead")
+        self._work, self._release_work = work, release
+        self._requests: SimpleQueue[bool] = SimpleQueue()
+        self.start()
 
     def request(self) -> None:
-        """Have the next one made."""
-        self._asked.put(True)
+        """Start to make the next item. Call it again only after `get` has returned or raised."""
+        self._requests.put(True)
 
-    def get(self, timeout_seconds: float) -> T | None:
-        """What was begun; None if it isn't there within `timeout_seconds`. Raises what the work raised."""
-        try:
-            made = self._made.get(timeout=timeout_seconds)
-        except Empty:
-            return None
-        if isinstance(made, _Failure):
-            raise made.error
-        return made
-
-    def stop(self, timeout_seconds: float) -> None:
-        """Ask the thread to end, and wait for it, but no longer than that: it may be blocked by a disk."""
-        self._asked.put(False)
-        self._ended.wait(timeout_seconds)
+    def stop(self, timeout_seconds: float = 0.0) -> None:
+        """Ask the thread to end and wait at most `timeout_seconds`, because a disk may block it."""
+        super().stop()
+        self._requests.put(False)
+        self.ended.wait(timeout_seconds)
 
     def _run(self) -> None:
-        try:
-            while self._asked.get():
-                self._made.put(self._attempt())
-        finally:
-            self._finish()
-            # Whoever they belong to holds us, too: a ring that only the garbage collector could undo.
-            del self._work, self._finish
-            self._ended.set()
+        while self._requests.get() and not self._stopping.is_set():
+            try:
+                self.output.put(self._work())
+            except Exception as error:
+                self.fail(error)
 
-    def _attempt(self) -> T | _Failure:
+    def _release(self) -> None:
         try:
-            return self._work()
-        except Exception as error:
-            return _Failure(error)
+            self._release_work()
+        finally:
+            # The owner of `work` holds this object too. Only the garbage collector could free such a cycle.
+            del self._work, self._release_work

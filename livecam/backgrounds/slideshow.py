@@ -1,10 +1,13 @@
-"""A folder of pictures behind the subject, one after the other with a short cross-fade."""
+"""Slideshow background: the images of a folder in turn, cross-faded."""
 
 import re
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
+from livecam.backgrounds.prefetch import Prefetcher
 from livecam.backgrounds.static import StaticBackground, image_background
+from livecam.core.background_thread import SlotClosed
 from livecam.core.clock import Clock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
@@ -15,26 +18,37 @@ from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import cross_fade
 
 _FADE_SECONDS = 0.7
+_SHUTDOWN_SECONDS = 0.5  # how long `close` waits for the thread that may be reading an image
+
+
+class _Slide(NamedTuple):
+    """Image of the slideshow and the file that it was read from."""
+
+    path: Path
+    background: StaticBackground
 
 
 class SlideshowBackground:
-    """Shows each picture for `seconds`; a thread reads the next one in good time, so that no frame waits.
+    """Background that shows each image of a folder for some seconds.
 
-    A picture that comes into the folder takes its turn, one that is gone or broken is left out.
+    A thread reads the next image in time, so that no frame waits for the disk. An image that is added to the
+    folder is shown in its turn; one that was deleted or is damaged is left out.
     """
 
+    is_transparent = False
+
     def __init__(self, folder: Path, *, fit: FitMode, clock: Clock, seconds: float = 10.0) -> None:
-        """Read the first picture.
+        """Read the first image.
 
         Args:
-            folder: where the pictures are; folders within are not looked at.
-            fit: how each fills the frame.
-            clock: tells when to change.
-            seconds: how long each is shown, its fade included.
+            folder: Contains the images; folders inside it are ignored.
+            fit: How each image fills the frame.
+            clock: Time of frames that come without a timestamp.
+            seconds: How long each image is shown, its cross-fade included.
 
         Raises:
-            UsageError: no picture is in the folder, or `seconds` is not above 0.
-            ImageError: none of them can be read.
+            UsageError: There is no image in the folder, or `seconds` is not above 0.
+            ImageError: None of the images can be read.
         """
         if not seconds > 0.0:
             raise UsageError(f"slides of {seconds:g} seconds can't be; give a number above 0, for example 10")
@@ -45,57 +59,78 @@ class SlideshowBackground:
         self._clock = clock
         self._lock = threading.Lock()
         self._seconds = seconds
-        self._fade = min(_FADE_SECONDS, seconds / 2.0)
-        self._path, self._shown = _next_slide(folder, None, fit)
-        self._before: StaticBackground | None = None
-        self._since: float | None = None
-        self._errand: _SlideLoader | None = None
+        self._fade_seconds = min(_FADE_SECONDS, seconds / 2.0)
+        self._shown = _read_next(folder, None, fit)
+        self._previous: StaticBackground | None = None
+        self._shown_since: float | None = None
+        self._prefetch_size: Size | None = None  # of the request that was made and not taken yet
+        self._prefetcher = Prefetcher(self._prepare_next)
 
-    def render(self, frame: Frame, matte: Matte) -> Frame:
-        """The slide for now at the size of `picture`; raises as `render_standalone`."""
-        return self.render_standalone(Size.of(frame))
+    def render(self, frame: Frame, matte: Matte, timestamp: float | None = None) -> Frame | None:
+        """Render the current image at the size of `frame`. Raises as `render_standalone` does."""
+        return self.render_standalone(Size.of(frame), timestamp)
 
-    def render_standalone(self, size: Size) -> Frame:
-        """The slide for now at `size`.
+    def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame:
+        """Render the current image, or a cross-fade of two, at `size`; the result is read-only.
 
         Raises:
-            ImageError: the next was due and no picture in the folder can be read any more.
+            ImageError: The next image was due and none in the folder can be read any more.
         """
         with self._lock:
-            return self._at(self._clock.now(), size)
+            return self._render_at(self._clock.now() if timestamp is None else timestamp, size)
 
     def close(self) -> None:
-        """Let go of the pictures."""
-        self._before = self._errand = None
-        self._shown.close()
+        """Release the images and end the thread. May be called again."""
+        with self._lock:
+            self._prefetcher.stop(_SHUTDOWN_SECONDS)
+            self._previous = None
+            self._shown.background.close()
 
-    def _at(self, now: float, size: Size) -> Frame:
-        if self._since is None:
-            self._since = now
-        if self._errand is None:
-            self._errand = _SlideLoader(self._folder, self._path, self._fit, size)
-        if now - self._since >= self._seconds and self._errand.done.is_set():
-            self._change(self._errand, now)
-        share = (now - self._since) / self._fade
-        if self._before is None or share >= 1.0:
-            self._before = None
-            return self._shown.render_standalone(size)
-        faded = cross_fade(self._before.render_standalone(size), self._shown.render_standalone(size), share)
+    def _render_at(self, now: float, size: Size) -> Frame:
+        if self._shown_since is None:
+            self._shown_since = now
+        if self._prefetch_size is None:
+            self._prefetch_size = size
+            self._prefetcher.request()
+        if now - self._shown_since >= self._seconds:
+            self._change_if_ready(now)
+        progress = (now - self._shown_since) / self._fade_seconds
+        if self._previous is None or progress >= 1.0:
+            self._previous = None
+            return self._shown.background.render_standalone(size)
+        faded = cross_fade(
+            self._previous.render_standalone(size), self._shown.background.render_standalone(size), progress
+        )
         faded.setflags(write=False)
         return faded
 
-    def _change(self, errand: "_SlideLoader", now: float) -> None:
-        self._errand, self._since = None, now
-        path, slide = errand.result()
-        if path != self._path:
-            self._before, self._path, self._shown = self._shown, path, slide
+    def _change_if_ready(self, now: float) -> None:
+        try:
+            following = self._prefetcher.get(0.0)
+        except SlotClosed:  # the slideshow is closed; its current image stays
+            return
+        except Exception:
+            self._prefetch_size, self._shown_since = None, now
+            raise
+        if following is None:
+            return
+        self._prefetch_size, self._shown_since = None, now
+        if following.path != self._shown.path:
+            self._previous, self._shown = self._shown.background, following
+
+    def _prepare_next(self) -> _Slide:
+        """Read the next image and fit it to the size in use. Runs on the prefetcher's thread."""
+        slide = _read_next(self._folder, self._shown.path, self._fit)
+        if self._prefetch_size is not None:
+            slide.background.render_standalone(self._prefetch_size)
+        return slide
 
 
 def list_images(folder: Path) -> list[Path]:
-    """The pictures in a folder by name, as people sort: 2 comes before 10.
+    """List the images of a folder in natural order: 2 comes before 10.
 
     Raises:
-        ImageError: the folder can't be read.
+        ImageError: The folder cannot be read.
     """
     try:
         found = [path for path in folder.iterdir() if is_image(path)]
@@ -106,47 +141,19 @@ def list_images(folder: Path) -> list[Path]:
 
 def natural_sort_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Return a sort key that orders numbers in file names by value."""
-    # ASCII digits only: others fit \\d but not int().
+    # ASCII digits only: \d also matches digits that int() refuses.
     parts = re.split("([0-9]+)", path.name.casefold())
-    return [(int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts)], path.name
+    return [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)], path.name
 
 
-def _next_slide(folder: Path, after: Path | None, fit: FitMode) -> tuple[Path, StaticBackground]:
-    """The first picture after `after`, around the end, that can be read."""
+def _read_next(folder: Path, after: Path | None, fit: FitMode) -> _Slide:
+    """Read the first readable image that follows `after`; after the last one comes the first."""
     paths = list_images(folder)
     later = [path for path in paths if after is not None and natural_sort_key(path) > natural_sort_key(after)]
     failure: ImageError | None = None
     for path in later + [path for path in paths if path not in later]:
         try:
-            return path, image_background(read_image(path), fit)
+            return _Slide(path, image_background(read_image(path), fit))
         except ImageError as error:
             failure = failure or error
     raise ImageError(f"no picture in {folder} can be read any more; put some back") from failure
-
-
-class _SlideLoader:
-    """Reads the next slide, and fits it, in a thread of its own; nobody ever waits for it."""
-
-    def __init__(self, folder: Path, after: Path, fit: FitMode, size: Size) -> None:
-        self.done = threading.Event()
-        self._found: tuple[Path, StaticBackground] | None = None
-        self._error: Exception | None = None
-        self._order = (folder, after, fit, size)
-        threading.Thread(target=self._run, name="livecam-slides", daemon=True).start()
-
-    def result(self) -> tuple[Path, StaticBackground]:
-        """What was found; an error of the thread is raised here."""
-        if self._found is None:
-            raise self._error or ImageError("the next slide is not read yet; wait for it")
-        return self._found
-
-    def _run(self) -> None:
-        folder, after, fit, size = self._order
-        try:
-            path, slide = _next_slide(folder, after, fit)
-            slide.render_standalone(size)
-            self._found = path, slide
-        except Exception as error:
-            self._error = error
-        finally:
-            self.done.set()

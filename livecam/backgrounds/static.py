@@ -1,4 +1,4 @@
-"""A backdrop that stands still: drawn once for each size, then handed out as it is."""
+"""Static background: rendered once for each size, then returned again."""
 
 import threading
 from collections.abc import Callable
@@ -11,55 +11,60 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import FitMode, fit_image, flatten_alpha
 from livecam.imaging.image_io import LoadedImage
 
-# A camera changes its size seldom; more than these are never wanted at once.
-_CACHED_SIZES = 4
+_CACHED_SIZES = 4  # a camera rarely changes its size, and no run needs more sizes at once
 
 
 class StaticBackground:
-    """What `draw` gives for a size, kept and read-only: another frame costs nothing.
+    """Background that does not move. Its frames are cached by size and read-only."""
 
-    Like every backdrop it may be asked by two threads, one with frames and one that has none.
-    """
+    is_transparent = False
 
     def __init__(self, draw: Callable[[Size], Frame]) -> None:
+        """Use `draw`, which makes a new frame of a size."""
         self._draw = draw
-        self._kept: dict[Size, Frame] = {}
+        self._cache: dict[Size, Frame] = {}
         self._lock = threading.Lock()
 
-    def render(self, frame: Frame, matte: Matte) -> Frame:
-        """The same for every frame of a size."""
-        return self.render_standalone(Size.of(frame))
+    def render(self, frame: Frame, matte: Matte, timestamp: float | None = None) -> Frame | None:
+        """Return the background at the size of `frame`."""
+        return self.render_standalone(Size.of(frame), timestamp)
 
-    def render_standalone(self, size: Size) -> Frame:
-        """The backdrop at `size`."""
+    def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame:
+        """Return the background at `size`, the same read-only array each time."""
         with self._lock:
-            kept = self._kept.get(size)
-            if kept is None:
-                while len(self._kept) >= _CACHED_SIZES:
-                    del self._kept[next(iter(self._kept))]
-                kept = self._kept[size] = self._draw(size)
-                kept.setflags(write=False)
-        return kept
+            cached = self._cache.get(size)
+            if cached is None:
+                while len(self._cache) >= _CACHED_SIZES:
+                    del self._cache[next(iter(self._cache))]
+                cached = self._cache[size] = self._draw(size)
+                cached.setflags(write=False)
+        return cached
 
     def close(self) -> None:
-        """Let go of what was drawn."""
+        """Release the cached frames."""
         with self._lock:
-            self._kept.clear()
+            self._cache.clear()
 
 
-def image_background(picture: LoadedImage, fit: FitMode) -> StaticBackground:
-    """A picture as a backdrop; what is transparent in it stands over dark grey."""
-    return StaticBackground(partial(fit_image, flatten_alpha(picture.image, picture.alpha), fit=fit))
+def image_background(image: LoadedImage, fit: FitMode) -> StaticBackground:
+    """Make a background of an image; transparent parts are shown over dark gray."""
+    return StaticBackground(partial(fit_image, flatten_alpha(image.image, image.alpha), fit=fit))
 
 
 def color_background(red: int, green: int, blue: int) -> StaticBackground:
-    """One colour, each part 0..255."""
-    colour = np.array([red, green, blue], np.uint8)
-    return StaticBackground(lambda size: np.tile(colour, (size.height, size.width, 1)))
+    """Make a background of one color, each channel 0..255."""
+    color = np.array([red, green, blue], np.uint8)
+    return StaticBackground(lambda size: np.tile(color, (size.height, size.width, 1)))
 
 
 class TransparentBackground(StaticBackground):
-    """Nothing behind the subject: the pipeline makes cutouts, and black where a frame is asked for."""
+    """No background: the pipeline makes RGBA frames; alone it is black."""
+
+    is_transparent = True
 
     def __init__(self) -> None:
         super().__init__(lambda size: np.zeros((size.height, size.width, 3), np.uint8))
+
+    def render(self, frame: Frame, matte: Matte, timestamp: float | None = None) -> Frame | None:
+        """Return None: there is nothing behind the foreground."""
+        return None

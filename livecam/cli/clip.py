@@ -51,23 +51,19 @@ examples:
     def run(self, args: argparse.Namespace) -> int:
         """Convert the video; 1 if a stage failed for some frames."""
         settings, _ = load_settings(args)
-        from livecam.core.clock import ManualClock
         from livecam.runtime.convert import Progress, convert_video
         from livecam.runtime.session import build_pipeline
 
-        clock = ManualClock()
         with (
             handle_termination(),
-            closing(build_pipeline(settings, clock)) as pipeline,
+            closing(build_pipeline(settings)) as pipeline,
             ProgressReporter(getattr(args, "quiet", None), Path(args.out).name) as reporter,
         ):
 
             def show(progress: Progress) -> None:
                 reporter("convert", progress.frames, progress.total or 0)
 
-            result = convert_video(
-                args.clip, args.out, pipeline, overwrite=settings.overwrite, clock=clock, progress=show
-            )
+            result = convert_video(args.clip, args.out, pipeline, overwrite=settings.overwrite, progress=show)
             reporter("convert", result.frames, result.frames)
         return _print_result(args.out, result)
 

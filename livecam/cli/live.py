@@ -51,7 +51,7 @@ class LiveCommand:
             write_config(settings.resolve(), path)
             print(f"kept in {path}")
             return 0
-        from livecam.runtime.live_loop import RunControls
+        from livecam.runtime.controls import RunControls
         from livecam.runtime.session import run_live
 
         controls = RunControls()
@@ -65,7 +65,7 @@ class LiveCommand:
                 raise KeyboardInterrupt
 
         with handle_termination(stop):
-            stats = run_live(settings, controls, print_message)
+            stats = run_live(settings, controls)
         rate = stats.frames_shown / max(stats.seconds, 1e-6)
         hidden = f", {stats.frames_failed} hidden as a stage failed" if stats.frames_failed else ""
         print_message(f"{stats.frames_shown} frames in {stats.seconds:.1f} s ({rate:.1f} a second){hidden}")

@@ -39,6 +39,9 @@ def _run(argv: list[str]) -> int:
     try:
         args = parser.parse_args(argv)
         vars(args).pop("command", None)
+        from livecam.cli.logging_handler import install_handler
+
+        install_handler(debug="--debug" in argv)
         code = command.run(args)
     except SystemExit as exit_request:  # argparse raises it after --help and --version
         code = int(exit_request.code or 0)

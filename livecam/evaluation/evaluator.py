@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from livecam.core.clock import ManualClock
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
@@ -88,11 +87,11 @@ def evaluate(settings: EvaluateSettings) -> EvaluationReport:
         crop_tall=settings.crop_tall,
         skip_contour=settings.skip_contour,
     )
-    clock, worst = ManualClock(), WorstCases()
-    with closing(Pipeline.load(settings.model, threads=settings.threads, clock=clock)) as pipeline:
+    worst = WorstCases()
+    with closing(Pipeline.load(settings.model, threads=settings.threads)) as pipeline:
         _make(settings.out)
         with tqdm(total=_total(cases), unit="frame", disable=None, dynamic_ncols=True) as bar:
-            results = [_evaluate_sample(case, pipeline, clock, worst, bar) for case in cases]
+            results = [_evaluate_sample(case, pipeline, worst, bar) for case in cases]
     name, sha256 = settings.data.resolve().name, ModelCard.read(resolve_model(settings.model)).sha256
     report = EvaluationReport(settings.model, name, settings.threads, tuple(results), sha256)
     write_report(report, settings.out)
@@ -126,12 +125,10 @@ class _Accumulator:
 
 
 def _evaluate_sample(
-    case: EvaluationSample, pipeline: Pipeline, clock: ManualClock, worst: WorstCases, bar: tqdm
+    case: EvaluationSample, pipeline: Pipeline, worst: WorstCases, bar: tqdm
 ) -> SampleResult:
     sums = _Accumulator()
-    for number, (shot, matte, marks) in enumerate(
-        _predict_and_score(case, pipeline, clock, sums.milliseconds)
-    ):
+    for number, (shot, matte, marks) in enumerate(_predict_and_score(case, pipeline, sums.milliseconds)):
         for name, value in marks.items():
             sums.metrics[name].append(value)
         if not number:
@@ -142,15 +139,14 @@ def _evaluate_sample(
 
 
 def _predict_and_score(
-    case: EvaluationSample, pipeline: Pipeline, clock: ManualClock, milliseconds: list[float]
+    case: EvaluationSample, pipeline: Pipeline, milliseconds: list[float]
 ) -> Iterator[tuple[LabeledFrame, Matte, dict[str, float]]]:
     """Each shot with the matte that the pipeline says and the marks it gets."""
     pipeline.reset()
     last: tuple[Matte, Matte] | None = None
     for shot in case.frames():
-        clock.seconds = shot.seconds
         start = time.perf_counter()
-        matte = pipeline.matte(shot.frame)
+        matte = pipeline.matte(shot.frame, shot.seconds)
         milliseconds.append(1e3 * (time.perf_counter() - start))
         marks = frame_metrics(matte, shot.matte, shot.valid_mask, soft=shot.has_soft_matte) | _contour(
             pipeline, shot

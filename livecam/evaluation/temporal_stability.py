@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.compositing import alpha_composite
@@ -33,15 +32,15 @@ class MatteEstimator(Protocol):
 
 
 class FixedRatePipeline:
-    """The whole `Pipeline.matte`, a frame each thirtieth of a second by the pipeline's own clock."""
+    """Calls `Pipeline.matte` with timestamps 1/30 s apart."""
 
-    def __init__(self, pipeline: Pipeline, clock: ManualClock) -> None:
-        self._pipeline, self._clock = pipeline, clock
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline, self._frame_count = pipeline, 0
 
     def matte(self, frame: Frame) -> Matte:
         """The matte of the next frame."""
-        self._clock.sleep(1 / FPS)
-        return self._pipeline.matte(frame)
+        self._frame_count += 1
+        return self._pipeline.matte(frame, self._frame_count / FPS)
 
     def reset(self) -> None:
         """Forget all frames so far."""
@@ -57,11 +56,10 @@ class LivePipeline(FixedRatePipeline):
         Raises:
             UsageError, ModelError: no such model, or one that can't be used.
         """
-        clock = ManualClock()
-        pipeline = Pipeline.load(model, threads=threads, clock=clock)
+        pipeline = Pipeline.load(model, threads=threads)
         if not smoothed:
             pipeline.temporal_filter = IdentityFilter()
-        super().__init__(pipeline, clock)
+        super().__init__(pipeline)
 
 
 class IdentityFilter:

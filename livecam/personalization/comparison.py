@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame
@@ -88,11 +87,11 @@ def predict_mattes(model: str, shots: Sequence[LabeledFrame]) -> list[Matte]:
     Raises:
         ModelError: it can't be run.
     """
-    pipeline = Pipeline.load(model, clock=ManualClock())
+    pipeline = Pipeline.load(model)
     mattes = []
     for shot in shots:
         pipeline.reset()
-        mattes.append(pipeline.matte(shot.frame))
+        mattes.append(pipeline.matte(shot.frame, 0.0))
     pipeline.close()
     return mattes
 

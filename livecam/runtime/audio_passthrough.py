@@ -1,4 +1,4 @@
-"""A clip's sound, read beside its pictures and handed to a recorder in step with them."""
+"""Audio passthrough: reads the audio of a video beside its frames and writes it to a recorder."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from livecam.video.demux import open_input
 
 
 class AudioPassthrough:
-    """All audio of a clip, read beside its pictures and handed to a recorder in step with them."""
+    """Reads all audio streams of a video and writes them to a recorder in step with the frames."""
 
     def __init__(self, path: Path, start_seconds: float) -> None:
-        """Prepare to read `path`; `start_seconds` is the clip's own start, which becomes 0."""
+        """Prepare to read `path`; `start_seconds` is the file's own start time, which becomes 0."""
         self._path = path
         self._start_seconds = start_seconds
-        self._ahead: Packet[AudioStream] | None = None
+        self._pending: Packet[AudioStream] | None = None
 
     def __enter__(self) -> AudioPassthrough:
         """Open the file.
 
         Raises:
-            VideoError: it can't be read.
+            VideoError: The file cannot be read.
         """
         self._input = open_input(self._path)
-        # Where FFmpeg knows no decoder there is no context, and no way to hand the stream on.
-        self.streams = [each for each in self._input.streams.audio if each.codec_context]
-        self._voices: dict[int, AudioStreamWriter] = {}
+        # Where FFmpeg has no decoder, the stream has no codec context and cannot be written.
+        self.streams = [stream for stream in self._input.streams.audio if stream.codec_context]
+        self._writers: dict[int, AudioStreamWriter] = {}
         self._packets: Iterator[Packet[AudioStream]] = iter(())
         return self
 
@@ -44,33 +44,33 @@ class AudioPassthrough:
         self._input.close()
 
     def attach(self, recorder: Recorder) -> int:
-        """Announce every stream to `recorder`, before its first frame; how many it takes."""
+        """Add every stream to `recorder`, before its first frame; return how many it accepts."""
         for stream in self.streams:
-            voice = recorder.add_audio(stream, self._start_seconds)
-            if voice:
-                self._voices[stream.index] = voice
-        self._packets = self._demux([each for each in self.streams if each.index in self._voices])
-        return len(self._voices)
+            writer = recorder.add_audio(stream, self._start_seconds)
+            if writer:
+                self._writers[stream.index] = writer
+        self._packets = self._demux([stream for stream in self.streams if stream.index in self._writers])
+        return len(self._writers)
 
     def write_until(self, seconds: float, recorder: Recorder) -> None:
-        """Write the sound up to `seconds` after the clip's start."""
-        until = self._start_seconds + seconds
-        while self._voices:
-            packet, self._ahead = self._ahead, None
+        """Write the audio up to `seconds` after the start of the video."""
+        end = self._start_seconds + seconds
+        while self._writers:
+            packet, self._pending = self._pending, None
             if packet is None:
                 packet = next(self._packets, None)
             if packet is None:
                 return
-            if packet.pts is not None and packet.pts * packet.time_base > until:
-                self._ahead = packet
+            if packet.pts is not None and packet.pts * packet.time_base > end:
+                self._pending = packet
                 return
-            recorder.write_audio(self._voices[packet.stream.index].convert(packet))
+            recorder.write_audio(self._writers[packet.stream.index].convert(packet))
 
     def finish(self, recorder: Recorder) -> None:
-        """Write all the sound that is left."""
+        """Write the rest of the audio."""
         self.write_until(float("inf"), recorder)
-        for voice in self._voices.values():
-            recorder.write_audio(voice.flush())
+        for writer in self._writers.values():
+            recorder.write_audio(writer.flush())
 
     def _demux(self, streams: list[AudioStream]) -> Iterator[Packet[AudioStream]]:
         packets = cast("Iterator[Packet[AudioStream]]", self._input.demux(*streams))
@@ -78,5 +78,5 @@ class AudioPassthrough:
             try:
                 yield next(packets)
             except (StopIteration, av.FFmpegError):
-                # A clip that is cut off ends where it is cut off.
+                # A truncated file ends where it is truncated.
                 return

@@ -1,42 +1,24 @@
-"""A clip through the pipeline into a new file: every frame at its own time, all sound, never a raw pixel."""
+"""Conversion of a video file: every frame keeps its own time, all audio is kept, no raw frame is written."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, RgbaFrame
 from livecam.runtime.audio_passthrough import AudioPassthrough
+from livecam.runtime.base import FrameProcessor
 from livecam.sinks.recorder import Recorder
 from livecam.video.video_reader import VideoReader
 
 
-class OfflinePipeline(Protocol):
-    """What `speak` needs of a pipeline."""
-
-    @property
-    def transparent(self) -> bool:
-        """Whether it gives cutouts."""
-
-    def replace(self, frame: Frame) -> Frame | RgbaFrame:
-        """The frame with another background."""
-
-    def render_standalone(self, size: Size) -> Frame | RgbaFrame:
-        """What is shown when a frame failed; nothing of any source."""
-
-    def reset(self) -> None:
-        """Forget earlier frames."""
-
-
 @dataclass(frozen=True)
 class Progress:
-    """How far a conversion is; None where the clip doesn't say how long it is."""
+    """Progress of a conversion; None where the video does not say how long it is."""
 
     frames: int
     total: int | None
@@ -46,15 +28,15 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class ConversionResult:
-    """What became of a clip.
+    """Result of a conversion.
 
     Attributes:
-        frames: written.
-        failed_frames: of these, those that show the backdrop alone because the pipeline failed.
-        seconds: length of the pictures.
-        audio_streams: carried over.
-        dropped_audio_streams: left out, as such a file carries no sound.
-        first_error: why the first failed frame failed.
+        frames: Frames that were written.
+        failed_frames: Those of them that show the background alone, because the pipeline failed.
+        seconds: Duration of the written frames.
+        audio_streams: Audio streams that were kept.
+        dropped_audio_streams: Audio streams that were left out, because such a file has no audio.
+        first_error: Error of the first failed frame.
     """
 
     frames: int
@@ -66,86 +48,83 @@ class ConversionResult:
 
 
 def convert_video(
-    clip_path: str | os.PathLike[str],
-    out_path: str | os.PathLike[str],
-    pipeline: OfflinePipeline,
+    input_path: str | os.PathLike[str],
+    output_path: str | os.PathLike[str],
+    pipeline: FrameProcessor,
     *,
     overwrite: bool = False,
-    clock: ManualClock,
     progress: Callable[[Progress], None] | None = None,
 ) -> ConversionResult:
-    """Replace the background of every frame of a clip, as fast as the machine goes.
+    """Replace the background of every frame of a video, as fast as the machine can.
 
     Args:
-        clip_path: any video file.
-        out_path: what a Recorder writes.
-        pipeline: a frame it fails at becomes its `render_standalone`.
-        overwrite: replace an existing file.
-        clock: set to each frame's time before the pipeline sees it.
-        progress: called after every frame.
+        input_path: Any video file.
+        output_path: Any file that a Recorder writes.
+        pipeline: Gets the timestamp of each frame. A frame at which it fails becomes its `render_standalone`.
+        overwrite: Replace an existing file.
+        progress: Called after every frame.
 
     Raises:
-        UsageError: the output can't be such a file, exists, or is the clip itself.
-        VideoError: the clip can't be read.
-        SinkError: the output can't be written on; whatever ends a conversion, what was written by then plays.
+        UsageError: The output has an unknown type, exists, or is the input itself.
+        VideoError: The input cannot be read.
+        SinkError: The output cannot be written. The part that was written until then plays.
     """
-    _refuse_same_file(Path(clip_path), Path(out_path))
-    with VideoReader(clip_path) as clip, AudioPassthrough(clip.path, clip.start_seconds) as sound:
+    _refuse_same_file(Path(input_path), Path(output_path))
+    with VideoReader(input_path) as video, AudioPassthrough(video.path, video.start_seconds) as audio:
         transparent = pipeline.transparent
         with Recorder(
-            out_path, clip.size, clip.fps, transparent=transparent, overwrite=overwrite, clock=clock
+            output_path, video.size, video.fps, transparent=transparent, overwrite=overwrite
         ) as recorder:
-            carried = sound.attach(recorder)
-            shutter = _FailClosedReplacer(pipeline, clip.size, transparent)
+            kept_streams = audio.attach(recorder)
+            replacer = _FailClosedReplacer(pipeline, video.size, transparent)
             pipeline.reset()
-            for image, timestamp, _ in clip.frames():
-                clock.seconds = timestamp
-                sound.write_until(timestamp, recorder)
-                recorder.send(shutter.replace(image), timestamp)
+            for image, timestamp, _ in video.frames():
+                audio.write_until(timestamp, recorder)
+                recorder.send(replacer.replace(image, timestamp), timestamp)
                 if progress:
-                    progress(Progress(recorder.frames, clip.frame_count, timestamp, clip.duration_seconds))
-            sound.finish(recorder)
+                    progress(Progress(recorder.frames, video.frame_count, timestamp, video.duration_seconds))
+            audio.finish(recorder)
     return ConversionResult(
         frames=recorder.frames,
-        failed_frames=shutter.failed_frames,
+        failed_frames=replacer.failed_frames,
         seconds=recorder.seconds,
-        audio_streams=carried,
-        dropped_audio_streams=len(sound.streams) - carried,
-        first_error=shutter.first_error,
+        audio_streams=kept_streams,
+        dropped_audio_streams=len(audio.streams) - kept_streams,
+        first_error=replacer.first_error,
     )
 
 
 class _FailClosedReplacer:
-    """Closes on every frame that the pipeline fails at."""
+    """Calls the pipeline and falls back to the background alone if it raises or returns an invalid array."""
 
-    def __init__(self, pipeline: OfflinePipeline, size: Size, transparent: bool) -> None:
+    def __init__(self, pipeline: FrameProcessor, size: Size, transparent: bool) -> None:
         self._pipeline = pipeline
         self._size = size
         self._shape = (size.height, size.width, 4 if transparent else 3)
         self.failed_frames = 0
         self.first_error: Exception | None = None
 
-    def replace(self, frame: Frame) -> Frame | RgbaFrame:
+    def replace(self, frame: Frame, timestamp: float) -> Frame | RgbaFrame:
         try:
-            return self._check(self._pipeline.replace(frame))
+            return self._check(self._pipeline.replace(frame, timestamp))
         except Exception as error:
             self.failed_frames += 1
             self.first_error = self.first_error or error
         try:
-            return self._check(self._pipeline.render_standalone(self._size))
+            return self._check(self._pipeline.render_standalone(self._size, timestamp))
         except Exception:
-            # Black, or nothing at all in a cutout: the one picture that needs nobody's help.
+            # Black, or fully transparent: the one frame that depends on no other code.
             return np.zeros(self._shape, np.uint8)
 
-    def _check(self, picture: Frame | RgbaFrame) -> Frame | RgbaFrame:
-        if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape != self._shape:
-            found = getattr(picture, "shape", type(picture).__name__)
+    def _check(self, image: Frame | RgbaFrame) -> Frame | RgbaFrame:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape != self._shape:
+            found = getattr(image, "shape", type(image).__name__)
             raise FrameError(
                 f"the pipeline gave {found} instead of uint8 {self._shape}; report this as a bug"
             )
-        return picture
+        return image
 
 
-def _refuse_same_file(clip_path: Path, out_path: Path) -> None:
-    if clip_path.exists() and out_path.exists() and clip_path.samefile(out_path):
-        raise UsageError(f"{out_path} is the clip itself; choose another name for the result")
+def _refuse_same_file(input_path: Path, output_path: Path) -> None:
+    if input_path.exists() and output_path.exists() and input_path.samefile(output_path):
+        raise UsageError(f"{output_path} is the clip itself; choose another name for the result")

@@ -1,34 +1,43 @@
-"""The loop that owns time, devices and stopping, and what sinks get when there is no matte.
+"""The live loop: it owns time, threads and stopping, and decides what the sinks get when there is no matte.
 
-The contract: no pixel of the source reaches a sink except through a matte computed from the same frame. The
-loop itself never touches a frame of the source: it hands on what the pipeline made, or the backdrop alone.
+The fail-closed contract: no pixel of the source reaches a sink except through a matte computed from the same
+frame. The loop never touches a frame of the source. It has two statements that send: `_send_result` sends a
+frame that the pipeline returned, in state LIVE only; `_send_placeholder` sends the background alone.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.placeholder import with_caption
+from livecam.core.background_thread import SlotClosed
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError, CameraLostError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame
 from livecam.pipeline import Pipeline, safe_standalone_frame
-from livecam.runtime.threads import CaptureThread, ProcessedFrame, ProcessingThread, SlotClosed
+from livecam.runtime.controls import RunControls, SetBackground, Stop, TogglePause, close_quietly
+from livecam.runtime.states import LoopEvent, LoopState, next_state
+from livecam.runtime.threads import CaptureThread, ProcessedFrame, ProcessingThread
 from livecam.sinks.base import Sink, SinkGroup, as_sink_error
 from livecam.sources.base import Source
 
+logger = logging.getLogger("livecam.runtime")
+
 CAMERA_LOST_CAPTION = "camera lost"
+_WAITING = frozenset({LoopState.STALLED, LoopState.PAUSED, LoopState.CAMERA_LOST})
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long the loop waits, in seconds.
+    """Times of a live run, in seconds.
 
-    After `stall` without a result the backdrop alone is shown, and again every `placeholder_interval`. A
-    lost camera is waited
-    for, for `camera_lost`. At the end each thread may take `shutdown` to let go of what it holds.
+    Attributes:
+        stall: After so long without a result the placeholder is shown.
+        placeholder_interval: The placeholder is sent again after so long.
+        camera_lost: A lost camera ends the run after so long.
+        shutdown: Each thread may take so long to release its resources at the end.
     """
 
     stall: float = 1.0
@@ -39,34 +48,19 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class RunStats:
-    """How a run went: frames shown, frames a stage failed on, frames dropped for newer ones, seconds."""
+    """Statistics of a run.
+
+    Attributes:
+        frames_shown: Frames with a replaced background that were sent to the sinks.
+        frames_failed: Frames that were hidden because a stage failed.
+        frames_dropped: Frames that were dropped because a newer one was there.
+        seconds: Duration of the run.
+    """
 
     frames_shown: int
     frames_failed: int
     frames_dropped: int
     seconds: float
-
-
-class RunControls:
-    """What may be asked of a running loop, from the thread that runs it (keys) or from a signal's handler."""
-
-    def __init__(self) -> None:
-        self.running = False
-        self.stopping = False
-        self.paused = False
-        self.backdrop: Background | None = None
-
-    def stop(self) -> None:
-        """End the run after this frame."""
-        self.stopping = True
-
-    def toggle_pause(self) -> None:
-        """Show the backdrop alone, or go on."""
-        self.paused = not self.paused
-
-    def set_background(self, backdrop: Background) -> None:
-        """Show another backdrop, already made, from the next frame on."""
-        self.backdrop = backdrop
 
 
 def run(
@@ -78,25 +72,25 @@ def run(
     clock: Clock | None = None,
     timeouts: Timeouts | None = None,
     seconds: float | None = None,
-    notify: Callable[[str], None] = lambda words: None,
     ready: Callable[[], None] = lambda: None,
 ) -> RunStats:
-    """Show a source's frames, their background replaced, in all sinks, until it ends or is stopped.
+    """Send the frames of a source, with a replaced background, to all sinks until it ends or is stopped.
+
+    Messages for the user (lost camera, failed stage, failed sink) go to the logger ``livecam.runtime``.
 
     Args:
-        source: opened (entered) already; the loop's reading thread closes it at the end.
-        pipeline: replaces the background.
-        sinks: opened already, closed by the caller; one that fails is left out, the others go on.
-        controls: stop and pause.
-        clock: measures patience and `seconds`.
-        patience: how long to wait for results and for a lost camera.
-        seconds: stop after so long; None: when the source ends.
-        tell: takes one line for the user now and then.
-        ready: called once all sinks have their first picture; a virtual camera can't be opened before.
+        source: Opened (entered) already; the capture thread closes it at the end.
+        pipeline: Replaces the background.
+        sinks: Opened already, closed by the caller. One that fails is left out, the others continue.
+        controls: Command queue: stop, pause, another background. It is closed at the end.
+        clock: Measures the timeouts and `seconds`.
+        timeouts: How long to wait for results and for a lost camera.
+        seconds: Stop after so long; None: when the source ends.
+        ready: Called once every sink has its first frame. Call programs can open a virtual camera only then.
 
     Raises:
-        CameraError: the camera stayed lost.
-        SinkError: no sink is left, or, at the end, one had failed.
+        CameraError: The camera stayed lost.
+        SinkError: No sink is left, or one had failed during the run.
     """
     loop = LiveLoop(
         source,
@@ -105,13 +99,12 @@ def run(
         controls or RunControls(),
         clock or SystemClock(),
         timeouts or Timeouts(),
-        notify,
     )
     return loop.run(seconds, ready)
 
 
 class LiveLoop:
-    """Loop that feeds the sinks; see `run`."""
+    """Loop that feeds the sinks; see `run`. All methods run on the thread that calls `run`."""
 
     def __init__(
         self,
@@ -121,122 +114,162 @@ class LiveLoop:
         controls: RunControls,
         clock: Clock,
         timeouts: Timeouts,
-        notify: Callable[[str], None],
     ) -> None:
-        self._pipeline, self._controls, self._clock = pipeline, controls, clock
-        self._timeouts, self._tell = timeouts, notify
+        self._pipeline, self._controls, self._clock, self._timeouts = pipeline, controls, clock, timeouts
         self._size = Size(*source.size)
-        self._outlets = SinkGroup(sinks, notify)
-        self._reader: CaptureThread[Frame] = CaptureThread(source)
-        self._worker = ProcessingThread(self._reader, pipeline)
-        self._shown = self._failed = 0
-        self._trouble: str | None = None
-        self._lost_since: float | None = None
-        self._paused = False
-        # Drawn now and kept: when something hangs, nothing must be asked of a stage.
-        self._alone = pipeline.render_standalone(self._size)
-        self._lost_card = with_caption(self._alone, CAMERA_LOST_CAPTION)
-        self._last_result = self._last_card = clock.now()
+        self._sinks = SinkGroup(sinks)
+        self._capture = CaptureThread(source)
+        self._processing = ProcessingThread(self._capture.output, pipeline)
+        self._frames_shown = self._frames_failed = 0
+        self._paused = False  # the wish of the user, also while the camera is lost
+        self._last_failure = ""
+        # Rendered now and kept: when a stage hangs, the loop must not need a stage.
+        self._placeholder = pipeline.render_standalone(self._size)
+        self._camera_lost_placeholder = with_caption(self._placeholder, CAMERA_LOST_CAPTION)
+        self._last_result_time = self._last_placeholder_time = self._lost_time = clock.now()
 
     def run(self, limit: float | None, ready: Callable[[], None]) -> RunStats:
         """Run until the source ends, `limit` seconds have passed or a stop is requested."""
         start = self._clock.now()
         self._controls.running = True
         try:
-            # First of all, as from here on it closes the source.
-            self._reader.start()
+            # First, because from here on the capture thread closes the source.
+            self._capture.start()
             self._send_placeholder()
             ready()
-            self._worker.start()
-            while not self._controls.stopping and (limit is None or self._clock.now() - start < limit):
+            self._processing.start()
+            while self._state is not LoopState.STOPPING and (
+                limit is None or self._clock.now() - start < limit
+            ):
                 self._step()
-        except SlotClosed:
+        except SlotClosed:  # the source ended
             pass
         finally:
             seconds = self._clock.now() - start
-            self._worker.stop()
-            self._reader.stop()
-            # The last thing anyone sees is the backdrop; on the way out nothing may stand in its way.
-            self._lost_since = None
-            with suppress(Exception):
-                self._send_placeholder()
-            self._worker.ended.wait(self._timeouts.shutdown)
-            self._reader.ended.wait(self._timeouts.shutdown)
-        if self._outlets.errors:
-            raise as_sink_error(self._outlets.errors[0])
-        dropped = self._reader.latest.dropped + self._worker.results.dropped
-        return RunStats(self._shown, self._failed, dropped, seconds)
+            self._shut_down()
+        if self._sinks.errors:
+            raise as_sink_error(self._sinks.errors[0])
+        dropped = self._capture.output.dropped + self._processing.output.dropped
+        return RunStats(self._frames_shown, self._frames_failed, dropped, seconds)
+
+    def _shut_down(self) -> None:
+        self._processing.stop()
+        self._capture.stop()
+        self._handle(LoopEvent.STOP)
+        # The last frame that a sink gets is the background alone; an error must not prevent the clean-up.
+        with suppress(Exception):
+            self._send_placeholder()
+        self._controls.close()
+        self._processing.ended.wait(self._timeouts.shutdown)
+        self._capture.ended.wait(self._timeouts.shutdown)
+
+    @property
+    def _state(self) -> LoopState:
+        return self._controls.state
+
+    def _handle(self, event: LoopEvent) -> None:
+        """Apply `event` to the state; the only place that changes the state."""
+        before, after = self._state, next_state(self._state, event)
+        if before is after:
+            return
+        logger.debug("state: %s -> %s (%s)", before.value, after.value, event.value)
+        self._controls.state = after
+        if after is LoopState.CAMERA_LOST:
+            self._lost_time = self._clock.now()
+            self._processing.begin_generation()
+        elif before is LoopState.CAMERA_LOST and after is not LoopState.STOPPING:
+            logger.info("the camera is back")
+        if after is LoopState.STARTING:
+            self._last_result_time = self._clock.now()
 
     def _step(self) -> None:
-        self._apply_background_switch()
-        self._apply_pause()
-        try:
-            result = self._worker.results.get(self._timeouts.placeholder_interval)
-        except CameraError as error:
-            self._on_camera_lost(error)
-            result = None
-        if result is not None and result.generation == self._worker.generation and not self._paused:
-            self._send_result(result)
-        else:
-            self._give_up_if_lost()
-            if self._placeholder_due():
-                self._send_placeholder()
-
-    def _apply_background_switch(self) -> None:
-        backdrop, self._controls.backdrop = self._controls.backdrop, None
-        if backdrop is not None:
-            self._alone = safe_standalone_frame(backdrop, self._size)
-            self._lost_card = with_caption(self._alone, CAMERA_LOST_CAPTION)
-            self._pipeline.set_background(backdrop)
-
-    def _apply_pause(self) -> None:
-        if self._controls.paused == self._paused:
+        self._execute_commands()
+        if self._state is LoopState.STOPPING:
             return
-        self._paused = self._controls.paused
+        try:
+            result = self._processing.get(self._timeouts.placeholder_interval)
+        except CameraError as error:
+            self._on_camera_error(error)
+            result = None
+        if result is not None and result.generation == self._processing.generation and not self._paused:
+            self._send_result(result)
+            return
+        self._check_time()
+        if self._placeholder_due():
+            self._send_placeholder()
+
+    def _execute_commands(self) -> None:
+        background: Background | None = None
+        for command in self._controls.take():
+            if isinstance(command, Stop):
+                self._handle(LoopEvent.STOP)
+            elif isinstance(command, TogglePause):
+                self._toggle_pause()
+            elif isinstance(command, SetBackground):
+                if background is not None:  # replaced before it was ever shown
+                    close_quietly(background)
+                background = command.background
+        if background is not None:
+            self._set_background(background)
+
+    def _set_background(self, background: Background) -> None:
+        self._placeholder = safe_standalone_frame(background, self._size)
+        self._camera_lost_placeholder = with_caption(self._placeholder, CAMERA_LOST_CAPTION)
+        self._pipeline.set_background(background)
+
+    def _toggle_pause(self) -> None:
+        self._paused = not self._paused
         if self._paused:
-            self._worker.pause()
+            self._processing.pause()
+            self._handle(LoopEvent.PAUSE)
             self._send_placeholder()
         else:
-            self._last_result = self._clock.now()
-            self._worker.resume()
+            self._handle(LoopEvent.RESUME)
+            self._processing.resume()
 
-    def _on_camera_lost(self, error: CameraError) -> None:
-        if self._lost_since is None:
-            self._lost_since = self._clock.now()
-            self._worker.begin_generation()
-            self._tell(f"{error}")
+    def _on_camera_error(self, error: CameraError) -> None:
+        if self._state is not LoopState.CAMERA_LOST:
+            self._handle(LoopEvent.CAMERA_LOST)
+            logger.warning("%s", error)
             self._send_placeholder()
-        self._give_up_if_lost(error)
+        self._give_up_if_lost_too_long(error)
 
-    def _give_up_if_lost(self, error: CameraError | None = None) -> None:
-        if self._lost_since is not None and self._clock.now() - self._lost_since > self._timeouts.camera_lost:
+    def _check_time(self) -> None:
+        """Notice what only the clock and the capture thread know: a stall, a camera that stays lost."""
+        if self._clock.now() - self._last_result_time >= self._timeouts.stall:
+            self._handle(LoopEvent.STALL)
+        if self._paused and not self._capture.is_camera_lost:
+            # While paused no result says that the camera is back.
+            self._handle(LoopEvent.CAMERA_BACK_WHILE_PAUSED)
+        self._give_up_if_lost_too_long(None)
+
+    def _give_up_if_lost_too_long(self, error: CameraError | None) -> None:
+        lost = self._state is LoopState.CAMERA_LOST
+        if lost and self._clock.now() - self._lost_time > self._timeouts.camera_lost:
             raise error or CameraLostError("the camera did not come back; plug it in and start livecam again")
 
     def _send_result(self, result: ProcessedFrame) -> None:
-        if self._lost_since is not None:
-            self._tell("the camera is back")
-        self._last_result, self._lost_since = self._clock.now(), None
+        self._last_result_time = self._clock.now()
+        self._handle(LoopEvent.RESULT)
         if result.frame is None:
-            self._failed += 1
-            self._notify_once(f"a stage failed, the backdrop is shown instead: {result.error}")
+            self._frames_failed += 1
+            self._warn_once(f"a stage failed, the background is shown instead: {result.error}")
             self._send_placeholder()
-            return
-        self._trouble = None
-        self._shown += 1
-        self._outlets.send(result.frame)
+        elif self._state is LoopState.LIVE:
+            self._last_failure = ""
+            self._frames_shown += 1
+            self._sinks.send(result.frame)
 
-    def _notify_once(self, words: str) -> None:
-        if words != self._trouble:
-            self._trouble = words
-            self._tell(words)
+    def _warn_once(self, message: str) -> None:
+        if message != self._last_failure:
+            self._last_failure = message
+            logger.warning("%s", message)
 
     def _placeholder_due(self) -> bool:
-        now = self._clock.now()
-        waiting = (
-            self._paused or self._lost_since is not None or now - self._last_result >= self._timeouts.stall
-        )
-        return waiting and now - self._last_card >= self._timeouts.placeholder_interval
+        elapsed = self._clock.now() - self._last_placeholder_time
+        return self._state in _WAITING and elapsed >= self._timeouts.placeholder_interval
 
     def _send_placeholder(self) -> None:
-        self._last_card = self._clock.now()
-        self._outlets.send(self._alone if self._lost_since is None else self._lost_card)
+        self._last_placeholder_time = self._clock.now()
+        lost = self._state is LoopState.CAMERA_LOST
+        self._sinks.send(self._camera_lost_placeholder if lost else self._placeholder)

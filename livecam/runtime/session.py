@@ -1,6 +1,6 @@
-"""Settings to a live run: opens source, stages and sinks, hands them to the loop, closes them in reverse."""
+"""Live session: opens source, stages and sinks of the settings, and closes them in reverse order."""
 
-from collections.abc import Callable
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ from livecam.core.config import LiveSettings
 from livecam.core.errors import LivecamError, SinkError, UsageError
 from livecam.devices.viewer_monitor import ViewerMonitor
 from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import RunControls, RunStats, Timeouts, run
+from livecam.runtime.controls import RunControls
+from livecam.runtime.live_loop import RunStats, Timeouts, run
 from livecam.sinks.base import Sink
 from livecam.sinks.preview import PreviewAction, PreviewSink
-from livecam.sinks.recorder import Recorder
 from livecam.sinks.virtual_camera import VirtualCameraSink
 from livecam.sources.base import Source
 from livecam.sources.factory import open_source
 from livecam.sources.on_demand import OnDemandSource
 
-Notify = Callable[[str], None]
+logger = logging.getLogger("livecam.runtime")
 
 
-def build_pipeline(settings: LiveSettings, clock: Clock) -> Pipeline:
-    """The pipeline that settings ask for, with their first background.
+def build_pipeline(settings: LiveSettings, clock: Clock | None = None) -> Pipeline:
+    """Load the pipeline of the settings, with their first background.
 
     Raises:
-        LivecamError: whatever `Pipeline.load` raises.
+        LivecamError: As `Pipeline.load` raises it.
     """
     return Pipeline.load(
         settings.model,
@@ -42,11 +42,11 @@ def build_pipeline(settings: LiveSettings, clock: Clock) -> Pipeline:
     )
 
 
-def run_live(settings: LiveSettings, controls: RunControls, tell: Notify) -> RunStats:
-    """Run until the source ends or `controls` stop it.
+def run_live(settings: LiveSettings, controls: RunControls) -> RunStats:
+    """Run until the source ends or `controls` stop it. Messages go to the logger ``livecam.runtime``.
 
     Raises:
-        LivecamError: what can't be opened, or ends the run.
+        LivecamError: Something cannot be opened, or an error ended the run.
     """
     clock = SystemClock()
     if settings.record is None and not settings.preview and not settings.virtual_camera:
@@ -58,71 +58,74 @@ def run_live(settings: LiveSettings, controls: RunControls, tell: Notify) -> Run
     pipeline = build_pipeline(settings, clock)
     with ExitStack() as stack:
         stack.callback(pipeline.close)
-        shelf = BackgroundPlaylist(settings, clock)
-        shelf.check()
-        source = _make_source(settings, clock, tell)
+        stack.callback(controls.close)
+        playlist = BackgroundPlaylist(settings, clock)
+        playlist.check()
+        source = _make_source(settings, clock)
         source.__enter__()
-        # The loop closes it; should we not get there, we do.
-        ours = stack.enter_context(ExitStack())
-        ours.callback(source.__exit__, None, None, None)
-        sinks = _open_sinks(settings, source, pipeline, shelf, controls, stack, tell)
+        # The loop closes the source; this stack closes it if the loop is never reached.
+        until_loop = stack.enter_context(ExitStack())
+        until_loop.callback(source.__exit__, None, None, None)
+        sinks = _open_sinks(settings, source, pipeline, playlist, controls, stack)
         if isinstance(source, OnDemandSource):
             source.set_monitor(
-                stack.enter_context(ViewerMonitor(_feeds_virtual_camera(sinks), notify=tell, clock=clock))
+                stack.enter_context(
+                    ViewerMonitor(_virtual_camera_device(sinks), notify=logger.info, clock=clock)
+                )
             )
-        ours.pop_all()
-        lasting = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
-        patience = Timeouts(camera_lost=float("inf")) if lasting else Timeouts()
+        until_loop.pop_all()
+        endless = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
         return run(
             source,
             pipeline,
             sinks,
             controls=controls,
             clock=clock,
-            timeouts=patience,
+            timeouts=Timeouts(camera_lost=float("inf")) if endless else Timeouts(),
             seconds=settings.seconds,
-            notify=tell,
-            ready=lambda: tell(_describe(settings, source, sinks)),
+            ready=lambda: logger.info("%s", _describe(settings, source, sinks)),
         )
 
 
-def _make_source(settings: LiveSettings, clock: Clock, tell: Notify) -> Source:
+def _make_source(settings: LiveSettings, clock: Clock) -> Source:
     def camera() -> Source:
         return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
 
     if settings.on_demand:
-        return OnDemandSource(camera, settings.size, settings.fps, notify=tell, clock=clock)
+        return OnDemandSource(camera, settings.size, settings.fps, notify=logger.info, clock=clock)
     return camera()
 
 
-def _feeds_virtual_camera(sinks: list[Sink]) -> str:
-    """The virtual camera's device file."""
+def _virtual_camera_device(sinks: list[Sink]) -> str:
+    """Return the device file of the virtual camera; empty if there is none."""
     return next((sink.device for sink in sinks if isinstance(sink, VirtualCameraSink)), "")
 
 
 def _describe(settings: LiveSettings, source: Source, sinks: list[Sink]) -> str:
-    places = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCameraSink)]
-    places += [str(settings.record)] if settings.record else []
-    places += ["preview"] if settings.preview else []
-    return f"camera {settings.camera} ({source.format_description}) to {', '.join(places)}; Ctrl-C ends"
+    outputs = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCameraSink)]
+    outputs += [str(settings.record)] if settings.record else []
+    outputs += ["preview"] if settings.preview else []
+    return f"camera {settings.camera} ({source.format_description}) to {', '.join(outputs)}; Ctrl-C ends"
 
 
 def _open_sinks(
     settings: LiveSettings,
     source: Source,
     pipeline: Pipeline,
-    shelf: "BackgroundPlaylist",
+    playlist: "BackgroundPlaylist",
     controls: RunControls,
     stack: ExitStack,
-    tell: Notify,
 ) -> list[Sink]:
     sinks: list[Sink] = []
-    named = settings.device is not None and settings.virtual_camera
-    if pipeline.transparent and (settings.preview or settings.record is None or named):
+    device_named = settings.device is not None and settings.virtual_camera
+    if pipeline.transparent and (settings.preview or settings.record is None or device_named):
         raise UsageError(
             "a transparent background can only be recorded: --record FILE.webm, .mov or a folder"
         )
     if settings.record is not None:
+        # Imported here, because PyAV costs 80 ms that a run without a recording does not need.
+        from livecam.sinks.recorder import Recorder
+
         recorder = Recorder(
             settings.record,
             source.size,
@@ -132,75 +135,86 @@ def _open_sinks(
         )
         sinks.append(stack.enter_context(recorder))
     if settings.preview:
-        keys = KeyBindings(controls, shelf, tell)
+        keys = KeyBindings(controls, playlist)
         sinks.append(stack.enter_context(PreviewSink("livecam", mirror=settings.mirror, keys=keys.press)))
     if settings.virtual_camera and not pipeline.transparent:
         camera = VirtualCameraSink(source.size, source.fps, device=settings.device)
         try:
             sinks.append(stack.enter_context(camera))
         except SinkError as error:
-            # Asked for by name, or the only way out: then it must work.
+            # A device that was named, or the only output, must work.
             if settings.device or not sinks:
                 raise
-            tell(f"going on without one: {error}")
+            logger.warning("going on without one: %s", error)
     return sinks
 
 
 @dataclass
 class BackgroundPlaylist:
-    """The backgrounds to go through with keys: the asked ones; if one only, the drawn ones and blur too."""
+    """Backgrounds that the preview's keys step through.
+
+    They are those of the settings; if there is only one, blur and the procedural backgrounds follow it.
+
+    Attributes:
+        names: What `create_background` takes, in order.
+        position: Index of the current one.
+    """
 
     settings: LiveSettings
     clock: Clock
 
     def __post_init__(self) -> None:
-        asked = self.settings.background
+        chosen = self.settings.background
         more = (
-            [name for name in ("blur", *sorted(PROCEDURAL_BACKGROUNDS)) if name not in asked]
-            if len(asked) == 1
+            [name for name in ("blur", *sorted(PROCEDURAL_BACKGROUNDS)) if name not in chosen]
+            if len(chosen) == 1
             else []
         )
-        self.names = [*asked, *more]
-        self.place = 0
+        self.names = [*chosen, *more]
+        self.position = 0
 
     def check(self) -> None:
-        """Try the asked backgrounds that are not shown yet.
+        """Open and close the backgrounds of the settings that are not shown yet.
 
         Raises:
-            LivecamError: one can't be read; better now than in the middle of a talk.
+            LivecamError: One cannot be read; an error now is better than in the middle of a call.
         """
         for name in self.settings.background[1:]:
             self._open(name).close()
 
-    def step(self, step: int) -> Background:
-        """The next (1) or previous (-1) background.
+    def step(self, offset: int) -> Background:
+        """Open the next (1) or previous (-1) background.
 
         Raises:
-            LivecamError: it can't be read.
+            LivecamError: It cannot be read.
         """
-        self.place = (self.place + step) % len(self.names)
-        return self._open(self.names[self.place])
+        self.position = (self.position + offset) % len(self.names)
+        return self._open(self.names[self.position])
 
     def _open(self, name: str) -> Background:
-        s = self.settings
-        return create_background(name, fit=s.fit, clock=self.clock, slide_seconds=s.slide_seconds)
+        settings = self.settings
+        return create_background(
+            name, fit=settings.fit, clock=self.clock, slide_seconds=settings.slide_seconds
+        )
 
 
 class KeyBindings:
-    """What the preview's keys do."""
+    """Maps the preview's keys to commands of the run."""
 
-    def __init__(self, controls: RunControls, shelf: BackgroundPlaylist, tell: Notify) -> None:
-        self._controls, self._shelf, self._tell = controls, shelf, tell
+    def __init__(self, controls: RunControls, playlist: BackgroundPlaylist) -> None:
+        self._controls, self._playlist = controls, playlist
 
     def press(self, key: PreviewAction) -> None:
-        """Do what a key asks for; a background that can't be read is told and left out."""
+        """Execute a key. A background that cannot be read is reported and skipped."""
         if key is PreviewAction.QUIT:
             self._controls.stop()
         elif key is PreviewAction.PAUSE:
             self._controls.toggle_pause()
         elif key in (PreviewAction.NEXT, PreviewAction.PREVIOUS):
             try:
-                self._controls.set_background(self._shelf.step(1 if key is PreviewAction.NEXT else -1))
-                self._tell(f"background: {self._shelf.names[self._shelf.place]}")
+                background = self._playlist.step(1 if key is PreviewAction.NEXT else -1)
             except LivecamError as error:
-                self._tell(str(error))
+                logger.warning("%s", error)
+                return
+            self._controls.set_background(background)
+            logger.info("background: %s", self._playlist.names[self._playlist.position])

@@ -42,7 +42,6 @@ from ai_edge_litert.interpreter import Interpreter
 from tqdm import tqdm
 
 from livecam.backgrounds.factory import create_background
-from livecam.core.clock import ManualClock
 from livecam.core.errors import LivecamError, TrainingError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
@@ -318,9 +317,8 @@ class Way(FixedRatePipeline):
     """The live pipeline with these stages."""
 
     def __init__(self, segmenter: LiteRTSegmenter | Recall, smoother: TemporalFilter) -> None:
-        clock = ManualClock()
-        unseen = create_background("green", clock=clock)
-        super().__init__(Pipeline(segmenter, smoother, GuidedFilterUpsampler(), unseen, clock=clock), clock)
+        unseen = create_background("green")
+        super().__init__(Pipeline(segmenter, smoother, GuidedFilterUpsampler(), unseen))
 
 
 def judge_clip(way: MatteEstimator, shots: list[LabeledFrame]) -> dict[str, Any]:

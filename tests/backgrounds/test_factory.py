@@ -74,9 +74,11 @@ def test_every_kind_gives_frames_of_the_size_and_shows_no_source_alone() -> None
     for words in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *PROCEDURAL_BACKGROUNDS):
         backdrop = chosen(words)
         before = backdrop.render_standalone(Size.of(frame)).copy()
-        behind = check_frame(backdrop.render(frame, matte))
-        assert behind.shape == frame.shape
-        assert not behind.flags.writeable
+        rendered = backdrop.render(frame, matte)
+        assert backdrop.is_transparent == (rendered is None) == (words == "transparent")
+        if rendered is not None:
+            assert check_frame(rendered).shape == frame.shape
+            assert not rendered.flags.writeable
         assert np.array_equal(backdrop.render_standalone(Size.of(frame)), before)
         backdrop.close()
         backdrop.close()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from livecam.backgrounds.prefetch import Prefetcher
-from tests.support.fakes import Hangs
+from tests.support.fakes import BlockingCall
 
 
 def quiet() -> None:
@@ -52,9 +52,10 @@ def test_its_own_thread_lets_go_once_when_it_is_stopped() -> None:
 
 
 def test_stopping_does_not_wait_for_work_that_hangs() -> None:
-    hangs, finished = Hangs(), threading.Event()
+    hangs, finished = BlockingCall(), threading.Event()
     ahead = Prefetcher(hangs, finished.set)
     ahead.request()
+    assert hangs.started.wait(5)
     ahead.stop(0.05)
     assert not finished.is_set()
     hangs.released.set()

@@ -23,10 +23,11 @@ def put(folder: Path, **colours: tuple[int, int, int]) -> None:
 
 
 def settled(slides: SlideshowBackground) -> tuple[int, ...]:
-    """The colour shown once the thread that reads the next slide is done; no clock moves meanwhile."""
-    for thread in threading.enumerate():
-        if thread.name == "livecam-slides":
-            thread.join(5.0)
+    """Return the color that is shown once the next slide was read; no clock moves meanwhile."""
+    deadline = time.monotonic() + 5.0
+    while slides._prefetch_size is not None and not slides._prefetcher.output.is_ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
     return tuple(int(value) for value in slides.render_standalone(SIZE)[9, 16])
 
 

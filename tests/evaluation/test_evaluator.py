@@ -85,9 +85,10 @@ class Counting:
         self.log: list[float | str] = []
         matte, reset = Pipeline.matte, Pipeline.reset
 
-        def noted(pipeline: Pipeline, frame: Frame) -> Matte:
-            self.log.append(round(pipeline._clock.now(), 3))
-            return matte(pipeline, frame)
+        def noted(pipeline: Pipeline, frame: Frame, timestamp: float | None = None) -> Matte:
+            assert timestamp is not None
+            self.log.append(round(timestamp, 3))
+            return matte(pipeline, frame, timestamp)
 
         def forgetting(pipeline: Pipeline) -> None:
             self.log.append("reset")
@@ -241,7 +242,7 @@ def test_the_command_prints_the_table_and_where_the_rest_is(
 
 
 def test_ctrl_c_is_exit_code_130(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(pipeline: Pipeline, frame: Frame) -> Matte:
+    def interrupted(pipeline: Pipeline, frame: Frame, timestamp: float | None = None) -> Matte:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Pipeline, "matte", interrupted)

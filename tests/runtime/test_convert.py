@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from livecam.core.clock import ManualClock
 from livecam.core.errors import SinkError, UsageError, VideoError
 from livecam.runtime.convert import convert_video
 from livecam.video.video_reader import VideoReader
@@ -24,17 +23,15 @@ class Same:
 
     transparent = False
 
-    def __init__(self, clock=None):
-        self.clock = clock
+    def __init__(self):
         self.resets = 0
         self.times = []
 
-    def replace(self, frame):
-        if self.clock:
-            self.times.append(self.clock.seconds)
+    def replace(self, frame, timestamp=None):
+        self.times.append(timestamp)
         return frame
 
-    def render_standalone(self, size):
+    def render_standalone(self, size, timestamp=None):
         return np.full((size.height, size.width, 3), (0, 60, 200), np.uint8)
 
     def reset(self):
@@ -46,12 +43,12 @@ class Cut(Same):
 
     transparent = True
 
-    def replace(self, frame):
+    def replace(self, frame, timestamp=None):
         cutout = np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)])
         cutout[:, : frame.shape[1] // 2] = 0
         return cutout
 
-    def render_standalone(self, size):
+    def render_standalone(self, size, timestamp=None):
         return np.zeros((size.height, size.width, 4), np.uint8)
 
 
@@ -62,7 +59,7 @@ class Failing(Same):
         super().__init__()
         self.at, self.way, self.count = at, way, 0
 
-    def replace(self, frame):
+    def replace(self, frame, timestamp=None):
         self.count += 1
         if self.count - 1 not in self.at:
             return np.full_like(frame, 90)
@@ -72,7 +69,7 @@ class Failing(Same):
 class Speechless(Failing):
     """Has nothing to show for a failed frame either."""
 
-    def render_standalone(self, size):
+    def render_standalone(self, size, timestamp=None):
         raise RuntimeError("no backdrop")
 
 
@@ -158,7 +155,7 @@ def picture_times(path):
 
 
 def run(source, target, pipeline=None, **settings):
-    return convert_video(source, target, pipeline or Same(), clock=ManualClock(), **settings)
+    return convert_video(source, target, pipeline or Same(), **settings)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".y4m"])
@@ -214,9 +211,8 @@ def test_all_sound_stays_with_its_picture(tmp_path, source, voices, options, suf
 def test_pictures_that_begin_after_the_sound_stay_behind_it(tmp_path):
     times = [0.4 + index / 30 for index in range(70)]
     before, after = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)], times=times), tmp_path / "out.mp4"
-    clock = ManualClock()
-    pipeline = Same(clock)
-    convert_video(before, after, pipeline, clock=clock)
+    pipeline = Same()
+    convert_video(before, after, pipeline)
     assert picture_times(after) == pytest.approx(times, abs=0.001)
     assert heard(after, 0)[0] == pytest.approx(flashes(after), abs=0.005)
     assert pipeline.times == pytest.approx(times, abs=0.001)
@@ -236,15 +232,14 @@ def test_sound_the_file_takes_is_copied_bit_by_bit(tmp_path):
 @pytest.mark.parametrize("name", ["out.y4m", "out/"])
 def test_what_carries_no_sound_says_so(tmp_path, name):
     source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0), ("aac", 0.0)], times=[0.0, 0.1])
-    report = convert_video(source, f"{tmp_path}/{name}", Same(), clock=ManualClock())
+    report = convert_video(source, f"{tmp_path}/{name}", Same())
     assert (report.frames, report.audio_streams, report.dropped_audio_streams) == (2, 0, 2)
 
 
 def test_the_pipeline_is_reset_once_and_sees_the_time_of_each_frame(tmp_path):
     times = [0, 0.1, 0.5, 2.0]
-    clock = ManualClock(99.0)
-    pipeline = Same(clock)
-    convert_video(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline, clock=clock)
+    pipeline = Same()
+    convert_video(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline)
     assert pipeline.resets == 1
     assert pipeline.times == pytest.approx(times, abs=1e-3)
 

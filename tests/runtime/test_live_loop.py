@@ -1,154 +1,23 @@
-"""The contract: no pixel of the source reaches a sink except through a matte computed from the same frame."""
+"""Live loop: states, commands, lost cameras, failing sinks and the end of a run."""
 
+import logging
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from livecam.backgrounds.placeholder import with_caption
 from livecam.core.errors import CameraError, SinkError
 from livecam.core.geometry import Size
-from livecam.pipeline import Pipeline
-from livecam.runtime.live_loop import CAMERA_LOST_CAPTION, RunControls, Timeouts, run
-from livecam.sinks.recorder import Recorder
-from livecam.video.video_reader import VideoReader
-from tests.support.fakes import (
-    PERSON,
-    SIZE,
-    FakeCamera,
-    FakeSegmenter,
-    Hangs,
-    Keeper,
-    PaintedBackdrop,
-    PlainEdges,
-    PlainSmoother,
-    secret_frame,
-    shows_secret,
-)
-
-QUICK = Timeouts(stall=0.15, placeholder_interval=0.02, camera_lost=0.4)
+from livecam.runtime.controls import RunControls
+from livecam.runtime.live_loop import CAMERA_LOST_CAPTION, Timeouts, run
+from livecam.runtime.states import LoopEvent, LoopState, next_state
+from tests.support.fake_pipeline import QUICK, make_pipeline, shows_person
+from tests.support.fakes import SIZE, BlockingCall, ColorBackground, FakeCamera, RecordingSink, shows_secret
 
 
-def make_pipeline(**stages: Any) -> Pipeline:
-    parts = {
-        "segmenter": FakeSegmenter(),
-        "temporal_filter": PlainSmoother(),
-        "upsampler": PlainEdges(),
-        "background": PaintedBackdrop(),
-    }
-    parts |= stages
-    return Pipeline(parts["segmenter"], parts["temporal_filter"], parts["upsampler"], parts["background"])
-
-
-def shows_person(frame: np.ndarray[Any, Any]) -> bool:
-    return bool((frame[..., :3] == np.array(PERSON, np.uint8)).all(axis=2).any())
-
-
-def test_the_fake_room_really_holds_the_secret() -> None:
-    assert shows_secret(secret_frame())
-    assert not shows_secret(PaintedBackdrop().render_standalone(SIZE))
-
-
-def test_the_person_is_shown_before_the_backdrop_and_the_room_is_not() -> None:
-    sink = Keeper()
-    report = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
-    assert report.frames_shown > 0
-    assert any(shows_person(frame) for frame in sink.frames)
-    assert not any(shows_secret(frame) for frame in sink.frames)
-
-
-def test_the_first_and_the_last_frame_are_the_backdrop_alone() -> None:
-    sink = Keeper()
-    run(FakeCamera(10), make_pipeline(), [sink], timeouts=QUICK)
-    alone = PaintedBackdrop().render_standalone(SIZE)
-    assert (sink.frames[0] == alone).all()
-    assert (sink.frames[-1] == alone).all()
-
-
-NONSENSE: dict[str, Callable[[Any], Any]] = {
-    "raises": lambda *_: (_ for _ in ()).throw(RuntimeError("broken")),
-    "none": lambda *_: None,
-    "nan": lambda *a: np.full(SIZE[::-1], np.nan, np.float32),
-    "beyond one": lambda *a: np.full(SIZE[::-1], 3.0, np.float32),
-    "negative": lambda *a: np.full(SIZE[::-1], -1.0, np.float32),
-    "wrong shape": lambda *a: np.ones((5, 7), np.float32),
-    "wrong type": lambda *a: np.ones(SIZE[::-1], np.float64),
-}
-
-
-@pytest.mark.parametrize("fault", NONSENSE)
-@pytest.mark.parametrize(
-    ("stage", "verb"), [("segmenter", "predict"), ("temporal_filter", "apply"), ("upsampler", "upsample")]
-)
-def test_nonsense_from_a_stage_shows_the_backdrop_alone(stage: str, verb: str, fault: str) -> None:
-    pipeline, sink = make_pipeline(), Keeper()
-    setattr(getattr(pipeline, stage), verb, NONSENSE[fault])
-    if fault == "wrong shape" and stage == "segmenter":
-        # Any size of a small matte is right; what the next stage makes of it is not.
-        pipeline.segmenter.predict = lambda frame: np.ones((5, 7), np.float32)  # type: ignore[method-assign]
-    report = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
-    assert report.frames_failed > 0
-    assert report.frames_shown == 0
-    assert all((frame == PaintedBackdrop().render_standalone(SIZE)).all() for frame in sink.frames)
-
-
-@pytest.mark.parametrize(
-    "behind",
-    [
-        lambda *_: (_ for _ in ()).throw(OSError("gone")),
-        lambda *_: None,
-        lambda *_: np.zeros((3, 3, 3), np.uint8),
-        lambda *_: np.zeros((*SIZE[::-1], 3), np.float32),
-    ],
-)
-def test_a_backdrop_that_fails_hides_the_frame(behind: Callable[..., Any]) -> None:
-    pipeline, sink = make_pipeline(), Keeper()
-    pipeline.background.render = behind  # type: ignore[method-assign]
-    report = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
-    assert (report.frames_shown, report.frames_failed > 0) == (0, True)
-    assert not any(shows_secret(frame) or shows_person(frame) for frame in sink.frames)
-
-
-def test_a_composite_that_fails_hides_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livecam.pipeline.alpha_composite", NONSENSE["raises"])
-    sink = Keeper()
-    assert run(FakeCamera(12), make_pipeline(), [sink], timeouts=QUICK).frames_shown == 0
-    assert not any(shows_secret(frame) for frame in sink.frames)
-
-
-def test_a_card_is_shown_when_even_the_backdrop_alone_fails() -> None:
-    backdrop = PaintedBackdrop()
-    backdrop.alone = NONSENSE["raises"]  # type: ignore[method-assign]
-    backdrop.behind = NONSENSE["raises"]  # type: ignore[method-assign]
-    sink = Keeper()
-    run(FakeCamera(12), make_pipeline(background=backdrop), [sink], timeouts=QUICK)
-    assert sink.frames
-    assert not any(shows_secret(frame) for frame in sink.frames)
-
-
-@pytest.mark.parametrize(
-    ("stage", "verb"),
-    [
-        ("segmenter", "predict"),
-        ("temporal_filter", "apply"),
-        ("upsampler", "upsample"),
-        ("background", "render"),
-    ],
-)
-def test_a_stage_that_hangs_is_covered_by_the_backdrop(stage: str, verb: str) -> None:
-    pipeline, sink, hangs = make_pipeline(), Keeper(), Hangs()
-    setattr(getattr(pipeline, stage), verb, hangs)
-    run(FakeCamera(1000), pipeline, [sink], timeouts=QUICK, seconds=0.5)
-    hangs.released.set()
-    assert len(sink.frames) > 5  # the virtual camera stays alive meanwhile
-    assert all((frame == PaintedBackdrop().render_standalone(SIZE)).all() for frame in sink.frames)
-
-
-def test_after_a_stall_the_person_is_shown_again() -> None:
-    pipeline, sink, hangs = make_pipeline(), Keeper(), Hangs()
+def test_person_is_shown_again_after_a_stall() -> None:
+    pipeline, sink, hangs = make_pipeline(), RecordingSink(), BlockingCall()
     segment, calls = pipeline.segmenter.predict, []
 
     def stall_once(frame: Any) -> Any:
@@ -165,47 +34,31 @@ def test_after_a_stall_the_person_is_shown_again() -> None:
     assert any(shown[last_cover:])
 
 
-def test_while_paused_nothing_of_the_person_is_shown() -> None:
-    sink, controls = Keeper(), RunControls()
-    at_pause: list[int] = []
-
-    def pause_in_the_middle(count: int) -> None:
-        if count == 5:
-            controls.toggle_pause()
-            at_pause.append(count)
-
-    sink.on_send = pause_in_the_middle
-    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.5)
-    assert any(shows_person(frame) for frame in sink.frames[:5])
-    assert len(sink.frames) > 8
-    assert not any(shows_person(frame) or shows_secret(frame) for frame in sink.frames[5:])
-
-
-def test_after_a_pause_the_person_is_back() -> None:
-    sink, controls = Keeper(), RunControls()
+def test_person_is_shown_again_after_a_pause() -> None:
+    sink, controls = RecordingSink(), RunControls()
     sink.on_send = lambda count: controls.toggle_pause() if count in (5, 10) else None
     run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.6)
     assert any(shows_person(frame) for frame in sink.frames[11:])
 
 
-def test_a_lost_camera_is_covered_and_found_again() -> None:
-    sink, told = Keeper(), list[str]()
+def test_lost_camera_is_covered_and_found_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "livecam")
+    sink = RecordingSink()
     run(
         FakeCamera(20, lost_at=8),
         make_pipeline(),
         [sink],
         timeouts=Timeouts(stall=5, placeholder_interval=0.02, camera_lost=5),
-        notify=told.append,
     )
-    assert told == ["camera lost: plug it in again", "the camera is back"]
+    assert caplog.messages == ["camera lost: plug it in again", "the camera is back"]
     covered = [i for i, frame in enumerate(sink.frames) if not shows_person(frame)]
     assert any(0 < i < len(sink.frames) - 1 for i in covered)
     assert any(shows_person(frame) for frame in sink.frames[max(covered[:-1]) :])
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
-def test_while_the_camera_is_lost_the_backdrop_says_so_and_at_the_end_it_stands_alone() -> None:
-    size, sink = Size(320, 240), Keeper()
+def test_lost_camera_shows_a_caption_except_in_the_last_frame() -> None:
+    size, sink = Size(320, 240), RecordingSink()
     camera = FakeCamera(20, lost_at=8, back=False, size=size)
     with pytest.raises(CameraError):
         run(
@@ -214,27 +67,27 @@ def test_while_the_camera_is_lost_the_backdrop_says_so_and_at_the_end_it_stands_
             [sink],
             timeouts=Timeouts(stall=5, placeholder_interval=0.02, camera_lost=0.3),
         )
-    alone = PaintedBackdrop().render_standalone(size)
-    said = with_caption(alone, CAMERA_LOST_CAPTION)
-    assert (said != alone).any()
-    assert sum((frame == said).all() for frame in sink.frames) > 5
+    alone = ColorBackground().render_standalone(size)
+    captioned = with_caption(alone, CAMERA_LOST_CAPTION)
+    assert (captioned != alone).any()
+    assert sum((frame == captioned).all() for frame in sink.frames) > 5
     assert (sink.frames[-1] == alone).all()
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
-def test_a_backdrop_switched_while_the_camera_is_lost_says_so_too() -> None:
-    sink, controls, red = Keeper(), RunControls(), PaintedBackdrop((200, 30, 20))
+def test_background_switched_while_camera_lost_has_the_caption() -> None:
+    sink, controls, red = RecordingSink(), RunControls(), ColorBackground((200, 30, 20))
     size = Size(320, 240)
     camera = FakeCamera(20, lost_at=3, back=False, size=size)
     controls.set_background(red)
     with pytest.raises(CameraError):
         run(camera, make_pipeline(), [sink], controls=controls, timeouts=QUICK)
-    said = with_caption(red.render_standalone(size), CAMERA_LOST_CAPTION)
-    assert any((frame == said).all() for frame in sink.frames)
+    captioned = with_caption(red.render_standalone(size), CAMERA_LOST_CAPTION)
+    assert any((frame == captioned).all() for frame in sink.frames)
 
 
-def test_ready_is_told_once_all_sinks_have_their_first_picture() -> None:
-    sinks, counts = [Keeper(), Keeper()], list[int]()
+def test_ready_is_called_when_every_sink_has_a_frame() -> None:
+    sinks, counts = [RecordingSink(), RecordingSink()], list[int]()
     run(
         FakeCamera(5),
         make_pipeline(),
@@ -245,24 +98,15 @@ def test_ready_is_told_once_all_sinks_have_their_first_picture() -> None:
     assert counts == [1, 1]
 
 
-def test_a_camera_that_stays_lost_ends_the_run_with_its_error() -> None:
-    sink = Keeper()
+def test_camera_that_stays_lost_ends_the_run_with_its_error() -> None:
+    sink = RecordingSink()
     with pytest.raises(CameraError):
         run(FakeCamera(20, lost_at=3, back=False), make_pipeline(), [sink], timeouts=QUICK)
-    assert (sink.frames[-1] == PaintedBackdrop().render_standalone(SIZE)).all()
+    assert (sink.frames[-1] == ColorBackground().render_standalone(SIZE)).all()
 
 
-def test_a_switched_backdrop_is_shown_and_never_the_room() -> None:
-    sink, controls, red = Keeper(), RunControls(), PaintedBackdrop((200, 30, 20))
-    sink.on_send = lambda count: controls.set_background(red) if count == 5 else None
-    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
-    assert (sink.frames[-1] == red.render_standalone(SIZE)).all()
-    assert any(shows_person(frame) and (frame[0, 0] == red.colour).all() for frame in sink.frames)
-    assert not any(shows_secret(frame) for frame in sink.frames)
-
-
-def test_a_sink_that_fails_is_left_out_and_told_at_the_end() -> None:
-    good, bad = Keeper(), Keeper()
+def test_failing_sink_is_left_out_and_raised_at_the_end() -> None:
+    good, bad = RecordingSink(), RecordingSink()
 
     def fail(frame: Any) -> None:
         raise SinkError("disk full: free some space")
@@ -273,61 +117,28 @@ def test_a_sink_that_fails_is_left_out_and_told_at_the_end() -> None:
     assert any(shows_person(frame) for frame in good.frames)
 
 
-def test_the_failure_of_the_last_sink_is_said_once() -> None:
+def test_failure_of_the_last_sink_is_not_logged_twice(caplog: pytest.LogCaptureFixture) -> None:
     def fail(frame: Any) -> None:
         raise SinkError("disk full: free some space")
 
-    told = list[str]()
     for sinks, times in ((1, 0), (2, 1)):
-        bad = [Keeper() for _ in range(sinks)]
+        bad = [RecordingSink() for _ in range(sinks)]
         for sink in bad:
             sink.send = fail  # type: ignore[method-assign]
         with pytest.raises(SinkError, match="disk full"):
-            run(FakeCamera(12), make_pipeline(), bad, timeouts=QUICK, notify=told.append)
-        assert told == ["disk full: free some space"] * times
+            run(FakeCamera(12), make_pipeline(), bad, timeouts=QUICK)
+        assert caplog.messages == ["disk full: free some space"] * times
 
 
-def test_the_source_is_closed_and_the_run_ends_when_the_source_does() -> None:
+def test_end_of_the_source_closes_it_and_ends_the_run() -> None:
     camera = FakeCamera(5)
-    report = run(camera, make_pipeline(), [Keeper()], timeouts=QUICK)
-    assert report.frames_shown + report.frames_dropped == 5
+    stats = run(camera, make_pipeline(), [RecordingSink()], timeouts=QUICK)
+    assert stats.frames_shown + stats.frames_dropped == 5
     assert camera.closed == 1
 
 
-def test_an_interruption_leaves_the_backdrop_as_the_last_frame() -> None:
-    sink = Keeper()
-
-    def interrupt(count: int) -> None:
-        if count == 6:
-            raise KeyboardInterrupt
-
-    sink.on_send = interrupt
-    with pytest.raises(KeyboardInterrupt):
-        run(FakeCamera(100), make_pipeline(), [sink], timeouts=QUICK)
-    assert (sink.frames[-1] == PaintedBackdrop().render_standalone(SIZE)).all()
-
-
-@pytest.mark.parametrize("fault", ["raises", "nan", "none"])
-def test_no_recording_holds_the_secret(tmp_path: Path, fault: str) -> None:
-    pipeline, calls = make_pipeline(), []
-    segment = pipeline.segmenter.predict
-
-    def sometimes(frame: Any) -> Any:
-        calls.append(1)
-        return NONSENSE[fault](frame) if len(calls) % 3 == 0 else segment(frame)
-
-    pipeline.segmenter.predict = sometimes  # type: ignore[method-assign]
-    path = tmp_path / "out.mp4"
-    with Recorder(path, SIZE, 30) as recorder:
-        run(FakeCamera(30), pipeline, [recorder], timeouts=QUICK)
-    with VideoReader(path) as clip:
-        frames = list(clip)
-    assert len(frames) > 5
-    assert not any(shows_secret(frame) for frame in frames)
-
-
-def test_the_source_is_closed_also_when_no_sink_takes_the_first_frame() -> None:
-    camera, sink = FakeCamera(50), Keeper()
+def test_source_is_closed_when_no_sink_takes_a_frame() -> None:
+    camera, sink = FakeCamera(50), RecordingSink()
 
     def fail(frame: Any) -> None:
         raise SinkError("gone: start again")
@@ -338,20 +149,128 @@ def test_the_source_is_closed_also_when_no_sink_takes_the_first_frame() -> None:
     assert camera.closed == 1
 
 
-def test_frames_that_a_slow_sink_had_no_time_for_are_counted_as_dropped() -> None:
-    sink = Keeper()
+def test_frames_missed_by_a_slow_sink_count_as_dropped() -> None:
+    sink = RecordingSink()
     sink.on_send = lambda count: time.sleep(0.03)
-    report = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
-    assert report.frames_shown < 20
-    assert report.frames_shown + report.frames_dropped == 20
+    stats = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
+    assert stats.frames_shown < 20
+    assert stats.frames_shown + stats.frames_dropped == 20
 
 
-def test_a_switched_off_backdrop_is_closed() -> None:
-    first, closed = PaintedBackdrop(), list[int]()
+def test_replaced_background_is_closed() -> None:
+    first, closed = ColorBackground(), list[int]()
     first.close = lambda: closed.append(1)  # type: ignore[method-assign]
-    sink, controls = Keeper(), RunControls()
+    sink, controls = RecordingSink(), RunControls()
     sink.on_send = lambda count: (
-        controls.set_background(PaintedBackdrop((200, 30, 20))) if count == 5 else None
+        controls.set_background(ColorBackground((200, 30, 20))) if count == 5 else None
     )
     run(FakeCamera(20), make_pipeline(background=first), [sink], controls=controls, timeouts=QUICK)
     assert closed == [1]
+
+
+@pytest.mark.parametrize("before_first_frame", [True, False])
+def test_two_switches_at_once_show_the_last_and_leak_none(before_first_frame: bool) -> None:
+    first, second, third = (ColorBackground((value, 20, 30)) for value in (10, 90, 170))
+    sink, controls, pipeline = RecordingSink(), RunControls(), make_pipeline(background=first)
+
+    def switch_twice(count: int = 0) -> None:
+        if count == (0 if before_first_frame else 5):
+            controls.set_background(second)
+            controls.set_background(third)
+
+    sink.on_send = switch_twice
+    if before_first_frame:
+        switch_twice()
+    run(FakeCamera(30), pipeline, [sink], controls=controls, timeouts=QUICK)
+    assert any(shows_person(frame) and (frame[0, 0] == third.color).all() for frame in sink.frames)
+    assert (sink.frames[-1] == third.render_standalone(SIZE)).all()
+    pipeline.close()
+    assert (first.closed, second.closed, third.closed) == (1, 1, 1)
+
+
+def test_background_sent_with_the_last_frame_is_closed_once() -> None:
+    late, after = ColorBackground(), ColorBackground()
+    sink, controls, pipeline = RecordingSink(), RunControls(), make_pipeline()
+
+    def switch_at_the_end(count: int) -> None:
+        if controls.state is LoopState.STOPPING:
+            controls.set_background(late)
+
+    sink.on_send = switch_at_the_end
+    run(FakeCamera(10), pipeline, [sink], controls=controls, timeouts=QUICK)
+    controls.set_background(after)
+    pipeline.close()
+    assert (late.closed, after.closed) == (1, 1)
+
+
+def test_background_that_cannot_be_closed_does_not_end_the_run() -> None:
+    class Sticky(ColorBackground):
+        def close(self) -> None:
+            raise OSError("sticks")
+
+    controls = RunControls()
+    controls.set_background(Sticky())
+    controls.set_background(ColorBackground())
+    assert run(FakeCamera(10), make_pipeline(), [RecordingSink()], controls=controls, timeouts=QUICK)
+
+
+def test_stop_ends_the_run_and_toggles_before_it_count() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    sink.on_send = lambda count: (controls.toggle_pause(), controls.stop()) if count == 4 else None  # type: ignore[assignment]
+    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert controls.state is LoopState.STOPPING
+    assert len(sink.frames) <= 6
+
+
+def test_camera_back_during_a_pause_does_not_end_the_run() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    sink.on_send = lambda count: controls.toggle_pause() if count == 3 else None
+    timeouts = Timeouts(stall=5, placeholder_interval=0.02, camera_lost=0.7)
+    camera = FakeCamera(1000, lost_at=12)
+    run(camera, make_pipeline(), [sink], controls=controls, timeouts=timeouts, seconds=1.6)
+    assert not any(shows_person(frame) for frame in sink.frames[4:])
+
+
+def states_after(*events: LoopEvent) -> list[LoopState]:
+    states = [LoopState.STARTING]
+    for event in events:
+        states.append(next_state(states[-1], event))
+    return states[1:]
+
+
+def test_next_state_follows_a_call_with_all_events() -> None:
+    events = LoopEvent
+    assert states_after(events.RESULT, events.STALL, events.RESULT, events.PAUSE, events.RESULT) == [
+        LoopState.LIVE,
+        LoopState.STALLED,
+        LoopState.LIVE,
+        LoopState.PAUSED,
+        LoopState.PAUSED,
+    ]
+    assert states_after(events.PAUSE, events.STALL, events.RESUME, events.RESULT) == [
+        LoopState.PAUSED,
+        LoopState.PAUSED,
+        LoopState.STARTING,
+        LoopState.LIVE,
+    ]
+
+
+@pytest.mark.parametrize("state", [state for state in LoopState if state is not LoopState.STOPPING])
+def test_next_state_loses_the_camera_and_stops_from_anywhere(state: LoopState) -> None:
+    assert next_state(state, LoopEvent.CAMERA_LOST) is LoopState.CAMERA_LOST
+    assert next_state(state, LoopEvent.STOP) is LoopState.STOPPING
+
+
+@pytest.mark.parametrize("event", LoopEvent)
+def test_next_state_never_leaves_stopping(event: LoopEvent) -> None:
+    assert next_state(LoopState.STOPPING, event) is LoopState.STOPPING
+
+
+def test_next_state_reaches_live_only_by_a_result() -> None:
+    ways = {
+        event
+        for state in LoopState
+        for event in LoopEvent
+        if state is not LoopState.LIVE and next_state(state, event) is LoopState.LIVE
+    }
+    assert ways == {LoopEvent.RESULT}

@@ -1,26 +1,27 @@
 """Settings to a run: what is opened, in which order it is closed, what the keys do."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.clock import ManualClock
 from livecam.core.config import LiveSettings
 from livecam.core.errors import SinkError, UsageError
+from livecam.core.geometry import Size
 from livecam.runtime import session as live
-from livecam.runtime.live_loop import RunControls
+from livecam.runtime.controls import Command, RunControls, SetBackground, Stop, TogglePause
 from livecam.runtime.session import BackgroundPlaylist, KeyBindings, run_live
 from livecam.sinks.preview import PreviewAction
 from livecam.video.video_reader import VideoReader
-from tests.support.fakes import FakeCamera, Keeper
+from tests.support.fakes import ColorBackground, FakeCamera, RecordingSink
 from tests.support.tiny_model import write_model
 
 
-class FakeSink(Keeper):
+class FakeSink(RecordingSink):
     """A sink to be entered, and to fail at that if asked."""
 
     device = "/dev/video9"
@@ -64,11 +65,17 @@ def settings(tmp_path: Path) -> LiveSettings:
     return LiveSettings(model=str(write_model(tmp_path)), background=("teal",))
 
 
-def test_all_is_opened_told_and_closed(camera: FakeCamera, virtual: FakeSink, settings: LiveSettings) -> None:
-    told: list[str] = []
-    report = run_live(settings, RunControls(), told.append)
+@pytest.fixture(autouse=True)
+def _log_level(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "livecam")
+
+
+def test_all_is_opened_told_and_closed(
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    report = run_live(settings, RunControls())
     assert report.frames_shown + report.frames_dropped == 8
-    assert told == ["camera 0 (96x64 at 30 fps) to virtual camera /dev/video9; Ctrl-C ends"]
+    assert caplog.messages == ["camera 0 (96x64 at 30 fps) to virtual camera /dev/video9; Ctrl-C ends"]
     assert (camera.opened, camera.closed, virtual.closed) == (1, 1, 1)
     assert len(virtual.frames) == report.frames_shown + 2
 
@@ -77,16 +84,20 @@ def test_nothing_to_show_in_is_refused_before_anything_is_opened(
     camera: FakeCamera, settings: LiveSettings
 ) -> None:
     with pytest.raises(UsageError, match="--record"):
-        run_live(replace(settings, virtual_camera=False), RunControls(), print)
+        run_live(replace(settings, virtual_camera=False), RunControls())
     assert camera.opened == 0
 
 
 def test_without_a_virtual_camera_a_recording_goes_on(
-    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, tmp_path: Path
+    camera: FakeCamera,
+    virtual: FakeSink,
+    settings: LiveSettings,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    virtual.error, told = SinkError("install it"), list[str]()
-    run_live(replace(settings, record=tmp_path / "o.mp4"), RunControls(), told.append)
-    assert told[0] == "going on without one: install it"
+    virtual.error = SinkError("install it")
+    run_live(replace(settings, record=tmp_path / "o.mp4"), RunControls())
+    assert caplog.messages[0] == "going on without one: install it"
     with VideoReader(tmp_path / "o.mp4") as clip:
         assert len(list(clip)) > 2
 
@@ -96,7 +107,7 @@ def test_a_virtual_camera_asked_for_by_name_must_work(
 ) -> None:
     virtual.error = SinkError("install it")
     with pytest.raises(SinkError, match="install it"):
-        run_live(replace(settings, record=tmp_path / "o.mp4", device="livecam"), RunControls(), print)
+        run_live(replace(settings, record=tmp_path / "o.mp4", device="livecam"), RunControls())
     assert camera.closed == 1
     assert list(tmp_path.glob("*.mp4")) == []
 
@@ -106,7 +117,7 @@ def test_a_sink_that_cannot_be_opened_closes_the_camera(
 ) -> None:
     virtual.error = SinkError("install it")
     with pytest.raises(SinkError):
-        run_live(settings, RunControls(), print)
+        run_live(settings, RunControls())
     assert (camera.opened, camera.closed) == (1, 1)
 
 
@@ -118,7 +129,7 @@ def test_transparency_is_for_recordings_only(
     camera: FakeCamera, settings: LiveSettings, change: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="only be recorded"):
-        run_live(replace(settings, background=("transparent",), **change), RunControls(), print)
+        run_live(replace(settings, background=("transparent",), **change), RunControls())
     assert camera.closed == camera.opened
 
 
@@ -126,10 +137,7 @@ def test_a_kept_device_is_no_hindrance_when_no_virtual_camera_is_wanted(
     camera: FakeCamera, settings: LiveSettings, tmp_path: Path
 ) -> None:
     cutting = replace(settings, background=("transparent",), device="livecam", virtual_camera=False)
-    assert (
-        run_live(replace(cutting, record=tmp_path / "cut"), RunControls(), lambda words: None).frames_shown
-        > 0
-    )
+    assert run_live(replace(cutting, record=tmp_path / "cut"), RunControls()).frames_shown > 0
     assert list((tmp_path / "cut").glob("*.png"))
 
 
@@ -138,7 +146,7 @@ def test_the_first_background_is_let_go_at_the_end(
 ) -> None:
     closed: list[int] = []
     monkeypatch.setattr("livecam.backgrounds.factory.StaticBackground.close", lambda self: closed.append(1))
-    run_live(settings, RunControls(), lambda words: None)
+    run_live(settings, RunControls())
     assert closed == [1]
 
 
@@ -149,7 +157,7 @@ def test_on_demand_is_for_the_virtual_camera_alone(
     camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, change: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="leave out --record and --preview"):
-        run_live(replace(settings, on_demand=True, **change), RunControls(), print)
+        run_live(replace(settings, on_demand=True, **change), RunControls())
     assert camera.opened == 0
 
 
@@ -179,60 +187,70 @@ def test_on_demand_the_camera_is_opened_for_viewers_only(
     virtual: FakeSink,
     settings: LiveSettings,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     watched: bool,
 ) -> None:
     audience = Audience(watched)
     monkeypatch.setattr(live, "ViewerMonitor", audience)
-    told: list[str] = []
-    report = run_live(replace(settings, on_demand=True, seconds=1.5), RunControls(), told.append)
-    assert told[0] == "camera 0 (on demand) to virtual camera /dev/video9; Ctrl-C ends"
+    report = run_live(replace(settings, on_demand=True, seconds=1.5), RunControls())
+    assert caplog.messages[0] == "camera 0 (on demand) to virtual camera /dev/video9; Ctrl-C ends"
     assert (camera.opened, camera.closed, audience.closed) == (watched, watched, 1)
     assert (report.frames_shown > 0) == watched
     assert virtual.frames
 
 
 @pytest.fixture
-def desk(settings: LiveSettings) -> tuple[KeyBindings, RunControls, list[str]]:
-    controls, told = RunControls(), list[str]()
-    asked = replace(settings, background=("teal", "navy", "no such thing"))
-    shelf = BackgroundPlaylist(asked, ManualClock())
-    return KeyBindings(controls, shelf, told.append), controls, told
+def controls() -> RunControls:
+    return RunControls()
 
 
-LocalWebServer = tuple[KeyBindings, RunControls, list[str]]
+@pytest.fixture
+def keys(settings: LiveSettings, controls: RunControls) -> KeyBindings:
+    chosen = replace(settings, background=("teal", "navy", "no such thing"))
+    return KeyBindings(controls, BackgroundPlaylist(chosen, ManualClock()))
 
 
-def test_keys_go_through_the_backgrounds_and_round(desk: LocalWebServer) -> None:
-    keys, controls, told = desk
+def test_keys_step_through_the_backgrounds_in_a_circle(
+    keys: KeyBindings, controls: RunControls, caplog: pytest.LogCaptureFixture
+) -> None:
     keys.press(PreviewAction.NEXT)
-    assert controls.backdrop is not None
-    assert (controls.backdrop.render(np.zeros((9, 16, 3), np.uint8), np.zeros((9, 16), np.float32)) == 0)[
-        ..., 0
-    ].all()
     keys.press(PreviewAction.PREVIOUS)
-    assert told == ["background: navy", "background: teal"]
+    navy, teal = (
+        command.background.render_standalone(Size(16, 9))[0, 0]
+        for command in controls.take()
+        if isinstance(command, SetBackground)
+    )
+    assert (tuple(navy), tuple(teal)) == ((0, 0, 128), (0, 128, 128))
+    assert caplog.messages == ["background: navy", "background: teal"]
 
 
-def test_a_background_that_cannot_be_read_is_told_and_the_old_one_stays(desk: LocalWebServer) -> None:
-    keys, controls, told = desk
+def test_unreadable_background_is_logged_and_the_old_one_stays(
+    keys: KeyBindings, controls: RunControls, caplog: pytest.LogCaptureFixture
+) -> None:
     keys.press(PreviewAction.PREVIOUS)
-    assert controls.backdrop is None
-    assert "no such thing" in told[0]
+    assert controls.take() == []
+    assert "no such thing" in caplog.messages[0]
 
 
-def test_keys_pause_and_end(desk: LocalWebServer) -> None:
-    keys, controls, _ = desk
-    keys.press(PreviewAction.PAUSE)
-    assert controls.paused
-    keys.press(PreviewAction.PAUSE)
-    keys.press(PreviewAction.HELP)
-    keys.press(PreviewAction.MIRROR)
-    assert not controls.paused
-    assert not controls.stopping
-    keys.press(PreviewAction.QUIT)
-    assert controls.stopping
+def test_keys_pause_and_stop_the_run(keys: KeyBindings, controls: RunControls) -> None:
+    commands: list[list[Command]] = []
+    for key in (PreviewAction.PAUSE, PreviewAction.HELP, PreviewAction.MIRROR, PreviewAction.QUIT):
+        keys.press(key)
+        commands.append(controls.take())
+    assert commands == [[TogglePause()], [], [], [Stop()]]
 
 
-def test_who_asked_for_one_background_gets_the_drawn_ones_by_key(settings: LiveSettings) -> None:
-    shelf = BackgroundPlaylist(settings, ManualClock())
-    assert shelf.names == ["teal", "blur", *sorted(PROCEDURAL_BACKGROUNDS)]
+def test_one_background_is_followed_by_blur_and_the_procedural_ones(settings: LiveSettings) -> None:
+    playlist = BackgroundPlaylist(settings, ManualClock())
+    assert playlist.names == ["teal", "blur", *sorted(PROCEDURAL_BACKGROUNDS)]
+
+
+def test_background_of_a_run_that_never_starts_is_closed(
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings
+) -> None:
+    virtual.error = SinkError("install it")
+    background, controls = ColorBackground(), RunControls()
+    controls.set_background(background)
+    with pytest.raises(SinkError):
+        run_live(settings, controls)
+    assert background.closed == 1

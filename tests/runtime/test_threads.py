@@ -5,11 +5,12 @@ import time
 import numpy as np
 import pytest
 
+from livecam.core.background_thread import LatestSlot, SlotClosed
 from livecam.core.errors import CameraError, VideoError
 from livecam.core.types import Frame
-from livecam.runtime.threads import CaptureThread, LatestSlot, ProcessingThread, SlotClosed
+from livecam.runtime.threads import CaptureThread, ProcessingThread
 from livecam.sources.base import SourceIdle
-from tests.support.fakes import Hangs, secret_frame
+from tests.support.fakes import BlockingCall, secret_frame
 
 FRAME = secret_frame()
 
@@ -43,7 +44,7 @@ def started(frames: LatestSlot[Frame], pipeline: FakePipeline) -> ProcessingThre
 def test_a_frame_becomes_a_result(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, FakePipeline())
     frames.put(FRAME)
-    result = worker.results.get(5)
+    result = worker.get(5)
     assert result is not None
     assert (result.frame == 255 - FRAME).all()
     assert (result.generation, result.error) == (0, None)
@@ -55,7 +56,7 @@ def test_a_stage_that_fails_gives_its_error_and_no_picture(frames: LatestSlot[Fr
     pipeline.replace = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
     worker = started(frames, pipeline)
     frames.put(FRAME)
-    result = worker.results.get(5)
+    result = worker.get(5)
     assert result is not None
     assert result.frame is None
     assert isinstance(result.error, ZeroDivisionError)
@@ -71,9 +72,9 @@ def test_nothing_is_remembered_from_one_epoch_to_the_next(frames: LatestSlot[Fra
             worker.begin_generation()
             # The one that is waited for now was asked for in the epoch before.
             frames.put(FRAME)
-            worker.results.get(5)
+            worker.get(5)
         frames.put(FRAME)
-        result = worker.results.get(5)
+        result = worker.get(5)
         assert result is not None
         epochs.append(result.generation)
     assert epochs == [0, 0, 1, 1]
@@ -86,11 +87,11 @@ def test_while_paused_no_frame_is_looked_at(frames: LatestSlot[Frame]) -> None:
     worker = started(frames, pipeline)
     worker.pause()
     frames.put(FRAME)
-    assert worker.results.get(0.2) is None
+    assert worker.get(0.2) is None
     assert not pipeline.seen.acquire(blocking=False)
     worker.resume()
     frames.put(FRAME)
-    assert worker.results.get(5) is not None
+    assert worker.get(5) is not None
     frames.close()
 
 
@@ -98,7 +99,7 @@ def test_the_end_of_the_frames_is_the_end_of_the_results(frames: LatestSlot[Fram
     worker = started(frames, FakePipeline())
     frames.close()
     with pytest.raises(SlotClosed):
-        worker.results.get(5)
+        worker.get(5)
     assert worker.ended.wait(5)
 
 
@@ -106,9 +107,9 @@ def test_a_lost_camera_is_told_and_waited_for(frames: LatestSlot[Frame]) -> None
     worker = started(frames, FakePipeline())
     frames.fail(CameraError("lost"))
     with pytest.raises(CameraError, match="lost"):
-        worker.results.get(5)
+        worker.get(5)
     frames.put(FRAME)
-    assert worker.results.get(5) is not None
+    assert worker.get(5) is not None
     frames.close()
 
 
@@ -116,79 +117,25 @@ def test_any_other_error_of_the_source_ends_it(frames: LatestSlot[Frame]) -> Non
     worker = started(frames, FakePipeline())
     frames.fail(OSError("gone"))
     with pytest.raises(OSError, match="gone"):
-        worker.results.get(5)
+        worker.get(5)
     with pytest.raises(SlotClosed):
-        worker.results.get(5)
+        worker.get(5)
 
 
 def test_stopping_does_not_wait_for_a_stage_that_hangs(frames: LatestSlot[Frame]) -> None:
-    pipeline, hangs = FakePipeline(), Hangs()
+    pipeline, hangs = FakePipeline(), BlockingCall()
     pipeline.replace = hangs  # type: ignore[method-assign, assignment]
     worker = started(frames, pipeline)
     frames.put(np.zeros_like(FRAME))
     worker.stop()
     with pytest.raises(SlotClosed):
-        worker.results.get(1)
+        worker.get(1)
     assert not worker.ended.is_set()
     hangs.released.set()
     assert worker.ended.wait(5)
 
 
 SOON = 5.0
-
-
-def test_the_newest_wins_and_the_rest_are_counted():
-    box = LatestSlot()
-    for number in range(5):
-        box.put(number)
-    assert box.get(0) == 4
-    assert box.dropped == 4
-
-
-def test_what_was_taken_is_not_there_any_more():
-    box = LatestSlot()
-    box.put("one")
-    assert box.get(0) == "one"
-    assert box.get(0.01) is None
-
-
-def test_taking_waits_for_what_comes():
-    box = LatestSlot()
-    timer = threading.Timer(0.05, box.put, ["late"])
-    timer.start()
-    assert box.get(SOON) == "late"
-
-
-def test_an_error_is_raised_in_the_taker_once_and_hides_what_is_of_the_past():
-    box = LatestSlot()
-    box.put("before")
-    box.fail(CameraError("lost"))
-    with pytest.raises(CameraError):
-        box.get(0)
-    assert box.get(0) is None
-    box.put("after")
-    assert box.get(0) == "after"
-
-
-def test_what_lies_there_can_be_taken_after_closing_and_then_it_is_closed():
-    box = LatestSlot()
-    box.put("last")
-    box.close()
-    box.put("too late")
-    assert box.get(0) == "last"
-    for _ in range(2):
-        with pytest.raises(SlotClosed):
-            box.get(SOON)
-
-
-def test_closing_wakes_the_one_who_waits():
-    box = LatestSlot()
-    timer = threading.Timer(0.05, box.close)
-    timer.start()
-    start = time.monotonic()
-    with pytest.raises(SlotClosed):
-        box.get(SOON)
-    assert time.monotonic() - start < SOON / 2
 
 
 class FakeSource:

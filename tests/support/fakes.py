@@ -87,8 +87,6 @@ class ColorBackground:
 class FakeCamera:
     """Yields `count` secret frames, `pause` seconds apart; before frame `lost_at` it is lost, once."""
 
-    format_description = ""
-
     def __init__(
         self,
         count: int = 30,

@@ -13,7 +13,8 @@ from livecam.backgrounds.factory import create_background
 from livecam.core.clock import Clock
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.runtime.live_loop import RunControls
+from livecam.runtime.controls import RunControls
+from livecam.runtime.states import LoopState
 from tests.support.fakes import shows_secret
 from tests.support.fault_injection import FaultyCamera
 
@@ -85,7 +86,7 @@ class Hand:
     def after(self) -> None:
         """After each frame that was shown."""
         watcher, controls = self.watcher, self._controls
-        if controls.paused and watcher.frames >= self._paused_at + PAUSE_FRAMES:
+        if controls.state is LoopState.PAUSED and watcher.frames >= self._paused_at + PAUSE_FRAMES:
             controls.toggle_pause()
         elif watcher.frames % PAUSE_EVERY == PAUSE_EVERY - 1:
             self._paused_at = watcher.frames

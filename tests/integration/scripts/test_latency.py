@@ -9,7 +9,7 @@ import pytest
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.pipeline import Pipeline
-from tests.support.fakes import FakeSegmenter, PaintedBackdrop, PlainEdges, PlainSmoother
+from tests.support.fakes import ColorBackground, FakeSegmenter, IdentityTemporalFilter, IdentityUpsampler
 from tests.support.scripts import load_script
 
 SIZE = Size(96, 64)
@@ -32,7 +32,7 @@ class FrameSupply(FakeSegmenter):
 
 
 def pipeline(seconds: float) -> Pipeline:
-    return Pipeline(FrameSupply(seconds), PlainSmoother(), PlainEdges(), PaintedBackdrop())
+    return Pipeline(FrameSupply(seconds), IdentityTemporalFilter(), IdentityUpsampler(), ColorBackground())
 
 
 @pytest.mark.parametrize("number", [0, 1, 77, 65535])

@@ -87,7 +87,7 @@ def test_a_soak_says_what_must_not_be(soak: ModuleType, words: str, name: str, v
         "threads": {"most_early": 7, "most_late": 7},
         "left_running": [],
         "failed": 0,
-        "told": [],
+        "messages": [],
         "shown": 100,
         "frames": 100,
     }

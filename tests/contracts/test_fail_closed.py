@@ -1,0 +1,183 @@
+"""The fail-closed contract: no source pixel reaches a sink except through a matte of the same frame.
+
+The fake camera films a room with a secret color. Whatever a stage does, no frame in a sink shows the secret.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from livecam.runtime.controls import RunControls
+from livecam.runtime.live_loop import run
+from livecam.sinks.recorder import Recorder
+from livecam.video.video_reader import VideoReader
+from tests.support.fake_pipeline import QUICK, make_pipeline, shows_person
+from tests.support.fakes import (
+    SIZE,
+    BlockingCall,
+    ColorBackground,
+    FakeCamera,
+    RecordingSink,
+    secret_frame,
+    shows_secret,
+)
+
+
+def test_fake_room_shows_the_secret() -> None:
+    assert shows_secret(secret_frame())
+    assert not shows_secret(ColorBackground().render_standalone(SIZE))
+
+
+def test_run_shows_the_person_and_never_the_room() -> None:
+    sink = RecordingSink()
+    stats = run(FakeCamera(20), make_pipeline(), [sink], timeouts=QUICK)
+    assert stats.frames_shown > 0
+    assert any(shows_person(frame) for frame in sink.frames)
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_first_and_last_frame_are_the_background_alone() -> None:
+    sink = RecordingSink()
+    run(FakeCamera(10), make_pipeline(), [sink], timeouts=QUICK)
+    alone = ColorBackground().render_standalone(SIZE)
+    assert (sink.frames[0] == alone).all()
+    assert (sink.frames[-1] == alone).all()
+
+
+FAULTS: dict[str, Callable[[Any], Any]] = {
+    "raises": lambda *_: (_ for _ in ()).throw(RuntimeError("broken")),
+    "none": lambda *_: None,
+    "nan": lambda *a: np.full(SIZE[::-1], np.nan, np.float32),
+    "beyond one": lambda *a: np.full(SIZE[::-1], 3.0, np.float32),
+    "negative": lambda *a: np.full(SIZE[::-1], -1.0, np.float32),
+    "wrong shape": lambda *a: np.ones((5, 7), np.float32),
+    "wrong type": lambda *a: np.ones(SIZE[::-1], np.float64),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("stage", "verb"), [("segmenter", "predict"), ("temporal_filter", "apply"), ("upsampler", "upsample")]
+)
+def test_invalid_stage_result_shows_the_background_alone(stage: str, verb: str, fault: str) -> None:
+    pipeline, sink = make_pipeline(), RecordingSink()
+    setattr(getattr(pipeline, stage), verb, FAULTS[fault])
+    if fault == "wrong shape" and stage == "segmenter":
+        # Any size of a small matte is right; what the next stage makes of it is not.
+        pipeline.segmenter.predict = lambda frame: np.ones((5, 7), np.float32)  # type: ignore[method-assign]
+    stats = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
+    assert stats.frames_failed > 0
+    assert stats.frames_shown == 0
+    assert all((frame == ColorBackground().render_standalone(SIZE)).all() for frame in sink.frames)
+
+
+@pytest.mark.parametrize(
+    "render",
+    [
+        lambda *_: (_ for _ in ()).throw(OSError("gone")),
+        lambda *_: None,
+        lambda *_: np.zeros((3, 3, 3), np.uint8),
+        lambda *_: np.zeros((*SIZE[::-1], 3), np.float32),
+    ],
+)
+def test_failing_background_hides_the_frame(render: Callable[..., Any]) -> None:
+    pipeline, sink = make_pipeline(), RecordingSink()
+    pipeline.background.render = render  # type: ignore[method-assign]
+    stats = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
+    assert (stats.frames_shown, stats.frames_failed > 0) == (0, True)
+    assert not any(shows_secret(frame) or shows_person(frame) for frame in sink.frames)
+
+
+def test_failing_compositing_hides_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livecam.pipeline.alpha_composite", FAULTS["raises"])
+    sink = RecordingSink()
+    assert run(FakeCamera(12), make_pipeline(), [sink], timeouts=QUICK).frames_shown == 0
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_background_failing_alone_shows_the_placeholder() -> None:
+    background = ColorBackground()
+    background.render_standalone = FAULTS["raises"]  # type: ignore[method-assign]
+    background.render = FAULTS["raises"]  # type: ignore[method-assign]
+    sink = RecordingSink()
+    run(FakeCamera(12), make_pipeline(background=background), [sink], timeouts=QUICK)
+    assert sink.frames
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+@pytest.mark.parametrize(
+    ("stage", "verb"),
+    [
+        ("segmenter", "predict"),
+        ("temporal_filter", "apply"),
+        ("upsampler", "upsample"),
+        ("background", "render"),
+    ],
+)
+def test_blocked_stage_shows_the_background_alone(stage: str, verb: str) -> None:
+    pipeline, sink, hangs = make_pipeline(), RecordingSink(), BlockingCall()
+    setattr(getattr(pipeline, stage), verb, hangs)
+    run(FakeCamera(1000), pipeline, [sink], timeouts=QUICK, seconds=0.5)
+    hangs.released.set()
+    assert len(sink.frames) > 5  # the virtual camera stays alive meanwhile
+    assert all((frame == ColorBackground().render_standalone(SIZE)).all() for frame in sink.frames)
+
+
+def test_paused_run_shows_neither_person_nor_room() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    at_pause: list[int] = []
+
+    def pause_in_the_middle(count: int) -> None:
+        if count == 5:
+            controls.toggle_pause()
+            at_pause.append(count)
+
+    sink.on_send = pause_in_the_middle
+    run(FakeCamera(1000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.5)
+    assert any(shows_person(frame) for frame in sink.frames[:5])
+    assert len(sink.frames) > 8
+    assert not any(shows_person(frame) or shows_secret(frame) for frame in sink.frames[5:])
+
+
+def test_switched_background_is_shown_and_never_the_room() -> None:
+    sink, controls, red = RecordingSink(), RunControls(), ColorBackground((200, 30, 20))
+    sink.on_send = lambda count: controls.set_background(red) if count == 5 else None
+    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert (sink.frames[-1] == red.render_standalone(SIZE)).all()
+    assert any(shows_person(frame) and (frame[0, 0] == red.color).all() for frame in sink.frames)
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_interrupted_run_ends_with_the_background_alone() -> None:
+    sink = RecordingSink()
+
+    def interrupt(count: int) -> None:
+        if count == 6:
+            raise KeyboardInterrupt
+
+    sink.on_send = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        run(FakeCamera(100), make_pipeline(), [sink], timeouts=QUICK)
+    assert (sink.frames[-1] == ColorBackground().render_standalone(SIZE)).all()
+
+
+@pytest.mark.parametrize("fault", ["raises", "nan", "none"])
+def test_recording_never_holds_the_secret(tmp_path: Path, fault: str) -> None:
+    pipeline, calls = make_pipeline(), []
+    segment = pipeline.segmenter.predict
+
+    def sometimes(frame: Any) -> Any:
+        calls.append(1)
+        return FAULTS[fault](frame) if len(calls) % 3 == 0 else segment(frame)
+
+    pipeline.segmenter.predict = sometimes  # type: ignore[method-assign]
+    path = tmp_path / "out.mp4"
+    with Recorder(path, SIZE, 30) as recorder:
+        run(FakeCamera(30), pipeline, [recorder], timeouts=QUICK)
+    with VideoReader(path) as clip:
+        frames = list(clip)
+    assert len(frames) > 5
+    assert not any(shows_secret(frame) for frame in frames)
