@@ -80,13 +80,13 @@ def _probe(host: Host, path: str, settings: LiveSettings) -> list[Finding]:
         probe = host.probe_camera(path, settings.size, settings.fps)
     except CameraError as error:
         if own_process := host.own_process_using(path):
-            return [make_finding("camera-in-use", path=path, holders=own_process)]
+            return [make_finding("camera-in-use", path=path, processes=own_process)]
         # Sound servers keep cameras open without using them, so an open file alone does not mean "busy".
         if processes:
-            return [make_finding("camera-busy", path=path, holders=", ".join(processes[:3]))]
+            return [make_finding("camera-busy", path=path, processes=", ".join(processes[:3]))]
         if isinstance(error, CameraBusyError) or host.open_errno(path) == errno.EBUSY:
             process = f"a program that sudo fuser -v {path} names"
-            return [make_finding("camera-busy", path=path, holders=process)]
+            return [make_finding("camera-busy", path=path, processes=process)]
         return [make_finding("camera-silent", path=path)]
     return _rate_findings(path, probe, host.formats(path), settings)
 

@@ -144,8 +144,8 @@ def _check_device(host: Host, device: VideoDevice) -> Finding:
     is_fed = host.read_text(f"/sys/class/video4linux/{number}/state") == "capture" and bool(processes)
     if code == errno.EBUSY or is_fed or (capability is not None and not capability.outputs):
         if own_process := host.own_process_using(device.path):
-            return make_finding("virtual-in-use", device=device, holders=own_process)
-        return make_finding("virtual-busy", device=device, holders=_join_names(processes, device.path))
+            return make_finding("virtual-in-use", device=device, processes=own_process)
+        return make_finding("virtual-busy", device=device, processes=_join_names(processes, device.path))
     if not has_exclusive_caps:
         return make_finding("module-without-exclusive-caps", device=device)
     version = _version(host)

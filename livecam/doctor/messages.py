@@ -67,7 +67,7 @@ INSTALLED: dict[str, Message] = {
 CAMERA: dict[str, Message] = {
     "camera": _ok("{camera} gives {size} at {fps:.0f} frames a second"),
     "camera-none-needed": _ok("{camera} needs no camera"),
-    "camera-in-use": _ok("{path} is in use by {holders}: livecam runs already"),
+    "camera-in-use": _ok("{path} is in use by {processes}: livecam runs already"),
     "camera-none": _error(
         _NO_CAMERA,
         "there is no camera",
@@ -89,7 +89,7 @@ CAMERA: dict[str, Message] = {
         "you are in the group {group} by now, but this session began before, so {path} stays closed",
         "newgrp {group} (or log out and in again)",
     ),
-    "camera-busy": _error('"is busy"', "{path} is held by {holders}", "close {holders}"),
+    "camera-busy": _error('"is busy"', "{path} is held by {processes}", "close {processes}"),
     "camera-silent": _error(
         '"gives no pictures"',
         "{path} opens, but gives no pictures",
@@ -117,7 +117,7 @@ CAMERA: dict[str, Message] = {
 
 VIRTUAL: dict[str, Message] = {
     "virtual": _ok("virtual camera {device} is ready{version}"),
-    "virtual-in-use": _ok("virtual camera {device} is fed by {holders}: livecam runs already"),
+    "virtual-in-use": _ok("virtual camera {device} is fed by {processes}: livecam runs already"),
     "virtual-not-wanted": _ok("no virtual camera is asked for"),
     "pyvirtualcam-missing": _error(
         _NO_VIRTUAL,
@@ -167,7 +167,9 @@ VIRTUAL: dict[str, Message] = {
     "virtual-absent": _error(_NO_VIRTUAL, _ABSENT, _HAND_IN),
     "virtual-forbidden": _error('"no permission to open"', _FORBIDDEN, _JOIN),
     "virtual-busy": _error(
-        '"is busy"', "{device} is fed by {holders} already", "close {holders}, or livecam --device ANOTHER"
+        '"is busy"',
+        "{device} is fed by {processes} already",
+        "close {processes}, or livecam --device ANOTHER",
     ),
     "obs-missing-macos": _error(
         f"macOS: {_NO_VIRTUAL}",
