@@ -1,1 +1,1 @@
-"""Errors, types, geometry, clocks, configuration and file access; imports no other package of livecam."""
+"""Errors, types, geometry, clocks, configuration and files; imports nothing of livecam."""

@@ -1,4 +1,4 @@
-"""Time as something that is handed in: the system's clock, or one that is set by hand (clips, tests)."""
+"""Clocks that are passed to what depends on time, and stage timings."""
 
 import time
 from collections import deque
@@ -8,60 +8,64 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What time it is, in seconds since any fixed moment."""
+    """A source of time in seconds since an arbitrary start. Any thread may use it."""
 
     def now(self) -> float:
-        """Seconds, never going backwards."""
+        """Return the current time in seconds; it never decreases."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait; nothing at all if `seconds` is zero or less."""
+        """Wait for `seconds`; return at once for zero or less."""
 
 
 class SystemClock:
-    """The machine's monotonic clock."""
+    """The monotonic clock of the operating system."""
 
     def now(self) -> float:
-        """Seconds of the monotonic clock."""
+        """Return the monotonic time in seconds."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        """Block the calling thread for `seconds`."""
         if seconds > 0:
             time.sleep(seconds)
 
 
 class ManualClock:
-    """A clock that stands still until it is set: a clip's own time, or a test's."""
+    """A clock that moves only when it is set: for tests and for timestamps of a video."""
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.seconds = seconds
 
     def now(self) -> float:
-        """Where the clock was set."""
+        """Return the time that the clock is set to."""
         return self.seconds
 
     def sleep(self, seconds: float) -> None:
-        """Move on by `seconds` at once."""
+        """Move the clock forward by `seconds` and return at once."""
         self.seconds += max(0.0, seconds)
 
 
 class StageTimer:
-    """Times of named stages: the last `keep` of each, in seconds."""
+    """Measures how long named stages take. It keeps the newest measurements of each stage."""
 
-    def __init__(self, keep: int = 600) -> None:
-        self._keep = keep
+    def __init__(self, max_samples: int = 600) -> None:
+        self._max_samples = max_samples
         self.samples: dict[str, deque[float]] = {}
+        """Stage name to durations in seconds, the newest last."""
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Time what is inside the `with`."""
+        """Measure the body of the ``with`` statement as one sample of a stage."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.samples.setdefault(stage, deque(maxlen=self._keep)).append(time.perf_counter() - start)
+            duration = time.perf_counter() - start
+            self.samples.setdefault(stage, deque(maxlen=self._max_samples)).append(duration)
 
     def percentile(self, stage: str, percent: float) -> float:
-        """Seconds below which `percent` of the laps lie; NaN before the first."""
-        laps = sorted(self.samples.get(stage, ()))
-        return laps[min(len(laps) - 1, int(len(laps) * percent / 100))] if laps else float("nan")
+        """Return a percentile of the durations of a stage in seconds; NaN without samples."""
+        samples = sorted(self.samples.get(stage, ()))
+        if not samples:
+            return float("nan")
+        return samples[min(len(samples) - 1, int(len(samples) * percent / 100))]

@@ -185,7 +185,7 @@ def _absolute(name: str) -> str:
 
 
 def data_dir() -> Path:
-    """Return the folder of the user's own data: $LIVECAM_DATA, or the data folder of the platform."""
+    """Return the folder of the user's data: $LIVECAM_DATA, or that of the platform."""
     if value := os.environ.get(DATA_VARIABLE):
         return Path(value).expanduser()
     import platformdirs

@@ -1,4 +1,4 @@
-"""File input and output: atomic writes, JSON, and one-line reasons why a file cannot be read."""
+"""Atomic writes, JSON files, and one-line reasons why a file cannot be read."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def _not_found(path: Path) -> tuple[str, str]:
 
 
 def closest_existing_name(path: Path) -> str | None:
-    """Return the path in the folder of `path` whose name is most similar; None if no name is similar."""
+    """Return the path with the most similar name in the same folder; None if there is none."""
     try:
         names = {entry.name.casefold(): entry.name for entry in path.parent.iterdir()}
     except (OSError, ValueError):

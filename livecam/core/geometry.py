@@ -39,7 +39,7 @@ class Size(NamedTuple):
         return cls(int(image.shape[1]), int(image.shape[0]))
 
     def fit_within(self, longest: int) -> "Size":
-        """Return the size scaled down so that no side is longer than `longest` pixels, or the size itself."""
+        """Return the size scaled down, if needed, so that no side exceeds `longest` pixels."""
         scale = min(1.0, longest / max(self))
         return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
 
@@ -48,7 +48,7 @@ class Size(NamedTuple):
 
 
 class FitMode(Enum):
-    """How an image fills a frame of another aspect ratio. The values are the names on the command line."""
+    """How an image fills a frame of another aspect ratio; values as on the command line."""
 
     COVER = "cover"  # fill the frame and crop what is left over on two sides
     CONTAIN = "contain"  # show the whole image over a blurred, darker copy of itself

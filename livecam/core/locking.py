@@ -1,4 +1,4 @@
-"""A folder that one process at a time writes into: a lock of the system's, gone with its process."""
+"""A folder lock between processes. The operating system releases it when the process ends."""
 
 import sys
 from collections.abc import Iterator
@@ -10,12 +10,19 @@ from livecam.core.errors import FolderInUseError
 from livecam.core.fileio import translate_os_errors
 
 LOCK_FILE = ".in-use"
-"""The file that is locked. It stays, empty: that it is there says nothing."""
+"""The name of the locked file. It stays in the folder, empty; its existence does not mean a lock."""
 
 
 @contextmanager
-def exclusive_lock(folder: Path, remedy: str = "wait until that has finished") -> Iterator[None]:
-    """Have a folder that is there to oneself; whoever comes second is refused at once.
+def exclusive_lock(folder: Path, hint: str = "wait until that has finished") -> Iterator[None]:
+    """Hold the lock of an existing folder during the body.
+
+    A second process gets an error at once. A file system without locks gives no protection: there the body
+    runs without a lock.
+
+    Args:
+        folder: the folder; it must exist.
+        hint: the remedy in the text of the error.
 
     Raises:
         FolderInUseError: another process holds the lock.
@@ -25,8 +32,8 @@ def exclusive_lock(folder: Path, remedy: str = "wait until that has finished") -
         file = (folder / LOCK_FILE).open("ab")
     with file:
         if not _lock(file):
-            raise FolderInUseError(f"{folder} is in use by another livecam", remedy, path=folder)
-        # Closing it, or the end of the process however it comes, lets go.
+            raise FolderInUseError(f"{folder} is in use by another livecam", hint, path=folder)
+        # Closing the file releases the lock, and so does any end of the process.
         yield
 
 
@@ -50,6 +57,6 @@ else:
         except (BlockingIOError, PermissionError):
             return False
         except OSError:
-            # A file system without locks: nobody can be kept out there.
+            # A file system without locks: no process can be kept out.
             return True
         return True

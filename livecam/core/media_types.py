@@ -1,4 +1,4 @@
-"""File suffixes of images and videos, and the names of the procedural backgrounds. Loads no NumPy.
+"""Suffixes of images and videos, and names of procedural backgrounds. Loads no NumPy.
 
 Every part of livecam that decides by a file's name whether it is an image or a video asks here. A GIF is
 both: `imaging.image_io.is_animated_gif` reads the file to tell the two kinds apart.
@@ -24,12 +24,12 @@ PROCEDURAL_NAMES = ("beach", "bokeh", "dusk", "paper", "studio", "waves")
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name of a file says that it is a still image. A GIF counts as an image."""
+    """Return whether the name of a file is that of a still image; a GIF counts as one."""
     return PurePath(path).suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
-    """Return whether the name of a file says that it is a video.
+    """Return whether the name of a file is that of a video.
 
     The system's table of media types adds suffixes that livecam does not list itself.
     """

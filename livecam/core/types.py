@@ -1,8 +1,8 @@
-"""The vocabulary: what a frame, a matte and a size are, and the checks at the door.
+"""The array types of frames and mattes, and their checks.
 
-frame   uint8 RGB, shape (height, width, 3)
-cutout  uint8 RGBA, shape (height, width, 4), straight alpha; what nobody may see is 0 in all four channels
-matte   float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, what you chose to keep)
+Frame      uint8 RGB, shape (height, width, 3)
+RgbaFrame  uint8 RGBA, shape (height, width, 4), straight alpha; where alpha is 0, all four channels are 0
+Matte      float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, a chosen object)
 """
 
 from typing import NamedTuple
@@ -29,10 +29,10 @@ _BITS_OF_ONE = np.float32(1.0).view(np.uint32)
 
 
 def check_frame(frame: object) -> Frame:
-    """Give back `picture` if it is one.
+    """Return `frame` if it is a frame.
 
     Raises:
-        FrameError: it is not uint8 of shape (height, width, 3) with at least one pixel.
+        FrameError: not a uint8 array of shape (height, width, 3) with at least one pixel.
     """
     if not isinstance(frame, np.ndarray):
         raise FrameError(f"a frame is a NumPy array, not {type(frame).__name__}")
@@ -42,23 +42,23 @@ def check_frame(frame: object) -> Frame:
 
 
 def check_matte(matte: object, shape: tuple[int, int]) -> Matte:
-    """Give back `matte` if it is one of `shape` (height, width).
+    """Return `matte` if it is a matte of `shape`, (height, width).
 
     Raises:
-        MatteError: another type or shape, or a value that is not a number in [0, 1].
+        MatteError: not a float32 array of that shape, or a value is NaN or outside [0, 1].
     """
     if not isinstance(matte, np.ndarray) or matte.dtype != np.float32 or matte.shape != shape:
-        found = f"{matte.dtype} {matte.shape}" if isinstance(matte, np.ndarray) else type(matte).__name__
-        raise MatteError(f"a matte is float32 {shape}, not {found}")
+        actual = f"{matte.dtype} {matte.shape}" if isinstance(matte, np.ndarray) else type(matte).__name__
+        raise MatteError(f"a matte is float32 {shape}, not {actual}")
     if not _is_unit_range(matte):
         raise MatteError("a matte holds numbers in [0, 1] only")
     return matte
 
 
 def _is_unit_range(matte: Matte) -> bool:
-    # As whole numbers the bits of a float have its order, and those of negative ones and NaN lie above 1.0's:
-    # one pass instead of two.
+    # The bits of non-negative floats have the order of the floats, and those of negative floats and NaN are
+    # above the bits of 1.0: one pass over the memory instead of two.
     if matte.view(np.uint32).max() <= _BITS_OF_ONE:
         return True
-    # Minus zero is a zero too. NaN fails both comparisons, as np.min and np.max hand it on.
+    # Negative zero is allowed. NaN fails both comparisons, because np.min and np.max propagate it.
     return bool(matte.min() >= 0.0 and matte.max() <= 1.0)

@@ -1,8 +1,8 @@
-"""Large arrays without the price of fresh memory.
+"""A pool of memory blocks for large arrays.
 
-The system clears each page of a new frame-sized array when it is first touched, which takes longer than the
-sums that fill it. So memory is used again: once the array that was handed out and every view of it are gone,
-and never before. Whoever keeps a frame keeps its memory.
+The operating system clears each page of newly allocated memory at the first write, which takes longer than
+the computation that fills a frame. So blocks are used again: when an array from the pool and all of its views
+are gone, and never before. A caller that keeps a frame keeps its memory.
 """
 
 import math
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-# Of each size; what a frame on its way needs of it, with those that a recorder is still busy with.
-_KEPT = 8
-# Bytes; 4K's mattes take half of it. Larger ones are pictures, which are read once.
-_LARGEST = 1 << 26
+# Free blocks of each size: what one frame needs on its way, plus the frames that a recorder still encodes.
+_MAX_FREE_BLOCKS = 8
+# Bytes. The mattes of a 4K frame take half of it. Larger arrays are images, which are read only once.
+_MAX_BLOCK_BYTES = 1 << 26
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -24,26 +24,26 @@ _free_blocks: dict[int, deque[NDArray[np.uint8]]] = {}
 
 
 def pooled_empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Like `np.pooled_empty`: an array that nobody else has, with anything in it."""
+    """Return an uninitialized array like `np.empty`, in memory from the pool; thread-safe."""
     kind = np.dtype(dtype)
     count = math.prod(shape)
-    # Powers of two, as parts of a picture differ from frame to frame. What isn't touched takes no memory.
+    # Powers of two, because the size of a region differs from frame to frame. Unused pages take no memory.
     size = 1 << max(0, count * kind.itemsize - 1).bit_length()
-    if size > _LARGEST:
+    if size > _MAX_BLOCK_BYTES:
         return np.empty(shape, kind)
-    spare = _free_blocks.get(size)
-    if spare is None:
-        spare = _free_blocks[size] = deque(maxlen=_KEPT)
+    free = _free_blocks.get(size)
+    if free is None:
+        free = _free_blocks[size] = deque(maxlen=_MAX_FREE_BLOCKS)
     try:
-        memory = spare.pop()
+        block = free.pop()
     except IndexError:
-        memory = np.empty(size, np.uint8)
-    # Through a memoryview, as then every view of the array, however far down, keeps this very one alive.
-    root = np.frombuffer(memory.data, kind, count)
-    weakref.finalize(root, spare.append, memory).atexit = False
+        block = np.empty(size, np.uint8)
+    # Through a memoryview: then `base` of every view, at any depth, refers to `root` and keeps it alive.
+    root = np.frombuffer(block.data, kind, count)
+    weakref.finalize(root, free.append, block).atexit = False
     return root.reshape(shape)
 
 
 def pooled_empty_like(array: NDArray[Kind]) -> NDArray[Kind]:
-    """Memory for an array of the same shape and kind."""
+    """Return an uninitialized array from the pool with the shape and dtype of `array`."""
     return pooled_empty(array.shape, array.dtype)

@@ -1,4 +1,4 @@
-"""How a picture of one shape fills a frame of another."""
+"""How an image of one aspect ratio fills a frame of another."""
 
 import numpy as np
 
@@ -7,51 +7,51 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale, gaussian_blur, resize
 
-# What shows through a picture's transparent parts: dark and neutral, so that it tints nobody's hair.
-_BEHIND_ALPHA = 40
-# The soft rim is drawn at this height; finer would be blurred away again.
-_RIM_HEIGHT = 90
+# The gray level behind transparent parts of an image: dark and neutral, so that it does not tint hair.
+_ALPHA_BACKGROUND = 40
+# The height in pixels at which the blurred border is computed; the blur removes finer detail anyway.
+_BORDER_HEIGHT = 90
 
 
-def fit_image(picture: Frame, size: Size, fit: FitMode) -> Frame:
-    """The picture as a new frame of `size`."""
+def fit_image(image: Frame, size: Size, fit: FitMode) -> Frame:
+    """Return an image as a new frame of `size`."""
     if fit is FitMode.STRETCH:
-        return resize(picture, size)
+        return resize(image, size)
     if fit is FitMode.COVER:
-        return resize(_center_crop(picture, size), size)
-    return _letterbox_blurred(picture, size)
+        return resize(_center_crop(image, size), size)
+    return _letterbox_blurred(image, size)
 
 
-def flatten_alpha(frame: Frame, matte: Matte | None) -> Frame:
-    """A picture with alpha laid over dark grey; the frame itself where there is no matte."""
-    if matte is None:
-        return frame
-    share = matte[..., None]
-    return np.asarray(frame * share + _BEHIND_ALPHA * (1.0 - share) + 0.5, dtype=np.uint8)
+def flatten_alpha(image: Frame, alpha: Matte | None) -> Frame:
+    """Lay an image with alpha over dark gray; returns `image` itself where there is no alpha."""
+    if alpha is None:
+        return image
+    weight = alpha[..., None]
+    return np.asarray(image * weight + _ALPHA_BACKGROUND * (1.0 - weight) + 0.5, dtype=np.uint8)
 
 
-def _center_crop(picture: Frame, size: Size) -> Frame:
-    """The largest part of the shape of `size` from the middle, uncopied."""
-    height, width = picture.shape[:2]
-    wide = max(1, min(width, round(height * size.width / size.height)))
-    high = max(1, min(height, round(width * size.height / size.width)))
-    left, top = (width - wide) // 2, (height - high) // 2
-    return picture[top : top + high, left : left + wide]
+def _center_crop(image: Frame, size: Size) -> Frame:
+    """Return a view of the largest centered part with the aspect ratio of `size`."""
+    height, width = image.shape[:2]
+    crop_width = max(1, min(width, round(height * size.width / size.height)))
+    crop_height = max(1, min(height, round(width * size.height / size.width)))
+    left, top = (width - crop_width) // 2, (height - crop_height) // 2
+    return image[top : top + crop_height, left : left + crop_width]
 
 
-def _letterbox_blurred(picture: Frame, size: Size) -> Frame:
-    height, width = picture.shape[:2]
+def _letterbox_blurred(image: Frame, size: Size) -> Frame:
+    height, width = image.shape[:2]
     scale = min(size.width / width, size.height / height)
     inner = Size(max(1, round(width * scale)), max(1, round(height * scale)))
     if inner == size:
-        return resize(picture, size)
-    canvas = _blurred_border(picture, size)
+        return resize(image, size)
+    frame = _blurred_border(image, size)
     left, top = (size.width - inner.width) // 2, (size.height - inner.height) // 2
-    canvas[top : top + inner.height, left : left + inner.width] = resize(picture, inner)
-    return canvas
+    frame[top : top + inner.height, left : left + inner.width] = resize(image, inner)
+    return frame
 
 
-def _blurred_border(picture: Frame, size: Size) -> Frame:
-    small = Size(max(1, round(_RIM_HEIGHT * size.width / size.height)), _RIM_HEIGHT)
-    soft = gaussian_blur(downscale(_center_crop(picture, size), small), sigma=_RIM_HEIGHT / 12)
-    return resize((soft * 0.45).astype(np.uint8), size)
+def _blurred_border(image: Frame, size: Size) -> Frame:
+    small = Size(max(1, round(_BORDER_HEIGHT * size.width / size.height)), _BORDER_HEIGHT)
+    blurred = gaussian_blur(downscale(_center_crop(image, size), small), sigma=_BORDER_HEIGHT / 12)
+    return resize((blurred * 0.45).astype(np.uint8), size)

@@ -1,4 +1,9 @@
-"""OpenCV behind our types: the one place where its loose stubs are met. All is RGB and gives new arrays."""
+"""Array operations by OpenCV, with livecam's types.
+
+OpenCV's type stubs are too loose for ``mypy --strict``; the casts are here. All images are RGB unless a
+function says otherwise. Every function returns a new array and does not write to its arguments, unless it
+says otherwise.
+"""
 
 from typing import Any, cast
 
@@ -8,135 +13,148 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging import buffers as memory
+from livecam.imaging.buffers import Kind, pooled_empty, pooled_empty_like
+
+_FloatImage = NDArray[np.float32]
 
 
-def downscale(frame: Frame, size: Size, halved: int | None = None) -> Frame:
-    """Resize by averaging: halved as long as it can be, what is left by area or, if less than half, bilinear.
+def downscale(image: Frame, size: Size, halvings: int | None = None) -> Frame:
+    """Downscale by averaging, several times faster than by area interpolation alone.
 
-    For making pictures smaller, several times quicker than by area alone. `halved` is how often it is
-    halved,
-    for a part of a picture that is to be shrunk like the whole one.
+    The image is halved while both sides are even and at least twice the goal. The rest is area
+    interpolation, or bilinear where less than a half remains.
+
+    Args:
+        image: uint8 (height, width) or (height, width, channels).
+        size: the size of the result.
+        halvings: how often to halve; None: `count_halvings`. A part of an image is downscaled like the whole
+            with the count of the whole.
     """
-    for _ in range(count_halvings(Size.of(frame), size) if halved is None else halved):
-        frame = _resize(frame, Size(frame.shape[1] // 2, frame.shape[0] // 2), cv2.INTER_AREA)
-    near = frame.shape[1] < 2 * size.width and frame.shape[0] < 2 * size.height
-    return _resize(frame, size, cv2.INTER_LINEAR if near else cv2.INTER_AREA)
+    for _ in range(count_halvings(Size.of(image), size) if halvings is None else halvings):
+        image = _resize(image, Size(image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
+    is_close = image.shape[1] < 2 * size.width and image.shape[0] < 2 * size.height
+    return _resize(image, size, cv2.INTER_LINEAR if is_close else cv2.INTER_AREA)
 
 
 def count_halvings(size: Size, goal: Size) -> int:
-    """How often `downscale` halves a picture of `size` on its way to `goal`."""
+    """Return how often `downscale` halves an image of `size` on its way to `goal`."""
     count, (width, height) = 0, size
     while not (height % 2 or width % 2) and width >= 2 * goal.width and height >= 2 * goal.height:
         count, width, height = count + 1, width // 2, height // 2
     return count
 
 
-def _resize(frame: Frame, size: Size, way: int) -> Frame:
-    resized = memory.pooled_empty((size.height, size.width, *frame.shape[2:]), np.uint8)
-    return cast(Frame, cv2.resize(frame, tuple(size), dst=resized, interpolation=way))
+def _resize(image: Frame, size: Size, interpolation: int) -> Frame:
+    resized = pooled_empty((size.height, size.width, *image.shape[2:]), np.uint8)
+    return cast(Frame, cv2.resize(image, tuple(size), dst=resized, interpolation=interpolation))
 
 
-def resize(frame: Frame, size: Size) -> Frame:
-    """Resize by area when smaller, bilinear when larger; a copy when the size is the same."""
-    if Size.of(frame) == size:
-        return np.array(frame)
-    return _resize(frame, size, _interpolation(frame, size))
+def resize(image: Frame, size: Size) -> Frame:
+    """Resize uint8: by area if any side gets shorter, bilinear otherwise.
+
+    Returns a copy where the size is the same.
+    """
+    if Size.of(image) == size:
+        return np.array(image)
+    return _resize(image, size, _interpolation(image, size))
 
 
 def resize_matte(matte: Matte, size: Size, out: Matte | None = None) -> Matte:
-    """Resize a matte, bilinear, into `out` if given, which must be of that size."""
-    full = memory.pooled_empty((size.height, size.width), np.float32) if out is None else out
-    return cast(Matte, cv2.resize(matte, tuple(size), dst=full, interpolation=cv2.INTER_LINEAR))
+    """Resize a matte, bilinear, into `out` if it is given; `out` must have that size."""
+    result = pooled_empty((size.height, size.width), np.float32) if out is None else out
+    return cast(Matte, cv2.resize(matte, tuple(size), dst=result, interpolation=cv2.INTER_LINEAR))
 
 
-def to_gray(frame: Frame) -> NDArray[np.uint8]:
-    """Luma of a frame (BT.601 weights), uint8 (height, width)."""
-    levels = memory.pooled_empty(frame.shape[:2], np.uint8)
-    return cast(NDArray[np.uint8], cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY, dst=levels))
+def resize_float(image: _FloatImage, size: Size) -> _FloatImage:
+    """Resize float32 with any number of channels, interpolated like `resize`."""
+    return cast(_FloatImage, cv2.resize(image, tuple(size), interpolation=_interpolation(image, size)))
 
 
-def box_mean(values: NDArray[memory.Kind], window: int) -> NDArray[memory.Kind]:
-    """Each value the mean of the square of `window` x `window` values around it."""
-    blurred = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, memory.pooled_empty_like(values)))
-    return cast("NDArray[memory.Kind]", blurred)
-
-
-def multiply_accumulate(first: Matte, second: Matte, total: Matte) -> None:
-    """Add `first` × `second` to `total`, in place: once over the memory instead of twice."""
-    cv2.accumulateProduct(first, second, total)
-
-
-def swap_rb(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGB from OpenCV's BGR and back, shape (height, width, 3)."""
-    return cast(NDArray[np.uint8], cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-
-
-def decode_any_depth(content: NDArray[np.uint8]) -> NDArray[Any] | None:
-    """A picture file as grey, RGB or RGBA of its own type (uint8, uint16, float32); None if broken."""
-    try:
-        picture = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
-    if picture is None or picture.ndim == 2:
-        return cast("NDArray[Any] | None", picture)
-    order = cv2.COLOR_BGR2RGB if picture.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    return cast("NDArray[Any]", cv2.cvtColor(picture, order))
-
-
-def gaussian_blur(frame: Frame, sigma: float) -> Frame:
-    """Gaussian blur of `sigma` pixels, edges repeated."""
-    return cast(Frame, cv2.GaussianBlur(frame, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
-
-
-def cross_fade(first: Frame, second: Frame, share: float) -> Frame:
-    """`share` (0..1) of the second over the first."""
-    return cast(Frame, cv2.addWeighted(first, 1.0 - share, second, share, 0.0))
+def _interpolation(image: NDArray[Any], size: Size) -> int:
+    is_smaller = size.width < image.shape[1] or size.height < image.shape[0]
+    return cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
 
 
 def downscale_matte(matte: Matte, size: Size) -> Matte:
-    """Resize a matte by averaging areas."""
+    """Downscale a matte by area interpolation."""
     return cast(Matte, cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA))
 
 
+def letterbox(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Fit an RGB or RGBA image into `size` with black, or for RGBA transparent, bars.
+
+    Returns:
+        uint8 (size.height, size.width, channels); `image` itself where it has that size already.
+    """
+    source = Size.of(image)
+    if source == size:
+        return image
+    scale = min(size.width / source.width, size.height / source.height)
+    inner = Size(max(1, round(source.width * scale)), max(1, round(source.height * scale)))
+    left, top = (size.width - inner.width) // 2, (size.height - inner.height) // 2
+    result = np.zeros((size.height, size.width, image.shape[2]), np.uint8)
+    result[top : top + inner.height, left : left + inner.width] = resize(image, inner)
+    return result
+
+
+def to_gray(image: Frame) -> NDArray[np.uint8]:
+    """Return the luma of an RGB frame by the weights of BT.601, uint8 (height, width)."""
+    gray = pooled_empty(image.shape[:2], np.uint8)
+    return cast(NDArray[np.uint8], cv2.cvtColor(image, cv2.COLOR_RGB2GRAY, dst=gray))
+
+
+def swap_rb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert BGR to RGB or back, uint8 (height, width, 3)."""
+    return cast(NDArray[np.uint8], cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+
+def replicate_channels(values: _FloatImage) -> _FloatImage:
+    """Repeat one channel three times: float32 (height, width) to (height, width, 3)."""
+    return cast(_FloatImage, cv2.merge([values, values, values]))
+
+
+def decode_any_depth(content: NDArray[np.uint8]) -> NDArray[Any] | None:
+    """Decode an image file as gray, RGB or RGBA in its own dtype: uint8, uint16 or float32.
+
+    Returns:
+        An array of shape (height, width) or (height, width, channels); None if OpenCV cannot decode it.
+    """
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    if image is None or image.ndim == 2:
+        return cast("NDArray[Any] | None", image)
+    order = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return cast("NDArray[Any]", cv2.cvtColor(image, order))
+
+
+def box_mean(values: NDArray[Kind], window: int) -> NDArray[Kind]:
+    """Replace each value by the mean of the square of `window` x `window` values around it."""
+    mean = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, pooled_empty_like(values)))
+    return cast("NDArray[Kind]", mean)
+
+
+def multiply_accumulate(first: Matte, second: Matte, total: Matte) -> None:
+    """Add `first` × `second` to `total` in place, in one pass over the memory instead of two."""
+    cv2.accumulateProduct(first, second, total)
+
+
+def gaussian_blur(image: Frame, sigma: float) -> Frame:
+    """Blur uint8 with a Gaussian of `sigma` pixels; the border pixels are repeated outside."""
+    return cast(Frame, cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def gaussian_blur_float(image: _FloatImage, sigma: float) -> _FloatImage:
+    """Blur float32 with any number of channels like `gaussian_blur`."""
+    return cast(_FloatImage, cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def cross_fade(first: Frame, second: Frame, progress: float) -> Frame:
+    """Blend two frames: `first` at progress 0, `second` at progress 1."""
+    return cast(Frame, cv2.addWeighted(first, 1.0 - progress, second, progress, 0.0))
+
+
 def dilate3(matte: Matte) -> Matte:
-    """Each value the largest of its 3x3 neighbourhood."""
+    """Replace each value by the maximum of its 3 x 3 neighborhood."""
     return cast(Matte, cv2.dilate(matte, np.ones((3, 3), np.uint8)))
-
-
-def resize_float(light: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
-    """Resize float32 of any channels: by area when smaller, bilinear when larger."""
-    return cast(
-        "NDArray[np.float32]", cv2.resize(light, tuple(size), interpolation=_interpolation(light, size))
-    )
-
-
-def _interpolation(picture: NDArray[Any], size: Size) -> int:
-    """Averaging areas if any side gets shorter, bilinear otherwise."""
-    smaller = size.width < picture.shape[1] or size.height < picture.shape[0]
-    return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-
-
-def gaussian_blur_float(light: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Gaussian blur of float32 of any channels, `sigma` in pixels, edges repeated."""
-    return cast(
-        "NDArray[np.float32]", cv2.GaussianBlur(light, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    )
-
-
-def letterbox(picture: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """A frame or cutout whole within `size`, with black (cutout: empty) bars; itself if it fits."""
-    have = Size.of(picture)
-    if have == size:
-        return picture
-    scale = min(size.width / have.width, size.height / have.height)
-    small = Size(max(1, round(have.width * scale)), max(1, round(have.height * scale)))
-    left, top = (size.width - small.width) // 2, (size.height - small.height) // 2
-    fitted = np.zeros((size.height, size.width, picture.shape[2]), np.uint8)
-    fitted[top : top + small.height, left : left + small.width] = resize(picture, small)
-    return fitted
-
-
-def replicate_channels(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One channel as three equal ones: float32 (height, width) to (height, width, 3)."""
-    return cast("NDArray[np.float32]", cv2.merge([values, values, values]))

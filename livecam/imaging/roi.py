@@ -1,4 +1,4 @@
-"""The part of a picture that is worth looking at, in the small matte and in the frame."""
+"""A region of interest in a coarse matte and in the frame that belongs to it."""
 
 import math
 from dataclasses import dataclass
@@ -12,20 +12,23 @@ from livecam.core.types import Matte
 from livecam.imaging.ops import count_halvings
 
 Slices2D = tuple[slice, slice]
-"""Rows and columns of a picture."""
+"""Rows and columns of an array."""
 
 
-def bounding_slices(marked: NDArray[np.bool_]) -> Slices2D:
-    """The smallest rectangle that holds all that is marked; an empty one if nothing is."""
-    left, top, width, height = cv2.boundingRect(marked.view(np.uint8))
+def bounding_slices(mask: NDArray[np.bool_]) -> Slices2D:
+    """Return the smallest rectangle that holds all true pixels; an empty one if there is none."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
     return slice(top, top + height), slice(left, left + width)
 
 
 @dataclass(frozen=True)
 class RegionOfInterest:
-    """One rectangle, as rows and columns of a small picture and of a large one.
+    """One rectangle in two resolutions.
 
-    `halvings` is how often the large one is halved on its way to the small one (`count_halvings`).
+    Attributes:
+        small: rows and columns in the coarse matte.
+        full: rows and columns in the frame.
+        halvings: how often the frame is halved on its way to the coarse size (`ops.count_halvings`).
     """
 
     small: Slices2D
@@ -33,40 +36,45 @@ class RegionOfInterest:
     halvings: int
 
     @classmethod
-    def around(cls, marked: NDArray[np.bool_], margin: int, size: Size) -> "RegionOfInterest | None":
-        """The smallest region that holds what is marked in a small picture, and `margin` pixels around it.
+    def around(cls, mask: NDArray[np.bool_], margin: int, size: Size) -> "RegionOfInterest | None":
+        """Return the smallest region that holds all true pixels of a coarse mask and a margin.
 
-        Its edges lie on whole pixels of a large picture of `size`, and of all that `shrink` makes on
-        its way
-        from that to the small one: to shrink a part is then to take a part of what is shrunk.
+        The edges of the region are on whole pixels of the frame and of every step that `ops.downscale` makes
+        from the frame to the coarse size. So to downscale the region gives the same values as to downscale
+        the whole frame and take the region of the result.
+
+        Args:
+            mask: bool (height, width), of the coarse size.
+            margin: pixels of the coarse mask.
+            size: the size of the frame.
 
         Returns:
-            None if nothing is marked.
+            None if no pixel of the mask is true.
         """
-        small, halved = Size.of(marked), count_halvings(size, Size.of(marked))
-        rows, columns = bounding_slices(marked)
+        small = Size.of(mask)
+        halvings = count_halvings(size, small)
+        rows, columns = bounding_slices(mask)
         if rows.start == rows.stop:
             return None
-        down, full_down = _expand_to_grid(rows, margin, small.height, size.height, halved)
-        across, full_across = _expand_to_grid(columns, margin, small.width, size.width, halved)
-        return cls((down, across), (full_down, full_across), halved)
+        small_rows, full_rows = _expand_to_grid(rows, margin, small.height, size.height, halvings)
+        small_columns, full_columns = _expand_to_grid(columns, margin, small.width, size.width, halvings)
+        return cls((small_rows, small_columns), (full_rows, full_columns), halvings)
 
-    def zero_outside(self, full: Matte) -> None:
-        """Set a large matte to 0 outside the region, in place."""
+    def zero_outside(self, matte: Matte) -> None:
+        """Set a full-resolution matte to 0 outside the region, in place."""
         rows, columns = self.full
-        full[: rows.start] = 0.0
-        full[rows.stop :] = 0.0
-        full[rows, : columns.start] = 0.0
-        full[rows, columns.stop :] = 0.0
+        matte[: rows.start] = 0.0
+        matte[rows.stop :] = 0.0
+        matte[rows, : columns.start] = 0.0
+        matte[rows, columns.stop :] = 0.0
 
 
-def _expand_to_grid(side: slice, margin: int, small: int, full: int, halved: int) -> tuple[slice, slice]:
-    """A side of a region, in pixels of the small picture and of the large one, from where both begin one."""
-    parts = math.gcd(small, full >> halved)
-    first = max(0, (side.start - margin) * parts // small)
-    last = min(parts, -((-side.stop - margin) * parts // small))
-    return _part(first, last, small // parts), _part(first, last, full // parts)
-
-
-def _part(first: int, last: int, step: int) -> slice:
-    return slice(first * step, last * step)
+def _expand_to_grid(
+    span: slice, margin: int, small_length: int, full_length: int, halvings: int
+) -> tuple[slice, slice]:
+    """Expand a span to the next positions that are whole pixels in both resolutions."""
+    parts = math.gcd(small_length, full_length >> halvings)
+    first = max(0, (span.start - margin) * parts // small_length)
+    last = min(parts, -((-span.stop - margin) * parts // small_length))
+    small_step, full_step = small_length // parts, full_length // parts
+    return slice(first * small_step, last * small_step), slice(first * full_step, last * full_step)

@@ -1,4 +1,4 @@
-"""The contracts of the matting stages."""
+"""The contracts of the stages between the coarse matte and the full-resolution matte."""
 
 from __future__ import annotations
 
@@ -8,13 +8,36 @@ from livecam.core.types import Frame, Matte
 
 
 class TemporalFilter(Protocol):
-    """Small matte to calm small matte."""
+    """Removes flicker from coarse mattes.
 
-    def apply(self, rough: Matte) -> Matte: ...  # noqa: D102
-    def reset(self) -> None: ...  # noqa: D102
+    It keeps memory from frame to frame. One thread at a time may use it.
+    """
+
+    def apply(self, coarse: Matte) -> Matte:
+        """Return the filtered matte of the next frame.
+
+        Args:
+            coarse: float32 (model height, model width) in [0, 1]; the filter does not write to it.
+
+        Returns:
+            A new float32 array of the same shape in [0, 1]. The caller may write to it. The first matte
+            after `reset`, and a matte of another shape, is returned unfiltered.
+        """
+
+    def reset(self) -> None:
+        """Forget all earlier mattes: after a scene cut, a pause or a failed frame."""
 
 
 class MatteUpsampler(Protocol):
-    """Small matte to the frame's size."""
+    """Brings a coarse matte to frame size, along the edges in the frame. It keeps no memory."""
 
-    def upsample(self, calm: Matte, frame: Frame) -> Matte: ...  # noqa: D102
+    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
+        """Return the full-resolution matte.
+
+        Args:
+            filtered: float32 (model height, model width) in [0, 1].
+            frame: the frame that the matte belongs to, uint8 RGB (height, width, 3).
+
+        Returns:
+            A new float32 array (height, width) in [0, 1].
+        """

@@ -1,4 +1,9 @@
-"""Faint islands of the room, and faint holes in what is kept, in a small matte."""
+"""Removal of faint islands and faint holes from a coarse matte.
+
+Background objects that the network half believes in form islands without a confident core. Clothes that it
+doubts form small, shallow holes. Both are corrected by connected components, because a threshold on single
+pixels would also cut soft hair.
+"""
 
 from collections.abc import Iterator
 
@@ -9,79 +14,100 @@ from numpy.typing import NDArray
 from livecam.core.types import Matte
 from livecam.imaging.roi import Slices2D, bounding_slices
 
-LOW, HIGH = 0.12, 0.9
+LOW_ALPHA, HIGH_ALPHA = 0.12, 0.9
+"""Below `LOW_ALPHA` a pixel is background, above `HIGH_ALPHA` it is confident foreground."""
 MIN_ISLAND_AREA = 0.004
-"""The share of the picture that an island must be sure of: a raised hand has more, a lamp's glint less."""
+"""Minimum area of the confident core of an island, as a fraction of the image.
 
-DOUBTFUL_ALPHA, MAX_DOUBTFUL_SHARE = 0.3, 0.1
-"""A hole of which more than `MAX_DOUBTFUL_SHARE` lies below `DOUBTFUL_ALPHA` is a gap, and so is one with
-anything below `LOW`:
-the room between an arm and the body stays out. A jumper that the network doubts dips for a few pixels.
+Chosen to keep raised hands and to drop specular reflections.
+"""
+DOUBTFUL_ALPHA, MAX_DOUBTFUL_FRACTION = 0.3, 0.1
+"""A hole is a real gap if more than `MAX_DOUBTFUL_FRACTION` of its pixels are below `DOUBTFUL_ALPHA`, or if
+any pixel is below `LOW_ALPHA`.
+
+So the room between an arm and the body stays out, while clothes that the network doubts, which dip for a few
+pixels only, are filled.
 """
 MAX_HOLE_AREA = 0.03
-"""The share of the picture that a hole may have that is closed."""
+"""Maximum area of a hole that is filled, as a fraction of the image."""
 
 
 def clean_matte(matte: Matte) -> Matte:
-    """The matte without faint islands and faint holes: a new array of the same shape, or the matte itself."""
+    """Remove faint islands and fill faint holes.
+
+    Args:
+        matte: float32 (height, width) in [0, 1].
+
+    Returns:
+        A new array of the same shape, or `matte` itself where there is nothing to change.
+    """
     return fill_holes(remove_islands(matte))
 
 
 def remove_islands(matte: Matte) -> Matte:
-    """The matte without its islands that lack a sure core.
+    """Set islands without a confident core to 0.
 
-    A new array of the same shape, or the matte itself if there is none.
+    Returns:
+        A new array of the same shape, or `matte` itself where there is no such island.
     """
-    faint, least, kept = matte > LOW, MIN_ISLAND_AREA * matte.size, matte
-    # The ground between them stays as it is: what little is in it is cut off later.
-    for island, where in _components(faint, bounding_slices(faint), connectivity=8):
-        if np.count_nonzero(matte[where][island] > HIGH) < least:
-            kept = np.array(matte) if kept is matte else kept
-            kept[where][island] = 0.0
-    return kept
+    mask, min_core, result = matte > LOW_ALPHA, MIN_ISLAND_AREA * matte.size, matte
+    # Pixels up to LOW_ALPHA between the islands stay: the upsampler cuts them off later.
+    for island, box in _components(mask, bounding_slices(mask), connectivity=8):
+        if np.count_nonzero(matte[box][island] > HIGH_ALPHA) < min_core:
+            result = np.array(matte) if result is matte else result
+            result[box][island] = 0.0
+    return result
 
 
 def fill_holes(matte: Matte) -> Matte:
-    """The matte with those holes closed that what is surely kept surrounds and the network is in doubt about.
+    """Set holes to 1 that confident foreground encloses and in which the network is undecided.
 
-    A new array of the same shape, or the matte itself if there is none.
+    Returns:
+        A new array of the same shape, or `matte` itself where there is no such hole.
     """
-    filled, sure = matte, matte > HIGH
-    within = bounding_slices(sure)
-    for hole, where in _components(~sure, within, connectivity=4):
-        if _is_open(where, within, matte.shape[0]):
+    result, confident = matte, matte > HIGH_ALPHA
+    bounds = bounding_slices(confident)
+    for hole, box in _components(~confident, bounds, connectivity=4):
+        if _is_open(box, bounds, matte.shape[0]):
             continue
-        inside = matte[where][hole]
-        dips = np.count_nonzero(inside < DOUBTFUL_ALPHA)
+        values = matte[box][hole]
+        doubtful = np.count_nonzero(values < DOUBTFUL_ALPHA)
         if (
-            inside.size <= MAX_HOLE_AREA * matte.size
-            and dips <= MAX_DOUBTFUL_SHARE * inside.size
-            and inside.min() >= LOW
+            values.size <= MAX_HOLE_AREA * matte.size
+            and doubtful <= MAX_DOUBTFUL_FRACTION * values.size
+            and values.min() >= LOW_ALPHA
         ):
-            filled = np.array(matte) if filled is matte else filled
-            filled[where][hole] = 1.0
-    return filled
+            result = np.array(matte) if result is matte else result
+            result[box][hole] = 1.0
+    return result
 
 
-def _is_open(where: Slices2D, within: Slices2D, height: int) -> bool:
-    """Whether a part touches what lies around all that is kept; by the picture's bottom people are cut."""
-    (rows, columns), (all_rows, all_columns) = where, within
-    beside = columns.start == all_columns.start or columns.stop == all_columns.stop
-    above, below = rows.start == all_rows.start, rows.stop == all_rows.stop and rows.stop < height
-    return bool(beside or above or below)
+def _is_open(box: Slices2D, bounds: Slices2D, height: int) -> bool:
+    """Return whether a component touches the border of the foreground's bounding box.
+
+    The bottom of the image does not count, because people are cut there.
+    """
+    (rows, columns), (all_rows, all_columns) = box, bounds
+    at_side = columns.start == all_columns.start or columns.stop == all_columns.stop
+    at_top = rows.start == all_rows.start
+    at_bottom = rows.stop == all_rows.stop and rows.stop < height
+    return bool(at_side or at_top or at_bottom)
 
 
 def _components(
-    mask: NDArray[np.bool_], within: Slices2D, connectivity: int
+    mask: NDArray[np.bool_], bounds: Slices2D, connectivity: int
 ) -> Iterator[tuple[NDArray[np.bool_], Slices2D]]:
-    """Each connected part of a mask within a rectangle: itself, and where the smallest one around it lies."""
-    looked_at = mask[within].view(np.uint8)
-    if not looked_at.size:
+    """Yield each connected component of a mask within a rectangle.
+
+    Each one is a mask of the size of its bounding box, and the bounding box.
+    """
+    part = mask[bounds].view(np.uint8)
+    if not part.size:
         return
-    count, parts, boxes, _ = cv2.connectedComponentsWithStats(looked_at, connectivity=connectivity)
-    rows, columns = within
-    for part in range(1, count):
-        left, top, width, height, _ = boxes[part].tolist()
-        one = parts[top : top + height, left : left + width] == part
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=connectivity)
+    rows, columns = bounds
+    for label in range(1, count):
+        left, top, width, height, _ = stats[label].tolist()
+        component = labels[top : top + height, left : left + width] == label
         top, left = top + rows.start, left + columns.start
-        yield one, (slice(top, top + height), slice(left, left + width))
+        yield component, (slice(top, top + height), slice(left, left + width))

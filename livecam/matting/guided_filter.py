@@ -1,4 +1,4 @@
-"""Small matte to full size, along the picture's own edges."""
+"""Upsampling of a coarse matte to frame size along the edges in the frame."""
 
 from dataclasses import dataclass
 
@@ -8,24 +8,25 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging import buffers as memory
+from livecam.imaging.buffers import pooled_empty, pooled_empty_like
 from livecam.imaging.ops import box_mean, downscale, multiply_accumulate, resize_matte, to_gray
 from livecam.imaging.roi import RegionOfInterest
 
 _STRIP_PIXELS = 1 << 16
-"""Pixels."""
+"""Pixels of a strip of rows whose intermediate results stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
 class GuidedFilterSettings:
-    """How edges are drawn.
+    """Settings of the upsampler.
 
-    `edge_offset` moves the edge in pixels of a frame 720 high: negative shrinks what is kept (privacy),
-    positive
-    grows it. `radius` (in pixels of the small matte) and `epsilon` (variance of grey in [0, 1]) are the
-    guided filter's.
-    `margin` is cut off both ends of the matte, so that the inside is exactly 1 and the outside exactly 0: a
-    network that is hardly sure of anything is no reason to show the room.
+    Attributes:
+        edge_offset: moves the edge, in pixels of a frame of height 720. A negative value shrinks the
+            foreground (more privacy), a positive value grows it.
+        radius: radius of the guided filter's window, in pixels of the coarse matte.
+        epsilon: regularization of the guided filter, a variance of gray levels in [0, 1].
+        margin: cut off at both ends of the matte, so that the inside is exactly 1 and the outside exactly 0.
+            Low confidence of the network must not make the room visible.
     """
 
     edge_offset: float = 0.0
@@ -35,88 +36,113 @@ class GuidedFilterSettings:
 
 
 class GuidedFilterUpsampler:
-    """A fast guided filter (He and Sun, "Fast Guided Filter", 2015), guided by the frame's grey."""
+    """A fast guided filter whose guide is the gray level of the frame.
+
+    Reference: He and Sun, "Fast Guided Filter", 2015. OpenCV has one only in opencv-contrib, which conflicts
+    with opencv-python. This one computes only the region of interest, in strips that fit the cache.
+    """
 
     def __init__(self, settings: GuidedFilterSettings | None = None) -> None:
         self.settings = settings or GuidedFilterSettings()
 
-    def upsample(self, calm: Matte, frame: Frame) -> Matte:
-        """The matte at the frame's size, float32 (height, width) in [0, 1], a new array."""
-        full = memory.pooled_empty(frame.shape[:2], np.float32)
-        seen = self._region_of_interest(calm, Size.of(frame))
-        if seen is None:
+    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
+        """Upsample a coarse matte to frame size.
+
+        Args:
+            filtered: float32 (model height, model width) in [0, 1].
+            frame: uint8 RGB (height, width, 3).
+
+        Returns:
+            A new float32 array (height, width) in [0, 1].
+        """
+        full = pooled_empty(frame.shape[:2], np.float32)
+        region = self._region_of_interest(filtered, Size.of(frame))
+        if region is None:
             full.fill(0.0)
             return full
-        seen.zero_outside(full)
-        # A sensor's noise in the guide would be noise in the matte: three pixels' mean halves its flicker.
-        guide = box_mean(to_gray(frame[seen.full]), 3)
-        near = calm[seen.small]
-        slope, level = self._local_linear_model(near, downscale(guide, Size.of(near), seen.halvings))
-        _apply_model(guide, slope, level, full[seen.full])
-        return (
-            offset_edge(full, self.settings.edge_offset * frame.shape[0] / 720)
-            if self.settings.edge_offset
-            else full
-        )
+        region.zero_outside(full)
+        # Sensor noise in the guide would be noise in the matte: the mean of 3 x 3 pixels halves its flicker.
+        guide = box_mean(to_gray(frame[region.full]), 3)
+        matte = filtered[region.small]
+        small_guide = downscale(guide, Size.of(matte), region.halvings)
+        slope, intercept = self._local_linear_model(matte, small_guide)
+        _apply_model(guide, slope, intercept, full[region.full])
+        if self.settings.edge_offset:
+            return offset_edge(full, self.settings.edge_offset * frame.shape[0] / 720)
+        return full
 
-    def _region_of_interest(self, calm: Matte, size: Size) -> RegionOfInterest | None:
-        """Where the matte can be more than 0; the rest of the picture needs no more looking at."""
+    def _region_of_interest(self, matte: Matte, size: Size) -> RegionOfInterest | None:
+        """Return the region in which the result can be above 0; None if there is none."""
         s = self.settings
-        # Where a window's matte is nowhere above `most`, its line is for no grey above the margin, which is
-        # cut off: the mean is at most `most`, the deviation half of it, the slope most / 4 / smoothness^0.5.
-        most = s.margin / (1 + 0.25 / s.epsilon**0.5)
-        # Two means' reach, and a pixel for the resizing.
-        return RegionOfInterest.around(calm > most, 2 * s.radius + 1, size)
+        # If max(matte) in a window is <= `threshold`, the local linear model predicts at most `margin` for
+        # any gray level, so the result is clipped to 0 and the window can be skipped: the mean is at most
+        # `threshold`, the standard deviation half of it, the slope threshold / 4 / sqrt(epsilon).
+        threshold = s.margin / (1 + 0.25 / s.epsilon**0.5)
+        # Two box means reach 2 × radius, the bilinear interpolation one pixel.
+        return RegionOfInterest.around(matte > threshold, 2 * s.radius + 1, size)
 
-    def _local_linear_model(self, calm: Matte, levels: NDArray[np.uint8]) -> tuple[Matte, Matte]:
-        """Around each pixel of a matte, the line slope × grey + level that fits it best, of grey `levels`."""
+    def _local_linear_model(self, matte: Matte, gray: NDArray[np.uint8]) -> tuple[Matte, Matte]:
+        """Fit slope × gray + intercept to the matte in the window around each pixel.
+
+        Args:
+            matte: float32 (height, width).
+            gray: uint8 of the same shape.
+
+        Returns:
+            Slope (for gray in 0..255) and intercept, averaged over the windows that hold a pixel and
+            stretched so that the margin maps to 0 and 1 - margin to 1.
+        """
         s = self.settings
         window = 2 * s.radius + 1
-        guide, product = memory.pooled_empty_like(calm), memory.pooled_empty_like(calm)
-        np.divide(levels, np.float32(255), out=guide)
-        # In place where it can be: at this size a new array costs more than the sum in it.
-        mean, goal = box_mean(guide, window), box_mean(calm, window)
+        guide, product = pooled_empty_like(matte), pooled_empty_like(matte)
+        np.divide(gray, np.float32(255), out=guide)
+        # In place where possible: at this size a new array costs more than the computation.
+        guide_mean, intercept = box_mean(guide, window), box_mean(matte, window)
         variance = box_mean(np.multiply(guide, guide, out=product), window)
-        variance -= np.multiply(mean, mean, out=product)
+        variance -= np.multiply(guide_mean, guide_mean, out=product)
         variance += np.float32(s.epsilon)
-        rise = box_mean(np.multiply(guide, calm, out=product), window)
-        rise -= np.multiply(mean, goal, out=product)
-        rise /= variance
-        goal -= np.multiply(rise, mean, out=product)
-        level, slope = box_mean(goal, window), box_mean(rise, window)
+        slope = box_mean(np.multiply(guide, matte, out=product), window)
+        slope -= np.multiply(guide_mean, intercept, out=product)
+        slope /= variance
+        intercept -= np.multiply(slope, guide_mean, out=product)
+        mean_intercept, mean_slope = box_mean(intercept, window), box_mean(slope, window)
         stretch = np.float32(1 / (1 - 2 * s.margin))
-        slope *= stretch / np.float32(255)
-        level -= np.float32(s.margin)
-        level *= stretch
-        return slope, level
+        mean_slope *= stretch / np.float32(255)
+        mean_intercept -= np.float32(s.margin)
+        mean_intercept *= stretch
+        return mean_slope, mean_intercept
 
 
-def _apply_model(guide: NDArray[np.uint8], slope: Matte, level: Matte, full: Matte) -> None:
-    """Write the line slope × guide + level, within [0, 1], into `full`, an array of the guide's size."""
+def _apply_model(guide: NDArray[np.uint8], slope: Matte, intercept: Matte, out: Matte) -> None:
+    """Write slope × guide + intercept, clipped to [0, 1], to `out` (shape of `guide`)."""
     size = Size.of(guide)
-    rise = resize_matte(slope, size)
-    resize_matte(level, size, full)
-    # In place, and in strips that stay in the processor's cache from one sum to the next.
-    high = max(1, _STRIP_PIXELS // size.width)
-    greys = memory.pooled_empty((high, size.width), np.float32)
-    for top in range(0, size.height, high):
-        rows = slice(top, top + high)
-        part, grey_part = full[rows], greys[: size.height - top]
-        np.copyto(grey_part, guide[rows])
-        multiply_accumulate(rise[rows], grey_part, part)
-        np.clip(part, 0.0, 1.0, out=part)
+    full_slope = resize_matte(slope, size)
+    resize_matte(intercept, size, out)
+    # In place, and in strips that stay in the processor's cache from one operation to the next.
+    strip_height = max(1, _STRIP_PIXELS // size.width)
+    gray = pooled_empty((strip_height, size.width), np.float32)
+    for top in range(0, size.height, strip_height):
+        rows = slice(top, top + strip_height)
+        out_strip, gray_strip = out[rows], gray[: size.height - top]
+        np.copyto(gray_strip, guide[rows])
+        multiply_accumulate(full_slope[rows], gray_strip, out_strip)
+        np.clip(out_strip, 0.0, 1.0, out=out_strip)
 
 
 def offset_edge(matte: Matte, pixels: float) -> Matte:
-    """Grow (positive) or shrink (negative) a matte by `pixels`, fractions included."""
-    reach = abs(pixels)
-    whole = int(reach)
-    change = cv2.dilate if pixels > 0 else cv2.erode
-    near = change(matte, _disc(whole)) if whole else matte
-    if reach == whole:
+    """Grow (positive) or shrink (negative) a matte by a possibly fractional distance.
+
+    Returns:
+        A new array, or `matte` itself for 0 pixels.
+    """
+    distance = abs(pixels)
+    whole = int(distance)
+    operation = cv2.dilate if pixels > 0 else cv2.erode
+    near = operation(matte, _disc(whole)) if whole else matte
+    if distance == whole:
         return np.asarray(near, np.float32)
-    far = change(matte, _disc(whole + 1))
-    return np.asarray(near + np.float32(reach - whole) * (far - near), np.float32)
+    far = operation(matte, _disc(whole + 1))
+    return np.asarray(near + np.float32(distance - whole) * (far - near), np.float32)
 
 
 def _disc(radius: int) -> NDArray[np.uint8]:

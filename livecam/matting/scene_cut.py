@@ -1,4 +1,4 @@
-"""When the picture becomes another one: a cut, a switched source, the light turned off."""
+"""Detection of scene cuts: an edit in a clip, another camera, the light switched off."""
 
 import cv2
 import numpy as np
@@ -7,28 +7,33 @@ from numpy.typing import NDArray
 from livecam.core.types import Frame
 from livecam.imaging.ops import box_mean
 
-GRID = 24
+GRID_SAMPLES = 24
+"""Samples along each side of a frame."""
 THRESHOLD = 28.0
+"""Mean absolute difference of the samples, in levels of 0 to 255, above which a frame is a new scene."""
 
 
 class SceneCutDetector:
-    """Compares each frame, sampled on a coarse grid, with the one before."""
+    """Compares each frame with the previous one on a coarse grid. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._last: NDArray[np.uint8] | None = None
+        self._previous: NDArray[np.uint8] | None = None
         self._shape: tuple[int, ...] = ()
 
     def is_cut(self, frame: Frame) -> bool:
-        """Whether a frame shows another scene than the one before (mean change of the grid's values > 28)."""
+        """Return whether a frame shows another scene than the previous one, or has another shape.
+
+        The first frame after the start or `reset` is no cut.
+        """
         height, width = frame.shape[:2]
-        samples = frame[:: max(1, height // GRID), :: max(1, width // GRID)]
+        samples = frame[:: max(1, height // GRID_SAMPLES), :: max(1, width // GRID_SAMPLES)]
         grid = box_mean(np.ascontiguousarray(samples), 3)
-        last, self._last = self._last, grid
+        previous, self._previous = self._previous, grid
         shape, self._shape = self._shape, frame.shape
-        if last is None:
+        if previous is None:
             return False
-        return shape != frame.shape or cv2.norm(grid, last, cv2.NORM_L1) > THRESHOLD * grid.size
+        return shape != frame.shape or cv2.norm(grid, previous, cv2.NORM_L1) > THRESHOLD * grid.size
 
     def reset(self) -> None:
-        """Forget the last frame."""
-        self._last = None
+        """Forget the previous frame."""
+        self._previous = None

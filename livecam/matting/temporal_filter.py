@@ -1,24 +1,27 @@
-"""Small mattes over time: still regions settle, moving edges follow at once."""
+"""Temporal filter for coarse mattes: still regions settle, motion passes at once."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from livecam.core.types import Matte
-from livecam.imaging import buffers as memory
+from livecam.imaging.buffers import pooled_empty_like
 from livecam.imaging.ops import box_mean
 
 
 @dataclass(frozen=True)
 class TemporalFilterSettings:
-    """How calm and how quick.
+    """Settings of the filter.
 
-    What a pixel's matte lacks of the newest one is averaged over time, the newest counting `drift_rate`:
-    noise
-    goes to and fro and cancels out, movement stays. Where that drift is smaller than `noise_level`, only
-    the share
-    `settle` of what is lacking passes each frame; from `moving` on it passes whole; between them the share
-    rises smoothly (the idea of the 1 € filter, Casiez et al., CHI 2012, whose speed is averaged likewise).
+    The residual of a pixel is the newest matte minus the filtered one. Its drift is an exponential mean of
+    the residual: zero-mean noise averages out, motion does not. The rate, the fraction of the residual that
+    passes in one frame, rises smoothly with the drift from `min_rate` to 1.
+
+    Attributes:
+        min_rate: the rate where the drift is at most `noise_level`.
+        noise_level: drift in units of alpha.
+        motion_level: drift in units of alpha from which the rate is 1.
+        drift_rate: weight of the newest residual in the drift.
     """
 
     min_rate: float = 0.15
@@ -28,57 +31,68 @@ class TemporalFilterSettings:
 
 
 class AdaptiveTemporalFilter:
-    """A low-pass filter for every pixel whose speed follows the pixel's own drift."""
+    """A low-pass filter per pixel whose rate follows the pixel's own drift.
 
-    def __init__(self, smoothing: TemporalFilterSettings | None = None) -> None:
-        self.smoothing = smoothing or TemporalFilterSettings()
-        self._last: Matte | None = None
+    Reference: the 1 € filter (Casiez et al., CHI 2012), whose cutoff follows a speed that is averaged in the
+    same way.
+    """
+
+    def __init__(self, settings: TemporalFilterSettings | None = None) -> None:
+        self.settings = settings or TemporalFilterSettings()
+        self._previous: Matte | None = None
         self._drift: Matte | None = None
 
-    def apply(self, rough: Matte) -> Matte:
-        """The calm matte, a new array of the same shape; the first after a reset is the rough one itself."""
-        last, drift = self._last, self._drift
-        if last is None or drift is None or last.shape != rough.shape:
-            calm = np.array(rough)
-            self._drift = np.zeros(rough.shape, np.float32)
+    def apply(self, coarse: Matte) -> Matte:
+        """Return the filtered matte; the first one after a reset is a copy of the input.
+
+        Args:
+            coarse: float32 (height, width) in [0, 1].
+
+        Returns:
+            A new array of the same shape. The caller may write to it.
+        """
+        previous, drift = self._previous, self._drift
+        if previous is None or drift is None or previous.shape != coarse.shape:
+            filtered = np.array(coarse)
+            self._drift = np.zeros(coarse.shape, np.float32)
         else:
-            lacking = np.subtract(rough, last, out=memory.pooled_empty_like(last))
-            product = np.multiply(
-                lacking, np.float32(self.smoothing.drift_rate), out=memory.pooled_empty_like(last)
-            )
-            drift *= np.float32(1 - self.smoothing.drift_rate)
+            residual = np.subtract(coarse, previous, out=pooled_empty_like(previous))
+            drift_rate = self.settings.drift_rate
+            product = np.multiply(residual, np.float32(drift_rate), out=pooled_empty_like(previous))
+            drift *= np.float32(1 - drift_rate)
             drift += product
-            share = self._rate(drift)
-            # What has passed lacks no more.
-            drift -= np.multiply(share, drift, out=product)
-            calm = np.multiply(share, lacking, out=lacking)
-            calm += last
-            np.clip(calm, 0.0, 1.0, out=calm)
-        # A copy: what is handed out may be written to by whoever gets it.
-        self._last = memory.pooled_empty_like(calm)
-        np.copyto(self._last, calm)
-        return calm
+            rate = self._rate(drift)
+            # The part of the drift that passes now is no longer missing.
+            drift -= np.multiply(rate, drift, out=product)
+            filtered = np.multiply(rate, residual, out=residual)
+            filtered += previous
+            np.clip(filtered, 0.0, 1.0, out=filtered)
+        # A copy, because the caller may write to the result.
+        self._previous = pooled_empty_like(filtered)
+        np.copyto(self._previous, filtered)
+        return filtered
 
     def _rate(self, drift: Matte) -> Matte:
-        """Which share of what is lacking passes at each pixel, a new array."""
-        s = self.smoothing
-        # The neighbours are asked too: real movement is coherent, flicker is not.
-        rise = box_mean(drift, 3)
-        np.abs(rise, out=rise)
-        # In place: at this size a new array costs more than the sum in it.
-        share = np.abs(drift, out=memory.pooled_empty_like(drift))
-        share *= np.float32(0.5)
-        np.maximum(rise, share, out=rise)
-        rise -= np.float32(s.noise_level)
-        rise *= np.float32(1 / (s.motion_level - s.noise_level))
-        np.clip(rise, 0.0, 1.0, out=rise)
-        np.multiply(rise, np.float32(-2 * (1 - s.min_rate)), out=share)
-        share += np.float32(3 * (1 - s.min_rate))
-        share *= rise
-        share *= rise
-        share += np.float32(s.min_rate)
-        return share
+        """Return the fraction of the residual that passes at each pixel, a new array."""
+        s = self.settings
+        # The neighbors count too: real motion is coherent in space, flicker is not.
+        level = box_mean(drift, 3)
+        np.abs(level, out=level)
+        # In place from here on: at this size a new array costs more than the computation.
+        rate = np.abs(drift, out=pooled_empty_like(drift))
+        rate *= np.float32(0.5)
+        np.maximum(level, rate, out=level)
+        level -= np.float32(s.noise_level)
+        level *= np.float32(1 / (s.motion_level - s.noise_level))
+        np.clip(level, 0.0, 1.0, out=level)
+        # min_rate + (1 - min_rate) × smoothstep(level), with smoothstep(x) = x² (3 - 2 x).
+        np.multiply(level, np.float32(-2 * (1 - s.min_rate)), out=rate)
+        rate += np.float32(3 * (1 - s.min_rate))
+        rate *= level
+        rate *= level
+        rate += np.float32(s.min_rate)
+        return rate
 
     def reset(self) -> None:
-        """Forget: the next matte stands for itself."""
-        self._last = self._drift = None
+        """Forget all earlier mattes, so that the next one is returned unfiltered."""
+        self._previous = self._drift = None

@@ -1,4 +1,4 @@
-"""The model card: the JSON file beside a model file that describes its input, outputs and origin."""
+"""The model card: JSON beside a model file that describes input, outputs and origin."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,9 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a model file expects and returns. Only `livecam export` and `livecam learn` write cards.
+    """What a model file expects and returns.
+
+    Only `livecam export` and `livecam learn` write cards.
 
     Attributes:
         name: the name of the model.

@@ -1,4 +1,4 @@
-"""Model lookup, installation and removal: built-in models and the user's own. Runs no network.
+"""Lookup, installation and removal of built-in and user models. Runs no network.
 
 A model called NAME is ``NAME.tflite`` with its card ``NAME.json`` in the same folder. An optional
 ``NAME.keras`` holds the same network in the form that `livecam learn` continues from. User models are in
@@ -35,7 +35,7 @@ def user_models_dir() -> Path:
 
 
 def builtin_dir() -> Path:
-    """Return the folder of the built-in models: in the wheel, or next to the package in a checkout."""
+    """Return the folder of the built-in models, in the wheel or in a checkout."""
     package = Path(str(resources.files("livecam")))
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
@@ -104,7 +104,7 @@ def resolve_model(name: str) -> Path:
 
 
 def install(card: Path, name: str) -> Path:
-    """Copy the model of a card to the user's models under a name, and return the path of the new card.
+    """Copy the model of a card to the user's models and return the path of the new card.
 
     An existing model of this name is replaced. It stays complete until all files of the new one are written.
 

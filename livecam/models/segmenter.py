@@ -121,7 +121,10 @@ def clip_rounding(matte: Matte) -> Matte:
 
 @contextmanager
 def suppress_native_stderr() -> Iterator[None]:
-    """Redirect file descriptor 2: LiteRT prints a banner to native stderr and has no option against it."""
+    """Redirect file descriptor 2 during the body.
+
+    LiteRT prints a banner to native stderr and offers no option to disable it.
+    """
     try:
         saved = os.dup(2)
     except OSError:  # the process has no stderr

@@ -37,7 +37,7 @@ def test_a_lap_is_kept_also_when_it_fails() -> None:
 
 
 def test_only_the_last_laps_count() -> None:
-    watch = StageTimer(keep=3)
+    watch = StageTimer(max_samples=3)
     with watch.measure("wait"):
         time.sleep(0.02)
     for _ in range(3):

@@ -4,9 +4,9 @@ import pytest
 
 from livecam.matting.cleanup import (
     DOUBTFUL_ALPHA,
-    HIGH,
-    LOW,
-    MAX_DOUBTFUL_SHARE,
+    HIGH_ALPHA,
+    LOW_ALPHA,
+    MAX_DOUBTFUL_FRACTION,
     MAX_HOLE_AREA,
     MIN_ISLAND_AREA,
     clean_matte,
@@ -126,19 +126,19 @@ def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
 
 def reference(matte: np.ndarray) -> np.ndarray:
     """The same by looking at every part of the whole picture."""
-    count, parts = cv2.connectedComponents((matte > LOW).view(np.uint8), connectivity=8)
+    count, parts = cv2.connectedComponents((matte > LOW_ALPHA).view(np.uint8), connectivity=8)
     tidied = matte.copy()
     for part in range(1, count):
-        if np.count_nonzero((parts == part) & (matte > HIGH)) < MIN_ISLAND_AREA * matte.size:
+        if np.count_nonzero((parts == part) & (matte > HIGH_ALPHA)) < MIN_ISLAND_AREA * matte.size:
             tidied[parts == part] = 0
-    count, parts = cv2.connectedComponents((tidied <= HIGH).view(np.uint8), connectivity=4)
+    count, parts = cv2.connectedComponents((tidied <= HIGH_ALPHA).view(np.uint8), connectivity=4)
     filled = tidied.copy()
     for part in range(1, count):
         hole = parts == part
         inside = tidied[hole]
         open_to_the_room = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
         dips = np.count_nonzero(inside < DOUBTFUL_ALPHA)
-        doubted = inside.min() >= LOW and dips <= MAX_DOUBTFUL_SHARE * inside.size
+        doubted = inside.min() >= LOW_ALPHA and dips <= MAX_DOUBTFUL_FRACTION * inside.size
         if not open_to_the_room and inside.size <= MAX_HOLE_AREA * matte.size and doubted:
             filled[hole] = 1
     return filled
