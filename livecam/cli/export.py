@@ -34,7 +34,7 @@ examples:
         parser.add_argument(
             "--precision",
             metavar="NAME",
-            help="number format of the weights: int8 (small and fast) or float32 (default: int8)",
+            help="number format of the weights: int8 (smallest), float16 or float32 (default: int8)",
         )
         parser.add_argument(
             "--size",

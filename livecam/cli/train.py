@@ -112,6 +112,12 @@ def _add_network(parser: ArgumentParser) -> None:
     )
     group.add_argument("--start", type=Path, metavar="FILE", help="initial weights, a .keras file")
     group.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="FILE",
+        help="a larger trained network (.keras): learn its mattes and features besides the labels",
+    )
+    group.add_argument(
         "--freeze-norms",
         action="store_true",
         help="keep the batch normalization statistics of --start, for a short fine-tune",

@@ -23,7 +23,9 @@ class TrainSettings:
     `empty` of
     pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
     cheap first phase. `start` is a ``.keras`` file whose weights are the first ones; its network may be
-    narrower. With `freeze_norms` its normalisations stay as they are
+    narrower, or larger and of the same blocks (see `livecam.training.networks.slimming`). `teacher` is a
+    ``.keras`` file whose mattes and features are learnt besides the labels. With `freeze_norms` its
+    normalisations stay as they are
     (see `livecam.training.networks.matting_net`).
     Pictures whose names begin with a word of `often` are shown so many times as often as others.
     """
@@ -35,6 +37,7 @@ class TrainSettings:
     network: str = "person"
     size: Size | None = None
     start: Path | None = None
+    teacher: Path | None = None
     freeze_norms: bool = False
     epochs: int = 60
     steps: int = 250

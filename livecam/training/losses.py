@@ -21,17 +21,29 @@ class MattingLoss(keras.losses.Loss):  # type: ignore[misc]
     `pairs` × 2 rows of a batch, `temporal` × the difference of the change between the two shots of a scene
     (after the measure dtSSD of Erofeev et al., 2015): a steady model.
 
+    With `teacher` above 0 the matte also learns what a teacher says, by crossentropy and absolute
+    difference of that weight,
+    everywhere, also where the truth is not known.
+
     Args of the call:
-        y_true: (batch, 4, height, width): the class (0 foreground, 1 background, 2 contour), the matte in
-            [0, 255], whether it is known (0 or 255), and whether the outline is near (0 or 1).
+        y_true: (batch, 4 or 5, height, width): the class (0 foreground, 1 background, 2 contour), the
+        matte in
+            [0, 255], whether it is known (0 or 255), whether the outline is near (0 or 1), and
+            the teacher's matte in [0, 255], if any.
         y_pred: (batch, height, width, 4): the logits of the three classes and of the share of a contour
             pixel that is foreground.
     """
 
     def __init__(
-        self, pairs: int = 0, outline: float = 3.0, gradient: float = 0.5, temporal: float = 1.0
+        self,
+        pairs: int = 0,
+        outline: float = 3.0,
+        gradient: float = 0.5,
+        temporal: float = 1.0,
+        teacher: float = 0.0,
     ) -> None:
         super().__init__(name="scene_loss", reduction="sum")
+        self.teacher = teacher
         self.pairs, self.outline, self.gradient, self.temporal = pairs, outline, gradient, temporal
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -42,13 +54,14 @@ class MattingLoss(keras.losses.Loss):  # type: ignore[misc]
         label = true[:, 0]
         said = ops.where(label == 0, classes[0], ops.where(label == 1, classes[1], classes[2]))
         loss = -ops.mean(said * weight)
-        return loss + self._matte_loss(matte, true[:, 1] / 255.0, true[:, 2] / 255.0, weight)
+        loss = loss + self._matte_loss(matte, true[:, 1] / 255.0, true[:, 2] / 255.0, weight)
+        if self.teacher:
+            loss = loss + self.teacher * ops.mean(_difference(matte, true[:, 4] / 255.0) * weight)
+        return loss
 
     def _matte_loss(self, said: Tensor, true: Tensor, known: Tensor, weight: Tensor) -> Tensor:
         error = (said - true) * known
-        sure = ops.clip(said, 1e-4, 1 - 1e-4)
-        entropy = -(true * ops.log(sure) + (1 - true) * ops.log(1 - sure))
-        loss = ops.mean((entropy + ops.abs(error)) * known * weight)
+        loss = ops.mean(_difference(said, true) * known * weight)
         down, across = error[:, 1:] - error[:, :-1], error[:, :, 1:] - error[:, :, :-1]
         loss = loss + self.gradient * (ops.mean(ops.abs(down)) + ops.mean(ops.abs(across)))
         if self.pairs:
@@ -59,7 +72,14 @@ class MattingLoss(keras.losses.Loss):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """The settings, for Keras."""
-        return {name: getattr(self, name) for name in ("pairs", "outline", "gradient", "temporal")}
+        return {name: getattr(self, name) for name in ("pairs", "outline", "gradient", "temporal", "teacher")}
+
+
+def _difference(said: Tensor, true: Tensor) -> Tensor:
+    """Compute the cross-entropy with a soft matte plus the absolute difference from it, of every pixel."""
+    sure = ops.clip(said, 1e-4, 1 - 1e-4)
+    entropy = -(true * ops.log(sure) + (1 - true) * ops.log(1 - sure))
+    return entropy + ops.abs(said - true)
 
 
 def decode_logits(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ import cv2
 import keras
 from tqdm import tqdm
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import LivecamError, TrainingError
 from livecam.core.geometry import Size
 from livecam.datasets.pets import SamplePaths, list_images, list_samples, load_foreground, load_image
 from livecam.training.augmentation_preview import write_augmentation_preview
@@ -21,22 +21,26 @@ from livecam.training.callbacks import EmaEvaluator, ProgressBar, validate
 from livecam.training.checkpoint import Checkpoint, find_checkpoint, prepare_run_dir, restore
 from livecam.training.config import TrainSettings, validate_settings
 from livecam.training.data.dataset import AssetPool, SceneDataset
+from livecam.training.distillation import DistillationDataset, TeacherModel, student_losses, student_model
 from livecam.training.figures import plot_scenes
 from livecam.training.losses import MattingLoss
 from livecam.training.malloc import retain_freed_memory
 from livecam.training.networks.matting_net import (
     ARCHITECTURES,
-    MattingNetConfig,
+    AnyNetwork,
     build_model,
     freeze_batch_norm,
     logits_model,
 )
 from livecam.training.networks.net2net import transfer_weights
+from livecam.training.networks.slimming import is_separable, slim
 from livecam.training.networks.torch_layers import use_fused_torch_layers
 
 __all__ = ["EmaEvaluator", "TrainSettings", "compile_model", "fit", "load_asset_pool", "train", "validate"]
 
 T = TypeVar("T")
+TEACHER_WEIGHT = 1.0
+"""The weight of the teacher's matte in the loss."""
 VALIDATION_BATCHES, VALIDATION_BATCH_SIZE, VALIDATION_SEED = 24, 16, 99
 
 
@@ -62,15 +66,28 @@ def train(settings: TrainSettings) -> Path:
     plot_scenes(batches.examples(0), settings.out / "scenes.png")
     write_augmentation_preview(batches.pool, Size(*network.size), settings.out / "augmentations.png")
     averager = EmaEvaluator(settings.out, validation, _decay(settings), build_model(network), state)
-    fit(model, batches, averager, state.epoch if state else 0, settings.epochs)
+    taught_batches = (
+        DistillationDataset(batches, _teacher(settings.teacher, network)) if settings.teacher else batches
+    )
+    fit(model, batches, averager, state.epoch if state else 0, settings.epochs, taught_batches)
     best = settings.out / "best.keras"
     if not best.is_file():
         raise TrainingError(f"{best} is missing; begin another run with --out")
     return best
 
 
-def fit(model: keras.Model, batches: SceneDataset, averager: EmaEvaluator, done: int, epochs: int) -> None:
-    """Train a compiled model from epoch `done` on until `epochs` are done."""
+def fit(
+    model: keras.Model,
+    batches: SceneDataset,
+    averager: EmaEvaluator,
+    done: int,
+    epochs: int,
+    taught_batches: keras.utils.PyDataset | None = None,
+) -> None:
+    """Train a compiled model from epoch `done` on until `epochs` are done.
+
+    `taught_batches` are `batches` with what a teacher adds to them.
+    """
 
     def follow(epoch: int, logs: dict[str, float] | None = None) -> None:
         # What is drawn depends on the epoch's number, also when a run goes on in its middle.
@@ -78,7 +95,14 @@ def fit(model: keras.Model, batches: SceneDataset, averager: EmaEvaluator, done:
 
     follow(done)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_begin=follow), ProgressBar(), averager]
-    model.fit(batches, initial_epoch=done, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    model.fit(
+        taught_batches or batches,
+        initial_epoch=done,
+        epochs=epochs,
+        shuffle=False,
+        callbacks=callbacks,
+        verbose=0,
+    )
 
 
 def load_asset_pool(settings: TrainSettings, split: str) -> AssetPool:
@@ -111,7 +135,7 @@ def _part(pictures: list[T], split: str) -> list[T]:
     return pictures[-held:] if split == "test" else pictures[:-held] or pictures
 
 
-def _network(settings: TrainSettings) -> MattingNetConfig:
+def _network(settings: TrainSettings) -> AnyNetwork:
     network = ARCHITECTURES[settings.network]
     return replace(network, size=(settings.size.width, settings.size.height)) if settings.size else network
 
@@ -144,14 +168,14 @@ def _decay(settings: TrainSettings) -> float:
     return min(0.9995, 1 - 20 / (settings.total + 20))
 
 
-def _first_model(settings: TrainSettings, network: MattingNetConfig, state: Checkpoint | None) -> keras.Model:
+def _first_model(settings: TrainSettings, network: AnyNetwork, state: Checkpoint | None) -> keras.Model:
     """The model that this part of the run begins with: new, of another run's weights, or where it stood."""
     model = build_model(network)
     if settings.start and not state:
         _load_initial_weights(model, settings.start)
     if settings.freeze_norms:
         freeze_batch_norm(model)
-    model = use_fused_torch_layers(logits_model(model))
+    model = use_fused_torch_layers(student_model(model) if settings.teacher else logits_model(model))
     compile_model(model, settings)
     if state:
         restore(model, state, settings.out)
@@ -160,11 +184,24 @@ def _first_model(settings: TrainSettings, network: MattingNetConfig, state: Chec
 
 def _load_initial_weights(model: keras.Model, start: Path) -> None:
     try:
-        transfer_weights(keras.models.load_model(start, compile=False), model)
+        first = keras.models.load_model(start, compile=False)
+        if is_separable(model) and not is_separable(first):
+            slim(first, model)
+        else:
+            transfer_weights(first, model)
     except Exception as error:  # Keras, zipfile, h5py and json each have their own
         raise TrainingError(
             f"{start} doesn't hold weights for this network; name a run's best.keras with --start"
         ) from error
+
+
+def _teacher(path: Path, network: AnyNetwork) -> TeacherModel:
+    try:
+        return TeacherModel(keras.models.load_model(path, compile=False), Size(*network.size))
+    except LivecamError:
+        raise
+    except Exception as error:  # Keras, zipfile, h5py and json each have their own
+        raise TrainingError(f"{path} can't be read as a trained network; name a .keras file") from error
 
 
 def compile_model(model: keras.Model, settings: TrainSettings) -> None:
@@ -179,7 +216,9 @@ def compile_model(model: keras.Model, settings: TrainSettings) -> None:
         warmup_target=settings.learning_rate if warm else None,
         warmup_steps=warm,
     )
-    model.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0),
-        loss=MattingLoss(settings.pairs),
+    losses = (
+        student_losses(settings.pairs, TEACHER_WEIGHT)
+        if settings.teacher
+        else {"loss": MattingLoss(settings.pairs)}
     )
+    model.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-4, clipnorm=1.0), **losses)

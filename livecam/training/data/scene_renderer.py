@@ -24,6 +24,7 @@ from livecam.training.data.augmentation import (
     warp_matte,
     warp_trimap,
 )
+from livecam.training.data.clothes import apply_clothes
 from livecam.training.data.scene_sampler import PlacedForeground, Scene
 
 
@@ -73,7 +74,7 @@ def _render_real(
         trimap[(shrunk > 12) & (shrunk < 243)] = UNKNOWN
     else:
         known[trimap == UNKNOWN] = 0
-    return TrainingExample(warp(subject.image, at, canvas), trimap, matte, known)
+    return TrainingExample(warp(_dressed(actor, subject.image), at, canvas), trimap, matte, known)
 
 
 def _render_pasted(
@@ -88,7 +89,7 @@ def _render_pasted(
             camera, jitter_transform(actor.transform, rng, canvas, motion) if motion else actor.transform
         )
         share = warp_matte(actor.foreground.matte, at, canvas)
-        body = actor.lighting.apply(warp(actor.foreground.clean_image, at, canvas))
+        body = actor.lighting.apply(warp(_dressed(actor, actor.foreground.clean_image), at, canvas))
         frame = paste(match_mean_color(body, share, frame, actor.color_match), share, frame)
         # What is left of the room behind two soft edges is the product of what each lets through.
         bare = cast("NDArray[np.uint8]", cv2.multiply(bare, 255 - share, scale=1 / 255))
@@ -99,3 +100,7 @@ def _render_pasted(
     trimap = trimap_from_matte(shrunk)
     trimap[contour & (shrunk > 0.02) & (shrunk < 0.98)] = UNKNOWN
     return TrainingExample(frame, trimap, matte, np.full(trimap.shape, 255, np.uint8))
+
+
+def _dressed(actor: PlacedForeground, frame: Frame) -> Frame:
+    return apply_clothes(frame, actor.foreground.matte, actor.clothes) if actor.clothes else frame

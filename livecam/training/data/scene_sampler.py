@@ -21,6 +21,7 @@ from livecam.training.data.augmentation import (
     Transform,
     similarity_transform,
 )
+from livecam.training.data.clothes import Clothes, sample_clothes
 
 WHOLE_IMAGE_SHARE = 0.4
 """The share of pictures that are shown whole, whatever their shape."""
@@ -80,12 +81,14 @@ def _is_pasteable_pose(subject: Foreground) -> bool:
 
 
 class PlacedForeground(NamedTuple):
-    """A subject with its place, its light, and how far (0 to 1) its colours are brought to the room's."""
+    """A subject with its place, its light, how far (0 to 1) its colours are brought to the room's,
+    and other clothes, if any."""
 
     foreground: Foreground
     transform: Transform
     lighting: LightingAugmentation
     color_match: float
+    clothes: Clothes | None = None
 
 
 class Scene(NamedTuple):
@@ -127,7 +130,11 @@ def sample_scene(stock: AssetPool, mix: SceneMix, canvas: Size, rng: Rng) -> Sce
     else:
         subject = stock.foregrounds[int(rng.integers(len(stock.foregrounds)))]
         actor = PlacedForeground(
-            subject, _crop(Size.of(subject.image), canvas, rng), LightingAugmentation.sample(rng, 0.0), 0.0
+            subject,
+            _crop(Size.of(subject.image), canvas, rng),
+            LightingAugmentation.sample(rng, 0.0),
+            0.0,
+            _clothes(stock, subject, rng),
         )
         return Scene(None, actor.transform, (actor,), light, faults, mirrored)
     return Scene(room, _crop(Size.of(room), canvas, rng), actors, light, faults, mirrored)
@@ -180,7 +187,12 @@ def _place_foreground(stock: AssetPool, canvas: Size, rng: Rng, crowd: int) -> P
         (scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet)
     )
     light = LightingAugmentation.sample(rng, 0.5).with_vertical_gradient(_sample_clothing_tint(rng))
-    return PlacedForeground(subject, at, light, float(rng.beta(1.0, 1.5)))
+    return PlacedForeground(subject, at, light, float(rng.beta(1.0, 1.5)), _clothes(stock, subject, rng))
+
+
+def _clothes(stock: AssetPool, subject: Foreground, rng: Rng) -> Clothes | None:
+    """Other clothes for a subject whose matte is known."""
+    return sample_clothes(stock.negatives or stock.backgrounds, rng) if subject.has_exact_matte else None
 
 
 def _sample_clothing_tint(rng: Rng) -> tuple[float, float, float]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ from livecam.training.export.litert_converter import (
     output_indices,
     quantize_weights,
 )
-from livecam.training.networks.matting_net import ARCHITECTURES, build_model
+from livecam.training.networks.matting_net import resize_network
+from livecam.training.networks.multiply_adds import count_multiply_adds
 from livecam.training.textbook import NAME, with_matte
 
-PATHS = ("data", "rooms", "empty", "out", "start")
+PATHS = ("data", "rooms", "empty", "out", "start", "teacher")
 """Settings of a run that name places on its machine."""
 
 
@@ -49,7 +50,7 @@ def export_model(
         out: where to; the card gets the same stem.
         notes: lines for the card's reader: sources, licences, limits.
         scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
-        precision: of the weights, ``int8`` or ``float32``.
+        precision: of the weights, ``int8``, ``float16`` or ``float32``.
         size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
             from: a network of convolutions takes any.
 
@@ -63,6 +64,7 @@ def export_model(
     model = with_input_size(_read_model(saved), size) if size else _read_model(saved)
     about = {
         "parameters": int(model.count_params()),
+        "multiply_adds": count_multiply_adds(model),
         "classes": list(CLASSES),
         "notes": list(notes),
         **_history(saved),
@@ -91,21 +93,7 @@ def with_input_size(model: keras.Model, size: Size) -> keras.Model:
         UsageError: a side that can't be halved four times.
     """
     check_size(size)
-    other = _build_like(model, size)
-    if other is None:
-        picture = keras.Input((size.height, size.width, 3), name="picture")
-        other = keras.models.clone_model(model, input_tensors=picture)
-    other.set_weights(model.get_weights())
-    return other
-
-
-def _build_like(model: keras.Model, size: Size) -> keras.Model | None:
-    """One of our networks for `size`, if `model` is one: sides that can't be halved need other layers."""
-    if model.name not in ARCHITECTURES:
-        return None
-    other = build_model(replace(ARCHITECTURES[model.name], size=(size.width, size.height)))
-    same = [w.shape for w in other.weights] == [w.shape for w in model.weights]
-    return other if same else None
+    return resize_network(model, size)
 
 
 def _write(out: Path, weights: bytes, card: ModelCard, model: keras.Model) -> None:

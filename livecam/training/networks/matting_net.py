@@ -7,12 +7,15 @@ foreground; the matte is foreground + contour x share, soft from the start (the 
 resolved: cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import keras
 from keras import layers
 
+from livecam.core.geometry import Size
 from livecam.training.networks.efficientnet_lite import LITE0, MBConvStage, channel_adapter, mbconv_stage
+from livecam.training.networks.separable import SeparableNetwork, build_decoder, build_features
 
 DILATIONS = (1, 2, 4, 4)
 """Of the steps at 1/16, one after the other and over again."""
@@ -36,11 +39,20 @@ class MattingNetConfig:
     blends: tuple[int, ...] = ()
 
 
-ARCHITECTURES = {
+AnyNetwork: TypeAlias = MattingNetConfig | SeparableNetwork
+SLIM = (
+    MBConvStage(3, 2, 40, 5, 2, 3),
+    MBConvStage(5, 3, 80, 3, 2, 3),
+    MBConvStage(8, 2, 112, 5, 1, 3),
+    MBConvStage(11, 2, 192, 5, 2, 3),
+)
+"""EfficientNet-Lite0's stages with half its expansion channels and fewer repeats."""
+ARCHITECTURES: dict[str, AnyNetwork] = {
     network.name: network
     for network in (
         MattingNetConfig("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
         MattingNetConfig("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
+        SeparableNetwork("person-slim", (256, 144), 16, 48, SLIM, (64, 40, 24, 16)),
         MattingNetConfig("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }
@@ -97,7 +109,19 @@ def _encoder(x: keras.KerasTensor, network: MattingNetConfig) -> list[keras.Kera
     return seen
 
 
-def build_model(network: MattingNetConfig) -> keras.Model:
+def _features(x: keras.KerasTensor, network: MattingNetConfig) -> keras.KerasTensor:
+    """Apply encoder and decoder; return the features at 1/2 that the head reads."""
+    skips = _encoder(x, network)
+    x = skips.pop()
+    blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
+    for blend in blends:
+        level = 2 ** len(skips)
+        x = _decoder_block(x, skips.pop(), f"up{level}")
+        x = _conv_block(x, blend, f"blend{level}")
+    return x
+
+
+def build_model(network: AnyNetwork) -> keras.Model:
     """Build the network, untrained.
 
     Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the
@@ -108,13 +132,11 @@ def build_model(network: MattingNetConfig) -> keras.Model:
     width, height = network.size
     picture = keras.Input((height, width, 3), name="picture")
     x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
-    skips = _encoder(x, network)
-    x = skips.pop()
-    blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
-    for blend in blends:
-        level = 2 ** len(skips)
-        x = _decoder_block(x, skips.pop(), f"up{level}")
-        x = _conv_block(x, blend, f"blend{level}")
+    x = (
+        _features(x, network)
+        if isinstance(network, MattingNetConfig)
+        else build_decoder(build_features(x, network), network)
+    )
     x = layers.Conv2DTranspose(4, 2, strides=2, padding="same", name="head")(x)
     classes = layers.Softmax(name="classes")(x[..., :3])
     share = layers.Activation("sigmoid", name="share")(x[..., 3:])
@@ -122,6 +144,21 @@ def build_model(network: MattingNetConfig) -> keras.Model:
     contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+
+
+def resize_network(model: keras.Model, size: Size) -> keras.Model:
+    """Build the same network, with the same weights, for pictures of another size.
+
+    A network of `ARCHITECTURES` is built anew, since sides that can't be halved need other layers; another
+    one is cloned.
+    """
+    network = ARCHITECTURES.get(model.name)
+    other = build_model(replace(network, size=(size.width, size.height))) if network else None
+    if other is None or [w.shape for w in other.weights] != [w.shape for w in model.weights]:
+        picture = keras.Input((size.height, size.width, 3), name="picture")
+        other = keras.models.clone_model(model, input_tensors=picture)
+    other.set_weights(model.get_weights())
+    return other
 
 
 def freeze_batch_norm(model: keras.Model) -> None:

@@ -5,12 +5,17 @@ in one kernel when it is asked in its own words. Only the way of computing diffe
 and their weights stay those of the Keras model.
 """
 
-from typing import Any
+import warnings
+from collections.abc import Callable
+from typing import Any, cast
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 Tensor = Any
+Ask = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 
 
 def use_fused_torch_layers(model: keras.Model, precision: str = "") -> keras.Model:
@@ -26,6 +31,44 @@ def use_fused_torch_layers(model: keras.Model, precision: str = "") -> keras.Mod
     quick = keras.models.clone_model(model, clone_function=lambda layer: _quick_layer(layer, precision))
     quick.set_weights(model.get_weights())
     return quick
+
+
+def freeze_graph(model: keras.Model) -> Ask:
+    """Return a function that asks `model`, as it is now, about a batch of pictures: quicker than ``predict``.
+
+    Where Keras runs on PyTorch, the graph is traced and its normalisations are folded into its
+    convolutions: half the time. The
+    function takes float32 (batch, height, width, 3) and returns a dict of NumPy arrays like the model's
+    outputs; the batch must
+    always be of the first one's size. Call it from one thread at a time.
+    """
+    if keras.backend.backend() != "torch":
+        return cast(Ask, model.predict_on_batch)
+    import torch
+
+    names = sorted(model.output)
+    frozen: list[Any] = []
+
+    class Traced(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+            said = self.model(x, training=False)
+            return tuple(said[name] for name in names)
+
+    def ask(pictures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        with torch.no_grad(), warnings.catch_warnings():
+            x = torch.from_numpy(pictures)
+            if not frozen:
+                warnings.simplefilter("ignore")  # PyTorch: tracing is deprecated; shapes are constants.
+                trace = cast(Any, torch.jit.trace)
+                traced = trace(Traced().eval(), x, check_trace=False)
+                frozen.append(torch.jit.freeze(traced))
+            return {name: said.numpy() for name, said in zip(names, frozen[0](x), strict=True)}
+
+    return ask
 
 
 def _has_bfloat16() -> bool:
@@ -127,5 +170,7 @@ class FusedReLU(layers.ReLU):  # type: ignore[misc]
         """The same shape."""
         from torch.nn import functional
 
-        x = functional.relu(inputs)
-        return x if self.max_value is None else x.clamp(max=float(self.max_value))
+        if self.max_value is None:
+            return functional.relu(inputs)
+        # In one pass over memory.
+        return functional.hardtanh(inputs, 0.0, float(self.max_value))

@@ -145,6 +145,17 @@ def test_only_plain_convolutions_of_some_size_are_rounded(capfd: pytest.CaptureF
     assert "quantiz" not in "".join(capfd.readouterr()).lower()
 
 
+def test_float16_weights_take_half_the_room_and_say_the_same(exported: Path) -> None:
+    exact = exported.read_bytes()
+
+    half = litert.quantize_weights(exact, "float16")
+
+    stored = litert.Interpreter(model_content=half).get_tensor_details()
+    assert np.float16 in {one["dtype"] for one in stored}
+    assert len(half) < len(exact)
+    assert litert.check_parity(a_network(), half, "float16").largest < 0.02
+
+
 def test_rounding_that_changes_what_is_said_is_refused_with_the_remedy(
     run: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

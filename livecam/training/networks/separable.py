@@ -1,0 +1,102 @@
+"""A small network for ordinary processors: EfficientNet-Lite0's lower half, slimmed, between a light way
+in and a light way out.
+
+A plain 3x3 convolution is used only where channels are few (the first two); everything else is a depthwise
+convolution between convolutions of single pixels (Sandler et al., "MobileNetV2", 2018). The blocks keep the
+names and the widths of `person`'s, with fewer expansion channels and fewer repeats, so that a trained
+`person` gives this network its first weights (`livecam.training.networks.slimming`) and each stage's
+features can be
+compared with the teacher's (`livecam.training.distillation`).
+"""
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from livecam.training.networks.efficientnet_lite import STEM_CHANNELS, MBConvStage, mbconv_stage
+
+KERNELS = (5, 5, 3, 3)
+"""Of the depthwise convolutions on the way up, at 1/16, 1/8, 1/4 and 1/2."""
+
+
+@dataclass(frozen=True)
+class SeparableNetwork:
+    """Settings of a separable network.
+
+    `size` is (width, height) in pixels, both divisible by 16. `stem` are the channels at 1/2; `entrance`
+    the expansion channels
+    of the block at 1/4; `stages` the inverted residuals from 1/8 on; `blends` the channels on the way up
+    at 1/16, 1/8, 1/4, 1/2.
+    """
+
+    name: str
+    size: tuple[int, int]
+    stem: int
+    entrance: int
+    stages: tuple[MBConvStage, ...]
+    blends: tuple[int, ...]
+
+
+def build_features(x: keras.KerasTensor, network: SeparableNetwork) -> list[keras.KerasTensor]:
+    """Build the way down; return the features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    x = _convolve(x, network.stem, "down2")
+    features = [x]
+    x = _enter(_convolve(x, STEM_CHANNELS, "down4"), network.entrance)
+    features.append(x)
+    for stage in network.stages:
+        x = mbconv_stage(x, stage)
+        # Of two stages of one size the later is the skip connection.
+        features = [*features, x] if stage.stride == 2 else [*features[:-1], x]
+    return features
+
+
+def build_decoder(features: list[keras.KerasTensor], network: SeparableNetwork) -> keras.KerasTensor:
+    """Build the way up, from 1/32 to 1/2, with a skip connection at each size."""
+    x, *skips = features[::-1]
+    level = 2 ** len(skips)
+    for skip, width, kernel in zip(skips, network.blends, KERNELS[-len(skips) :], strict=True):
+        x = _rise(x, skip, f"up{level}")
+        x = _separable(x, width, kernel, f"blend{level}")
+        level //= 2
+    return x
+
+
+def _convolve(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
+    x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    return layers.ReLU(name=name)(_normalise(x, name))
+
+
+def _enter(x: keras.KerasTensor, wide: int) -> keras.KerasTensor:
+    """Build a residual block at 1/4, whose sum is what the first stage takes."""
+    y = layers.Conv2D(wide, 1, use_bias=False, name="enter_expand_conv")(x)
+    y = layers.ReLU(6.0, name="enter_expand")(_normalise(y, "enter_expand"))
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="enter_depth_conv")(y)
+    y = layers.ReLU(6.0, name="enter_depth")(_normalise(y, "enter_depth"))
+    y = _normalise(
+        layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_project_conv")(y), "enter_project"
+    )
+    return layers.Add(name="enter")([x, y])
+
+
+def _separable(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.KerasTensor:
+    x = layers.DepthwiseConv2D(kernel, padding="same", use_bias=False, name=f"{name}_depth_conv")(x)
+    x = _normalise(x, f"{name}_depth")
+    x = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_conv")(x)
+    return layers.ReLU(name=name)(_normalise(x, name))
+
+
+def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.Conv2DTranspose(
+        skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
+    )(x)
+    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
+    # A side that could not be halved was rounded up on the way down.
+    over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
+    if any(over):
+        x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)
+    return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
+
+
+def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_norm")(x)

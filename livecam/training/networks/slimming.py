@@ -1,0 +1,105 @@
+"""Give a small network its first weights, from a trained `person`.
+
+Layers of the same name and shapes are copied. Of an inverted residual whose student has fewer expansion
+channels, those that
+change the block's output most are kept (channel pruning: He, Zhang and Sun, "Channel Pruning for
+Accelerating Very Deep Neural
+Networks", 2017; here by the normalisations' statistics, without data), and what the others add on average
+moves into the last
+normalisation. Layers that the teacher doesn't have keep the weights that they were built with.
+"""
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from livecam.core.errors import TrainingError
+
+Array = NDArray[np.float32]
+LIMIT = 6.0
+"""Of the ReLU6 after a depthwise convolution."""
+
+
+def slim(teacher: keras.Model, student: keras.Model) -> int:
+    """Copy and prune the weights of `teacher` into `student`; return how many of its layers took some.
+
+    Raises:
+        TrainingError: no layer fits.
+    """
+    theirs = {layer.name: layer for layer in teacher.layers if layer.weights}
+    taken = 0
+    for block in _blocks(student):
+        if f"{block}_project_conv" in theirs:
+            taken += _slim_block(theirs, student, block)
+    for layer in student.layers:
+        if not layer.name.startswith("block") and _fits(layer, theirs.get(layer.name)):
+            layer.set_weights(theirs[layer.name].get_weights())
+            taken += 1
+    if not taken:
+        raise TrainingError(f"{teacher.name} has no layer that {student.name} could begin with")
+    return taken
+
+
+def _fits(layer: keras.layers.Layer, other: keras.layers.Layer | None) -> bool:
+    """Tell whether all weights have the same shapes, of a layer that has some."""
+    if other is None or not layer.weights:
+        return False
+    return [w.shape for w in layer.weights] == [w.shape for w in other.weights]
+
+
+def _blocks(model: keras.Model) -> list[str]:
+    return [
+        layer.name.removesuffix("_project_conv")
+        for layer in model.layers
+        if layer.name.startswith("block") and layer.name.endswith("_project_conv")
+    ]
+
+
+def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, block: str) -> int:
+    """Keep the most telling expansion channels of a block; return how many layers took weights."""
+    (project,) = theirs[f"{block}_project_conv"].get_weights()
+    (mine,) = student.get_layer(f"{block}_project_conv").get_weights()
+    if project.shape[-1] != mine.shape[-1] or project.shape[2] < mine.shape[2]:
+        return 0
+    norm = theirs[f"{block}_depth_norm"]
+    mean, variance = clipped_moments(*norm.get_weights()[:2])
+    info = variance * (project[0, 0] ** 2).sum(axis=-1)
+    kept = np.sort(np.argsort(info)[::-1][: mine.shape[2]])
+    lost = np.setdiff1d(np.arange(project.shape[2]), kept)
+    weights = {
+        f"{block}_{name}": [w[..., kept] for w in theirs[f"{block}_{name}"].get_weights()]
+        for name in ("expand_conv", "expand_norm", "depth_norm")
+    }
+    weights[f"{block}_depth_conv"] = [w[:, :, kept] for w in theirs[f"{block}_depth_conv"].get_weights()]
+    weights[f"{block}_project_conv"] = [project[:, :, kept]]
+    gamma, beta, average, spread = theirs[f"{block}_project_norm"].get_weights()
+    # Without the lost channels the sum lies lower by their mean.
+    weights[f"{block}_project_norm"] = [gamma, beta, average - mean[lost] @ project[0, 0, lost], spread]
+    for name, values in weights.items():
+        layer = student.get_layer(name)
+        if [w.shape for w in layer.weights] != [v.shape for v in values]:
+            raise TrainingError(f"{name} has another shape in {student.name}; give it the teacher's widths")
+        layer.set_weights(values)
+    return len(weights)
+
+
+def clipped_moments(gamma: Array, beta: Array, points: int = 401) -> tuple[Array, Array]:
+    """Return mean and variance of ReLU6(gamma z + beta), z of a standard normal distribution.
+
+    That is what a normalisation's output looks like after its activation, channel by channel.
+    """
+    z = np.linspace(-4, 4, points, dtype=np.float64)
+    density = np.exp(-(z**2) / 2)
+    density /= density.sum()
+    output = np.clip(gamma[:, None] * z + beta[:, None], 0, LIMIT)
+    mean = output @ density
+    variance = ((output - mean[:, None]) ** 2) @ density
+    return mean.astype(np.float32), variance.astype(np.float32)
+
+
+def is_separable(model: keras.Model) -> bool:
+    """Tell whether a network is one that `slim` makes: of separable convolutions on the way up."""
+    return any(
+        isinstance(layer, layers.DepthwiseConv2D) and layer.name.startswith("blend") for layer in model.layers
+    )
