@@ -31,6 +31,7 @@ from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import resize
 from livecam.training.export.litert_converter import PRECISIONS, convert_to_litert, quantize_weights
 from livecam.training.export.litert_layers import optimize_for_litert
+from livecam.training.networks.efficientnet_lite import STEM_CHANNELS
 from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model
 
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
@@ -75,7 +76,11 @@ def main() -> int:
         network = TRIED[name]
         size = "x".join(map(str, network.size))
         below = " + Lite0" if network.stages else ""
-        cells = [name, size, " ".join(map(str, network.widths)) + below, " ".join(map(str, network.depths))]
+        if isinstance(network, MattingNetConfig):
+            widths, depths = network.widths, network.depths
+        else:
+            widths, depths = (network.stem, STEM_CHANNELS), ()
+        cells = [name, size, " ".join(map(str, widths)) + below, " ".join(map(str, depths))]
         cells += [f"{model.count_params():,}", f"{operations(model) / 1e6:.0f}"]
         print(f"| {' | '.join(cells + [f'{times[name, kind]:.2f}' for kind in KINDS])} |")
     for path in said.beside:

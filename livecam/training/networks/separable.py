@@ -25,8 +25,8 @@ class SeparableNetwork:
     """Settings of a separable network.
 
     `size` is (width, height) in pixels, both divisible by 16. `stem` are the channels at 1/2; `entrance`
-    the expansion channels
-    of the block at 1/4; `stages` the inverted residuals from 1/8 on; `blends` the channels on the way up
+    the expansion channels of the block at 1/4; `stages` the inverted residuals from 1/8 on; `blends` the
+    channels on the way up
     at 1/16, 1/8, 1/4, 1/2.
     """
 
