@@ -53,7 +53,7 @@ def _run(argv: list[str]) -> int:
 def create_parser(name: str = "") -> tuple[ArgumentParser, Command]:
     """Create the parser of the whole command line, and the command that it is for.
 
-    Only the named command is imported; the other commands are known to argparse by name.
+    Only the named command is imported.
 
     Args:
         name: a command, or "" for a command line without one.
@@ -77,12 +77,9 @@ def create_parser(name: str = "") -> tuple[ArgumentParser, Command]:
         raise UsageError(f"there is no command {name!r}; {hint} (see `livecam --help`)")
     command = load_command(name)
     parser = ArgumentParser("livecam")
+    # Only the named command: creating the parsers of the others would take time and change nothing.
     commands = parser.add_subparsers(dest="command", prog="livecam")
-    for each in COMMANDS:
-        subparser = commands.add_parser(each)
-        if each == name:
-            subparser.description, subparser.epilog = command.description, command.epilog
-            _fill(subparser, command)
+    _fill(commands.add_parser(name, description=command.description, epilog=command.epilog), command)
     return parser, command
 
 

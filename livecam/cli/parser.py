@@ -1,12 +1,36 @@
 """The argument parser of every command: errors are one line, and unset options are left out."""
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from livecam.core.errors import UsageError
 
 Value = TypeVar("Value")
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Formatter that gets the terminal width without `shutil`.
+
+    argparse creates a formatter for every option; importing shutil (with bz2 and lzma) takes 5 ms.
+    """
+
+    def __init__(self, prog: str, **more: Any) -> None:
+        more.setdefault("width", _terminal_width() - 2)
+        super().__init__(prog, **more)
+
+
+def _terminal_width() -> int:
+    """Return $COLUMNS, or the width of the terminal, or 80 characters."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # stdout is closed or not a terminal
+        return 80
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -26,7 +50,7 @@ class ArgumentParser(argparse.ArgumentParser):
             prog=prog,
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
             argument_default=argparse.SUPPRESS,
             allow_abbrev=False,
             **more,
