@@ -82,12 +82,9 @@ class ProgressReporter:
     def close(self) -> None:
         """End the current bar."""
         if self._bar is not None:
-            # The total of a finished bar may have been an estimate.
             self._bar.close()
             self._bar = None
 
     def print_message(self, text: str) -> None:
         """Print a message for the user above the bar."""
-        if self._bar is not None:
-            self._bar.clear()
         print_message(text)

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from livecam.core.config import (
+    DEFAULTS,
     PERSISTED_FIELDS,
+    SETTINGS,
     TRANSIENT_FIELDS,
     LiveSettings,
     config_path,
@@ -41,27 +43,27 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("settings", [LiveSettings(), CHANGED, LiveSettings(background=("teal",))])
-def test_what_is_kept_is_read_again(path: Path, settings: LiveSettings) -> None:
+def test_config_roundtrip_is_lossless(path: Path, settings: LiveSettings) -> None:
     write_config(settings, path)
     assert read_config(path) == settings
 
 
-def test_the_example_changes_every_setting_that_is_kept() -> None:
+def test_example_changes_every_persisted_field() -> None:
     assert all(getattr(CHANGED, name) != getattr(LiveSettings(), name) for name in PERSISTED_FIELDS)
     assert {*PERSISTED_FIELDS, *TRANSIENT_FIELDS} == {field.name for field in fields(LiveSettings)}
 
 
-def test_what_belongs_to_one_run_only_is_not_kept(path: Path) -> None:
+def test_write_config_leaves_out_transient_fields(path: Path) -> None:
     write_config(LiveSettings(record=Path("o.mp4"), overwrite=True, seconds=3.0), path)
     assert read_config(path) == LiveSettings()
 
 
-def test_only_what_differs_from_the_usual_is_written(path: Path) -> None:
+def test_write_config_leaves_out_defaults(path: Path) -> None:
     write_config(LiveSettings(edge=3.0), path)
     assert path.read_text() == "edge = 3.0\n"
 
 
-def test_without_a_file_all_is_as_usual(path: Path) -> None:
+def test_read_config_without_file_gives_defaults(path: Path) -> None:
     assert read_config(path) == LiveSettings()
     with pytest.raises(UsageError, match="--save-config"):
         read_config(path, required=True)
@@ -77,7 +79,7 @@ def test_without_a_file_all_is_as_usual(path: Path) -> None:
         ('fit = "Stretch"', LiveSettings(fit=FitMode.STRETCH)),
     ],
 )
-def test_a_hand_may_write_it_as_it_likes(tmp_path: Path, content: str, expected: LiveSettings) -> None:
+def test_read_config_accepts_equivalent_values(tmp_path: Path, content: str, expected: LiveSettings) -> None:
     path = tmp_path / "a.toml"
     path.write_text(content)
     assert read_config(path) == expected
@@ -99,7 +101,7 @@ def test_a_hand_may_write_it_as_it_likes(tmp_path: Path, content: str, expected:
         ("= 1", "no TOML"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, content: str, part: str) -> None:
+def test_read_config_error_names_file_and_key(tmp_path: Path, content: str, part: str) -> None:
     path = tmp_path / "a.toml"
     path.write_text(content)
     with pytest.raises(UsageError, match=part) as caught:
@@ -107,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path: Path, content:
     assert str(path) in str(caught.value)
 
 
-def test_a_folder_or_another_encoding_is_told(tmp_path: Path) -> None:
+def test_read_config_unreadable_file_is_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read"):
         read_config(tmp_path)
     (tmp_path / "a.toml").write_bytes(b"model = '\xff'")
@@ -115,7 +117,7 @@ def test_a_folder_or_another_encoding_is_told(tmp_path: Path) -> None:
         read_config(tmp_path / "a.toml")
 
 
-def test_where_nothing_can_be_written_another_file_is_advised(tmp_path: Path) -> None:
+def test_write_config_failure_suggests_another_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileWriteError, match="--config"):
         write_config(LiveSettings(), tmp_path / "file" / "livecam.toml")
@@ -123,14 +125,33 @@ def test_where_nothing_can_be_written_another_file_is_advised(tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["fps", "threads", "edge", "light_wrap", "slide_seconds", "seconds"])
 @pytest.mark.parametrize("value", [1e12, -1e12, float("nan")])
-def test_no_number_may_be_beyond_all_bounds(name: str, value: float) -> None:
+def test_validate_rejects_numbers_out_of_range(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=name.replace("_", "-")):
         replace(LiveSettings(), **{name: value})
 
 
-def test_every_fit_is_known_by_its_name() -> None:
+def test_parse_fit_mode_accepts_every_name() -> None:
     assert [parse_fit_mode(fit.value.upper()) for fit in FitMode] == list(FitMode)
 
 
-def test_the_usual_file_is_where_the_tests_have_it(own_configuration: Path) -> None:
+def test_config_path_is_isolated_in_tests(own_configuration: Path) -> None:
     assert own_configuration in config_path().parents
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_setting_has_help_and_default_in_range(name: str) -> None:
+    info, default = SETTINGS[name], DEFAULTS[name]
+    assert info.help
+    assert info.help[0].islower()
+    assert not info.help.endswith(".")
+    assert getattr(LiveSettings(), name) == default
+    if info.limits and default is not None:
+        assert info.limits[0] <= default <= info.limits[1]
+
+
+def test_resolve_makes_existing_files_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("beach.jpg").touch()
+    settings = LiveSettings(camera="demo", background=("beach.jpg", "blur", "none.jpg")).resolve()
+    assert settings.background == (str(tmp_path / "beach.jpg"), "blur", "none.jpg")
+    assert (settings.camera, settings.model) == ("demo", "person")

@@ -1,0 +1,63 @@
+"""`livecam clip`: frames in, as many frames out."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from livecam.cli.main import main
+from livecam.sinks.recorder import Recorder
+from tests.support.command_line import (
+    INTERRUPTED,
+    LARGE,
+    USAGE,
+    corner_color,
+    read_frames,
+    run_and_fail,
+    start_livecam,
+    wait_for,
+)
+from tests.support.fakes import secret_frame
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+@pytest.fixture
+def clip_path(folder: Path) -> Path:
+    """A video of 30 frames: a person in a room."""
+    path = folder / "source.mp4"
+    with Recorder(path, LARGE, 30) as recorder:
+        for number in range(30):
+            recorder.send(secret_frame(number, LARGE), number / 30)
+    return path
+
+
+def test_clip_keeps_the_number_of_frames(clip_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(f"clip {clip_path} o.mp4 --model green.tflite -b navy".split()) == 0
+    output = capfd.readouterr()
+    assert output.out == "o.mp4: 30 frames, 1.00 s\n"
+    assert output.err == ""
+    frames = read_frames("o.mp4")
+    assert len(frames) == 30
+    assert corner_color("o.mp4") == pytest.approx((0, 0, 128), abs=8)
+    code, line = run_and_fail(f"clip {clip_path} o.mp4 --model green.tflite", capfd)
+    assert (code, "--overwrite" in line) == (USAGE, True)
+    code, line = run_and_fail(f"clip {clip_path} {clip_path} --model green.tflite --overwrite", capfd)
+    assert (code, "the clip itself" in line) == (USAGE, True)
+
+
+def test_clip_to_png_folder_with_trailing_slash(clip_path: Path) -> None:
+    assert main(f"clip {clip_path} take.1/ --model green.tflite -b navy --quiet".split()) == 0
+    assert len(list(Path("take.1").glob("*.png"))) == 30
+
+
+def test_interrupted_clip_is_playable(folder: Path) -> None:
+    with Recorder("long.mp4", LARGE, 30) as recorder:
+        for number in range(300):
+            recorder.send(secret_frame(number % 4, LARGE), number / 30)
+    with start_livecam("clip long.mp4 o.mp4 --model green.tflite -b blur") as process:
+        wait_for(lambda: any(path.stat().st_size > 3_000 for path in folder.glob(".o.partial*")))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == INTERRUPTED
+        assert process.stderr.read() == "livecam: interrupted\n"
+    assert 3 < len(read_frames("o.mp4")) < 300
