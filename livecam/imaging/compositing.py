@@ -94,8 +94,8 @@ def apply_light_wrap(frame: Frame, background: Frame, matte: Matte, strength: fl
     sigma = max(1.0, small.height / 45)
     glow = gaussian_blur_float(downscale(background, small).astype(np.float32), sigma)
     openness = gaussian_blur_float(np.float32(1.0) - downscale_matte(matte, small), sigma)
-    light = resize_float(glow * (openness * np.float32(strength / 255))[..., None], size)
-    return np.asarray(np.rint(frame + (255 - frame) * light), np.uint8)
+    brightening = resize_float(glow * (openness * np.float32(strength / 255))[..., None], size)
+    return np.asarray(np.rint(frame + (255 - frame) * brightening), np.uint8)
 
 
 def extract_foreground(frame: Frame, matte: Matte) -> RgbaFrame:

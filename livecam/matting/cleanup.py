@@ -1,8 +1,8 @@
 """Removal of faint islands and faint holes from a coarse matte.
 
-Background objects that the network half believes in form islands without a confident core. Clothes that it
-doubts form small, shallow holes. Both are corrected by connected components, because a threshold on single
-pixels would also cut soft hair.
+Background objects that the network takes for foreground form islands without a confident core. Clothes of
+which it is unsure form small, shallow holes. Both are corrected by connected components, because a threshold
+on single pixels would also cut soft hair.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ DOUBTFUL_ALPHA, MAX_DOUBTFUL_FRACTION = 0.3, 0.1
 """A hole is a real gap if more than `MAX_DOUBTFUL_FRACTION` of its pixels are below `DOUBTFUL_ALPHA`, or if
 any pixel is below `LOW_ALPHA`.
 
-So the room between an arm and the body stays out, while clothes that the network doubts, which dip for a few
-pixels only, are filled.
+So the room between an arm and the body stays out, while clothes of which the network is unsure are filled:
+only a few of their pixels are low.
 """
 MAX_HOLE_AREA = 0.03
 """Maximum area of a hole that is filled, as a fraction of the image."""
@@ -52,10 +52,10 @@ def remove_islands(matte: Matte) -> Matte:
     """
     mask, min_core, result = matte > LOW_ALPHA, MIN_ISLAND_AREA * matte.size, matte
     # Pixels up to LOW_ALPHA between the islands stay: the upsampler cuts them off later.
-    for island, box in _components(mask, bounding_slices(mask), connectivity=8):
-        if np.count_nonzero(matte[box][island] > HIGH_ALPHA) < min_core:
+    for component, box in _components(mask, bounding_slices(mask), connectivity=8):
+        if np.count_nonzero(matte[box][component] > HIGH_ALPHA) < min_core:
             result = np.array(matte) if result is matte else result
-            result[box][island] = 0.0
+            result[box][component] = 0.0
     return result
 
 

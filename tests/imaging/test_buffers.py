@@ -1,64 +1,64 @@
 import numpy as np
 
-from livecam.imaging import buffers as memory
+from livecam.imaging import buffers
 
 SHAPE = (97, 131)
 
 
-def place(array: np.ndarray) -> int:
+def address_of(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def test_memory_nobody_holds_any_more_is_used_again() -> None:
-    first = memory.pooled_empty(SHAPE, np.float32)
-    where = place(first)
+def test_pooled_empty_uses_free_memory_again() -> None:
+    first = buffers.pooled_empty(SHAPE, np.float32)
+    address = address_of(first)
     del first
-    assert place(memory.pooled_empty(SHAPE, np.float32)) == where
+    assert address_of(buffers.pooled_empty(SHAPE, np.float32)) == address
 
 
-def test_what_is_still_held_is_never_given_out_again() -> None:
-    held = [memory.pooled_empty(SHAPE, np.float32) for _ in range(30)]
+def test_pooled_empty_never_returns_used_memory() -> None:
+    held = [buffers.pooled_empty(SHAPE, np.float32) for _ in range(30)]
     for number, array in enumerate(held):
         array[:] = number
     assert all((array == number).all() for number, array in enumerate(held))
 
 
-def test_a_view_of_a_view_is_enough_to_hold_it() -> None:
-    array = memory.pooled_empty(SHAPE, np.uint8)
+def test_view_of_a_view_keeps_the_memory() -> None:
+    array = buffers.pooled_empty(SHAPE, np.uint8)
     array[:] = 7
     view = array[::2].T[3:].view(np.int8)[..., None]
     del array
     for _ in range(20):
-        memory.pooled_empty(SHAPE, np.uint8)[:] = 9
+        buffers.pooled_empty(SHAPE, np.uint8)[:] = 9
     assert (view == 7).all()
 
 
-def test_arrays_are_what_was_asked_for() -> None:
-    array = memory.pooled_empty((5, 7, 3), np.float32)
+def test_pooled_empty_has_requested_shape_and_dtype() -> None:
+    array = buffers.pooled_empty((5, 7, 3), np.float32)
     assert (array.shape, array.dtype) == ((5, 7, 3), np.dtype(np.float32))
     assert array.flags.writeable
     assert array.flags.c_contiguous
-    assert memory.pooled_empty((0, 4), np.uint8).size == 0
+    assert buffers.pooled_empty((0, 4), np.uint8).size == 0
 
 
-def test_memory_is_used_again_for_another_part_of_a_picture() -> None:
-    first = memory.pooled_empty((90, 120), np.float32)
-    where = place(first)
+def test_pooled_empty_reuses_memory_for_a_similar_size() -> None:
+    first = buffers.pooled_empty((90, 120), np.float32)
+    address = address_of(first)
     del first
-    assert place(memory.pooled_empty((97, 131), np.float32)) == where
+    assert address_of(buffers.pooled_empty((97, 131), np.float32)) == address
 
 
-def test_memory_like_an_array_is_another_one_of_its_shape_and_kind() -> None:
+def test_pooled_empty_like_is_separate_memory() -> None:
     array = np.zeros((5, 7), np.float32)
-    other = memory.pooled_empty_like(array)
+    other = buffers.pooled_empty_like(array)
     other[:] = 3
     assert (other.shape, other.dtype, array.max()) == (array.shape, array.dtype, 0)
 
 
-def test_what_is_kept_for_later_is_bounded() -> None:
+def test_pool_size_is_bounded() -> None:
     for side in range(1, 100):
-        held = [memory.pooled_empty((side, 11), np.uint8) for _ in range(20)]
+        held = [buffers.pooled_empty((side, 11), np.uint8) for _ in range(20)]
         del held
-    assert max(len(each) for each in memory._free_blocks.values()) <= 8
-    memory.pooled_empty((12_000, 9_000), np.uint8)
-    assert max(memory._free_blocks) <= 1 << 26
+    assert max(len(each) for each in buffers._free_blocks.values()) <= 8
+    buffers.pooled_empty((12_000, 9_000), np.uint8)
+    assert max(buffers._free_blocks) <= 1 << 26

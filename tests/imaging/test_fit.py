@@ -13,38 +13,38 @@ THIRDS = np.repeat(np.repeat(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]])
 @pytest.mark.parametrize("fit", list(FitMode))
 @pytest.mark.parametrize("size", [Size(16, 16), Size(1, 1), Size(640, 360), Size(90, 400), Size(1000, 20)])
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (300, 7), (512, 512)])
-def test_any_picture_fills_any_size(fit: FitMode, size: Size, shape: tuple[int, int]) -> None:
-    found = check_frame(fit_image(np.ascontiguousarray(astronaut()[: shape[0], : shape[1]]), size, fit))
-    assert Size.of(found) == size
+def test_fit_image_fills_any_size(fit: FitMode, size: Size, shape: tuple[int, int]) -> None:
+    result = check_frame(fit_image(np.ascontiguousarray(astronaut()[: shape[0], : shape[1]]), size, fit))
+    assert Size.of(result) == size
 
 
 @pytest.mark.parametrize("fit", list(FitMode))
-def test_a_picture_of_the_same_size_comes_back_as_a_copy(fit: FitMode) -> None:
-    picture = astronaut()
-    found = fit_image(picture, Size.of(picture), fit)
-    assert np.array_equal(found, picture)
-    assert not np.shares_memory(found, picture)
+def test_fit_image_of_same_size_is_a_copy(fit: FitMode) -> None:
+    image = astronaut()
+    result = fit_image(image, Size.of(image), fit)
+    assert np.array_equal(result, image)
+    assert not np.shares_memory(result, image)
 
 
-def test_cover_keeps_the_middle_in_shape() -> None:
-    found = fit_image(THIRDS, Size(60, 60), FitMode.COVER)
-    assert (found == (0, 255, 0)).all()
+def test_cover_keeps_the_center_undistorted() -> None:
+    result = fit_image(THIRDS, Size(60, 60), FitMode.COVER)
+    assert (result == (0, 255, 0)).all()
 
 
-def test_stretch_keeps_everything_out_of_shape() -> None:
-    found = fit_image(THIRDS, Size(60, 60), FitMode.STRETCH)
-    assert [int(found[30, x].argmax()) for x in (5, 30, 55)] == [0, 1, 2]
+def test_stretch_shows_the_whole_image_distorted() -> None:
+    result = fit_image(THIRDS, Size(60, 60), FitMode.STRETCH)
+    assert [int(result[30, x].argmax()) for x in (5, 30, 55)] == [0, 1, 2]
 
 
-def test_contain_keeps_everything_in_shape_over_a_dimmer_rim() -> None:
-    found = fit_image(THIRDS, Size(180, 180), FitMode.CONTAIN)
-    assert np.array_equal(found[60:120], THIRDS)
-    assert int(found[:60].max()) < 140
-    assert int(found[:60].max()) > 40
+def test_contain_shows_the_whole_image_over_dim_border() -> None:
+    result = fit_image(THIRDS, Size(180, 180), FitMode.CONTAIN)
+    assert np.array_equal(result[60:120], THIRDS)
+    assert int(result[:60].max()) < 140
+    assert int(result[:60].max()) > 40
 
 
-def test_alpha_is_laid_over_dark_grey() -> None:
-    frame = np.full((2, 2, 3), 200, np.uint8)
-    matte = np.float32([[0.0, 1.0], [0.5, 1.0]])
-    assert flatten_alpha(frame, matte)[..., 0].tolist() == [[40, 200], [120, 200]]
-    assert flatten_alpha(frame, None) is frame
+def test_flatten_alpha_blends_with_dark_gray() -> None:
+    image = np.full((2, 2, 3), 200, np.uint8)
+    alpha = np.float32([[0.0, 1.0], [0.5, 1.0]])
+    assert flatten_alpha(image, alpha)[..., 0].tolist() == [[40, 200], [120, 200]]
+    assert flatten_alpha(image, None) is image

@@ -4,7 +4,7 @@ import pytest
 from skimage.data import astronaut
 
 from livecam.core.geometry import Size
-from livecam.imaging import ops as images
+from livecam.imaging import ops
 
 PHOTO = astronaut()
 
@@ -12,125 +12,125 @@ PHOTO = astronaut()
 SIZES = [Size(256, 144), Size(128, 128), Size(100, 37), Size(511, 300), Size(176, 96), Size(1, 1)]
 
 
-def exact(picture: np.ndarray, size: Size) -> np.ndarray:
-    return cv2.resize(picture.astype(np.float32), tuple(size), interpolation=cv2.INTER_AREA)
+def area_mean(image: np.ndarray, size: Size) -> np.ndarray:
+    return cv2.resize(image.astype(np.float32), tuple(size), interpolation=cv2.INTER_AREA)
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("odd", [False, True])
-def test_shrinking_averages_areas(size: Size, odd: bool) -> None:
-    picture = np.ascontiguousarray(PHOTO[:-1, :-1] if odd else PHOTO)
-    small = images.downscale(picture, size)
+@pytest.mark.parametrize("is_odd", [False, True])
+def test_downscale_averages_areas(size: Size, is_odd: bool) -> None:
+    image = np.ascontiguousarray(PHOTO[:-1, :-1] if is_odd else PHOTO)
+    small = ops.downscale(image, size)
     assert Size.of(small) == size
-    assert np.abs(small - exact(picture, size)).mean() < 3.0
+    assert np.abs(small - area_mean(image, size)).mean() < 3.0
 
 
 @pytest.mark.parametrize("size", SIZES[:-1])
-def test_shrinking_moves_nothing(size: Size) -> None:
+def test_downscale_does_not_shift_the_image(size: Size) -> None:
     shifts, _ = cv2.phaseCorrelate(
         *(
-            images.to_gray(p).astype(np.float32)
-            for p in (images.downscale(PHOTO, size), exact(PHOTO, size).astype(np.uint8))
+            ops.to_gray(p).astype(np.float32)
+            for p in (ops.downscale(PHOTO, size), area_mean(PHOTO, size).astype(np.uint8))
         )
     )
     assert np.abs(shifts).max() < 0.1
 
 
-def test_halves_and_quarters_are_exact() -> None:
+def test_downscale_by_powers_of_two_is_exact() -> None:
     for size in (Size(256, 256), Size(128, 128)):
-        assert np.abs(images.downscale(PHOTO, size) - exact(PHOTO, size)).max() < 1.1
+        assert np.abs(ops.downscale(PHOTO, size) - area_mean(PHOTO, size)).max() < 1.1
 
 
-def test_no_pixel_of_a_fine_pattern_is_left_out() -> None:
+def test_downscale_of_fine_lines_is_their_mean() -> None:
     lines = np.zeros((720, 1280, 3), np.uint8)
     lines[::2] = 255
-    small = images.downscale(lines, Size(176, 96)).astype(float)
+    small = ops.downscale(lines, Size(176, 96)).astype(float)
     assert np.abs(small - 127.5).max() < 2
 
 
-def test_shrinking_by_far_is_as_good_as_exact() -> None:
+def test_downscale_by_far_is_close_to_area_mean() -> None:
     large = cv2.resize(PHOTO, (1920, 1080), interpolation=cv2.INTER_CUBIC)
     size = Size(256, 144)
-    assert np.abs(images.downscale(large, size) - exact(large, size)).mean() < 1.5
+    assert np.abs(ops.downscale(large, size) - area_mean(large, size)).mean() < 1.5
 
 
 @pytest.mark.parametrize("size", [Size(512, 512), Size(64, 64), Size(700, 600)])
-def test_what_is_resized_is_a_new_array(size: Size) -> None:
+def test_resize_returns_a_new_array(size: Size) -> None:
     before = PHOTO.copy()
-    resized = images.resize(PHOTO, size)
+    resized = ops.resize(PHOTO, size)
     resized[:] = 0
     assert (before == PHOTO).all()
     assert Size.of(resized) == size
 
 
-def test_resizing_averages_when_smaller_and_goes_straight_between_pixels_when_larger() -> None:
+def test_resize_averages_down_and_interpolates_up() -> None:
     stripes = np.zeros((8, 64, 3), np.uint8)
     stripes[:, ::2] = 200
-    assert (images.resize(stripes, Size(32, 8)) == 100).all()
-    larger = images.resize(stripes, Size(256, 8))
+    assert (ops.resize(stripes, Size(32, 8)) == 100).all()
+    larger = ops.resize(stripes, Size(256, 8))
     assert {25, 75, 125, 175} <= set(np.unique(larger).tolist())
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_solid_matte_stays_solid_whatever_its_size(value: float) -> None:
+def test_resize_of_uniform_matte_is_uniform(value: float) -> None:
     matte = np.full((36, 64), value, np.float32)
-    assert (images.resize_matte(matte, Size(641, 361)) == value).all()
-    assert (images.downscale_matte(matte, Size(17, 9)) == value).all()
-    assert (images.dilate3(matte) == value).all()
+    assert (ops.resize_matte(matte, Size(641, 361)) == value).all()
+    assert (ops.downscale_matte(matte, Size(17, 9)) == value).all()
+    assert (ops.dilate3(matte) == value).all()
 
 
-def test_widening_reaches_the_eight_neighbours() -> None:
+def test_dilate3_reaches_the_eight_neighbors() -> None:
     matte = np.zeros((5, 5), np.float32)
     matte[2, 2] = 0.5
-    wide = images.dilate3(matte)
-    assert (wide[1:4, 1:4] == 0.5).all()
-    assert wide.sum() == 4.5
+    dilated = ops.dilate3(matte)
+    assert (dilated[1:4, 1:4] == 0.5).all()
+    assert dilated.sum() == 4.5
 
 
-def test_red_and_blue_change_places() -> None:
-    assert (images.swap_rb(PHOTO) == PHOTO[..., ::-1]).all()
+def test_swap_rb_exchanges_red_and_blue() -> None:
+    assert (ops.swap_rb(PHOTO) == PHOTO[..., ::-1]).all()
 
 
-def test_grey_weighs_red_first() -> None:
-    red, green, blue = (int(images.to_gray(np.full((1, 1, 3), c, np.uint8))[0, 0]) for c in np.eye(3) * 255)
+def test_to_gray_has_bt601_weights() -> None:
+    red, green, blue = (int(ops.to_gray(np.full((1, 1, 3), c, np.uint8))[0, 0]) for c in np.eye(3) * 255)
     assert (red, green, blue) == (76, 150, 29)
 
 
-def test_blending_goes_from_one_to_the_other() -> None:
+def test_cross_fade_goes_from_first_to_second() -> None:
     first, second = PHOTO, 255 - PHOTO
-    assert (images.cross_fade(first, second, 0.0) == first).all()
-    assert (images.cross_fade(first, second, 1.0) == second).all()
-    assert np.abs(images.cross_fade(first, second, 0.5).astype(int) - 127.5).max() <= 0.5
+    assert (ops.cross_fade(first, second, 0.0) == first).all()
+    assert (ops.cross_fade(first, second, 1.0) == second).all()
+    assert np.abs(ops.cross_fade(first, second, 0.5).astype(int) - 127.5).max() <= 0.5
 
 
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("size", [Size(300, 100), Size(100, 300), Size(64, 64)])
-def test_a_letterboxed_picture_is_whole_and_between_bars(channels: int, size: Size) -> None:
-    picture = np.full((50, 80, channels), 200, np.uint8)
-    fitted = images.letterbox(picture, size)
+def test_letterbox_shows_whole_image_between_bars(channels: int, size: Size) -> None:
+    image = np.full((50, 80, channels), 200, np.uint8)
+    fitted = ops.letterbox(image, size)
     assert fitted.shape == (size.height, size.width, channels)
     scale = min(size.width / 80, size.height / 50)
     assert (fitted == 200).all(axis=2).sum() == pytest.approx(scale * scale * 4000, rel=0.02)
     assert not fitted[[0, 0, -1, -1], [0, -1, 0, -1]].any()
 
 
-def test_what_fits_is_not_touched() -> None:
-    assert images.letterbox(PHOTO, Size(512, 512)) is PHOTO
+def test_letterbox_of_same_size_is_the_image() -> None:
+    assert ops.letterbox(PHOTO, Size(512, 512)) is PHOTO
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-def test_a_deep_picture_is_decoded_as_rgb(kind: type) -> None:
-    picture = np.zeros((4, 6, 3), kind)
-    picture[..., 0] = np.iinfo(kind).max
-    coded = cv2.imencode(".png", picture[..., ::-1])[1]
-    assert (images.decode_any_depth(coded) == picture).all()
-    assert images.decode_any_depth(np.zeros(20, np.uint8)) is None
-    assert images.decode_any_depth(np.zeros(0, np.uint8)) is None
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_decode_any_depth_returns_rgb(dtype: type) -> None:
+    image = np.zeros((4, 6, 3), dtype)
+    image[..., 0] = np.iinfo(dtype).max
+    coded = cv2.imencode(".png", image[..., ::-1])[1]
+    assert (ops.decode_any_depth(coded) == image).all()
+    assert ops.decode_any_depth(np.zeros(20, np.uint8)) is None
+    assert ops.decode_any_depth(np.zeros(0, np.uint8)) is None
 
 
-def test_light_keeps_its_sum_when_it_is_softened_or_resized() -> None:
-    light = PHOTO.astype(np.float32)
-    assert images.gaussian_blur_float(light, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.gaussian_blur(PHOTO, 3.0).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.resize_float(light, Size(100, 90)).mean() == pytest.approx(light.mean(), rel=0.01)
-    assert images.replicate_channels(light[..., 0]).shape == light.shape
+def test_blur_and_resize_keep_the_mean() -> None:
+    image = PHOTO.astype(np.float32)
+    assert ops.gaussian_blur_float(image, 3.0).mean() == pytest.approx(image.mean(), rel=0.01)
+    assert ops.gaussian_blur(PHOTO, 3.0).mean() == pytest.approx(image.mean(), rel=0.01)
+    assert ops.resize_float(image, Size(100, 90)).mean() == pytest.approx(image.mean(), rel=0.01)
+    assert ops.replicate_channels(image[..., 0]).shape == image.shape

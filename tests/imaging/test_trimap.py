@@ -16,31 +16,31 @@ from livecam.imaging.trimap import (
 )
 
 
-def a_trimap(height: int = 30, width: int = 40) -> np.ndarray:
+def make_trimap(height: int = 30, width: int = 40) -> np.ndarray:
     trimap = np.full((height, width), BACKGROUND, np.uint8)
     trimap[8:, 10:30] = UNKNOWN
     trimap[10:, 12:28] = FOREGROUND
     return trimap
 
 
-def test_a_trimap_is_read_as_it_was_written(tmp_path: Path) -> None:
-    Image.fromarray(a_trimap()).save(tmp_path / "t.png")
+def test_read_trimap_returns_the_written_values(tmp_path: Path) -> None:
+    Image.fromarray(make_trimap()).save(tmp_path / "t.png")
 
-    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), a_trimap())
+    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), make_trimap())
 
 
-def test_a_palette_s_indices_are_the_labels(tmp_path: Path) -> None:
-    image = Image.fromarray(a_trimap()).convert("P")
-    image.putdata(a_trimap().ravel().tolist())
+def test_read_trimap_of_palette_returns_indices(tmp_path: Path) -> None:
+    image = Image.fromarray(make_trimap()).convert("P")
+    image.putdata(make_trimap().ravel().tolist())
     image.putpalette([0, 0, 0, 0, 255, 0, 255, 0, 0, 128, 128, 128])
     image.save(tmp_path / "t.png")
 
-    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), a_trimap())
+    np.testing.assert_array_equal(read_trimap(tmp_path / "t.png"), make_trimap())
 
 
 @pytest.mark.parametrize("value", [0, 4, 255])
-def test_another_value_than_1_2_3_is_refused(tmp_path: Path, value: int) -> None:
-    trimap = a_trimap()
+def test_read_trimap_with_other_values_raises(tmp_path: Path, value: int) -> None:
+    trimap = make_trimap()
     trimap[3, 3] = value
     Image.fromarray(trimap).save(tmp_path / "t.png")
 
@@ -49,15 +49,17 @@ def test_another_value_than_1_2_3_is_refused(tmp_path: Path, value: int) -> None
 
 
 @pytest.mark.parametrize("mode", ["RGB", "I;16", "1", "LA"])
-def test_a_png_of_another_kind_is_refused(tmp_path: Path, mode: str) -> None:
-    picture = Image.fromarray(a_trimap().astype(np.uint16)) if mode == "I;16" else Image.fromarray(a_trimap())
-    (picture if mode == "I;16" else picture.convert(mode)).save(tmp_path / "t.png")
+def test_read_trimap_of_other_mode_raises(tmp_path: Path, mode: str) -> None:
+    if mode == "I;16":
+        Image.fromarray(make_trimap().astype(np.uint16)).save(tmp_path / "t.png")
+    else:
+        Image.fromarray(make_trimap()).convert(mode).save(tmp_path / "t.png")
 
     with pytest.raises(ImageError, match="8-bit grey PNG"):
         read_trimap(tmp_path / "t.png")
 
 
-def test_a_truncated_or_missing_trimap_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_read_trimap_of_damaged_file_raises(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(1, 4, (200, 200), np.uint8)
     Image.fromarray(noise).save(tmp_path / "t.png")
     whole = (tmp_path / "t.png").read_bytes()
@@ -71,7 +73,7 @@ def test_a_truncated_or_missing_trimap_is_refused_in_one_line(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("size", [Size(7, 5), Size(13, 29), Size(64, 48), Size(121, 33)])
-def test_resizing_never_makes_a_label_that_was_not_there(size: Size) -> None:
+def test_resize_trimap_creates_no_new_label(size: Size) -> None:
     # Only 1 and 3: any mixing of neighbours would give a 2.
     stripes = np.where(np.arange(40) % 2, FOREGROUND, UNKNOWN).astype(np.uint8)[None].repeat(30, axis=0)
 
@@ -82,13 +84,13 @@ def test_resizing_never_makes_a_label_that_was_not_there(size: Size) -> None:
     assert set(np.unique(resized)) <= {FOREGROUND, UNKNOWN}
 
 
-def test_resizing_takes_the_middle_of_each_block() -> None:
+def test_resize_trimap_takes_block_centers() -> None:
     block = np.array([[2, 2, 2], [2, 1, 2], [2, 2, 2]], np.uint8)
 
     np.testing.assert_array_equal(resize_trimap(np.tile(block, (4, 5)), Size(5, 4)), 1)
 
 
-def test_a_matte_s_trimap_has_its_contour_on_the_outline_and_where_it_is_soft() -> None:
+def test_trimap_from_matte_marks_outline_and_soft_pixels() -> None:
     matte = np.zeros((20, 20), np.float32)
     matte[5:15, 5:15] = 1
     matte[16, 2] = 0.3
@@ -102,7 +104,7 @@ def test_a_matte_s_trimap_has_its_contour_on_the_outline_and_where_it_is_soft() 
     assert set(np.unique(trimap)) == {1, 2, 3}
 
 
-def test_a_wider_band_makes_a_wider_contour() -> None:
+def test_trimap_from_matte_band_sets_the_width() -> None:
     matte = np.zeros((40, 40), np.float32)
     matte[10:30, 10:30] = 1
 
@@ -112,5 +114,5 @@ def test_a_wider_band_makes_a_wider_contour() -> None:
 
 
 @pytest.mark.parametrize(("value", "label"), [(0.0, BACKGROUND), (1.0, FOREGROUND)])
-def test_a_matte_without_an_outline_has_no_contour(value: float, label: int) -> None:
+def test_trimap_from_uniform_matte_has_no_unknown(value: float, label: int) -> None:
     assert (trimap_from_matte(np.full((9, 9), value, np.float32)) == label).all()

@@ -21,13 +21,13 @@ def scene() -> np.ndarray:
     return matte
 
 
-def test_a_faint_island_goes_and_the_person_stays() -> None:
+def test_remove_islands_drops_faint_island() -> None:
     matte = scene()
     matte[10:30, 10:40] = 0.6
     assert (remove_islands(matte) == scene()).all()
 
 
-def test_a_small_glint_goes_and_a_raised_hand_stays() -> None:
+def test_remove_islands_drops_reflection_and_keeps_hand() -> None:
     matte = scene()
     matte[5:10, 5:10] = 1.0
     hand = scene()
@@ -36,19 +36,19 @@ def test_a_small_glint_goes_and_a_raised_hand_stays() -> None:
     assert (remove_islands(hand) == hand).all()
 
 
-def test_soft_hair_at_the_person_stays() -> None:
+def test_remove_islands_keeps_soft_hair() -> None:
     matte = scene()
     matte[50:60, 100:160] = 0.4
     assert (remove_islands(matte) == matte).all()
 
 
-def test_all_and_nothing_stay_what_they_are() -> None:
+def test_remove_islands_keeps_uniform_mattes() -> None:
     for value in (0.0, 1.0):
         matte = np.full((144, 256), value, np.float32)
         assert (remove_islands(matte) == matte).all()
 
 
-def test_the_argument_is_not_written_to() -> None:
+def test_remove_islands_does_not_write_to_argument() -> None:
     matte = scene()
     matte[10:30, 10:40] = 0.6
     before = matte.copy()
@@ -63,18 +63,18 @@ def with_hole(value: float, size: int = 10) -> np.ndarray:
 
 
 @pytest.mark.parametrize("value", [0.3, 0.5, 0.9])
-def test_a_hole_that_the_network_is_in_doubt_about_is_closed(value: float) -> None:
+def test_fill_holes_fills_uncertain_hole(value: float) -> None:
     assert (fill_holes(with_hole(value)) == scene()).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 0.11])
-def test_a_gap_between_arm_and_body_stays_a_gap(value: float) -> None:
+def test_fill_holes_keeps_gap_between_arm_and_body(value: float) -> None:
     matte = with_hole(0.6)
     matte[94:96, 114] = value
     assert (fill_holes(matte) == matte).all()
 
 
-def test_a_hole_that_is_mostly_doubt_is_closed_though_it_dips_somewhere() -> None:
+def test_fill_holes_fills_hole_with_few_low_pixels() -> None:
     matte = with_hole(0.6)
     matte[94:96, 114:119] = 0.2
     assert (fill_holes(matte) == scene()).all()
@@ -82,28 +82,28 @@ def test_a_hole_that_is_mostly_doubt_is_closed_though_it_dips_somewhere() -> Non
     assert (fill_holes(matte) == matte).all()
 
 
-def test_a_large_doubt_stays_a_doubt() -> None:
+def test_fill_holes_keeps_large_uncertain_region() -> None:
     matte = with_hole(0.6, size=40)
     assert (fill_holes(matte) == matte).all()
 
 
-def test_what_is_open_to_the_room_or_an_edge_at_the_side_is_no_hole() -> None:
+def test_fill_holes_keeps_regions_open_to_the_background() -> None:
     soft = scene()
     soft[60:70, 100:140] = 0.6
     assert (fill_holes(soft) == soft).all()
-    for turned in (soft.T, soft.T[:, ::-1], soft[::-1]):
-        one = np.ascontiguousarray(turned)
+    for rotated in (soft.T, soft.T[:, ::-1], soft[::-1]):
+        one = np.ascontiguousarray(rotated)
         assert (fill_holes(one) == one).all()
     above = scene()[::-1].copy()
     above[:10, 100:110] = 0.6
     assert (fill_holes(above) == above).all()
-    leaning = np.zeros((144, 256), np.float32)
-    leaning[60:, :90] = 1.0
-    leaning[90:100, :8] = 0.6
-    assert (fill_holes(leaning) == leaning).all()
+    at_side = np.zeros((144, 256), np.float32)
+    at_side[60:, :90] = 1.0
+    at_side[90:100, :8] = 0.6
+    assert (fill_holes(at_side) == at_side).all()
 
 
-def test_a_doubt_at_the_bottom_where_the_picture_ends_is_a_hole() -> None:
+def test_fill_holes_fills_hole_at_image_bottom() -> None:
     soft = scene()
     soft[130:, 100:110] = 0.6
     assert (fill_holes(soft) == scene()).all()
@@ -111,7 +111,7 @@ def test_a_doubt_at_the_bottom_where_the_picture_ends_is_a_hole() -> None:
     assert (fill_holes(soft) == soft).all()
 
 
-def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
+def test_fill_holes_of_floating_person_keeps_open_regions() -> None:
     """A person who floats: the rectangle around what is sure ends before the picture does."""
     floating = np.zeros((144, 256), np.float32)
     floating[40:100, 90:170] = 1.0
@@ -126,26 +126,26 @@ def test_what_is_open_beside_all_that_is_kept_is_no_hole() -> None:
 
 def reference(matte: np.ndarray) -> np.ndarray:
     """The same by looking at every part of the whole picture."""
-    count, parts = cv2.connectedComponents((matte > LOW_ALPHA).view(np.uint8), connectivity=8)
-    tidied = matte.copy()
-    for part in range(1, count):
-        if np.count_nonzero((parts == part) & (matte > HIGH_ALPHA)) < MIN_ISLAND_AREA * matte.size:
-            tidied[parts == part] = 0
-    count, parts = cv2.connectedComponents((tidied <= HIGH_ALPHA).view(np.uint8), connectivity=4)
-    filled = tidied.copy()
-    for part in range(1, count):
-        hole = parts == part
-        inside = tidied[hole]
-        open_to_the_room = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
-        dips = np.count_nonzero(inside < DOUBTFUL_ALPHA)
-        doubted = inside.min() >= LOW_ALPHA and dips <= MAX_DOUBTFUL_FRACTION * inside.size
-        if not open_to_the_room and inside.size <= MAX_HOLE_AREA * matte.size and doubted:
+    count, labels = cv2.connectedComponents((matte > LOW_ALPHA).view(np.uint8), connectivity=8)
+    cleaned = matte.copy()
+    for label in range(1, count):
+        if np.count_nonzero((labels == label) & (matte > HIGH_ALPHA)) < MIN_ISLAND_AREA * matte.size:
+            cleaned[labels == label] = 0
+    count, labels = cv2.connectedComponents((cleaned <= HIGH_ALPHA).view(np.uint8), connectivity=4)
+    filled = cleaned.copy()
+    for label in range(1, count):
+        hole = labels == label
+        inside = cleaned[hole]
+        is_open = hole[0].any() or hole[:, 0].any() or hole[:, -1].any()
+        doubtful = np.count_nonzero(inside < DOUBTFUL_ALPHA)
+        is_uncertain = inside.min() >= LOW_ALPHA and doubtful <= MAX_DOUBTFUL_FRACTION * inside.size
+        if not is_open and inside.size <= MAX_HOLE_AREA * matte.size and is_uncertain:
             filled[hole] = 1
     return filled
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_looking_at_rectangles_gives_what_looking_at_everything_does(seed: int) -> None:
+def test_clean_matte_equals_full_image_reference(seed: int) -> None:
     rng = np.random.default_rng(seed)
     blobs = cv2.GaussianBlur(rng.normal(0, 1, (72, 128)), (0, 0), rng.uniform(2, 7))
     matte = np.clip(3 * blobs / blobs.std() + rng.uniform(-3, 3), 0, 1).astype(np.float32)
@@ -155,7 +155,7 @@ def test_looking_at_rectangles_gives_what_looking_at_everything_does(seed: int) 
     assert (clean_matte(matte) == reference(matte)).all()
 
 
-def test_islands_go_before_holes_are_closed_and_nothing_is_written_to() -> None:
+def test_clean_matte_drops_islands_and_fills_holes() -> None:
     matte = with_hole(0.6)
     matte[10:30, 10:40] = 0.6
     before = matte.copy()

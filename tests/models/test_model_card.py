@@ -19,11 +19,11 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "pets.json"
 
 
-def test_a_written_card_is_read_again(path: Path) -> None:
+def test_write_card_then_read_is_equal(path: Path) -> None:
     assert ModelCard.read(path) == CARD
 
 
-def test_what_newer_cards_may_add_is_no_trouble(path: Path) -> None:
+def test_read_card_ignores_unknown_keys(path: Path) -> None:
     change(path, "extra", 1)
     assert ModelCard.read(path) == CARD
 
@@ -38,7 +38,7 @@ def change(path: Path, key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("key", ["format", "name", "file", "sha256", "input", "outputs"])
-def test_nothing_may_be_missing(path: Path, key: str) -> None:
+def test_read_card_with_missing_key_raises(path: Path, key: str) -> None:
     change(path, key, None)
     with pytest.raises(ModelError, match="export"):
         ModelCard.read(path)
@@ -58,7 +58,7 @@ def test_nothing_may_be_missing(path: Path, key: str) -> None:
         ("about", 7),
     ],
 )
-def test_another_format_is_refused(path: Path, key: str, value: Any) -> None:
+def test_read_card_of_other_format_raises(path: Path, key: str, value: Any) -> None:
     change(path, key, value)
     with pytest.raises(ModelError, match="export") as caught:
         ModelCard.read(path)
@@ -66,12 +66,12 @@ def test_another_format_is_refused(path: Path, key: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"card"', b"7", b"null", b"\xff\xfe\x00"])
-def test_what_is_no_card_is_refused(path: Path, content: bytes) -> None:
+def test_read_card_of_other_content_raises(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=r"pets\.json"):
         ModelCard.read(path)
 
 
-def test_a_missing_card_says_what_a_model_is(tmp_path: Path) -> None:
+def test_read_missing_card_explains_model_files(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="beside it"):
         ModelCard.read(tmp_path / "none.json")

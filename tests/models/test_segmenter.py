@@ -24,7 +24,7 @@ def segmenter(tmp_path: Path) -> LiteRTSegmenter:
 
 
 @pytest.mark.parametrize("size", [Size(320, 240), Size(33, 17), Size(1280, 720), SIZE])
-def test_the_green_person_is_kept_at_the_networks_size(segmenter: LiteRTSegmenter, size: Size) -> None:
+def test_predict_keeps_green_person_at_model_size(segmenter: LiteRTSegmenter, size: Size) -> None:
     frame = secret_frame(size=size)
     matte = check_matte(segmenter.predict(frame), (SIZE.height, SIZE.width))
     assert matte[SIZE.height - 4, SIZE.width // 2] > 0.99
@@ -33,15 +33,15 @@ def test_the_green_person_is_kept_at_the_networks_size(segmenter: LiteRTSegmente
     assert matte.mean() == pytest.approx(is_person(frame).mean(), abs=0.12)
 
 
-def test_colours_come_in_as_rgb(tmp_path: Path) -> None:
+def test_predict_reads_rgb(tmp_path: Path) -> None:
     segmenter = LiteRTSegmenter.load(str(write_model(tmp_path)))
-    for colour, kept in (((0, 255, 0), 1.0), ((255, 0, 0), 0.0), ((0, 0, 255), 0.0)):
-        matte = segmenter.predict(np.full((48, 64, 3), colour, np.uint8))
-        assert matte == pytest.approx(np.full(matte.shape, kept), abs=1e-3)
+    for color, expected in (((0, 255, 0), 1.0), ((255, 0, 0), 0.0), ((0, 0, 255), 0.0)):
+        matte = segmenter.predict(np.full((48, 64, 3), color, np.uint8))
+        assert matte == pytest.approx(np.full(matte.shape, expected), abs=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "level", "kept"),
+    ("low", "high", "level", "expected"),
     # Grey of value v becomes sigmoid(-12 v - 12).
     [
         (-1.0, 1.0, 0, 0.5),
@@ -51,55 +51,53 @@ def test_colours_come_in_as_rgb(tmp_path: Path) -> None:
         (-1.0, 0.0, 51, 0.083),
     ],
 )
-def test_the_range_of_the_card_is_what_the_network_gets(
-    low: float, high: float, level: int, kept: float
-) -> None:
+def test_predict_uses_input_range_of_card(low: float, high: float, level: int, expected: float) -> None:
     weights = green_weights()
     value = low + level / 255 * (high - low)
-    assert 1 / (1 + np.exp(12 * value + 12)) == pytest.approx(kept, abs=0.01)
+    assert 1 / (1 + np.exp(12 * value + 12)) == pytest.approx(expected, abs=0.01)
     matte = LiteRTSegmenter(replace(card_of(weights), input_range=(low, high)), weights).predict(
         np.full((24, 32, 3), level, np.uint8)
     )
-    assert matte == pytest.approx(np.full(matte.shape, kept), abs=0.01)
+    assert matte == pytest.approx(np.full(matte.shape, expected), abs=0.01)
 
 
-def test_a_matte_is_the_callers_own(segmenter: LiteRTSegmenter) -> None:
+def test_predict_returns_a_new_array(segmenter: LiteRTSegmenter) -> None:
     frame = secret_frame()
     first = segmenter.predict(frame)
-    kept = first.copy()
+    expected = first.copy()
     segmenter.predict(255 - frame)
-    assert (first == kept).all()
+    assert (first == expected).all()
     first[:] = 0.5
-    assert (segmenter.predict(frame) == kept).all()
+    assert (segmenter.predict(frame) == expected).all()
 
 
-def test_the_frame_is_not_written_to(segmenter: LiteRTSegmenter) -> None:
+def test_predict_does_not_write_to_frame(segmenter: LiteRTSegmenter) -> None:
     frame = secret_frame()
     frame.setflags(write=False)
     segmenter.predict(frame)
     assert (frame == secret_frame()).all()
 
 
-def test_a_model_is_found_by_its_weights_or_its_card(tmp_path: Path) -> None:
+def test_resolve_model_accepts_both_file_paths(tmp_path: Path) -> None:
     path = write_model(tmp_path)
     assert (
         resolve_model(str(path)) == resolve_model(str(path.with_suffix(".json"))) == path.with_suffix(".json")
     )
 
 
-def test_an_unknown_model_names_those_there_are() -> None:
+def test_resolve_unknown_model_names_existing_ones() -> None:
     with pytest.raises(UsageError, match="there are: "):
         resolve_model("nobody")
 
 
-def test_weights_that_are_not_the_cards_are_refused(tmp_path: Path) -> None:
+def test_load_with_wrong_checksum_raises(tmp_path: Path) -> None:
     path = write_model(tmp_path)
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="damaged"):
         LiteRTSegmenter.load(str(path))
 
 
-def test_a_card_without_weights_says_where_they_belong(tmp_path: Path) -> None:
+def test_load_without_weights_names_their_path(tmp_path: Path) -> None:
     path = write_model(tmp_path)
     path.unlink()
     with pytest.raises(ModelError, match=r"beside .*green\.json"):
@@ -107,25 +105,25 @@ def test_a_card_without_weights_says_where_they_belong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("weights", [b"", b"nonsense" * 100, green_weights()[:400]])
-def test_what_is_no_model_is_refused(weights: bytes) -> None:
+def test_segmenter_of_invalid_bytes_raises(weights: bytes) -> None:
     with pytest.raises(ModelError, match="can't be run"):
         LiteRTSegmenter(card_of(weights), weights)
 
 
 @pytest.mark.parametrize("outputs", [{"classes": 0}, {"matte": 1}, {"matte": -1}])
-def test_a_card_that_promises_another_output_is_refused(outputs: dict[str, int]) -> None:
+def test_segmenter_with_other_outputs_than_card_raises(outputs: dict[str, int]) -> None:
     weights = green_weights()
     with pytest.raises(ModelError, match="card describes"):
         LiteRTSegmenter(card_of(weights, outputs=outputs), weights)
 
 
-def test_a_card_that_promises_another_size_is_refused() -> None:
+def test_segmenter_with_other_size_than_card_raises() -> None:
     weights = green_weights()
     with pytest.raises(ModelError, match="card describes"):
         LiteRTSegmenter(card_of(weights, Size(64, 48)), weights)
 
 
-def test_loading_says_nothing_by_itself(tmp_path: Path) -> None:
+def test_load_prints_nothing(tmp_path: Path) -> None:
     code = "from livecam.models.segmenter import LiteRTSegmenter; LiteRTSegmenter.load"
     code += f"({str(write_model(tmp_path))!r})"
     # LiteRT says it once a process.
@@ -133,7 +131,7 @@ def test_loading_says_nothing_by_itself(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
-SHIPPED = pytest.mark.skipif(
+NEEDS_WEIGHTS = pytest.mark.skipif(
     not (builtin_dir() / "person.json").exists(), reason="the weights are not there yet"
 )
 
@@ -143,8 +141,8 @@ def wide_astronaut() -> Frame:
     return np.ascontiguousarray(astronaut()[:288])
 
 
-@SHIPPED
-def test_the_shipped_model_keeps_a_head_and_not_the_flag_beside_it() -> None:
+@NEEDS_WEIGHTS
+def test_builtin_model_keeps_head_and_drops_flag() -> None:
     matte = LiteRTSegmenter.load().predict(wide_astronaut())
     height, width = matte.shape
     rows, columns = height / 288, width / 512
@@ -154,14 +152,14 @@ def test_the_shipped_model_keeps_a_head_and_not_the_flag_beside_it() -> None:
     assert np.median(corner) < 0.1
 
 
-def test_what_rounding_adds_above_one_is_taken_off_and_nonsense_is_left_for_the_check() -> None:
-    said = np.array([[0.0, 0.5, 1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00005]], np.float32)
-    assert clip_rounding(said).tolist() == [[0.0, 0.5, 1.0, 1.0, 1.0]]
-    wrong = np.array([[1.01, -0.5, np.nan, np.inf]], np.float32)
-    np.testing.assert_array_equal(clip_rounding(np.array(wrong)), wrong)
+def test_clip_rounding_keeps_larger_errors() -> None:
+    matte = np.array([[0.0, 0.5, 1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00005]], np.float32)
+    assert clip_rounding(matte).tolist() == [[0.0, 0.5, 1.0, 1.0, 1.0]]
+    invalid = np.array([[1.01, -0.5, np.nan, np.inf]], np.float32)
+    np.testing.assert_array_equal(clip_rounding(np.array(invalid)), invalid)
 
 
-def test_the_shipped_networks_give_mattes_whatever_they_see() -> None:
+def test_builtin_models_return_valid_mattes() -> None:
     rng = np.random.default_rng(0)
     frames = [np.full((360, 640, 3), level, np.uint8) for level in (0, 128, 255)]
     frames += [rng.integers(0, 256, (360, 640, 3), dtype=np.uint8), astronaut()]
