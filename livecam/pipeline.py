@@ -13,7 +13,8 @@ from livecam.core.clock import Clock, StageTimer, SystemClock
 from livecam.core.errors import FrameError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte, RgbaFrame, check_frame, check_matte
-from livecam.imaging.compositing import alpha_composite, extract_foreground
+from livecam.imaging.compositing import extract_foreground
+from livecam.imaging.foreground import composite_foreground
 from livecam.matting.base import MatteUpsampler, TemporalFilter
 from livecam.matting.cleanup import clean_matte
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
@@ -151,7 +152,7 @@ class Pipeline:
             if background.is_transparent:
                 return extract_foreground(frame, matte)
             return _check_size(
-                alpha_composite(frame, _check_size(rendered, frame), matte, self.light_wrap), frame
+                composite_foreground(frame, _check_size(rendered, frame), matte, self.light_wrap), frame
             )
 
     def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame | RgbaFrame:

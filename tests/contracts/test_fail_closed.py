@@ -92,7 +92,7 @@ def test_failing_background_hides_the_frame(render: Callable[..., Any]) -> None:
 
 
 def test_failing_compositing_hides_the_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livecam.pipeline.alpha_composite", FAULTS["raises"])
+    monkeypatch.setattr("livecam.pipeline.composite_foreground", FAULTS["raises"])
     sink = RecordingSink()
     assert run(FakeCamera(12), make_pipeline(), [sink], timeouts=QUICK).frames_shown == 0
     assert not any(shows_secret(frame) for frame in sink.frames)
