@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from livecam.core.clock import Clock
+from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.media_types import is_image, is_video
@@ -13,21 +13,23 @@ from livecam.sources.webcam import WebcamSource
 DEFAULT_SIZE = Size(1280, 720)
 
 
-def open_source(spec: str, *, size: Size | None = DEFAULT_SIZE, fps: float = 30.0, clock: Clock) -> Source:
+def open_source(
+    spec: str, *, size: Size | None = DEFAULT_SIZE, fps: float = 30.0, clock: Clock | None = None
+) -> Source:
     """Create the source that `spec` names; the caller enters it.
 
     Args:
         spec: ``0``, ``/dev/video2``, a part of a camera's name, a file (it wins over a name), or ``demo``.
         size: requested from a camera, used by the demo; an image is fitted into it; a video keeps its own.
         fps: frames per second, likewise.
-        clock: paces what no device paces.
+        clock: paces what no device paces; None: the clock of the system.
 
     Raises:
         UsageError: `spec` fits nothing, or several cameras.
         ImageError: the file is an image and can't be read.
         VideoError: the file is a video and can't be read.
     """
-    spec = spec.strip()
+    spec, clock = spec.strip(), clock or SystemClock()
     if spec.lower() == "demo":
         from livecam.sources.demo import DemoSource
 

@@ -122,3 +122,9 @@ def test_a_file_that_is_neither_says_so_in_one_line(tmp_path):
 def test_a_folder_is_no_source(tmp_path):
     with pytest.raises(UsageError, match="not a file"):
         opened(str(tmp_path))
+
+
+def test_open_source_without_clock_uses_the_system_clock():
+    source = open_source("demo", size=Size(64, 36))
+    with source:
+        assert next(iter(source)).shape == (36, 64, 3)
