@@ -172,12 +172,12 @@ def true_matte(person: Matte, chair: Matte) -> Matte:
 def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> PersonalizationSettings:
     """What is learnt: true mattes, or a point on the chair, whose matte in the first frame is `chair`."""
     if said.sam is None:
-        return PersonalizationSettings(
+        return PersonalizationSettings.from_options(
             name="chair", sources=(str(clip),), mattes=said.out / "mattes", base=said.base
         )
     rows, columns = np.nonzero(chair > 0.5)
     back = Point(float(columns.mean().round()), float(rows.min() + 60))
-    return PersonalizationSettings(
+    return PersonalizationSettings.from_options(
         name="chair-sam", sources=(str(clip),), base=said.base, keep=(back,), preset=str(said.sam),
         person=PersonSource.MODEL,
     )  # fmt: skip
@@ -186,19 +186,19 @@ def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> Personali
 def tell_labels(labels: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
     """How good the labels are: the IoU of chair and person, each where the other is not, with the truth."""
     labelled = AnnotationStore(labels)
-    kept = [label for label in labelled.labels.values() if labelled.is_accepted(label)]
+    kept = [label for label in labelled.records.values() if labelled.is_accepted(label)]
     rows = []
     for label in kept:
         path = labels / "annotations" / "mattes" / f"{label.name}.png"
         said, (_, person, chair) = to_gray(load_image(path, max(SIZE))) > 127, made[label.number]
         rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
-    print(f"{len(kept)} of {len(labelled.labels)} labelled frames kept")
+    print(f"{len(kept)} of {len(labelled.records)} labelled frames kept")
     if rows:
         chairs, people = 100 * np.array(rows).T
         print(
             f"their chair IoU {chairs.mean():.2f} % (least {chairs.min():.2f}), person {people.mean():.2f} %"
         )
-    for name, label in sorted(labelled.labels.items()):
+    for name, label in sorted(labelled.records.items()):
         if label.reasons:
             print(f"  {name} set aside: {'; '.join(label.reasons)}")
 
@@ -239,7 +239,7 @@ def keeps_chair(said: argparse.Namespace) -> bool:
             tell_labels(labels, made)
     print(f"{learnt.figures}\n{learnt.reason or 'installed'}; it took {learnt.seconds:.0f} s")
     held_out = made[-EACH:]
-    tuned = learnt.picture.parent / "model" / f"{settings.name}.tflite"
+    tuned = learnt.comparison_image.parent / "model" / f"{settings.name}.tflite"
     before, chair_before, person_before = judge(said.base, held_out)
     after, chair_after, person_after = judge(str(tuned), held_out)
     rows = [

@@ -69,7 +69,7 @@ def measure(folder: Path) -> dict[str, float]:
         began = time.monotonic()
         seen.predict(Prompt((Point(600, 300),)))
         found[f"seconds to segment, {which}"] = time.monotonic() - began
-    known = sam._footprint
+    known = sam._memory
     return found | {"GB foretold": known.whole / 1e9 if known else 0.0, "GB at the end": peak()}
 
 

@@ -1,1 +1,1 @@
-"""Segment Anything labels your frames: pictures and clips to Pets-style trimaps, and a model of your own."""
+"""Annotation of frames with Segment Anything: masks of images, and data sets in Pets layout from clips."""

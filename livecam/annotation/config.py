@@ -1,4 +1,4 @@
-"""What `livecam label` is told, how far it is, and what came out."""
+"""Settings, progress and report of `livecam label`."""
 
 import hashlib
 import re
@@ -6,56 +6,60 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from livecam.annotation.prompts import Box, Point
+from livecam.core.config import json_values
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 
+if TYPE_CHECKING:
+    from livecam.annotation.media import MediaItem
+
 
 class PersonSource(Enum):
-    """Who draws the person: SAM, pointed at them by the compact model; that model itself; nobody."""
+    """Where the person's matte comes from."""
 
-    SAM = "sam"
-    MODEL = "model"
-    NONE = "none"
+    SAM = "sam"  # SAM, with prompts from the compact model's matte
+    MODEL = "model"  # the compact model's matte
+    NONE = "none"  # no person
 
 
-def parse_person(words: str) -> PersonSource:
-    """Who draws the person, by name.
+def parse_person(text: str) -> PersonSource:
+    """Parse the name of a person source.
 
     Raises:
-        UsageError: nobody is called so.
+        UsageError: there is no such source.
     """
     try:
-        return PersonSource(words.lower())
+        return PersonSource(text.lower())
     except ValueError as error:
         raise UsageError(
-            f"--person must be {', '.join(each.value for each in PersonSource)}, not {words!r}"
+            f"--person must be {', '.join(each.value for each in PersonSource)}, not {text!r}"
         ) from error
 
 
 @dataclass(frozen=True)
 class AnnotationSettings:
-    """What `livecam label` is told.
+    """Settings of `livecam label`. The constructor calls `validate`; `annotate` calls `resolve`.
 
     Attributes:
-        sources: clips, pictures, folders of either.
-        out: the data set's folder.
-        preset: SAM: a KerasHub preset or a folder.
-        keep: points on things to keep beside the person, in the first chosen frame of the only clip.
-        drop: points on what is to go, likewise.
-        boxes: around things to keep, likewise.
+        sources: clips, images, directories of either.
+        out: directory of the data set.
+        preset: name of a KerasHub preset of SAM, or its directory.
+        keep: points on objects to keep beside the person, in the first selected frame of the only clip.
+        drop: points on what must not be kept, in the same frame.
+        boxes: boxes around objects to keep, in the same frame.
         prompts: a prompts file (see `livecam.annotation.prompt_file`).
-        click: ask for points on a page in the browser.
-        mattes: true mattes instead of SAM's.
-        frames: labelled of each clip at most.
+        click: ask for prompts on a page in the browser.
+        mattes: ground truth instead of SAM: a video, or a directory of images.
+        frames: maximum number of annotated frames of each clip.
         model: the compact model that finds the person.
-        person: who draws the person.
-        camera: recorded for `seconds` as one source more.
-        seconds: how long.
-        size: asked of the camera; 1280x720 if None.
-        again: throw away what no person decided, and label it anew.
+        person: source of the person's matte.
+        camera: camera to record for `seconds` as one more source.
+        seconds: length of the recording.
+        size: requested size of the camera; 1280x720 if None.
+        again: discard all frames without a decision, and annotate them anew.
     """
 
     sources: tuple[str, ...]
@@ -76,10 +80,13 @@ class AnnotationSettings:
     again: bool = False
 
     def __post_init__(self) -> None:
-        """Check what needs no file.
+        self.validate()
+
+    def validate(self) -> None:
+        """Check values and combinations, without touching the disk.
 
         Raises:
-            UsageError: numbers that can't be, or choices that exclude each other.
+            UsageError: a number is out of range, or options exclude each other.
         """
         if not 1 <= self.frames <= 10_000:
             raise UsageError(f"--frames {self.frames} can't be; choose 1 to 10000, for example 24")
@@ -92,19 +99,72 @@ class AnnotationSettings:
         if self.person is PersonSource.NONE and not (self.mattes or self.has_object_prompts):
             raise UsageError("--person none keeps nothing at all; say what to keep: --keep x,y or --box")
 
+    def resolve(self) -> "list[MediaItem]":
+        """Find the media items of `sources`, and check the prompts file and the mattes against them.
+
+        Raises:
+            UsageError: a source, the prompts file or the mattes can't be used.
+        """
+        # Imported here: these modules load PyAV and OpenCV, which `livecam label --help` does not need.
+        from livecam.annotation.ground_truth import GroundTruthMattes
+        from livecam.annotation.media import collect_media
+        from livecam.annotation.prompt_file import load_prompt_file
+
+        media = collect_media(self.sources) if self.sources or self.camera is None else []
+        count = len(media) + (self.camera is not None)
+        if count > 1 and (self.keep or self.drop or self.boxes):
+            raise UsageError(
+                f"--keep, --drop and --box mean places in one clip or picture, not in {count}; "
+                "say them for each in a file: --prompts FILE.json, or with --click"
+            )
+        if self.prompts and self.camera is None:
+            load_prompt_file(self.prompts, media)
+        if self.mattes and self.camera is not None:
+            raise UsageError("--mattes can't know what the camera will see; label a clip")
+        if self.mattes:
+            GroundTruthMattes(self.mattes, media)
+        return media
+
     @property
     def has_object_prompts(self) -> bool:
-        """Whether anything is kept beside the person, as far as is known before clicks."""
+        """Whether objects beside the person are kept, as far as this is known before clicks."""
         return bool(self.keep or self.boxes or self.prompts or self.click)
 
     @property
     def needs_sam(self) -> bool:
-        """Whether SAM is asked for anything."""
+        """Whether SAM is needed."""
         return not self.mattes and (self.person is PersonSource.SAM or self.has_object_prompts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all values that annotations depend on, for label.json.
+
+        Raises:
+            OSError: the prompts file can't be read.
+        """
+        # Stored only if not default: data sets of versions without these settings can be continued.
+        values: dict[str, Any] = {"size": self.size} if self.size else {}
+        values |= {"person": self.person} if self.person is PersonSource.MODEL else {}
+        return json_values(
+            values
+            | {
+                "sources": [Path(source) for source in self.sources],
+                "camera": self.camera,
+                "seconds": self.seconds if self.camera is not None else None,
+                "preset": None if self.mattes else self.preset,
+                "keep": self.keep,
+                "drop": self.drop,
+                "boxes": self.boxes,
+                "prompts": hashlib.sha256(self.prompts.read_bytes()).hexdigest() if self.prompts else None,
+                "click": self.click,
+                "mattes": self.mattes,
+                "frames": self.frames,
+                "model": None if self.mattes or self.person is PersonSource.NONE else self.model,
+            }
+        )
 
 
 class Progress(NamedTuple):
-    """How far a stage (``record``, ``choose`` or ``label``) is; `total` 0: nobody knows."""
+    """Progress of a stage (``record``, ``choose`` or ``label``); a `total` of 0 is unknown."""
 
     stage: str
     done: int
@@ -112,64 +172,54 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LabelReport:
-    """What came out: the data set, how many frames are kept and set aside, what could not be read.
+class AnnotationReport:
+    """Result of `annotate`.
 
-    `note` says what was special about the split, `why` for what reason most were set aside.
+    Attributes:
+        folder: directory of the data set.
+        kept: number of accepted frames.
+        flagged: number of frames that wait for a review.
+        train: frames in the training list.
+        test: frames in the test list.
+        skipped: sources that can't be read.
+        note: what is special about the split.
+        main_reason: the most common reason of the flagged frames.
     """
 
     folder: Path
     kept: int
-    aside: int
+    flagged: int
     train: int
     test: int
     skipped: tuple[str, ...]
     note: str
-    why: str = ""
+    main_reason: str = ""
 
     def __str__(self) -> str:
-        why = f" ({self.why})" * bool(self.why)
-        look = f", {self.aside} set aside{why} to look at: livecam label --review {self.folder}"
-        aside = look * bool(self.aside)
+        reason = f" ({self.main_reason})" * bool(self.main_reason)
+        review = f", {self.flagged} set aside{reason} to look at: livecam label --review {self.folder}"
+        flagged = review * bool(self.flagged)
         skipped = f"; {len(self.skipped)} could not be read" * bool(self.skipped)
         note = f" ({self.note})" * bool(self.note)
         lists = f"{self.train} to train with, {self.test} to test with"
-        return f"{self.folder}: {self.kept} frames, {lists}{note}{aside}{skipped}"
+        return f"{self.folder}: {self.kept} frames, {lists}{note}{flagged}{skipped}"
 
 
 def most_common_reason(reasons: Sequence[Sequence[str]]) -> str:
-    """The reason that most frames have, of the `reasons` of each, whatever numbers it holds; "" for none."""
-    kinds: dict[str, list[str]] = {}
-    for said in reasons:
-        for kind, words in {re.sub(r"[\d.,]+", "#", each): each for each in said}.items():
-            kinds.setdefault(kind, []).append(words)
-    if not kinds:
+    """Return the reason that most frames have, whatever numbers it contains.
+
+    Args:
+        reasons: the reasons of each frame.
+
+    Returns:
+        The first such reason, with its count if there are several frames; "" without any reason.
+    """
+    by_kind: dict[str, list[str]] = {}
+    for frame_reasons in reasons:
+        kinds = {re.sub(r"[\d.,]+", "#", reason): reason for reason in frame_reasons}
+        for kind, reason in kinds.items():
+            by_kind.setdefault(kind, []).append(reason)
+    if not by_kind:
         return ""
-    most = max(kinds.values(), key=len)
-    return most[0] if len(reasons) == 1 else f"{len(most)} of them as: {most[0]}"
-
-
-def to_dict(settings: AnnotationSettings) -> dict[str, Any]:
-    """All that labels depend on, as plain JSON."""
-
-    def whole(path: Path | str | None) -> str | None:
-        return None if path is None else str(Path(path).expanduser().absolute())
-
-    prompts = settings.prompts
-    # Said only where it is not as it always was: older data sets are gone on with.
-    more: dict[str, Any] = {"size": list(settings.size)} if settings.size else {}
-    more |= {"person": settings.person.value} if settings.person is PersonSource.MODEL else {}
-    return more | {
-        "sources": [whole(source) for source in settings.sources],
-        "camera": settings.camera,
-        "seconds": settings.seconds if settings.camera is not None else None,
-        "preset": None if settings.mattes else settings.preset,
-        "keep": [list(point) for point in settings.keep],
-        "drop": [list(point) for point in settings.drop],
-        "boxes": [list(box) for box in settings.boxes],
-        "prompts": hashlib.sha256(prompts.read_bytes()).hexdigest() if prompts else None,
-        "click": settings.click,
-        "mattes": whole(settings.mattes),
-        "frames": settings.frames,
-        "model": None if settings.mattes or settings.person is PersonSource.NONE else settings.model,
-    }
+    largest = max(by_kind.values(), key=len)
+    return largest[0] if len(reasons) == 1 else f"{len(largest)} of them as: {largest[0]}"

@@ -1,4 +1,4 @@
-"""Specks beside a thing and pinholes in it: too small to be meant, enough to stretch a box to the wall."""
+"""Removal of small regions from masks: they are noise, but stretch an object's bounding box to the wall."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,27 @@ from livecam.annotation.prompts import Point
 from livecam.core.types import Matte
 from livecam.imaging.trimap import CERTAIN_BACKGROUND, CERTAIN_FOREGROUND
 
-SPECK, PINHOLE = 0.05, 0.02
-"""Of the thing's pixels: parts with fewer are specks, holes with fewer are pinholes."""
+MAX_ISLAND, MAX_HOLE = 0.05, 0.02
+"""Islands and holes with a smaller fraction of the object's pixels are removed."""
 
 
 def remove_small_regions(matte: Matte, points: Sequence[Point] = ()) -> Matte:
-    """The matte without specks and pinholes, a new array; a part that holds one of `points` stays.
+    """Remove small islands and holes from a matte. Returns a new array.
 
-    As SAM's own authors do to its masks after it (`remove_small_regions` of segment-anything), with their
-    soft rims.
+    The authors of SAM clean its masks in the same way (`remove_small_regions` of segment-anything). Here the
+    soft border of an island goes with it.
+
+    Args:
+        matte: float32 (height, width) in [0, 1].
+        points: an island with one of these points stays.
     """
     body = matte > 0.5
     area = float(body.sum())
-    count, parts = cv2.connectedComponents((matte > CERTAIN_BACKGROUND).astype(np.uint8), connectivity=8)
-    gone = np.bincount(parts[body], minlength=count) < SPECK * area
-    gone[[0, *(int(parts[round(point.y), round(point.x)]) for point in points)]] = False
-    clean = np.where(gone[parts], np.float32(0), matte)
+    count, regions = cv2.connectedComponents((matte > CERTAIN_BACKGROUND).astype(np.uint8), connectivity=8)
+    small = np.bincount(regions[body], minlength=count) < MAX_ISLAND * area
+    small[[0, *(int(regions[round(point.y), round(point.x)]) for point in points)]] = False
+    clean = np.where(small[regions], np.float32(0), matte)
     count, holes = cv2.connectedComponents((clean < CERTAIN_FOREGROUND).astype(np.uint8), connectivity=4)
-    filled = np.bincount(holes.ravel(), minlength=count) < PINHOLE * area
+    filled = np.bincount(holes.ravel(), minlength=count) < MAX_HOLE * area
     filled[0] = False
     return np.where(filled[holes], np.float32(1), clean)

@@ -1,8 +1,8 @@
-"""The things that are kept beside the person: each is followed through a clip, then SAM is asked.
+"""Tracking of the objects beside the person: each is followed through a clip, then segmented by SAM.
 
-Of SAM's candidates the one is taken that is most like what was found first and last, put where the thing
-has moved to. A thing that following has lost (behind somebody, after a cut) is asked for where it was last,
-and taken if shape and colours are the same.
+Of SAM's candidates the tracker selects the one that is most similar to the first and the last accepted mask,
+moved to the object's present position. An object that the point tracker has lost (occlusion, scene cut) is
+segmented at its last position, and accepted if shape and colors are the same.
 """
 
 from collections.abc import Sequence
@@ -27,23 +27,30 @@ from livecam.annotation.prompts import Box, Point, Prompt
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 
-_SLACK = 0.05
-"""The box of the last mask is wider by this share of its sides: a thing turns, or comes nearer."""
-_RADIUS = 24.0
-_LEAST_SIDE = 4.0
+_BOX_MARGIN = 0.05
+"""Fraction of its sides by which the last mask's box is extended: objects turn, or come nearer."""
+_POINT_RADIUS = 24.0  # pixels around a point without a box
+_MIN_BOX_SIDE = 4.0  # pixels of a box inside the image
+_MAX_AREA_RATIO = 2.0
+"""A larger ratio of the areas in two consecutive selected frames is a discontinuity."""
+_MIN_SHAPE_IOU = 0.5
+"""A smaller IoU with the expected shape is a discontinuity."""
+_MIN_REIDENTIFICATION_IOU = 0.65
+"""IoU with the last accepted shape that identifies a lost object."""
 
 
-class CleanCandidate(NamedTuple):
-    """One of SAM's answers, without specks."""
+@dataclass(frozen=True, eq=False)
+class CleanCandidate:
+    """A mask candidate without small regions."""
 
-    number: int
-    score: float
+    index: int
+    iou_score: float
     matte: Matte
 
 
 @dataclass(frozen=True)
 class _TrackedObject:
-    """One point to keep, or one box with the points in it, as first given."""
+    """One positive point, or one box with the points in it, as given in the first frame."""
 
     anchor: Point
     points: tuple[Point, ...]
@@ -52,217 +59,223 @@ class _TrackedObject:
     @property
     def radius(self) -> float:
         if self.box is None:
-            return _RADIUS
+            return _POINT_RADIUS
         sides = (self.box.right - self.box.left, self.box.bottom - self.box.top)
         return max(8.0, min(sides) / 2)
 
 
-class _View(NamedTuple):
-    """A frame, what SAM made of it, and the points to drop in it."""
+class _FrameContext(NamedTuple):
+    """A frame, its SAM embedding, and the negative points in it."""
 
-    seen: EmbeddedImageLike
+    embedding: EmbeddedImageLike
     frame: Frame
-    drops: tuple[Point, ...]
+    negative: tuple[Point, ...]
 
 
 class ObjectTracker:
-    """What one wish means in the frames after it."""
+    """Tracks the objects of one set of prompts through the frames after it."""
 
-    def __init__(self, wish: FramePrompts, frame: Frame) -> None:
-        """Begin at the frame that `wish` is about.
+    def __init__(self, prompts: FramePrompts, frame: Frame) -> None:
+        """Start at the frame that `prompts` belong to.
 
-        Each box is a thing, and so is each point to keep outside all boxes: two chairs are two questions.
+        Each box is an object, and so is each positive point outside all boxes: two points on two chairs are
+        two objects.
         """
         self.size = Size.of(frame)
-        self._things = _sort(wish)
-        anchors = [TrackedPoint(thing.anchor, thing.radius) for thing in self._things]
-        self._follower = PointTracker(frame, anchors + [TrackedPoint(point) for point in wish.drop])
-        self._lasts: list[TrackState | None] = [None] * len(self._things)
-        self._firsts: list[TrackState | None] = [None] * len(self._things)
+        self._objects = _split_objects(prompts)
+        anchors = [TrackedPoint(each.anchor, each.radius) for each in self._objects]
+        self._points = PointTracker(frame, anchors + [TrackedPoint(point) for point in prompts.negative])
+        self._last: list[TrackState | None] = [None] * len(self._objects)
+        self._first: list[TrackState | None] = [None] * len(self._objects)
 
     @property
     def count(self) -> int:
-        """How many things there are to ask for."""
-        return len(self._things)
+        """Number of objects."""
+        return len(self._objects)
 
     def follow(self, frame: Frame) -> None:
-        """Look at the next frame."""
-        self._follower.follow(frame)
+        """Track the points into the next frame of the clip."""
+        self._points.follow(frame)
 
-    def drops(self) -> tuple[Point, ...]:
-        """Where the points to drop are now, without those that are lost."""
-        return tuple(place for place in self._follower.places()[len(self._things) :] if place)
+    def negative_points(self) -> tuple[Point, ...]:
+        """Return the present positions of the negative points, without the lost ones."""
+        return tuple(point for point in self._points.positions()[len(self._objects) :] if point)
 
-    def remember(self, lasts: Sequence[TrackState | None]) -> None:
-        """Take up what was found, now or by an earlier run, in the frame that was just looked at."""
-        if len(lasts) != len(self._things):
+    def restore(self, states: Sequence[TrackState | None]) -> None:
+        """Adopt the states of the last frame, found now or by an earlier run.
+
+        A different number of states is ignored: they belong to other prompts.
+        """
+        if len(states) != len(self._objects):
             return
-        for number, last in enumerate(lasts):
-            if last is not None:
-                self._lasts[number] = last
-                self._firsts[number] = self._firsts[number] or last
-                if self._follower.places()[number] is None:
-                    self._follower.put(number, last.place)
+        for number, state in enumerate(states):
+            if state is not None:
+                self._last[number] = state
+                self._first[number] = self._first[number] or state
+                if self._points.positions()[number] is None:
+                    self._points.set_position(number, state.anchor)
 
-    def find(self, seen: EmbeddedImageLike, frame: Frame) -> list[Observation]:
-        """Ask SAM for each thing in `picture`, which was just looked at."""
-        view, places = _View(seen, frame, self.drops()), self._follower.places()
-        found = [self._find(view, number, place) for number, place in enumerate(places[: self.count])]
-        self.remember([sighting.state for sighting in found])
+    def find(self, embedding: EmbeddedImageLike, frame: Frame) -> list[Observation]:
+        """Segment each object in the frame that `follow` received last."""
+        context = _FrameContext(embedding, frame, self.negative_points())
+        positions = self._points.positions()[: self.count]
+        found = [self._find(context, number, position) for number, position in enumerate(positions)]
+        self.restore([observation.state for observation in found])
         return found
 
-    def _find(self, view: _View, number: int, place: Point | None) -> Observation:
-        thing, last = self._things[number], self._lasts[number]
+    def _find(self, context: _FrameContext, number: int, position: Point | None) -> Observation:
+        tracked, last = self._objects[number], self._last[number]
         if last is None:
-            return self._find_first(view, thing, place)
-        if place is None:
-            return self._find_lost(view, number, last)
-        expected = last.translated_to(place)
-        prompt, answer, now = self._ask(view, thing, expected, self._firsts[number])
-        if now is None:
-            return Observation(prompt, answer, expected, (_nothing_at(place),))
-        reasons = (*uncovered_points(prompt, answer), *discontinuities(expected, now, answer.matte))
-        # What is doubtful is not what the next frame is compared with.
-        return Observation(prompt, answer, expected if reasons else now, reasons)
+            return self._find_first(context, tracked, position)
+        if position is None:
+            return self._find_lost(context, number, last)
+        expected = last.translated_to(position)
+        prompt, candidate, state = self._predict(context, tracked, expected, self._first[number])
+        if state is None:
+            return Observation(prompt, candidate, expected, (_nothing_at(position),))
+        reasons = (*uncovered_points(prompt, candidate), *discontinuities(expected, state, candidate.matte))
+        # A suspicious mask is not what the next frame is compared with.
+        return Observation(prompt, candidate, expected if reasons else state, reasons)
 
-    def _find_first(self, view: _View, thing: _TrackedObject, place: Point | None) -> Observation:
-        if place is None:
-            return Observation(None, None, None, (_lost(thing),))
-        away = (place.x - thing.anchor.x, place.y - thing.anchor.y)
-        box = self._wider(thing.box.moved(*away)) if thing.box else None
-        prompt = self._prompt(thing, place, box, view.drops)
-        answer = min(
-            predict_candidates(view.seen, prompt), key=lambda answer: len(uncovered_points(prompt, answer))
+    def _find_first(
+        self, context: _FrameContext, tracked: _TrackedObject, position: Point | None
+    ) -> Observation:
+        if position is None:
+            return Observation(None, None, None, (_lost(tracked),))
+        shift = (position.x - tracked.anchor.x, position.y - tracked.anchor.y)
+        box = self._extend(tracked.box.translated(*shift)) if tracked.box else None
+        prompt = self._prompt(tracked, position, box, context.negative)
+        candidate = min(
+            predict_candidates(context.embedding, prompt),
+            key=lambda each: len(uncovered_points(prompt, each)),
         )
-        now = track_state_at(place, view.frame, answer.matte)
-        if now is not None and box is None:
-            # Once more with its own box, which draws it better (Zhang et al., "PerSAM", ICLR 2024).
-            prompt, answer, now = self._ask(view, thing, now, None)
-        reasons = uncovered_points(prompt, answer) if now else [_nothing_at(place)]
-        return Observation(prompt, answer, now, tuple(reasons))
+        state = track_state_at(position, context.frame, candidate.matte)
+        if state is not None and box is None:
+            # A second prompt with the mask's own box improves the mask (Zhang et al., "PerSAM", ICLR 2024).
+            prompt, candidate, state = self._predict(context, tracked, state, None)
+        reasons = uncovered_points(prompt, candidate) if state else [_nothing_at(position)]
+        return Observation(prompt, candidate, state, tuple(reasons))
 
-    def _find_lost(self, view: _View, number: int, last: TrackState) -> Observation:
-        """Ask where it was last: things that stand still come back where they were."""
-        prompt, answer, now = self._ask(view, self._things[number], last, self._firsts[number])
-        if now is None or not reidentify(last, now, answer.matte):
-            return Observation(None, None, None, (_lost(self._things[number]),))
-        return Observation(prompt, answer, now)
+    def _find_lost(self, context: _FrameContext, number: int, last: TrackState) -> Observation:
+        """Look at the last position: an object that was covered is usually still there."""
+        prompt, candidate, state = self._predict(context, self._objects[number], last, self._first[number])
+        if state is None or not reidentify(last, state, candidate.matte):
+            return Observation(None, None, None, (_lost(self._objects[number]),))
+        return Observation(prompt, candidate, state)
 
-    def _ask(
-        self, view: _View, thing: _TrackedObject, expected: TrackState, first: TrackState | None
+    def _predict(
+        self,
+        context: _FrameContext,
+        tracked: _TrackedObject,
+        expected: TrackState,
+        first: TrackState | None,
     ) -> tuple[Prompt, CleanCandidate, TrackState | None]:
-        """Ask within the box where it should be, and within one as large as at first.
+        """Prompt with the expected box, and with a box of the first mask's size.
 
-        A box that is a little too large makes an answer that is, and that the next box: it would creep.
+        The second box prevents drift: a slightly too large box gives a slightly too large mask, and that the
+        next box.
         """
-        place, likely = expected.place, [expected]
-        prompts = [self._prompt(thing, place, self._wider(expected.box), view.drops)]
+        position, references = expected.anchor, [expected]
+        prompts = [self._prompt(tracked, position, self._extend(expected.box), context.negative)]
         if first is not None:
-            likely.append(first.translated_to(place))
-            box = self._wider(likely[1].box)
+            references.append(first.translated_to(position))
+            box = self._extend(references[1].box)
             prompts += [replace(prompts[0], box=box)] if box not in (None, prompts[0].box) else []
-        answers = [answer for prompt in prompts for answer in predict_candidates(view.seen, prompt)]
-        answer = best_match(answers, prompts[0], likely)
-        return prompts[0], answer, track_state_at(place, view.frame, answer.matte)
+        candidates = [each for prompt in prompts for each in predict_candidates(context.embedding, prompt)]
+        candidate = best_match(candidates, prompts[0], references)
+        return prompts[0], candidate, track_state_at(position, context.frame, candidate.matte)
 
     def _prompt(
-        self, thing: _TrackedObject, place: Point, box: Box | None, drops: tuple[Point, ...]
+        self, tracked: _TrackedObject, position: Point, box: Box | None, negative: tuple[Point, ...]
     ) -> Prompt:
-        away = Point(place.x - thing.anchor.x, place.y - thing.anchor.y)
+        shift = Point(position.x - tracked.anchor.x, position.y - tracked.anchor.y)
         points = tuple(
             Point(
-                float(np.clip(point.x + away.x, 0, self.size.width - 1)),
-                float(np.clip(point.y + away.y, 0, self.size.height - 1)),
+                float(np.clip(point.x + shift.x, 0, self.size.width - 1)),
+                float(np.clip(point.y + shift.y, 0, self.size.height - 1)),
             )
-            for point in thing.points
+            for point in tracked.points
         )
-        # Of a box that has left the picture its middle remains.
-        return Prompt(positive=points or (() if box else (place,)), negative=drops, box=box)
+        # If the box has left the image, its centre is the only prompt left.
+        return Prompt(positive=points or (() if box else (position,)), negative=negative, box=box)
 
-    def _wider(self, box: Box) -> Box | None:
-        """A box a little wider, within the picture; None where too little of it is there."""
-        wide, high = (box.right - box.left) * _SLACK, (box.bottom - box.top) * _SLACK
-        seen = clip_box(Box(box.left - wide, box.top - high, box.right + wide, box.bottom + high), self.size)
-        return seen if min(seen.right - seen.left, seen.bottom - seen.top) >= _LEAST_SIDE else None
-
-
-def _nothing_at(place: Point) -> str:
-    return f"SAM finds nothing at {place}"
+    def _extend(self, box: Box) -> Box | None:
+        """Extend a box by its margin within the image; None if too little of it is inside."""
+        x, y = (box.right - box.left) * _BOX_MARGIN, (box.bottom - box.top) * _BOX_MARGIN
+        inside = clip_box(Box(box.left - x, box.top - y, box.right + x, box.bottom + y), self.size)
+        shortest = min(inside.right - inside.left, inside.bottom - inside.top)
+        return inside if shortest >= _MIN_BOX_SIDE else None
 
 
-def _lost(thing: _TrackedObject) -> str:
-    return f"what was kept at {thing.anchor} is lost: hidden, or out of the picture"
+def _nothing_at(position: Point) -> str:
+    return f"SAM finds nothing at {position}"
 
 
-def _sort(wish: FramePrompts) -> list[_TrackedObject]:
-    things = []
-    for box in wish.boxes:
-        inside = tuple(point for point in wish.keep if box.holds(point))
-        middle = Point((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-        things.append(_TrackedObject(inside[0] if inside else middle, inside, box))
-    loose = [point for point in wish.keep if not any(box.holds(point) for box in wish.boxes)]
-    return things + [_TrackedObject(point, (point,), None) for point in loose]
+def _lost(tracked: _TrackedObject) -> str:
+    return f"what was kept at {tracked.anchor} is lost: hidden, or out of the picture"
 
 
-_JUMP_AREA, _JUMP_SHAPE = 2.0, 0.5
-"""From one chosen frame to the next: so many times the pixels, or so little (IoU) of the shape, is a jump."""
+def _split_objects(prompts: FramePrompts) -> list[_TrackedObject]:
+    objects = []
+    for box in prompts.boxes:
+        inside = tuple(point for point in prompts.positive if box.contains(point))
+        centre = Point((box.left + box.right) / 2, (box.top + box.bottom) / 2)
+        objects.append(_TrackedObject(inside[0] if inside else centre, inside, box))
+    loose = [point for point in prompts.positive if not any(box.contains(point) for box in prompts.boxes)]
+    return objects + [_TrackedObject(point, (point,), None) for point in loose]
 
 
-_SAME_SHAPE = 0.65
-"""IoU with what was found last, for a thing that was lost."""
-
-
-def predict_candidates(seen: EmbeddedImageLike, prompt: Prompt) -> list[CleanCandidate]:
-    """SAM's answers to a prompt, its favourite first."""
+def predict_candidates(embedding: EmbeddedImageLike, prompt: Prompt) -> list[CleanCandidate]:
+    """Return SAM's candidates for a prompt without small regions, highest score first."""
     return [
-        CleanCandidate(answer.number, answer.score, remove_small_regions(answer.matte, prompt.positive))
-        for answer in seen.predict(prompt)
+        CleanCandidate(each.index, each.iou_score, remove_small_regions(each.matte, prompt.positive))
+        for each in embedding.predict(prompt)
     ]
 
 
 def best_match(
-    answers: Sequence[CleanCandidate], prompt: Prompt, expected: Sequence[TrackState]
+    candidates: Sequence[CleanCandidate], prompt: Prompt, references: Sequence[TrackState]
 ) -> CleanCandidate:
-    """Of SAM's answers (a chair, its seat, chair and wall) the one most like what was found before."""
+    """Return the candidate (a chair, its seat, chair and wall) most similar to the reference states."""
 
-    def worth(answer: CleanCandidate) -> float:
-        alike = sum(each.appearance.shape_iou(answer.matte, each.box) for each in expected)
-        return finite_score(answer.score) + alike - len(uncovered_points(prompt, answer))
+    def rating(candidate: CleanCandidate) -> float:
+        similarity = sum(each.appearance.shape_iou(candidate.matte, each.box) for each in references)
+        return finite_score(candidate.iou_score) + similarity - len(uncovered_points(prompt, candidate))
 
-    return max(answers, key=worth)
+    return max(candidates, key=rating)
 
 
-def track_state_at(place: Point, frame: Frame, matte: Matte) -> TrackState | None:
-    """What is remembered of a thing that was found; None where its matte is empty."""
+def track_state_at(anchor: Point, frame: Frame, matte: Matte) -> TrackState | None:
+    """Return the state of an object with this matte; None if the matte is empty."""
     body = np.asarray(matte > 0.5)
     area = int(body.sum())
     if not area:
         return None
     box = bounding_box(body)
-    return TrackState(place, box, area, AppearanceDescriptor.of(frame, matte, box))
+    return TrackState(anchor, box, area, AppearanceDescriptor.of(frame, matte, box))
 
 
-def uncovered_points(prompt: Prompt, answer: MaskCandidateLike) -> list[str]:
-    """A reason for each kept point that isn't in what SAM found."""
+def uncovered_points(prompt: Prompt, candidate: MaskCandidateLike) -> list[str]:
+    """Return a reason for each positive point outside the mask."""
     return [
         f"the kept point {point} is not in what SAM found"
         for point in prompt.positive
-        if answer.matte[round(point.y), round(point.x)] < 0.5
+        if candidate.matte[round(point.y), round(point.x)] < 0.5
     ]
 
 
-def discontinuities(expected: TrackState, now: TrackState, matte: Matte) -> list[str]:
-    """Reasons why a matte is too far from what was found before."""
-    times = max(now.area, expected.area) / max(1, min(now.area, expected.area))
-    if times > _JUMP_AREA:
-        word = "larger" if now.area > expected.area else "smaller"
-        return [f"what is kept at {now.place} is {times:.1f} times {word} than before"]
-    if expected.appearance.shape_iou(matte, expected.box) < _JUMP_SHAPE:
-        return [f"what is kept at {now.place} has another shape than before, or is not where it should be"]
+def discontinuities(expected: TrackState, state: TrackState, matte: Matte) -> list[str]:
+    """Return the reasons why a mask differs too much from the expected state."""
+    ratio = max(state.area, expected.area) / max(1, min(state.area, expected.area))
+    if ratio > _MAX_AREA_RATIO:
+        change = "larger" if state.area > expected.area else "smaller"
+        return [f"what is kept at {state.anchor} is {ratio:.1f} times {change} than before"]
+    if expected.appearance.shape_iou(matte, expected.box) < _MIN_SHAPE_IOU:
+        return [f"what is kept at {state.anchor} has another shape than before, or is not where it should be"]
     return []
 
 
-def reidentify(last: TrackState, now: TrackState, matte: Matte) -> bool:
-    """Whether a thing that was lost, and is looked for where it was, is what was found there."""
-    alike = last.appearance.shape_iou(matte, last.box) >= _SAME_SHAPE
-    return alike and last.appearance.similar_color(now.appearance)
+def reidentify(last: TrackState, state: TrackState, matte: Matte) -> bool:
+    """Return whether a mask at the last position of a lost object is that object."""
+    same_shape = last.appearance.shape_iou(matte, last.box) >= _MIN_REIDENTIFICATION_IOU
+    return same_shape and last.appearance.similar_color(state.appearance)

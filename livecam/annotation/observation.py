@@ -1,9 +1,9 @@
-"""What was found of a thing in a frame: what SAM was asked, which answer was taken, and why to look at it."""
+"""Result of looking for one object in a frame, and the state that is compared with the next frame."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from livecam.annotation.appearance import AppearanceDescriptor
 from livecam.annotation.prompts import Box, Point, Prompt
@@ -11,77 +11,65 @@ from livecam.core.types import Matte
 
 
 class MaskCandidateLike(Protocol):
-    """What SAM says of a prompt: `MaskCandidate` of `livecam.annotation.sam.predictor`, or a stand-in."""
+    """One mask for a prompt: `livecam.annotation.sam.predictor.MaskCandidate`, or a test double."""
 
     @property
-    def number(self) -> int: ...  # noqa: D102
+    def index(self) -> int: ...  # noqa: D102
     @property
-    def score(self) -> float: ...  # noqa: D102
+    def iou_score(self) -> float: ...  # noqa: D102
     @property
     def matte(self) -> Matte: ...  # noqa: D102
 
 
 class EmbeddedImageLike(Protocol):
-    """A picture that SAM has looked at."""
+    """An image with its SAM embedding: `ImageEmbedding`, or a test double."""
 
     def predict(self, prompt: Prompt) -> Sequence[MaskCandidateLike]: ...  # noqa: D102
 
 
 class TrackState(NamedTuple):
-    """Where a thing's anchor was in the frame before, and its box, pixels and looks when all was well."""
+    """State of a tracked object: its anchor, and box, area and appearance of the last accepted mask.
 
-    place: Point
+    Attributes:
+        anchor: position of the tracked point in the frame.
+        box: bounding box of the mask, in pixels.
+        area: pixels of the mask.
+        appearance: shape and colors within the box.
+    """
+
+    anchor: Point
     box: Box
     area: int
     appearance: AppearanceDescriptor
 
-    def translated_to(self, place: Point) -> "TrackState":
-        """The same with its anchor elsewhere; the box may leave the picture."""
-        x, y = place.x - self.place.x, place.y - self.place.y
-        return self._replace(place=place, box=self.box.moved(x, y))
+    def translated_to(self, anchor: Point) -> "TrackState":
+        """Return the state with another anchor and the box moved with it; the box may leave the image."""
+        x, y = anchor.x - self.anchor.x, anchor.y - self.anchor.y
+        return self._replace(anchor=anchor, box=self.box.translated(x, y))
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A thing in a frame: what was asked, which answer was taken (None: lost, or nothing found).
+    """One object in one frame.
 
-    `state` is what the next frame is compared with; `reasons` says why it should be looked at, empty where
-    all
-    is well.
+    Attributes:
+        prompt: what SAM was asked; None if the object is lost.
+        candidate: the mask that was selected; None if the object is lost or SAM found nothing.
+        state: what the next frame is compared with.
+        reasons: why the frame needs a review; empty if nothing is suspicious.
     """
 
     prompt: Prompt | None
-    answer: MaskCandidateLike | None
+    candidate: MaskCandidateLike | None
     state: TrackState | None
     reasons: tuple[str, ...] = ()
 
-    def as_plain(self) -> dict[str, Any]:
-        """For labels.jsonl."""
-        last = self.state
-        return {
-            "point": list(self.prompt.positive[0]) if self.prompt and self.prompt.positive else None,
-            "box": list(self.prompt.box) if self.prompt and self.prompt.box else None,
-            "score": score_to_json(self.answer.score) if self.answer else None,
-            "candidate": self.answer.number if self.answer else None,
-            "last": [list(last.place), list(last.box), last.area, last.appearance.as_plain()]
-            if last
-            else None,
-        }
-
 
 def score_to_json(score: float) -> float | None:
-    """A score for JSON, which knows no NaN."""
+    """Return a score for JSON: rounded to four decimals, None for NaN and infinity."""
     return round(float(score), 4) if math.isfinite(score) else None
 
 
-def track_state_from_dict(plain: Mapping[str, Any]) -> TrackState | None:
-    """The `state` of what `as_json` gave; None where an earlier version wrote less."""
-    last = plain.get("last")
-    if not last or len(last) < len(TrackState._fields):
-        return None
-    return TrackState(Point(*last[0]), Box(*last[1]), int(last[2]), AppearanceDescriptor.from_plain(last[3]))
-
-
 def finite_score(score: float) -> float:
-    """A score that can be compared: of damaged weights it may be no number."""
+    """Return a score that can be compared: -1 for NaN and infinity, which damaged weights can produce."""
     return score if math.isfinite(score) else -1.0

@@ -1,4 +1,4 @@
-"""The person in a frame: SAM draws where the compact model points, or the compact model draws itself."""
+"""The person in a frame: segmented by SAM with prompts from the compact model, or by the compact model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +17,33 @@ from livecam.matting.cleanup import clean_matte
 from livecam.matting.guided_filter import GuidedFilterUpsampler
 from livecam.models.base import MatteModel
 
+MIN_SCORE = 0.75
+"""SAM's predicted IoU of a mask; a lower one flags the frame."""
+CONFIDENT_INSIDE, CONFIDENT_OUTSIDE = 0.95, 0.05
+"""Alpha of the compact model that is certain enough for a prompt's points."""
+_MIN_AGREEMENT = 0.75
+"""IoU of SAM's and the compact model's matte; a lower one flags the frame."""
+_MAX_GROWTH = 1.6
+"""Change of SAM's area relative to the compact model's from frame to frame; a larger one flags the frame."""
+_MAX_UNCERTAINTY = 0.4
+"""Fraction of the person's pixels where the compact model is uncertain; more than that is not an outline. In
+front of a webcam it is below 0.1."""
+_MIN_PERSON_AREA = 0.004
+"""Fraction of the image; smaller components are not a person."""
+_POSITIVE_POINTS, _NEGATIVE_POINTS = 3, 2
+_BOX_MARGIN = 0.02  # fraction of the sides
+_POSSIBLE_PERSON = 0.5  # alpha of the coarse matte
+_MAX_POSSIBLE_AREA = 0.001
+"""Fraction of the image with a possible person; above it an empty matte is not confident."""
+
 
 class PersonEstimate(NamedTuple):
-    """What the compact model says of a frame.
+    """The compact model's result for one frame.
 
-    `matte` is float32 (height, width); `prompts` has one for each person; `confident` is False where it finds
-    nobody and isn't sure of that.
+    Attributes:
+        matte: float32 (height, width) in [0, 1].
+        prompts: one for each person.
+        confident: False if no person was found, but one may be there.
     """
 
     matte: Matte
@@ -30,20 +51,17 @@ class PersonEstimate(NamedTuple):
     confident: bool
 
 
-MIN_SCORE = 0.75
-"""What SAM expects of its own mask (IoU); below it somebody should look."""
-_LEAST_AGREEMENT = 0.75
-_JUMP = 1.6
-_MOST_DOUBT = 0.4
-"""Of the person, where the compact model draws it: more is no outline. Before webcams it is below 0.1."""
-
-
 @dataclass(frozen=True)
 class PersonAnnotation:
-    """The person as SAM draws it, or as the compact model does: then there are no prompts and no answers.
+    """The annotated person of one frame.
 
-    `agreement` is the IoU with the compact model, `areas` are the shares of the picture that SAM and the
-    compact model give to the person; `reasons` says why it should be looked at.
+    Attributes:
+        prompts: what SAM was asked; empty if the matte is the compact model's.
+        candidates: SAM's selected mask for each prompt.
+        matte: float32 (height, width) in [0, 1].
+        agreement: IoU with the compact model's matte; None without prompts.
+        areas: fraction of the image covered by the person, for SAM and for the compact model.
+        reasons: why the frame needs a review; empty if nothing is suspicious.
     """
 
     prompts: tuple[Prompt, ...]
@@ -55,43 +73,54 @@ class PersonAnnotation:
 
 
 def segment_person(
-    person: PersonEstimate,
-    seen: EmbeddedImageLike,
-    drops: tuple[Point, ...],
-    before: tuple[float, float] | None,
+    estimate: PersonEstimate,
+    embedding: EmbeddedImageLike,
+    negative: tuple[Point, ...],
+    previous_areas: tuple[float, float] | None,
 ) -> PersonAnnotation:
-    """Ask SAM for each person that the compact model found.
+    """Segment each person that the compact model found by SAM.
 
     Args:
-        person: what the compact model says.
-        seen: the same frame, as SAM has looked at it.
-        drops: further points that are not part of anybody.
-        before: the `areas` of the chosen frame before.
+        estimate: the compact model's result.
+        embedding: SAM's embedding of the same frame.
+        negative: further negative points, added to each prompt.
+        previous_areas: `areas` of the previous selected frame.
     """
-    prompts = tuple(replace(prompt, negative=prompt.negative + drops) for prompt in person.prompts)
-    answers = tuple(_nearest(seen.predict(prompt), prompt, person.matte) for prompt in prompts)
-    matte = union([answer.matte for answer in answers], person.matte.shape)
-    agreement = iou(matte, person.matte) if prompts else None
-    areas = (float((matte > 0.5).mean()), float((person.matte > 0.5).mean()))
-    reasons = [*_odd(agreement, areas, before), *_unsure(person)]
-    return PersonAnnotation(prompts, answers, matte, agreement, areas, tuple(reasons))
+    prompts = tuple(replace(prompt, negative=prompt.negative + negative) for prompt in estimate.prompts)
+    candidates = tuple(
+        _best_candidate(embedding.predict(prompt), prompt, estimate.matte) for prompt in prompts
+    )
+    matte = union([candidate.matte for candidate in candidates], estimate.matte.shape)
+    agreement = iou(matte, estimate.matte) if prompts else None
+    areas = (float((matte > 0.5).mean()), float((estimate.matte > 0.5).mean()))
+    reasons = [*_suspicious(agreement, areas, previous_areas), *_not_confident(estimate)]
+    return PersonAnnotation(prompts, candidates, matte, agreement, areas, tuple(reasons))
 
 
-def person_from_model(person: PersonEstimate) -> PersonAnnotation:
-    """The compact model's own matte as the person, without SAM.
+def person_from_model(estimate: PersonEstimate) -> PersonAnnotation:
+    """Use the compact model's own matte, without SAM.
 
-    Its doubt is what lies between the outside and the inside after the live path's edges: there the trimap
-    has its contour.
+    Its uncertain region is what the guided filter of the live path leaves between 0 and 1; the trimap is
+    unknown there.
     """
-    area, doubt = float((person.matte > 0.5).mean()), _doubt(person.matte)
-    reasons = _unsure(person)
-    if doubt > _MOST_DOUBT:
-        reasons.append(f"the compact model is in doubt about {doubt:.0%} of the person")
-    return PersonAnnotation((), (), person.matte, None, (area, area), tuple(reasons))
+    area, uncertainty = float((estimate.matte > 0.5).mean()), _uncertain_fraction(estimate.matte)
+    reasons = _not_confident(estimate)
+    if uncertainty > _MAX_UNCERTAINTY:
+        reasons.append(f"the compact model is in doubt about {uncertainty:.0%} of the person")
+    return PersonAnnotation((), (), estimate.matte, None, (area, area), tuple(reasons))
+
+
+def estimate_person(segmenter: MatteModel, frame: Frame) -> PersonEstimate:
+    """Run the compact model on one frame, without a temporal filter."""
+    coarse = segmenter.predict(frame)
+    matte = GuidedFilterUpsampler().upsample(clean_matte(coarse), frame)
+    prompts = prompts_from_matte(matte)
+    possible = float((coarse > _POSSIBLE_PERSON).mean()) > _MAX_POSSIBLE_AREA
+    return PersonEstimate(matte, prompts, bool(prompts) or not possible)
 
 
 def union(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
-    """The largest of all mattes at each pixel; zeros of `shape` where there is none."""
+    """Return the maximum of all mattes at each pixel, a new array; zeros of `shape` without mattes."""
     united = np.zeros(shape, np.float32)
     for matte in mattes:
         np.maximum(united, matte, out=united)
@@ -99,123 +128,97 @@ def union(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
 
 
 def iou(first: Matte, second: Matte) -> float:
-    """Intersection over union of two mattes, cut at one half; 1 where both are empty."""
+    """Return the IoU of two mattes, thresholded at 0.5; 1 if both are empty."""
     a, b = first > 0.5, second > 0.5
-    whole = int((a | b).sum())
-    return float((a & b).sum()) / whole if whole else 1.0
+    area = int((a | b).sum())
+    return float((a & b).sum()) / area if area else 1.0
 
 
-def low_score_reasons(answers: Sequence[MaskCandidateLike]) -> list[str]:
-    """A line for each answer that SAM itself thinks little of."""
-    # Said this way round, a score that is no number is low too.
-    low = [answer.score for answer in answers if not answer.score >= MIN_SCORE]
+def low_score_reasons(candidates: Sequence[MaskCandidateLike]) -> list[str]:
+    """Return a reason for each candidate with a low score, or with NaN."""
+    # Written with `not`, because every comparison with NaN is False.
+    low = [each.iou_score for each in candidates if not each.iou_score >= MIN_SCORE]
     return [f"SAM gives its own mask {score:.2f}" for score in low]
 
 
-def _nearest(answers: Sequence[MaskCandidateLike], prompt: Prompt, matte: Matte) -> MaskCandidateLike:
-    """Of SAM's answers (all of a person, the shirt, the face) the one the compact model means too."""
-    theirs = matte
-    if prompt.box:
-        # Another person is another answer's business.
-        theirs = np.zeros_like(matte)
-        left, top, right, bottom = (round(side) for side in prompt.box)
-        theirs[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
-    return max(answers, key=lambda answer: finite_score(answer.score) + 2 * iou(answer.matte, theirs))
-
-
-def _unsure(person: PersonEstimate) -> list[str]:
-    return [] if person.confident else ["the compact model isn't sure whether somebody is there"]
-
-
-def _doubt(matte: Matte) -> float:
-    """The share of a person that isn't surely in; 0 where nobody is."""
-    body = int((matte > 0.5).sum())
-    return 1 - int((matte >= CERTAIN_FOREGROUND).sum()) / body if body else 0.0
-
-
-def _odd(
-    agreement: float | None, areas: tuple[float, float], before: tuple[float, float] | None
-) -> list[str]:
-    reasons = []
-    if agreement is not None and agreement < _LEAST_AGREEMENT:
-        reasons.append(f"SAM and the compact model agree on {agreement:.0%} of the person only")
-    if before and min(*areas, *before) > 0:
-        # Whoever leans forward grows for both; a mask that takes in the wall grows for SAM alone.
-        grown = (areas[0] / before[0]) / (areas[1] / before[1])
-        if not 1 / _JUMP < grown < _JUMP:
-            word = "grew" if grown > 1 else "shrank"
-            reasons.append(f"the person {word} {max(grown, 1 / grown):.1f} times since the frame before")
-    return reasons
-
-
-CONFIDENT_INSIDE, CONFIDENT_OUTSIDE = 0.95, 0.05
-
-
-_SMALLEST = 0.004
-"""The share of the picture that somebody covers at least."""
-
-
-_POINTS, _BESIDE = 3, 2
-
-
-_MARGIN = 0.02
-
-
-_DOUBT = 0.5
-
-
-_DOUBTFUL_SHARE = 0.001
-
-
-def estimate_person(segmenter: MatteModel, frame: Frame) -> PersonEstimate:
-    """Ask the compact model, without memory of other frames."""
-    rough = segmenter.predict(frame)
-    matte = GuidedFilterUpsampler().upsample(clean_matte(rough), frame)
-    prompts = prompts_from_matte(matte)
-    doubtful = float((rough > _DOUBT).mean()) > _DOUBTFUL_SHARE
-    return PersonEstimate(matte, prompts, bool(prompts) or not doubtful)
-
-
 def prompts_from_matte(matte: Matte) -> tuple[Prompt, ...]:
-    """A prompt for each connected person in a matte, the largest first; none where nobody is."""
+    """Return a prompt for each connected person in a matte, the largest first."""
     body = (matte > 0.5).astype(np.uint8)
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
-    order = sorted(range(1, count), key=lambda part: -int(stats[part, cv2.CC_STAT_AREA]))
+    count, components, stats, _ = cv2.connectedComponentsWithStats(body, connectivity=8)
+    order = sorted(range(1, count), key=lambda component: -int(stats[component, cv2.CC_STAT_AREA]))
     found = []
-    for part in order:
-        if stats[part, cv2.CC_STAT_AREA] >= _SMALLEST * matte.size:
-            prompt = _prompt(matte, np.asarray(parts == part))
+    for component in order:
+        if stats[component, cv2.CC_STAT_AREA] >= _MIN_PERSON_AREA * matte.size:
+            prompt = _person_prompt(matte, np.asarray(components == component))
             found += [prompt] if prompt else []
     return tuple(found)
 
 
-def _prompt(matte: Matte, part: NDArray[np.bool_]) -> Prompt | None:
-    keep = interior_points(part & (matte >= CONFIDENT_INSIDE), _POINTS)
-    if not keep:
-        return None
-    box = bounding_box(part, _MARGIN)
-    beside = np.zeros_like(part)
-    rows, columns = slice(int(box.top), int(box.bottom) + 1), slice(int(box.left), int(box.right) + 1)
-    beside[rows, columns] = (matte <= CONFIDENT_OUTSIDE)[rows, columns]
-    return Prompt(positive=keep, negative=interior_points(beside, _BESIDE), box=box)
+def interior_points(region: NDArray[np.bool_], count: int) -> tuple[Point, ...]:
+    """Return up to `count` points far inside a region and far from each other.
 
-
-def interior_points(area: NDArray[np.bool_], count: int) -> tuple[Point, ...]:
-    """Up to `count` points far inside an area (height, width) and far from each other.
-
-    Each is the one farthest from the area's edge and from the points before; where the picture ends the
-    area ends too. None where no point is a few pixels inside.
+    Each point is the one farthest from the region's edge and from the points before it. The image border is
+    an edge. Returns fewer points, or none, if the rest of the region is only a few pixels wide.
     """
-    # One pixel of nothing around: what touches the picture's border isn't deep there.
-    depth = cv2.distanceTransform(np.pad(area, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    least = max(2.0, 0.01 * min(area.shape))
+    # Padded by one pixel, so that the distance at the image border is small.
+    depth = cv2.distanceTransform(np.pad(region, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    min_depth = max(2.0, 0.01 * min(region.shape))
     points: list[Point] = []
-    rows, columns = np.ogrid[: area.shape[0], : area.shape[1]]
+    rows, columns = np.ogrid[: region.shape[0], : region.shape[1]]
     for _ in range(count):
         y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
-        if depth[y, x] < least:
+        if depth[y, x] < min_depth:
             break
         points.append(Point(float(x), float(y)))
-        away = np.hypot(columns - x, rows - y)
-        depth = np.minimum(depth, away * 0.5).astype(np.float32)
+        distance = np.hypot(columns - x, rows - y)
+        depth = np.minimum(depth, distance * 0.5).astype(np.float32)
     return tuple(points)
+
+
+def _person_prompt(matte: Matte, body: NDArray[np.bool_]) -> Prompt | None:
+    positive = interior_points(body & (matte >= CONFIDENT_INSIDE), _POSITIVE_POINTS)
+    if not positive:
+        return None
+    box = bounding_box(body, _BOX_MARGIN)
+    outside = np.zeros_like(body)
+    rows, columns = slice(int(box.top), int(box.bottom) + 1), slice(int(box.left), int(box.right) + 1)
+    outside[rows, columns] = (matte <= CONFIDENT_OUTSIDE)[rows, columns]
+    return Prompt(positive=positive, negative=interior_points(outside, _NEGATIVE_POINTS), box=box)
+
+
+def _best_candidate(
+    candidates: Sequence[MaskCandidateLike], prompt: Prompt, matte: Matte
+) -> MaskCandidateLike:
+    """Return the candidate (person, shirt, face) that the compact model's matte agrees with."""
+    reference = matte
+    if prompt.box:
+        # Another person has another prompt.
+        reference = np.zeros_like(matte)
+        left, top, right, bottom = (round(side) for side in prompt.box)
+        reference[top : bottom + 1, left : right + 1] = matte[top : bottom + 1, left : right + 1]
+    return max(candidates, key=lambda each: finite_score(each.iou_score) + 2 * iou(each.matte, reference))
+
+
+def _not_confident(estimate: PersonEstimate) -> list[str]:
+    return [] if estimate.confident else ["the compact model isn't sure whether somebody is there"]
+
+
+def _uncertain_fraction(matte: Matte) -> float:
+    """Return the fraction of the person that is not certainly foreground; 0 without a person."""
+    body = int((matte > 0.5).sum())
+    return 1 - int((matte >= CERTAIN_FOREGROUND).sum()) / body if body else 0.0
+
+
+def _suspicious(
+    agreement: float | None, areas: tuple[float, float], previous: tuple[float, float] | None
+) -> list[str]:
+    reasons = []
+    if agreement is not None and agreement < _MIN_AGREEMENT:
+        reasons.append(f"SAM and the compact model agree on {agreement:.0%} of the person only")
+    if previous and min(*areas, *previous) > 0:
+        # A person who leans forward grows in both mattes; a mask that spills onto the wall only in SAM's.
+        growth = (areas[0] / previous[0]) / (areas[1] / previous[1])
+        if not 1 / _MAX_GROWTH < growth < _MAX_GROWTH:
+            change = "grew" if growth > 1 else "shrank"
+            reasons.append(f"the person {change} {max(growth, 1 / growth):.1f} times since the frame before")
+    return reasons

@@ -1,9 +1,9 @@
-"""Places in a picture, followed from frame to frame: a chair stays the chair while it is pushed about.
+"""Tracking of points from frame to frame, so that a prompt stays on an object that moves.
 
-Corners around the place are followed by pyramidal Lucas-Kanade, forth and back (Kalal et al.,
-"Forward-Backward Error", ICPR 2010), and their median shift is the place's. Where nothing has corners, or
-they are lost, what the place looked like at first is searched for nearby; once it is gone, everywhere, and
-with more care.
+Corners around each point are tracked by pyramidal Lucas-Kanade, forward and backward (Kalal et al.,
+"Forward-Backward Error", ICPR 2010); the point moves by their median displacement. Without enough corners,
+the template of the first frame is searched nearby. Once the point is lost, the template is searched in the
+whole frame, with stricter thresholds.
 """
 
 from collections.abc import Sequence
@@ -19,183 +19,189 @@ from livecam.core.types import Frame
 from livecam.imaging.ops import downscale, to_gray
 
 LONGEST = 480
-"""The longest side, in pixels, at which places are followed; small enough to look at every frame."""
-_MATCH, _SURELY_ALIKE = 0.6, 0.75
-"""Normalised correlation with the first look: to be found again nearby, and anywhere."""
+"""Longer side in pixels at which points are tracked; small enough to process every frame of a clip."""
+_MATCH, _GLOBAL_MATCH = 0.6, 0.75
+"""Normalized correlation with the template that finds a point again nearby, and in the whole frame."""
 _REJECT = 0.25
-"""Below it something else stands at the place, whatever the corners say."""
-_UNIQUENESS_MARGIN, _APART = 0.1, 8
-"""What is found anywhere must be this much liker than every other place, so many pixels away or more."""
-_PLAIN = 3.0
-"""A look with less contrast (standard deviation, levels of 255) can't be told from another."""
-_BACK_ERROR = 0.7
-_SPREAD = 2.5
-_FEW = 3
-_MANY = 8
-_REACH = 28
-_WINDOW = (17, 17)
+"""Below this correlation another object is at the point, whatever the corners say."""
+_UNIQUENESS_MARGIN, _UNIQUENESS_DISTANCE = 0.1, 8
+"""A match in the whole frame must exceed every match farther away than so many pixels by this margin."""
+_MIN_CONTRAST = 3.0
+"""Templates with a smaller standard deviation, in levels of 255, can't be recognized."""
+_MAX_BACKWARD_ERROR = 0.7  # pixels between a corner and its position tracked forward and backward
+_MAX_DEVIATION = 2.5  # pixels between a corner's displacement and the median
+_MIN_CORNERS = 3
+_REFRESH_CORNERS = 8  # fewer corners are detected anew
+_SEARCH_RADIUS = 28  # pixels
+_WINDOW = (17, 17)  # pixels, of Lucas-Kanade
 
-Grey = NDArray[np.uint8]
+GrayImage = NDArray[np.uint8]
 Corners = NDArray[np.float32]
 
 
 class TrackedPoint(NamedTuple):
-    """A place to follow, and how far around it the same thing reaches, in the frame's pixels."""
+    """A point to track, and the radius around it that belongs to the same object, in the frame's pixels."""
 
     point: Point
     radius: float = 24.0
 
 
 class PointTracker:
-    """Follows places through frames of one size, each in order."""
+    """Tracks points through the frames of a clip, in order. All frames have one size."""
 
-    def __init__(self, frame: Frame, anchors: Sequence[TrackedPoint]) -> None:
-        """Begin at `picture`, in whose pixels the anchors are."""
+    def __init__(self, frame: Frame, points: Sequence[TrackedPoint]) -> None:
+        """Start at `frame`, in whose pixels the points are."""
         self.size = Size.of(frame)
         self._scale = min(1.0, LONGEST / max(self.size))
-        self._last = self._small(frame)
-        self._marks = [self._mark(anchor) for anchor in anchors]
+        self._previous = self._to_small_gray(frame)
+        self._tracks = [
+            _Track(self._previous, self._to_small(each.point), max(5.0, each.radius * self._scale))
+            for each in points
+        ]
 
     def follow(self, frame: Frame) -> None:
-        """Look at the next frame of the clip."""
-        now = self._small(frame)
-        for mark in self._marks:
-            mark.move(self._last, now)
-        self._last = now
+        """Track all points into the next frame."""
+        current = self._to_small_gray(frame)
+        for track in self._tracks:
+            track.update(self._previous, current)
+        self._previous = current
 
-    def places(self) -> list[Point | None]:
-        """Where each anchor is in the last frame, in the frame's own pixels; None while it is lost."""
-        return [self._large(mark.place) if mark.found else None for mark in self._marks]
+    def positions(self) -> list[Point | None]:
+        """Return each point in the last frame, in the frame's own pixels; None while it is lost."""
+        return [self._to_full(track.position) if track.is_found else None for track in self._tracks]
 
-    def put(self, number: int, place: Point) -> None:
-        """Say where an anchor is in the last frame, in the frame's own pixels: it is found again."""
-        self._marks[number].put(self._last, self._little(place))
+    def set_position(self, number: int, point: Point) -> None:
+        """Set a point in the last frame, in the frame's own pixels; it is no longer lost."""
+        self._tracks[number].reset(self._previous, self._to_small(point))
 
-    def _mark(self, anchor: TrackedPoint) -> "_Track":
-        return _Track(self._last, self._little(anchor.point), max(5.0, anchor.radius * self._scale))
-
-    def _little(self, point: Point) -> tuple[float, float]:
-        x, y = ((side + 0.5) * self._scale - 0.5 for side in point)
+    def _to_small(self, point: Point) -> tuple[float, float]:
+        x, y = ((coordinate + 0.5) * self._scale - 0.5 for coordinate in point)
         return x, y
 
-    def _large(self, place: tuple[float, float]) -> Point:
-        x, y = ((side + 0.5) / self._scale - 0.5 for side in place)
+    def _to_full(self, position: tuple[float, float]) -> Point:
+        x, y = ((coordinate + 0.5) / self._scale - 0.5 for coordinate in position)
         return Point(min(max(x, 0.0), self.size.width - 1.0), min(max(y, 0.0), self.size.height - 1.0))
 
-    def _small(self, frame: Frame) -> Grey:
+    def _to_small_gray(self, frame: Frame) -> GrayImage:
         width, height = self.size
         size = Size(max(1, round(width * self._scale)), max(1, round(height * self._scale)))
         return to_gray(downscale(frame, size) if size != self.size else frame)
 
 
 class _Track:
-    """One place in the small pictures."""
+    """One point in the downscaled frames."""
 
-    def __init__(self, picture: Grey, place: tuple[float, float], radius: float) -> None:
-        self.place, self.found = place, True
+    def __init__(self, image: GrayImage, position: tuple[float, float], radius: float) -> None:
+        self.position, self.is_found = position, True
         self._radius = radius
-        self._look = _patch(picture, place, int(np.clip(radius, 6, 16)))
-        self._corners = self._corners_in(picture)
+        self._template = _patch(image, position, int(np.clip(radius, 6, 16)))
+        self._corners = self._detect_corners(image)
 
-    def put(self, picture: Grey, place: tuple[float, float]) -> None:
-        self.place, self.found = place, True
-        self._corners = self._corners_in(picture)
+    def reset(self, image: GrayImage, position: tuple[float, float]) -> None:
+        self.position, self.is_found = position, True
+        self._corners = self._detect_corners(image)
 
-    def move(self, before: Grey, now: Grey) -> None:
-        if not self.found:
-            self._search(now, None, _SURELY_ALIKE)
+    def update(self, previous: GrayImage, current: GrayImage) -> None:
+        if not self.is_found:
+            self._search(current, None, _GLOBAL_MATCH)
             return
-        flowed = self._flow(before, now)
-        if not flowed or self._likeness(now) < _REJECT:
-            self._search(now, _REACH, _MATCH)
-        elif len(self._corners) < _MANY and self._likeness(now) >= _MATCH:
-            self._corners = self._corners_in(now)
+        flowed = self._flow(previous, current)
+        if not flowed or self._correlation(current) < _REJECT:
+            self._search(current, _SEARCH_RADIUS, _MATCH)
+        elif len(self._corners) < _REFRESH_CORNERS and self._correlation(current) >= _MATCH:
+            self._corners = self._detect_corners(current)
 
-    def _flow(self, before: Grey, now: Grey) -> bool:
-        if len(self._corners) < _FEW:
+    def _flow(self, previous: GrayImage, current: GrayImage) -> bool:
+        """Move by the median displacement of the corners; False if they are too few or disagree."""
+        if len(self._corners) < _MIN_CORNERS:
             return False
-        there, seen = _lucas_kanade(before, now, self._corners)
-        back, seen_back = _lucas_kanade(now, before, there)
-        kept = seen & seen_back & (np.linalg.norm(back - self._corners, axis=1) < _BACK_ERROR)
-        if kept.sum() < _FEW:
+        forward, found = _lucas_kanade(previous, current, self._corners)
+        backward, found_back = _lucas_kanade(current, previous, forward)
+        error = np.linalg.norm(backward - self._corners, axis=1)
+        valid = found & found_back & (error < _MAX_BACKWARD_ERROR)
+        if valid.sum() < _MIN_CORNERS:
             return False
-        shifts = (there - self._corners)[kept]
-        shift = np.median(shifts, axis=0)
-        near = np.linalg.norm(shifts - shift, axis=1) < _SPREAD
-        # Half of them going elsewhere is not a thing that moves, but two.
-        if near.sum() < max(_FEW, len(shifts) / 2):
+        displacements = (forward - self._corners)[valid]
+        median = np.median(displacements, axis=0)
+        inliers = np.linalg.norm(displacements - median, axis=1) < _MAX_DEVIATION
+        # If half of the corners move differently, they are on two objects.
+        if inliers.sum() < max(_MIN_CORNERS, len(displacements) / 2):
             return False
-        x, y = self.place[0] + float(shift[0]), self.place[1] + float(shift[1])
-        if not (-0.5 <= x <= now.shape[1] - 0.5 and -0.5 <= y <= now.shape[0] - 0.5):
+        x, y = self.position[0] + float(median[0]), self.position[1] + float(median[1])
+        if not (-0.5 <= x <= current.shape[1] - 0.5 and -0.5 <= y <= current.shape[0] - 0.5):
             return False
-        self.place, self._corners = (x, y), there[kept][near]
+        self.position, self._corners = (x, y), forward[valid][inliers]
         return True
 
-    def _search(self, now: Grey, reach: int | None, alike: float) -> None:
-        """Take the likest place within `reach` of the last (None: anywhere), if it is alike enough."""
-        found = _find(now, self._look, self.place, reach)
-        self.found = found is not None and found[0] >= alike
-        if self.found and found is not None:
-            self.place = found[1]
-            self._corners = self._corners_in(now)
+    def _search(self, image: GrayImage, radius: int | None, min_correlation: float) -> None:
+        """Move to the best match of the template within `radius` (None: anywhere), or become lost."""
+        match = _match_template(image, self._template, self.position, radius)
+        self.is_found = match is not None and match[0] >= min_correlation
+        if self.is_found and match is not None:
+            self.position = match[1]
+            self._corners = self._detect_corners(image)
 
-    def _likeness(self, now: Grey) -> float:
-        found = _find(now, self._look, self.place, 3)
-        # At the picture's border there is not enough of it left to compare: the corners are believed.
-        return found[0] if found else 1.0
+    def _correlation(self, image: GrayImage) -> float:
+        match = _match_template(image, self._template, self.position, 3)
+        # At the border of the image the template does not fit: only the corners count there.
+        return match[0] if match else 1.0
 
-    def _corners_in(self, picture: Grey) -> Corners:
-        disc = np.zeros(picture.shape, np.uint8)
-        cv2.circle(disc, (round(self.place[0]), round(self.place[1])), round(self._radius), 255, -1)
-        corners = cv2.goodFeaturesToTrack(picture, 24, 0.02, 3, mask=disc)
+    def _detect_corners(self, image: GrayImage) -> Corners:
+        disc = np.zeros(image.shape, np.uint8)
+        cv2.circle(disc, (round(self.position[0]), round(self.position[1])), round(self._radius), 255, -1)
+        corners = cv2.goodFeaturesToTrack(image, 24, 0.02, 3, mask=disc)
         return np.zeros((0, 2), np.float32) if corners is None else np.asarray(corners[:, 0], np.float32)
 
 
-def _lucas_kanade(before: Grey, now: Grey, corners: Corners) -> tuple[Corners, NDArray[np.bool_]]:
-    there, status, _ = cv2.calcOpticalFlowPyrLK(
-        before, now, corners[:, None], cast(Corners, None), winSize=_WINDOW, maxLevel=3
+def _lucas_kanade(
+    previous: GrayImage, current: GrayImage, corners: Corners
+) -> tuple[Corners, NDArray[np.bool_]]:
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        previous, current, corners[:, None], cast(Corners, None), winSize=_WINDOW, maxLevel=3
     )
-    return np.asarray(there[:, 0], np.float32), np.asarray(status[:, 0] == 1)
+    return np.asarray(moved[:, 0], np.float32), np.asarray(status[:, 0] == 1)
 
 
-def _patch(picture: Grey, place: tuple[float, float], half: int) -> Grey:
-    """What a place looks like: a square around it, shifted into the picture where it hangs over."""
-    height, width = picture.shape
+def _patch(image: GrayImage, position: tuple[float, float], half: int) -> GrayImage:
+    """Return a copy of the square around a position, shifted so that it is inside the image."""
+    height, width = image.shape
     side_x, side_y = min(2 * half + 1, width), min(2 * half + 1, height)
-    left = int(np.clip(round(place[0]) - half, 0, width - side_x))
-    top = int(np.clip(round(place[1]) - half, 0, height - side_y))
-    return np.array(picture[top : top + side_y, left : left + side_x])
+    left = int(np.clip(round(position[0]) - half, 0, width - side_x))
+    top = int(np.clip(round(position[1]) - half, 0, height - side_y))
+    return np.array(image[top : top + side_y, left : left + side_x])
 
 
-def _find(
-    picture: Grey, template: Grey, place: tuple[float, float], reach: int | None
+def _match_template(
+    image: GrayImage, template: GrayImage, position: tuple[float, float], radius: int | None
 ) -> tuple[float, tuple[float, float]] | None:
-    """The likest place and how alike it is, -1 to 1; None where the look doesn't fit in, or is plain.
+    """Return the best correlation (-1 to 1) and its position; None if the template can't be searched.
 
-    `reach` None looks anywhere, with more care: a look that several places share is nowhere.
+    None means: the template has too little contrast, or does not fit into the searched part. With `radius`
+    None the whole image is searched, and a template that matches several places gives None too.
     """
-    high, wide = template.shape
-    if template.std() < (_PLAIN if reach is not None else 2 * _PLAIN):
+    height, width = template.shape
+    if template.std() < (_MIN_CONTRAST if radius is not None else 2 * _MIN_CONTRAST):
         return None
-    half_x, half_y = wide // 2, high // 2
+    half_x, half_y = width // 2, height // 2
     left = top = 0
-    part = picture
-    if reach is not None:
-        x, y = round(place[0]), round(place[1])
-        left, top = max(0, x - half_x - reach), max(0, y - half_y - reach)
-        part = picture[top : y + high - half_y + reach, left : x + wide - half_x + reach]
-    if part.shape[0] < high or part.shape[1] < wide:
+    part = image
+    if radius is not None:
+        x, y = round(position[0]), round(position[1])
+        left, top = max(0, x - half_x - radius), max(0, y - half_y - radius)
+        part = image[top : y + height - half_y + radius, left : x + width - half_x + radius]
+    if part.shape[0] < height or part.shape[1] < width:
         return None
-    said = cv2.matchTemplate(part, template, cv2.TM_CCOEFF_NORMED)
-    scores = np.nan_to_num(np.asarray(said, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
+    correlation = cv2.matchTemplate(part, template, cv2.TM_CCOEFF_NORMED)
+    scores = np.nan_to_num(np.asarray(correlation, np.float32), nan=-1.0, posinf=-1.0, neginf=-1.0)
     _, best, _, at = cv2.minMaxLoc(scores)
-    if reach is None and _second(scores, at) > best - _UNIQUENESS_MARGIN:
+    if radius is None and _second_best(scores, at) > best - _UNIQUENESS_MARGIN:
         return None
     return float(best), (float(at[0] + left + half_x), float(at[1] + top + half_y))
 
 
-def _second(scores: NDArray[np.float32], at: Sequence[int]) -> float:
-    """How alike the likest place is that isn't beside `at` (x, y)."""
+def _second_best(scores: NDArray[np.float32], at: Sequence[int]) -> float:
+    """Return the best score that is not near `at` (x, y)."""
     others = scores.copy()
-    others[max(0, at[1] - _APART) : at[1] + _APART + 1, max(0, at[0] - _APART) : at[0] + _APART + 1] = -1.0
+    radius = _UNIQUENESS_DISTANCE
+    others[max(0, at[1] - radius) : at[1] + radius + 1, max(0, at[0] - radius) : at[0] + radius + 1] = -1.0
     return float(others.max())

@@ -1,4 +1,4 @@
-"""What somebody wants kept and dropped, frame by frame: from the command line, a prompts file, or clicks.
+"""Prompts for each frame of a clip, from the command line, a prompts file or clicks.
 
 A prompts file::
 
@@ -6,9 +6,9 @@ A prompts file::
      "garden":      {"frames": {"0": {"keep": [[30, 40]]}, "120": {"boxes": [[5, 5, 60, 90]]}}},
      "talk-000120": {"keep": [[400, 310]]}}
 
-A key is a clip's or picture's path, file name or stem, or the name that a frame has in the data set. Without
-``moments`` it means the first chosen frame. What is kept is followed from its frame to the next that says
-anything.
+A key is the path, file name or stem of a clip or image, or the name of a frame in the data set. Without
+``frames`` the prompts belong to the first selected frame. Objects are tracked from the frame of their
+prompts to the next frame that has prompts.
 """
 
 import difflib
@@ -25,130 +25,143 @@ from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message, os_error_reason
 from livecam.core.geometry import Size
 
-_FIELDS = ("keep", "drop", "boxes")
+_KEYS = ("keep", "drop", "boxes")
+_MAX_COORDINATE = 1e6  # pixels
 
 
 @dataclass(frozen=True)
 class FramePrompts:
-    """Of one frame, in its own pixels: points on things to keep, on what is to go, boxes around things."""
+    """Prompts of one frame in its own pixels: points on objects, points to exclude, boxes around objects."""
 
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
+    positive: tuple[Point, ...] = ()
+    negative: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.keep or self.drop or self.boxes)
+        return bool(self.positive or self.negative or self.boxes)
 
-    def as_plain(self) -> dict[str, list[list[float]]]:
-        """For JSON, without what is empty."""
-        lists = {name: [list(each) for each in getattr(self, name)] for name in _FIELDS}
-        return {name: value for name, value in lists.items() if value}
+    def to_dict(self) -> dict[str, list[list[float]]]:
+        """Return the prompts for JSON, without empty lists."""
+        lists = {
+            key: [list(each) for each in values]
+            for key, values in zip(_KEYS, (self.positive, self.negative, self.boxes), strict=True)
+        }
+        return {key: value for key, value in lists.items() if value}
 
 
 ClipPrompts = dict[int | None, FramePrompts]
-"""By the number of the frame; None is the first chosen one."""
+"""Prompts by frame number; None is the first selected frame."""
 
 
-def validate_frame_prompts(wish: FramePrompts, size: Size) -> None:
-    """See that all of it lies in a picture of `size`.
+def validate_frame_prompts(prompts: FramePrompts, size: Size) -> None:
+    """Check that all points and boxes are inside an image of `size`.
 
     Raises:
-        UsageError: it doesn't, in words that say where the picture ends.
+        UsageError: one is outside; the message names the limits.
     """
-    for point in (*wish.keep, *wish.drop):
+    for point in (*prompts.positive, *prompts.negative):
         validate_prompt(Prompt(positive=(point,)), size)
-    for box in wish.boxes:
+    for box in prompts.boxes:
         validate_prompt(Prompt(box=box), size)
 
 
-def parse_frame_prompts(plain: object, where: str) -> FramePrompts:
-    """A wish of plain JSON.
+def parse_frame_prompts(value: object, where: str) -> FramePrompts:
+    """Convert parsed JSON to the prompts of one frame.
+
+    Args:
+        value: the parsed JSON.
+        where: the place in the file, for messages.
 
     Raises:
-        UsageError: it has another form; `where` says in which place.
+        UsageError: the value has another form.
     """
-    if not isinstance(plain, dict):
+    if not isinstance(value, dict):
         raise UsageError(f'{where} is no wish; write {{"keep": [[x, y]], "drop": [], "boxes": []}}')
-    for name in plain:
-        if name not in _FIELDS:
-            raise UsageError(f"{where} says {name!r}; there are keep, drop, boxes and frames")
-    keep, drop = (_numbers(plain.get(name, []), 2, f"{where}, {name}") for name in ("keep", "drop"))
-    boxes = _numbers(plain.get("boxes", []), 4, f"{where}, boxes")
+    for key in value:
+        if key not in _KEYS:
+            raise UsageError(f"{where} says {key!r}; there are keep, drop, boxes and frames")
+    keep, drop = (_number_lists(value.get(key, []), 2, f"{where}, {key}") for key in ("keep", "drop"))
+    boxes = _number_lists(value.get("boxes", []), 4, f"{where}, boxes")
     return FramePrompts(
-        tuple(Point(*p) for p in keep), tuple(Point(*p) for p in drop), tuple(Box(*b) for b in boxes)
+        tuple(Point(*each) for each in keep),
+        tuple(Point(*each) for each in drop),
+        tuple(Box(*each) for each in boxes),
     )
 
 
-def load_prompt_file(path: Path, materials: Sequence[MediaItem]) -> dict[str, ClipPrompts]:
-    """A prompts file: by the stem of each material that it names.
+def load_prompt_file(path: Path, media: Sequence[MediaItem]) -> dict[str, ClipPrompts]:
+    """Read a prompts file. Returns: the prompts by the stem of each media item that it names.
 
     Raises:
-        UsageError: the file can't be read, has another form, or names what isn't labelled.
+        UsageError: the file can't be read, has another form, or names something that is not in `media`.
     """
     try:
-        plain = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise UsageError(not_found_message(path)) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} can't be read as JSON ({os_error_reason(error)}); mend it") from error
-    return parse_clip_prompts(plain, materials, str(path))
+    return parse_clip_prompts(value, media, str(path))
 
 
-def parse_clip_prompts(plain: object, materials: Sequence[MediaItem], where: str) -> dict[str, ClipPrompts]:
-    """What `load_prompt_file` gives, of the plain JSON.
+def parse_clip_prompts(value: object, media: Sequence[MediaItem], where: str) -> dict[str, ClipPrompts]:
+    """Convert the parsed JSON of a prompts file, like `load_prompt_file`.
 
     Raises:
-        UsageError: as there.
+        UsageError: the value has another form, or names something that is not in `media`.
     """
-    if not isinstance(plain, dict):
+    if not isinstance(value, dict):
         raise UsageError(f'{where} is no prompts file; write {{"CLIP": {{"keep": [[x, y]]}}}}')
     found: dict[str, ClipPrompts] = {}
-    for key, value in plain.items():
-        material, number = _resolve_key(key, materials, where)
-        wishes = found.setdefault(material.stem, {})
-        if number is None and isinstance(value, dict) and "frames" in value:
-            value = dict(value)
-            wishes |= _of_frames(value.pop("frames"), f"{where}, {key}, frames")
-        if value:
-            wishes[number] = parse_frame_prompts(value, f"{where}, {key}")
+    for key, entry in value.items():
+        item, number = _resolve_key(key, media, where)
+        prompts = found.setdefault(item.stem, {})
+        if number is None and isinstance(entry, dict) and "frames" in entry:
+            entry = dict(entry)
+            prompts |= _parse_numbered(entry.pop("frames"), f"{where}, {key}, frames")
+        if entry:
+            prompts[number] = parse_frame_prompts(entry, f"{where}, {key}")
     return found
 
 
-def _of_frames(plain: object, where: str) -> ClipPrompts:
-    if not isinstance(plain, Mapping) or not all(str(number).isdecimal() for number in plain):
+def _parse_numbered(value: object, where: str) -> ClipPrompts:
+    if not isinstance(value, Mapping) or not all(str(number).isdecimal() for number in value):
         raise UsageError(f'{where}: write {{"120": {{"keep": [[x, y]]}}}}, by the frames\' numbers from 0')
-    return {int(number): parse_frame_prompts(value, f"{where}, {number}") for number, value in plain.items()}
+    return {int(number): parse_frame_prompts(entry, f"{where}, {number}") for number, entry in value.items()}
 
 
-def _resolve_key(key: str, materials: Sequence[MediaItem], where: str) -> tuple[MediaItem, int | None]:
-    for material in materials:
-        if key in (material.stem, material.path.name, material.path.stem, str(material.path)):
-            return material, None
+def _resolve_key(key: str, media: Sequence[MediaItem], where: str) -> tuple[MediaItem, int | None]:
+    for item in media:
+        if key in (item.stem, item.path.name, item.path.stem, str(item.path)):
+            return item, None
     frame = re.fullmatch(r"(.+)-(\d{6,})", key)
     if frame:
-        for material in materials:
-            if material.is_video and frame[1] == material.stem:
-                return material, int(frame[2])
-    near = difflib.get_close_matches(key, [each.path.name for each in materials], n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {_some([m.path.name for m in materials])}"
+        for item in media:
+            if item.is_video and frame[1] == item.stem:
+                return item, int(frame[2])
+    near = difflib.get_close_matches(key, [each.path.name for each in media], n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {_first_names([m.path.name for m in media])}"
     raise UsageError(f"{where} names {key!r}, which is not labelled; {hint}")
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     return ", ".join(names[:5]) + (" and more" if len(names) > 5 else "")
 
 
-def _numbers(plain: Any, count: int, where: str) -> list[list[float]]:
-    if not isinstance(plain, list) or not all(_are_numbers(each, count) for each in plain):
+def _number_lists(value: Any, count: int, where: str) -> list[list[float]]:
+    if not isinstance(value, list) or not all(_are_numbers(each, count) for each in value):
         form = "[[x, y]]" if count == 2 else "[[left, top, right, bottom]]"
         raise UsageError(f"{where}: write {form}, numbers in pixels from the top left")
-    return [[float(number) for number in each] for each in plain]
+    return [[float(number) for number in each] for each in value]
 
 
-def _are_numbers(plain: object, count: int) -> bool:
-    # Compared this way round, as a NaN (which Python's JSON lets in) is below nothing.
+def _are_numbers(value: object, count: int) -> bool:
+    # bool is a subclass of int. Python's JSON reader accepts NaN, for which `<` is False.
     return (
-        isinstance(plain, list)
-        and len(plain) == count
-        and all(isinstance(number, int | float) and abs(number) < 1e6 for number in plain)
+        isinstance(value, list)
+        and len(value) == count
+        and all(
+            isinstance(number, int | float) and not isinstance(number, bool) and abs(number) < _MAX_COORDINATE
+            for number in value
+        )
     )

@@ -1,7 +1,7 @@
-"""What a person points at: points to keep and to drop, boxes, a rough matte; in the picture's own pixels.
+"""Prompts for Segment Anything: positive and negative points, boxes and rough mattes.
 
-x runs to the right, y down; whole numbers are the centres of pixels, so that a picture of 640x480 spans
--0.5 to 639.5 and -0.5 to 479.5.
+Coordinates are pixels of the image; x runs to the right, y down. Whole numbers are pixel centres, so an
+image of 640x480 spans -0.5 to 639.5 and -0.5 to 479.5.
 """
 
 import math
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # `livecam label` reports a wrong option without loading NumP
 
 
 class Point(NamedTuple):
-    """A place in the picture."""
+    """A position in the image, in pixels."""
 
     x: float
     y: float
@@ -27,19 +27,19 @@ class Point(NamedTuple):
 
 
 class Box(NamedTuple):
-    """A rectangle, by its top-left and its bottom-right corner."""
+    """An axis-aligned rectangle in pixels, given by its top-left and bottom-right corners."""
 
     left: float
     top: float
     right: float
     bottom: float
 
-    def holds(self, point: Point) -> bool:
-        """Whether a point lies in it, or on its border."""
+    def contains(self, point: Point) -> bool:
+        """Return whether a point is inside the box or on its border."""
         return self.left <= point.x <= self.right and self.top <= point.y <= self.bottom
 
-    def moved(self, x: float, y: float) -> "Box":
-        """The box so many pixels further right and down, be it out of the picture."""
+    def translated(self, x: float, y: float) -> "Box":
+        """Return the box moved by (x, y) pixels; it may leave the image."""
         return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
 
     def __str__(self) -> str:
@@ -48,13 +48,13 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What says which one thing is meant.
+    """Selects one object.
 
     Attributes:
-        keep: points on it.
-        drop: points beside it, on what must not be part of it.
-        box: around it.
-        rough: a rough matte of it, of the picture's size.
+        positive: points on the object (SAM's label 1).
+        negative: points that must not be part of it (SAM's label 0).
+        box: box around the object.
+        mask: rough matte of the object, of the image's size.
     """
 
     positive: tuple[Point, ...] = ()
@@ -63,55 +63,60 @@ class Prompt:
     mask: "Matte | None" = None
 
 
-def parse_point(words: str) -> Point:
-    """Read ``x,y``.
+def parse_point(text: str) -> Point:
+    """Parse ``x,y``.
 
     Raises:
-        UsageError: something else.
+        UsageError: the text is not two finite numbers.
     """
-    numbers = _numbers(words)
+    numbers = _parse_numbers(text)
     if len(numbers) != 2:
-        raise UsageError(f"point {words!r} is not x,y in pixels from the top left, for example 320,180")
+        raise UsageError(f"point {text!r} is not x,y in pixels from the top left, for example 320,180")
     return Point(*numbers)
 
 
-def parse_box(words: str) -> Box:
-    """Read ``x0,y0,x1,y1``: the left, upper, right and lower side.
+def parse_box(text: str) -> Box:
+    """Parse ``x0,y0,x1,y1``: left, top, right, bottom.
 
     Raises:
-        UsageError: something else, or without area.
+        UsageError: the text is not four finite numbers, or the box has no area.
     """
-    numbers = _numbers(words)
+    numbers = _parse_numbers(text)
     if len(numbers) != 4:
         raise UsageError(
-            f"box {words!r} is not x0,y0,x1,y1 (left, top, right, bottom) in pixels, as in 40,30,300,240"
+            f"box {text!r} is not x0,y0,x1,y1 (left, top, right, bottom) in pixels, as in 40,30,300,240"
         )
     box = Box(*numbers)
-    _check_sides(box)
+    _check_area(box)
     return box
 
 
-def group_prompts(keep: Sequence[Point], drop: Sequence[Point], boxes: Sequence[Box]) -> tuple[Prompt, ...]:
-    """Sort what was said into prompts, one for each thing; their mattes are meant to be united.
+def group_prompts(
+    positive: Sequence[Point], negative: Sequence[Point], boxes: Sequence[Box]
+) -> tuple[Prompt, ...]:
+    """Group points and boxes into prompts, one for each object; the caller unites their mattes.
 
-    Each box is a thing, and the points in it are its. Points to keep outside every box are one thing more.
-    Points to drop outside every box go with those; without any such they have nothing to drop from, unless
-    nothing else was said (which `validate_prompt` refuses).
+    Each box is an object together with the points in it. Positive points outside every box are one more
+    object, with the negative points outside every box. Negative points outside every box are ignored if
+    there are boxes but no such object; without boxes they form a prompt that `validate_prompt` refuses.
     """
-    prompts = [Prompt(tuple(filter(box.holds, keep)), tuple(filter(box.holds, drop)), box) for box in boxes]
-    loose = tuple(point for point in keep if not any(box.holds(point) for box in boxes))
-    away = tuple(point for point in drop if not any(box.holds(point) for box in boxes))
-    if loose or (away and not boxes):
-        prompts.append(Prompt(loose, away))
+    prompts = [
+        Prompt(tuple(filter(box.contains, positive)), tuple(filter(box.contains, negative)), box)
+        for box in boxes
+    ]
+    loose = tuple(point for point in positive if not any(box.contains(point) for box in boxes))
+    outside = tuple(point for point in negative if not any(box.contains(point) for box in boxes))
+    if loose or (outside and not boxes):
+        prompts.append(Prompt(loose, outside))
     return tuple(prompts)
 
 
 def validate_prompt(prompt: Prompt, size: Size) -> None:
-    """See that a prompt can be used on a picture of `size`.
+    """Check that a prompt can be used on an image of `size`.
 
     Raises:
-        UsageError: nothing in it, only points to drop, a box without area, something outside the picture, or
-            a rough matte of another size.
+        UsageError: the prompt is empty or has negative points only, a box has no area, a point or box is
+            outside the image, or the rough matte has another size.
     """
     if not (prompt.positive or prompt.negative or prompt.box or prompt.mask is not None):
         raise UsageError("nothing says what to keep; give --point x,y or --box x0,y0,x1,y1")
@@ -120,16 +125,17 @@ def validate_prompt(prompt: Prompt, size: Size) -> None:
     for point in (*prompt.positive, *prompt.negative):
         _check_point(point, size)
     if prompt.box is not None:
-        _check_sides(prompt.box)
+        _check_area(prompt.box)
         _check_box(prompt.box, size)
     if prompt.mask is not None and prompt.mask.shape != (size.height, size.width):
         found = Size.of(prompt.mask)
         raise UsageError(f"the rough matte is {found}, the picture {size}; make it the picture's size")
 
 
-def _numbers(words: str) -> list[float]:
+def _parse_numbers(text: str) -> list[float]:
+    """Return the comma-separated numbers of `text`, or [] if one is missing, infinite or NaN."""
     try:
-        numbers = [float(word) for word in words.split(",")]
+        numbers = [float(part) for part in text.split(",")]
     except ValueError:
         return []
     return numbers if all(math.isfinite(number) for number in numbers) else []
@@ -146,13 +152,13 @@ def _check_point(point: Point, size: Size) -> None:
 
 
 def _check_box(box: Box, size: Size) -> None:
-    # As far as the size itself, as people write 0,0,640,480 for all of the picture.
+    # Right and bottom may equal the size: users write 0,0,640,480 for the whole image.
     if min(box.left, box.top) < -0.5 or box.right > size.width or box.bottom > size.height:
         raise UsageError(
             f"box {box} is outside the picture of {size}; x is 0 to {size.width}, y 0 to {size.height}"
         )
 
 
-def _check_sides(box: Box) -> None:
+def _check_area(box: Box) -> None:
     if not (box.left < box.right and box.top < box.bottom):
         raise UsageError(f"box {box} has no area; give its top left corner first: x0,y0,x1,y1")

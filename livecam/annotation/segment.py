@@ -1,8 +1,9 @@
-"""`livecam segment`: pictures and prompts to mattes, trimaps and overlays."""
+"""Implementation of `livecam segment`: images and prompts to mattes, trimaps and overlays."""
 
+import re
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -19,32 +20,36 @@ from livecam.imaging.image_io import read_image, write_grayscale, write_image
 from livecam.imaging.ops import to_gray
 from livecam.imaging.trimap import trimap_from_matte
 
-# Pictures are taken as they are: prompts are in their own pixels.
-_LONGEST = 1 << 20
+# Images are never scaled down on reading: prompts are in the image's own pixels.
+_MAX_SIDE = 1 << 20
+_CACHE_BYTES = 256 << 20
+"""Decoded images kept between the checks and SAM, in bytes; what exceeds it is decoded a second time."""
+_RESULT_SUFFIX = re.compile(r"\.(?:sheet|matte|trimap|kept|thing[1-9]\d*\.rank[1-4])\.png")
+"""What follows the image's stem in the name of each result file."""
 
 
 @dataclass(frozen=True)
 class SegmentSettings:
-    """What is segmented, and where the results go.
+    """What to segment, and where the results go.
 
     Attributes:
-        pictures: files; the same prompts are used on each.
-        out: a folder, made if it isn't there.
-        keep: points on what is kept.
-        drop: points on what is not.
-        boxes: around what is kept; each is a thing of its own.
-        rough: a picture file of a rough matte, white = keep, for one thing.
-        preset: SAM's name or folder.
-        all_candidates: write all four candidates of each prompt instead of the best.
-        overwrite: replace what lies in `out` under the same names.
+        images: image files; the same prompts apply to each.
+        out: output directory, created if it does not exist.
+        keep: positive points.
+        drop: negative points.
+        boxes: boxes around what to keep; each box is one object.
+        mask: image file with a rough matte, white = keep, for one object.
+        preset: name or directory of a SAM preset.
+        all_candidates: draw all four candidates of each prompt instead of the best one.
+        overwrite: replace result files of an earlier run.
     """
 
-    pictures: tuple[Path, ...]
+    images: tuple[Path, ...]
     out: Path
     keep: tuple[Point, ...] = ()
     drop: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
-    rough: Path | None = None
+    mask: Path | None = None
     preset: str = PRESETS[0]
     all_candidates: bool = False
     overwrite: bool = False
@@ -52,19 +57,28 @@ class SegmentSettings:
 
 @dataclass(frozen=True, eq=False)
 class SegmentationResult:
-    """What came of one picture.
+    """Result for one image.
 
     Attributes:
-        picture: its file.
-        things: all candidates of each prompt, the best first.
-        matte: the best of each thing, united.
-        files: what was written.
+        image: the image file.
+        objects: all candidates of each prompt, best first.
+        matte: union of the best candidate of each object.
+        files: files written.
     """
 
-    picture: Path
+    image: Path
     objects: tuple[tuple[MaskCandidate, ...], ...]
     matte: Matte
     files: tuple[Path, ...]
+
+
+@dataclass
+class _Input:
+    """An image that passed the checks. `frame` is None if it did not fit into the cache."""
+
+    path: Path
+    prompts: tuple[Prompt, ...]
+    frame: Frame | None
 
 
 def segment(
@@ -72,97 +86,115 @@ def segment(
     load: Callable[[str], SamPredictor] = SamPredictor.load,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[SegmentationResult]:
-    """Ask SAM about each picture and write what it says.
+    """Run SAM on each image and write the results.
 
-    Everything that can be wrong with pictures, prompts and names is found before SAM is loaded.
+    All errors in images, prompts and names are found before SAM is loaded.
 
     Args:
         settings: what to do.
-        load: gives SAM for a preset.
-        progress: told how many pictures are done.
+        load: loads a SAM preset.
+        progress: receives the number of finished images.
 
     Raises:
-        UsageError: a prompt can't be used, two pictures have one name, or results are there already.
-        ImageError: a picture can't be read.
-        AnnotationError: SAM can't be loaded, or memory is too little.
-        FileWriteError: the folder can't be written.
+        UsageError: a prompt is invalid, two images have the same stem, a result would replace an input, or
+            results exist already.
+        ImageError: an image can't be read.
+        AnnotationError: SAM can't be loaded, or there is not enough memory.
+        FileWriteError: the output directory can't be written.
     """
-    prompts = [_check(settings, picture) for picture in settings.pictures]
+    inputs = _load_inputs(settings)
     _check_names(settings)
     sam = load(settings.preset)
-    done: list[SegmentationResult] = []
-    looked = sam.embed_many(_frame(picture) for picture in settings.pictures)
-    for picture, asked, seen in zip(settings.pictures, prompts, looked, strict=True):
-        things = tuple(seen.predict(prompt) for prompt in asked)
-        done.append(_write(settings, picture, asked, things))
-        progress(len(done))
-    return done
+    waiting: deque[Frame] = deque()
+
+    def frames() -> Iterator[Frame]:
+        for item in inputs:
+            waiting.append(_read(item.path) if item.frame is None else item.frame)
+            item.frame = None
+            yield waiting[-1]
+
+    results: list[SegmentationResult] = []
+    for item, embedding in zip(inputs, sam.embed_many(frames()), strict=True):
+        objects = tuple(embedding.predict(prompt) for prompt in item.prompts)
+        results.append(_write(settings, item, waiting.popleft(), objects))
+        progress(len(results))
+    return results
 
 
-def _frame(picture: Path) -> Frame:
-    return read_image(picture, longest=_LONGEST).image
+def _read(path: Path) -> Frame:
+    return read_image(path, longest=_MAX_SIDE).image
 
 
-def _check(settings: SegmentSettings, picture: Path) -> tuple[Prompt, ...]:
-    """The prompts for one picture, seen to be usable there."""
-    size = Size.of(_frame(picture))
+def _load_inputs(settings: SegmentSettings) -> list[_Input]:
+    """Decode and check each image; keep the first ones up to `_CACHE_BYTES`."""
+    mask = None if settings.mask is None else _read_mask(settings.mask)
+    inputs: list[_Input] = []
+    cached = 0
+    for path in settings.images:
+        frame = _read(path)
+        prompts = _prompts(settings, mask, Size.of(frame))
+        # The first image is always kept, however large it is.
+        keep = not inputs or cached + frame.nbytes <= _CACHE_BYTES
+        cached += frame.nbytes if keep else 0
+        inputs.append(_Input(path, prompts, frame if keep else None))
+    return inputs
+
+
+def _prompts(settings: SegmentSettings, mask: Matte | None, size: Size) -> tuple[Prompt, ...]:
+    """Return the prompts for an image of `size`, checked."""
     prompts = group_prompts(settings.keep, settings.drop, settings.boxes) or (Prompt(),)
-    if settings.rough is not None:
+    if mask is not None:
         if len(prompts) > 1:
             raise UsageError("a rough matte is of one thing; give one --box, or only points, with --rough")
-        prompts = (replace(prompts[0], mask=_read_rough(settings.rough)),)
+        prompts = (replace(prompts[0], mask=mask),)
     for prompt in prompts:
         validate_prompt(prompt, size)
     return prompts
 
 
-def _read_rough(path: Path) -> Matte:
-    picture = read_image(path, longest=_LONGEST)
-    if picture.alpha is not None:
-        return picture.alpha
-    return np.asarray(to_gray(picture.image) / np.float32(255), np.float32)
+def _read_mask(path: Path) -> Matte:
+    loaded = read_image(path, longest=_MAX_SIDE)
+    if loaded.alpha is not None:
+        return loaded.alpha
+    return np.asarray(to_gray(loaded.image) / np.float32(255), np.float32)
 
 
 def _check_names(settings: SegmentSettings) -> None:
-    stems = [picture.stem for picture in settings.pictures]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise UsageError(f"two pictures are called {twice}; segment them into two folders")
+    stems = [path.stem for path in settings.images]
+    duplicate = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if duplicate is not None:
+        raise UsageError(f"two pictures are called {duplicate}; segment them into two folders")
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
-        there = [path for stem in stems for path in _earlier(settings.out, stem)]
+        existing = [path for stem in stems for path in _existing_results(settings.out, stem)]
     except OSError as error:
-        raise FileWriteError(
-            f"can't write {settings.out} ({os_error_reason(error)})",
-            "choose another folder",
-            path=settings.out,
-        ) from error
-    if there and not settings.overwrite:
-        raise UsageError(f"{there[0]} exists; choose another --out, or give --overwrite")
+        problem = f"can't write {settings.out} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "choose another folder", path=settings.out) from error
+    for source in (*settings.images, *([settings.mask] if settings.mask else [])):
+        if any(path.samefile(source) for path in existing):
+            raise UsageError(f"{source} would be replaced by a result; choose another --out")
+    if existing and not settings.overwrite:
+        raise UsageError(f"{existing[0]} exists; choose another --out, or give --overwrite")
 
 
 def _write(
-    settings: SegmentSettings,
-    picture: Path,
-    prompts: Sequence[Prompt],
-    things: tuple[tuple[MaskCandidate, ...], ...],
+    settings: SegmentSettings, item: _Input, frame: Frame, objects: tuple[tuple[MaskCandidate, ...], ...]
 ) -> SegmentationResult:
-    """Write overlays, their sheet, the matte and its trimap."""
-    frame, matte = _frame(picture), union_mattes([candidates[0] for candidates in things])
-    for path in _earlier(settings.out, picture.stem):
-        path.unlink(missing_ok=True)
-    start, files, shown = settings.out / picture.stem, [], []
-    for name, overlay in _overlays(settings, frame, matte, prompts, things):
-        files.append(start.with_name(f"{start.name}.{name}.png"))
-        shown.append(overlay)
+    """Write the overlays, their sheet, the matte and its trimap; then delete stale results of this image."""
+    matte, stem = union_mattes([candidates[0] for candidates in objects]), item.path.stem
+    files, overlays = [], []
+    for name, overlay in _overlays(settings, frame, matte, item.prompts, objects):
+        files.append(settings.out / f"{stem}.{name}.png")
+        overlays.append(overlay)
         write_image(files[-1], overlay)
-    sheet, soft, trimap = (
-        start.with_name(f"{start.name}.{name}.png") for name in ("sheet", "matte", "trimap")
-    )
-    write_image(sheet, draw_sheet(shown))
+    sheet, soft, trimap = (settings.out / f"{stem}.{name}.png" for name in ("sheet", "matte", "trimap"))
+    write_image(sheet, draw_sheet(overlays))
     write_grayscale(soft, matte_to_uint8(matte))
     write_grayscale(trimap, trimap_from_matte(matte))
-    return SegmentationResult(picture, things, matte, (*files, sheet, soft, trimap))
+    files += [sheet, soft, trimap]
+    for path in set(_existing_results(settings.out, stem)) - set(files):
+        path.unlink(missing_ok=True)
+    return SegmentationResult(item.path, objects, matte, tuple(files))
 
 
 def _overlays(
@@ -170,18 +202,25 @@ def _overlays(
     frame: Frame,
     matte: Matte,
     prompts: Sequence[Prompt],
-    things: Sequence[Sequence[MaskCandidate]],
+    objects: Sequence[Sequence[MaskCandidate]],
 ) -> Iterator[tuple[str, Frame]]:
-    """Names and pictures: of each thing its candidates, or the best of them; of several all together."""
-    for number, (prompt, candidates) in enumerate(zip(prompts, things, strict=True), 1):
+    """Yield (name, overlay): the candidates of each object, then the union if there are several objects."""
+    for number, (prompt, candidates) in enumerate(zip(prompts, objects, strict=True), 1):
         for rank, candidate in enumerate(candidates if settings.all_candidates else candidates[:1], 1):
-            which = f"thing {number}, " if len(things) > 1 else ""
-            words = f"{which}rank {rank}: score {candidate.score:.3f} (mask {candidate.number})"
-            yield f"thing{number}.rank{rank}", draw_overlay(frame, candidate.matte, [prompt], words)
-    if len(things) > 1:
-        yield "kept", draw_overlay(frame, matte, prompts, f"kept: the best of {len(things)} things")
+            which = f"thing {number}, " if len(objects) > 1 else ""
+            caption = f"{which}rank {rank}: score {candidate.iou_score:.3f} (mask {candidate.index})"
+            yield f"thing{number}.rank{rank}", draw_overlay(frame, candidate.matte, [prompt], caption)
+    if len(objects) > 1:
+        yield "kept", draw_overlay(frame, matte, prompts, f"kept: the best of {len(objects)} things")
 
 
-def _earlier(folder: Path, stem: str) -> list[Path]:
-    """What an earlier run has written for a picture of this name."""
-    return list(folder.glob(f"{escape(stem)}.*.png"))
+def _existing_results(folder: Path, stem: str) -> list[Path]:
+    """List the files in `folder` that have an exact name of a result for an image called `stem`.
+
+    A prefix is not enough: `room.left.matte.png` belongs to `room.left`, `room.holiday.png` to the user.
+    """
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name.startswith(stem) and _RESULT_SUFFIX.fullmatch(path.name[len(stem) :])
+    )

@@ -1,31 +1,31 @@
-"""The folder that labels go into: Pets layout, beside it what to look at, and what a person decided.
+"""The data set directory: Pets layout, overlays, flagged frames and the decisions of the reviewer.
 
 ::
 
     DATASET/
       images/NAME.jpg   annotations/trimaps/NAME.png   annotations/mattes/NAME.png   overlays/NAME.jpg
-      annotations/trainval.txt, test.txt      what `livecam train` reads
-      annotations/labels.jsonl                a line a frame: source, number, prompts, scores, reasons
-      review/                                 the same folders for what is set aside, and index.html
-      label.json   decisions.json             the settings it was made with; what a person said
-      chosen.json   clicks.json   recordings/ frames chosen, points clicked, what the camera saw
-      .in-use                                 locked while a livecam is at work in it
+      annotations/trainval.txt, test.txt      read by `livecam train`
+      annotations/labels.jsonl                one line for each frame: source, prompts, scores, reasons
+      review/                                 the same directories for flagged frames, and index.html
+      label.json   decisions.json             the settings of the data set; the reviewer's decisions
+      chosen.json   clicks.json   recordings/ selected frames, clicked prompts, camera recordings
+      .in-use                                 locked while a livecam process writes here
 
-A frame's line in labels.jsonl is written last, so that a frame without one is simply done again.
+A frame's line in labels.jsonl is written last: a frame without a line is annotated again.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam.annotation.records import READ_HINT, AnnotationRecord, dump_records, load_records
 from livecam.annotation.split import FrameRef, Split, split_by_clip
-from livecam.core.errors import AnnotationError, UsageError
-from livecam.core.fileio import json_bytes, os_error_reason, read_json, translate_os_errors, write_atomic
+from livecam.core.config import settings_diff
+from livecam.core.errors import UsageError
+from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
 from livecam.core.locking import LOCK_FILE
 from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import encode_image
@@ -34,6 +34,7 @@ from livecam.imaging.trimap import Trimap
 __all__ = [
     "CHOSEN",
     "DECISIONS",
+    "READ_HINT",
     "SETTINGS",
     "AnnotationRecord",
     "AnnotationStore",
@@ -42,56 +43,7 @@ __all__ = [
 ]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
-READ_HINT = "mend it, or label into another folder"
-"""The remedy for a file of the data set that cannot be read."""
-
-
-@dataclass(frozen=True)
-class AnnotationRecord:
-    """What is known of one labelled frame; `reasons` is why it is set aside, empty where it is not.
-
-    `person` is what the compact model and SAM said of the person (scores, agreement, areas), `things` what
-    was found of each thing kept beside; both as plain JSON.
-    """
-
-    name: str
-    stem: str
-    source: str
-    number: int
-    seconds: float
-    preset: str
-    reasons: tuple[str, ...] = ()
-    person: Mapping[str, Any] = field(default_factory=dict)
-    things: tuple[Mapping[str, Any], ...] = ()
-
-
-def load_records(path: Path) -> Iterator[AnnotationRecord]:
-    """The labels of a file; none if there isn't any. A line that was cut off in the middle is removed.
-
-    Raises:
-        AnnotationError: it can't be read.
-    """
-    try:
-        content = path.read_bytes() if path.is_file() else b""
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            # That frame is done again.
-            write_atomic(path, whole)
-        for line in whole.decode().splitlines():
-            plain = json.loads(line)
-            plain |= {"reasons": tuple(plain["reasons"]), "things": tuple(plain["things"])}
-            yield AnnotationRecord(**plain)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        problem = f"{path} can't be read ({os_error_reason(error)})"
-        raise AnnotationError(problem, READ_HINT, path=path) from error
-
-
-def dump_records(labels: Iterable[AnnotationRecord]) -> str:
-    """Labels as such a file holds them."""
-    return "".join(json.dumps(asdict(label), ensure_ascii=False) + "\n" for label in labels)
-
-
-_FOLDERS = {
+_SUFFIX_BY_FOLDER = {
     "images": ".jpg",
     "annotations/trimaps": ".png",
     "annotations/mattes": ".png",
@@ -100,169 +52,179 @@ _FOLDERS = {
 
 
 class AnnotationStore:
-    """A data set that is being made, or looked at."""
+    """A data set directory, open for writing or review. Hold `core.locking.exclusive_lock` to write.
+
+    Attributes:
+        folder: the directory.
+        settings: the settings it was made with, as JSON values.
+        records: the annotated frames by name.
+        decisions: True for accepted and False for rejected frames, by name.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Look at a folder that `livecam label` made.
+        """Open a directory made by `livecam label`.
 
         Raises:
-            UsageError: it is none.
-            AnnotationError: what is in it can't be read.
+            UsageError: the directory is not a data set.
+            AnnotationError: its files can't be read.
         """
         self.folder = folder
         require_store(folder)
         self.settings = read_json(folder / SETTINGS, hint=READ_HINT)
-        self.labels = {label.name: label for label in load_records(self._lines)}
+        self.records = {record.name: record for record in load_records(self._records_path)}
         self.decisions: dict[str, bool] = read_json(folder / DECISIONS, missing={}, hint=READ_HINT)
-        """By name: whether a person accepted (True) or rejected it."""
 
     @classmethod
     def begin(cls, folder: Path, settings: Mapping[str, Any], *, again: bool = False) -> "AnnotationStore":
-        """Make the folder, or go on with it.
+        """Create the directory, or continue it.
 
         Args:
             folder: new, empty, or made by an earlier run.
-            settings: plain JSON; an earlier run must have had the same.
-            again: whatever no person decided is thrown away, and the settings may be others.
+            settings: JSON values; an earlier run must have had the same.
+            again: discard all frames without a decision, and allow other settings.
 
         Raises:
-            UsageError: the folder is somebody else's, or was made with other settings.
+            UsageError: the directory has other files, or was made with other settings.
             AnnotationError: it can't be read or written.
         """
         claim_directory(folder)
         if not (folder / SETTINGS).is_file():
             with translate_os_errors(folder):
                 write_atomic(folder / SETTINGS, json_bytes(settings))
-        made = cls(folder)
-        if again:
-            made._start_again(settings)
-        elif made.settings != settings and made.labels:
-            raise UsageError(_differences(folder, made.settings, settings))
-        elif made.settings != settings:
-            # Nothing came of what was said at first.
-            made._start_again(settings)
-        made._make_folders()
-        return made
+        store = cls(folder)
+        # Without any annotated frame nothing depends on the earlier settings.
+        if again or (store.settings != settings and not store.records):
+            store._restart(settings)
+        elif store.settings != settings:
+            raise UsageError(_other_settings(folder, store.settings, settings))
+        store._make_folders()
+        return store
 
     def is_done(self, name: str, source: str) -> bool:
-        """Whether a frame has its label.
+        """Return whether a frame is annotated.
 
         Raises:
-            UsageError: the label is another source's.
+            UsageError: a frame of another source has the same name.
         """
-        label = self.labels.get(name)
-        # By the file's name, as folders may be moved between two runs.
-        if label and Path(label.source).name != Path(source).name:
+        record = self.records.get(name)
+        # Only file names are compared: the directory may be moved between two runs.
+        if record and Path(record.source).name != Path(source).name:
             raise UsageError(
-                f"{source} and {label.source} would both be called {name} in {self.folder}; rename one"
+                f"{source} and {record.source} would both be called {name} in {self.folder}; rename one"
             )
-        return label is not None
+        return record is not None
 
     def add(
-        self, label: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
+        self, record: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
     ) -> None:
-        """Write one frame's files, its line last.
+        """Write the files of one frame, and its line last.
 
         Raises:
-            AnnotationError: they can't be written; what is there stays good.
+            AnnotationError: they can't be written; earlier frames stay valid.
         """
-        place = self.folder / "review" if label.reasons else self.folder
-        pictures: tuple[NDArray[np.uint8], ...] = (
+        parent = self.folder / "review" if record.reasons else self.folder
+        images: tuple[NDArray[np.uint8], ...] = (
             frame, trimap, np.rint(matte * 255).astype(np.uint8), overlay
         )  # fmt: skip
         with translate_os_errors(self.folder):
-            for (folder, suffix), picture in zip(_FOLDERS.items(), pictures, strict=True):
-                write_atomic(place / folder / f"{label.name}{suffix}", encode_image(picture, suffix))
-            with self._lines.open("a", encoding="utf-8") as file:
-                file.write(dump_records([label]))
-        self.labels[label.name] = label
+            for (folder, suffix), image in zip(_SUFFIX_BY_FOLDER.items(), images, strict=True):
+                write_atomic(parent / folder / f"{record.name}{suffix}", encode_image(image, suffix))
+            with self._records_path.open("a", encoding="utf-8") as file:
+                file.write(dump_records([record]))
+        self.records[record.name] = record
 
-    def is_accepted(self, label: AnnotationRecord) -> bool:
-        """Whether a frame is one to learn from: what a person said, else whether nothing was odd."""
-        return self.decisions.get(label.name, not label.reasons)
+    def is_accepted(self, record: AnnotationRecord) -> bool:
+        """Return whether a frame is used for training: the decision if there is one, else "not flagged"."""
+        return self.decisions.get(record.name, not record.reasons)
 
     def set_decisions(
         self, accept: Iterable[str] = (), reject: Iterable[str] = (), forget: Iterable[str] = ()
     ) -> None:
-        """Keep what a person said, until they say otherwise; `forget` takes it back.
+        """Store decisions by frame name; `forget` removes them.
 
         Raises:
-            UsageError: a name that isn't labelled, or one both accepted and rejected.
-            AnnotationError: it can't be written.
+            UsageError: a name is unknown, or both accepted and rejected.
+            AnnotationError: the file can't be written.
         """
         accept, reject, forget = list(accept), list(reject), set(forget)
         for name in (*accept, *reject, *forget):
-            if name not in self.labels:
-                raise UsageError(f"{self.folder} has no frame {name!r}; its names are in {self._lines}")
+            if name not in self.records:
+                raise UsageError(
+                    f"{self.folder} has no frame {name!r}; its names are in {self._records_path}"
+                )
         both = set(accept) & set(reject)
         if both:
             raise UsageError(f"{min(both)} is both accepted and rejected; say one of them")
         decided = self.decisions | dict.fromkeys(accept, True) | dict.fromkeys(reject, False)
-        decided = {name: kept for name, kept in decided.items() if name not in forget}
+        decided = {name: accepted for name, accepted in decided.items() if name not in forget}
         with translate_os_errors(self.folder):
             write_atomic(self.folder / DECISIONS, json_bytes(decided))
         self.decisions = decided
 
     def sync_files(self) -> Split:
-        """Put every frame's files where they belong, and write the lists; again does nothing more.
+        """Move each frame's files to where its decision puts them, and write the split. Idempotent.
 
         Raises:
-            AnnotationError: they can't be moved or written.
+            AnnotationError: files can't be moved or written.
         """
-        kept = [label for label in self.labels.values() if self.is_accepted(label)]
-        split = split_by_clip([FrameRef(each.name, each.stem, each.number, each.seconds) for each in kept])
-        notes = self.folder / "annotations"
+        accepted = [record for record in self.records.values() if self.is_accepted(record)]
+        split = split_by_clip(
+            [FrameRef(each.name, each.stem, each.number, each.seconds) for each in accepted]
+        )
+        annotations = self.folder / "annotations"
         with translate_os_errors(self.folder):
-            # In this order the lists never name what is missing, wherever it is interrupted.
-            for label in kept:
-                self._move(label, self.folder / "review", self.folder)
-            for name, names in (("trainval", split.train), ("test", split.test)):
-                write_atomic(notes / f"{name}.txt", "".join(f"{each}\n" for each in names).encode())
-            for label in self.labels.values():
-                if not self.is_accepted(label):
-                    self._move(label, self.folder, self.folder / "review")
+            # In this order the lists never name a missing file, even after an interruption.
+            for record in accepted:
+                self._move(record, self.folder / "review", self.folder)
+            for list_name, names in (("trainval", split.train), ("test", split.test)):
+                content = "".join(f"{each}\n" for each in names)
+                write_atomic(annotations / f"{list_name}.txt", content.encode())
+            for record in self.records.values():
+                if not self.is_accepted(record):
+                    self._move(record, self.folder, self.folder / "review")
         return split
 
     @property
-    def _lines(self) -> Path:
+    def _records_path(self) -> Path:
         return self.folder / "annotations" / "labels.jsonl"
 
-    def _move(self, label: AnnotationRecord, here: Path, there: Path) -> None:
-        for folder, suffix in _FOLDERS.items():
-            file = here / folder / f"{label.name}{suffix}"
+    def _move(self, record: AnnotationRecord, source: Path, target: Path) -> None:
+        for folder, suffix in _SUFFIX_BY_FOLDER.items():
+            file = source / folder / f"{record.name}{suffix}"
             if file.is_file():
-                file.replace(there / folder / file.name)
+                file.replace(target / folder / file.name)
 
     def _make_folders(self) -> None:
         with translate_os_errors(self.folder):
-            for place in (self.folder, self.folder / "review"):
-                for folder in _FOLDERS:
-                    (place / folder).mkdir(parents=True, exist_ok=True)
+            for parent in (self.folder, self.folder / "review"):
+                for folder in _SUFFIX_BY_FOLDER:
+                    (parent / folder).mkdir(parents=True, exist_ok=True)
 
-    def _start_again(self, settings: Mapping[str, Any]) -> None:
-        dropped = [label for label in self.labels.values() if label.name not in self.decisions]
-        for label in dropped:
-            del self.labels[label.name]
+    def _restart(self, settings: Mapping[str, Any]) -> None:
+        """Discard all frames without a decision."""
+        discarded = [record for record in self.records.values() if record.name not in self.decisions]
+        for record in discarded:
+            del self.records[record.name]
         with translate_os_errors(self.folder):
-            self._lines.parent.mkdir(exist_ok=True)
-            # The lines go first: files without a line are nobody's.
-            write_atomic(self._lines, dump_records(self.labels.values()).encode())
+            self._records_path.parent.mkdir(exist_ok=True)
+            # The lines go first: a file without a line is written again.
+            write_atomic(self._records_path, dump_records(self.records.values()).encode())
             write_atomic(self.folder / SETTINGS, json_bytes(settings))
             (self.folder / CHOSEN).unlink(missing_ok=True)
-            for label in dropped:
-                for place in (self.folder, self.folder / "review"):
-                    for folder, suffix in _FOLDERS.items():
-                        (place / folder / f"{label.name}{suffix}").unlink(missing_ok=True)
+            for record in discarded:
+                for parent in (self.folder, self.folder / "review"):
+                    for folder, suffix in _SUFFIX_BY_FOLDER.items():
+                        (parent / folder / f"{record.name}{suffix}").unlink(missing_ok=True)
         self.settings = dict(settings)
         self._make_folders()
         self.sync_files()
 
 
 def require_store(folder: Path) -> None:
-    """See that `livecam label` made a folder, without reading what somebody may be writing.
+    """Check that `livecam label` made a directory, without reading files that another process may write.
 
     Raises:
-        UsageError: it didn't.
+        UsageError: it did not.
     """
     if not (folder / SETTINGS).is_file():
         raise UsageError(
@@ -272,11 +234,11 @@ def require_store(folder: Path) -> None:
 
 
 def claim_directory(folder: Path) -> None:
-    """Make a data set's folder, or see that it is one or empty.
+    """Create the directory of a data set, or check that it is a data set or empty.
 
     Raises:
-        UsageError: it is somebody else's.
-        AnnotationError: it can't be made or read.
+        UsageError: it has other files.
+        AnnotationError: it can't be created or read.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--out {folder} is a file; name a new folder")
@@ -286,10 +248,9 @@ def claim_directory(folder: Path) -> None:
             raise UsageError(f"--out {folder} holds other things already; name a new folder")
 
 
-def _differences(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    names = [name for name in now if before.get(name) != now[name]]
-    names += [name for name in before if name not in now]
+def _other_settings(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return (
-        f"{folder} was begun with other settings ({', '.join(names)}); say the same as before, name another "
-        "--out, or add --again: that keeps what you accepted or rejected, and does the rest anew"
+        f"{folder} was begun with other settings ({', '.join(settings_diff(before, now))}); say the same as "
+        "before, name another --out, or add --again: that keeps what you accepted or rejected, and does the "
+        "rest anew"
     )

@@ -152,10 +152,10 @@ def _label(values: dict[str, Any], quiet: bool | None) -> int:
 
     with ProgressReporter(quiet) as reporter:
         report = annotate(
-            settings, tell=reporter.print_message, progress=lambda progress: reporter(*progress)
+            settings, notify=reporter.print_message, progress=lambda progress: reporter(*progress)
         )
     print(report)
-    if report.train and not report.aside:
+    if report.train and not report.flagged:
         print(f"learn from it: livecam train {report.folder} --rooms ROOMS --out runs/mine")
     return 0
 
@@ -199,8 +199,8 @@ def _reject_other_options(option: str, values: dict[str, Any]) -> None:
 
 def _print_decisions(store: Any) -> None:
     accepted = sum(store.decisions.values())
-    kept = sum(map(store.is_accepted, store.labels.values()))
+    kept = sum(map(store.is_accepted, store.records.values()))
     print(
         f"{store.folder}: {accepted} accepted, {len(store.decisions) - accepted} rejected; "
-        f"{kept} of {len(store.labels)} frames are learnt from"
+        f"{kept} of {len(store.records)} frames are learnt from"
     )

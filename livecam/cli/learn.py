@@ -71,6 +71,7 @@ class LearnCommand:
         )
         training.add_argument(
             "--rooms",
+            dest="backgrounds",
             type=Path,
             nargs="+",
             metavar="FOLDER",
@@ -130,11 +131,11 @@ def _learn(values: dict[str, Any]) -> int:
     )
 
     stored = read_config(config_path())
-    settings = PersonalizationSettings(
+    settings = PersonalizationSettings.from_options(
         **{"camera": stored.camera, "size": stored.size, "fps": stored.fps, **values}
     )
     result = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
-    print(f"\n{result.figures}\n\nbefore and after as a picture: {result.picture}")
+    print(f"\n{result.figures}\n\nbefore and after as a picture: {result.comparison_image}")
     print(f"learning and comparing took {result.seconds:.0f} s; frames and labels stay on this machine until")
     print(f"  livecam learn --name {result.name} --forget")
     if result.installed:

@@ -36,7 +36,7 @@ examples:
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add images, prompts and output."""
         parser.add_argument(
-            "pictures", type=Path, nargs="+", metavar="IMAGE", help="JPEG, PNG, WebP and others"
+            "images", type=Path, nargs="+", metavar="IMAGE", help="JPEG, PNG, WebP and others"
         )
         prompts = parser.add_argument_group("prompts")
         add_point_options(
@@ -47,7 +47,11 @@ examples:
             box="a box around the object; several boxes select several objects",
         )
         prompts.add_argument(
-            "--rough", type=Path, metavar="FILE", help="a rough matte of the image's size, white = keep"
+            "--rough",
+            dest="mask",
+            type=Path,
+            metavar="FILE",
+            help="a rough matte of the image's size, white = keep",
         )
         add_preset_option(parser)
         parser.add_argument(
@@ -68,10 +72,10 @@ examples:
         from livecam.annotation.segment import SegmentSettings, segment
 
         settings = SegmentSettings(**namespace_to_kwargs(args))
-        count = len(settings.pictures)
+        count = len(settings.images)
         with ProgressReporter(getattr(args, "quiet", False) or count == 1) as reporter:
             results = segment(settings, progress=lambda done: reporter("segment", done, count))
         for result in results:
-            best = ", ".join(f"{candidates[0].score:.3f}" for candidates in result.objects)
-            print(f"{result.picture}: {result.matte.mean():.1%} kept, score {best}; see {result.files[-3]}")
+            best = ", ".join(f"{candidates[0].iou_score:.3f}" for candidates in result.objects)
+            print(f"{result.image}: {result.matte.mean():.1%} kept, score {best}; see {result.files[-3]}")
         return 0

@@ -7,8 +7,9 @@ are generated from it, so a new setting is one line here.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -291,3 +292,27 @@ def _to_toml(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return value.value if isinstance(value, FitMode) else value
+
+
+def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as they come back from a JSON file.
+
+    Paths become absolute, enum members become their value, tuples become lists.
+    """
+    return {name: _json_value(value) for name, value in values.items()}
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.expanduser().absolute())
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, list | tuple):
+        return [_json_value(each) for each in value]
+    return value
+
+
+def settings_diff(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return (before, now) by name for each setting whose value changed; a missing setting counts as None."""
+    pairs = {name: (before.get(name), now.get(name)) for name in (*now, *before)}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -1,81 +1,137 @@
-"""What `livecam learn` is told, and which of it must stay the same while it is gone on with."""
+"""Settings of `livecam learn`, and which of them must stay the same when a run is continued."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from livecam.annotation.config import PersonSource
-from livecam.annotation.prompts import Box, Point
+from livecam.annotation.config import AnnotationSettings, PersonSource
+from livecam.core.config import data_dir, json_values
 from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message
 from livecam.core.geometry import Size
 from livecam.models.registry import check_name, resolve_model
-from livecam.personalization.stages import MIN_FRAMES
+from livecam.personalization.sample_split import MIN_FRAMES
+
+DEFAULT_NAME = "me"
+_DEFAULT_FRAMES = 48
 
 
 @dataclass(frozen=True)
 class PersonalizationSettings:
-    """What a personal model is made of. Without `sources` the camera is recorded for `seconds`.
+    """Settings of `livecam learn`. The constructor calls `validate`; the workflow calls `resolve`.
 
-    `keep`, `drop`, `boxes`, `prompts`, `mattes`, `preset`, `person`, `click` and `frames` (of each
-    clip) are
-    handed to labelling. `data` are folders in Pets layout that are learnt too, `rooms` folders of
-    pictures
-    that you are pasted on. `base` is the model that is learnt further.
+    Attributes:
+        annotation: what is annotated and how. Without sources the camera is recorded for `seconds`. Its
+            `model` is the base model, which is fine-tuned.
+        name: name of the new model.
+        data: directories in Pets layout that are learned too.
+        backgrounds: directories of images that the user is pasted on.
+        camera: camera to record.
+        size: requested size of the camera.
+        fps: requested frame rate of the camera.
+        seconds: length of the recording.
     """
 
-    name: str = "me"
-    sources: tuple[str, ...] = ()
-    keep: tuple[Point, ...] = ()
-    drop: tuple[Point, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    prompts: Path | None = None
-    mattes: Path | None = None
-    preset: str = "sam_base_sa1b"
-    person: PersonSource = PersonSource.SAM
-    click: bool = False
-    frames: int = 48
+    annotation: AnnotationSettings
+    name: str = DEFAULT_NAME
     data: tuple[Path, ...] = ()
-    rooms: tuple[Path, ...] = ()
-    base: str = "person"
+    backgrounds: tuple[Path, ...] = ()
     camera: str = "0"
     size: Size = field(default_factory=lambda: Size(1280, 720))
     fps: float = 30.0
     seconds: float = 20.0
 
     def __post_init__(self) -> None:
+        self.validate()
+
+    @classmethod
+    def from_options(
+        cls, *, base: str = "person", name: str = DEFAULT_NAME, **options: Any
+    ) -> "PersonalizationSettings":
+        """Create the settings from one flat set of options.
+
+        Args:
+            base: the base model.
+            name: name of the new model.
+            **options: fields of this class and, if this class has no such field, of `AnnotationSettings`.
+
+        Raises:
+            UsageError: a value can't be used.
+        """
+        check_name(name)
+        own = {each.name for each in fields(cls)}
+        annotation: dict[str, Any] = {"sources": (), "frames": _DEFAULT_FRAMES} | {
+            key: value for key, value in options.items() if key not in own
+        }
+        return cls(
+            AnnotationSettings(out=workspace_dir(name) / "labels", model=base, **annotation),
+            name,
+            **{key: value for key, value in options.items() if key in own},
+        )
+
+    @property
+    def base(self) -> str:
+        """The model that is fine-tuned."""
+        return self.annotation.model
+
+    def validate(self) -> None:
+        """Check values and combinations, without touching the disk.
+
+        Raises:
+            UsageError: a value is out of range, or options exclude each other.
+        """
         check_name(self.name)
+        annotation = self.annotation
         if not 4 <= self.seconds <= 600:
             raise UsageError(f"--seconds must lie between 4 and 600, not {self.seconds:g}")
-        if self.frames < 2 * MIN_FRAMES:
-            raise UsageError(f"--frames {self.frames} is too small; give {2 * MIN_FRAMES} or more")
-        if self.person is PersonSource.MODEL and not (self.keep or self.boxes or self.prompts or self.click):
+        if annotation.frames < 2 * MIN_FRAMES:
+            raise UsageError(f"--frames {annotation.frames} is too small; give {2 * MIN_FRAMES} or more")
+        if annotation.person is PersonSource.MODEL and not annotation.has_object_prompts:
             raise UsageError(
                 "with --person model it would learn what it says already; say what to keep: "
                 "--keep x,y, --box or --click"
             )
-        for path in (*map(Path, self.sources), *self.data, *self.rooms, self.prompts, self.mattes):
+
+    def resolve(self) -> None:
+        """Check that all files, directories and the base model exist.
+
+        Raises:
+            UsageError: one does not exist.
+        """
+        annotation = self.annotation
+        paths = (*map(Path, annotation.sources), *self.data, *self.backgrounds)
+        for path in (*paths, annotation.prompts, annotation.mattes):
             if path is not None and not path.expanduser().exists():
                 raise UsageError(not_found_message(path))
         resolve_model(self.base)
 
     def fingerprint(self) -> dict[str, Any]:
-        """What must be the same when it is gone on with."""
-        told: dict[str, Any] = {
-            name: [absolute_path(path) for path in getattr(self, name)]
-            for name in ("sources", "data", "rooms")
+        """Return what must be the same when a run is continued, for journal.json."""
+        annotation = self.annotation
+        values: dict[str, Any] = {
+            "sources": [Path(source) for source in annotation.sources],
+            "data": self.data,
+            "rooms": self.backgrounds,
+            "keep": [str(point) for point in annotation.keep],
+            "drop": [str(point) for point in annotation.drop],
+            "boxes": [str(box) for box in annotation.boxes],
+            "prompts": annotation.prompts,
+            "mattes": annotation.mattes,
+            "preset": annotation.preset,
+            "click": annotation.click,
+            "frames": annotation.frames,
+            "base": self.base,
+            "person": annotation.person,
         }
-        told |= {name: [str(part) for part in getattr(self, name)] for name in ("keep", "drop", "boxes")}
-        told |= {
-            name: path and absolute_path(path)
-            for name in ("prompts", "mattes")
-            for path in [getattr(self, name)]
-        }
-        told |= {name: getattr(self, name) for name in ("preset", "click", "frames", "base")}
-        told["person"] = self.person.value
-        return told if self.sources else told | {"camera": self.camera, "seconds": self.seconds}
+        if not annotation.sources:
+            values |= {"camera": self.camera, "seconds": self.seconds}
+        return json_values(values)
 
 
-def absolute_path(path: str | Path) -> str:
-    """A path that means the same from every folder."""
-    return str(Path(path).expanduser().absolute())
+def workspace_dir(name: str) -> Path:
+    """Return the directory with the frames, annotations and runs of a name; it may not exist.
+
+    Raises:
+        UsageError: the name can't be a user model's.
+    """
+    return data_dir() / "learn" / check_name(name)

@@ -1,128 +1,138 @@
-"""What `livecam learn` keeps of one name: a folder that only its owner can open, and what is finished in it.
+"""Journal of the finished stages of one name, in a directory that only its owner can open.
 
-``journal.json`` holds the words it was begun with and, for each finished stage, what came of it. The file is
-replaced at once: whenever a run is stopped, what stands there is true.
+``journal.json`` has the settings of the run and the result of each finished stage. It is replaced
+atomically: it is valid whenever a run is stopped.
 """
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from livecam.core.config import data_dir
+from livecam.core.config import settings_diff
 from livecam.core.errors import AnnotationError, UsageError
 from livecam.core.fileio import json_bytes, os_error_reason, write_atomic
 from livecam.core.locking import LOCK_FILE, exclusive_lock
-from livecam.models.registry import check_name
+from livecam.personalization.config import workspace_dir
+from livecam.personalization.results import RESULT_TYPES, StageResult
 
-STAGES = ("record", "label", "tune", "compare", "install")
+__all__ = ["STAGES", "Journal", "create_workspace", "delete_workspace", "open_journal", "workspace_dir"]
+
+STAGES = tuple(RESULT_TYPES)
 _JOURNAL = "journal.json"
 _OWNER_ONLY = 0o700
 
 
-def workspace_dir(name: str) -> Path:
-    """Where frames, labels and runs of a name lie; it may not exist yet.
-
-    Raises:
-        UsageError: the name can't be a personal model's.
-    """
-    return data_dir() / "learn" / check_name(name)
-
-
 @dataclass
 class Journal:
-    """The stages of one name that are finished, on disk."""
+    """The finished stages of one name.
+
+    Attributes:
+        folder: the directory of the name.
+        fingerprint: the settings of the run, as JSON values.
+        results: the result of each finished stage.
+        seconds: how long each finished stage took.
+    """
 
     folder: Path
     fingerprint: dict[str, Any]
-    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, StageResult] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
-    def done(self, stage: str) -> dict[str, Any] | None:
-        """What came of a finished stage; None if it isn't finished."""
-        return self.results.get(stage)
-
-    def finish(self, stage: str, facts: dict[str, Any]) -> dict[str, Any]:
-        """Note that a stage is finished and what came of it; gives the latter back.
+    def finish(self, stage: str, result: StageResult, seconds: float) -> None:
+        """Store the result of a stage.
 
         Raises:
-            OSError: it can't be written.
+            OSError: the journal can't be written.
         """
-        self.results[stage] = facts
+        self.results[stage], self.seconds[stage] = result, round(seconds, 1)
         self.write()
-        return facts
 
     def write(self) -> None:
-        """Put it on disk.
+        """Write the journal.
 
         Raises:
             OSError: it can't be written.
         """
-        content = {"words": self.fingerprint, "done": self.results}
-        write_atomic(self.folder / _JOURNAL, json_bytes(content))
+        done = {
+            stage: result.to_dict() | ({"took_seconds": self.seconds[stage]} if stage in self.seconds else {})
+            for stage, result in self.results.items()
+        }
+        write_atomic(self.folder / _JOURNAL, json_bytes({"words": self.fingerprint, "done": done}))
 
 
 def create_workspace(name: str) -> Path:
-    """The folder of a name, made if need be, closed to others.
+    """Create the directory of a name, with access for its owner only.
 
     Raises:
-        UsageError: the name can't be a personal model's. OSError: the folder can't be made.
+        UsageError: the name can't be a user model's.
+        OSError: the directory can't be made.
     """
     folder = workspace_dir(name)
     folder.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
-    # Also where it was there before, or where the umask is generous.
+    # mkdir's mode is not applied to an existing directory, and the umask may change it.
     folder.chmod(_OWNER_ONLY)
     return folder
 
 
-def open_journal(name: str, words: dict[str, Any]) -> Journal:
-    """The journal of a name: a new one, or that of an earlier run with the same words.
+def open_journal(name: str, fingerprint: Mapping[str, Any]) -> Journal:
+    """Open the journal of a name: a new one, or that of an earlier run with the same settings.
 
     Raises:
-        UsageError: an earlier run was begun with other words. AnnotationError: it is damaged.
-        OSError: the folder can't be made.
+        UsageError: an earlier run had other settings.
+        AnnotationError: the journal is damaged.
+        OSError: the directory can't be made.
     """
     folder = create_workspace(name)
     path = folder / _JOURNAL
-    words = json.loads(json.dumps(words))
+    settings = dict(fingerprint)
     if not path.is_file():
-        journal = Journal(folder, words)
+        journal = Journal(folder, settings)
         journal.write()
         return journal
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        then, facts = dict(content["words"]), {str(k): dict(v) for k, v in content["done"].items()}
+        before = dict(content["words"])
+        done = {stage: content["done"][stage] for stage in STAGES if stage in content["done"]}
+        results = {stage: RESULT_TYPES[stage].from_dict(values) for stage, values in done.items()}
+        seconds = {
+            stage: float(values["took_seconds"]) for stage, values in done.items() if "took_seconds" in values
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AnnotationError(
             f"{path} is damaged ({os_error_reason(error)}); begin again: livecam learn --name {name} --forget"
         ) from error
-    _check_same(name, then, words)
-    return Journal(folder, words, facts)
+    _check_same(name, before, settings)
+    return Journal(folder, settings, results, seconds)
 
 
-def _check_same(name: str, then: dict[str, Any], now: dict[str, Any]) -> None:
-    # What an earlier version didn't know stood at its default.
-    changed = [word for word in now if word in then and then[word] != now[word]]
+def _check_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    # A setting that an earlier version did not have was at its default.
+    changed = {key: pair for key, pair in settings_diff(before, now).items() if key in before and key in now}
     if changed:
-        told = ", ".join(f"{word} {_plain(then.get(word))} (now {_plain(now[word])})" for word in changed)
+        details = ", ".join(
+            f"{key} {_setting_text(old)} (now {_setting_text(new)})" for key, (old, new) in changed.items()
+        )
         raise UsageError(
-            f"{name} was begun with {told}; give the same words to go on, take another --name, "
+            f"{name} was begun with {details}; give the same words to go on, take another --name, "
             f"or begin again: livecam learn --name {name} --forget"
         )
 
 
-def _plain(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(_plain(part) for part in value) or "none"
+        return " ".join(_setting_text(part) for part in value) or "none"
     return "none" if value is None else str(value)
 
 
 def delete_workspace(name: str) -> str:
-    """Delete all recorded frames, labels and runs of a name; what was deleted, in words.
+    """Delete all recorded frames, annotations and runs of a name. Returns: a line about what was deleted.
 
     Raises:
-        UsageError: the name can't be a personal model's.
-        AnnotationError: something can't be deleted, or it is being learnt.
+        UsageError: the name can't be a user model's.
+        AnnotationError: something can't be deleted, or another process uses the directory.
     """
     folder = workspace_dir(name)
     if not folder.exists():
@@ -132,7 +142,7 @@ def delete_workspace(name: str) -> str:
             files = [path for path in folder.rglob("*") if path.is_file()]
             mebibytes = sum(path.stat().st_size for path in files) / 2**20
             for path in folder.iterdir():
-                if path.name != LOCK_FILE:  # Windows deletes no open file
+                if path.name != LOCK_FILE:  # Windows can't delete an open file
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(folder)
     except OSError as error:

@@ -41,7 +41,7 @@ def demo_foregrounds(model: str) -> list[Foreground]:
 def regression_set(
     others: list[Foreground], rooms: Sequence[Frame], data: Sequence[Path]
 ) -> list[LabeledFrame]:
-    """The same scenes each time: `PROCEDURAL_BACKGROUNDS` drawn ones, then pictures of the test splits of
+    """The same scenes each time: `SCENES` drawn ones, then pictures of the test splits of
     `data`.
 
     Raises:

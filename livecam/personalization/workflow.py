@@ -1,22 +1,24 @@
-"""Your own model: record, label, tune, compare, install; each stage is done once, whatever interrupts it.
+"""Training of a user's own model: record, annotate, fine-tune, compare, install.
 
-All of it lies in one folder (see `stages`), which holds, when everything is done::
+Each stage is done once, and an interrupted run continues with the next stage. The directory of a name (see
+`journal`) has, when everything is done::
 
-    journal.json            the words it was begun with, and what came of each stage
-    recording/*.mp4         what the camera saw
+    journal.json            the settings of the run, and the result of each stage
+    recording/*.mp4         the camera's recording
     labels/                 frames and trimaps in Pets layout, as `livecam label` writes them
-    run/                    the fine-tune: its state, and tuned.keras
+    run/                    the fine-tune: its checkpoint, and tuned.keras
     model/NAME.*            the model, whether or not it was installed
-    before-after.png        held-out frames, before, after and in truth
-    .in-use                 locked while a livecam learns here
+    before-after.png        held-out frames: before, after and ground truth
+    .in-use                 locked while a livecam process works here
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from livecam.annotation.config import AnnotationSettings
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FileWriteError, LivecamError
 from livecam.core.fileio import os_error_reason
@@ -24,14 +26,23 @@ from livecam.core.locking import exclusive_lock
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
-from livecam.personalization.config import PersonalizationSettings, absolute_path
+from livecam.personalization.config import PersonalizationSettings
 from livecam.personalization.guided_recording import record_guided
 from livecam.personalization.journal import create_workspace, open_journal
-from livecam.personalization.stages import split_samples
+from livecam.personalization.results import (
+    AnnotationCounts,
+    ComparisonResult,
+    FinetuneResult,
+    Installation,
+    Recording,
+    StageResult,
+)
+from livecam.personalization.sample_split import split_samples
+from livecam.sources.base import Source
 from livecam.sources.factory import open_source
 
 __all__ = [
-    "Annotator",
+    "Annotate",
     "PersonalizationResult",
     "PersonalizationSettings",
     "PersonalizationWorkflow",
@@ -39,163 +50,182 @@ __all__ = [
 ]
 
 Notify = Callable[[str], None]
+Annotate = Callable[[AnnotationSettings, Notify], None]
+"""Annotates the sources of the settings into their directory, in Pets layout."""
+Result = TypeVar("Result", bound=StageResult)
 
 
 @dataclass(frozen=True)
 class PersonalizationResult:
-    """What came of it: whether it is installed, why not, both figures in words, and the picture."""
+    """Result of a run.
+
+    Attributes:
+        name: name of the model.
+        installed: whether the model was installed.
+        reason: why it was not installed; "" if it was.
+        figures: the table of figures before and after.
+        comparison_image: file with held-out frames before, after and in truth.
+        seconds: duration of fine-tune and comparison.
+    """
 
     name: str
     installed: bool
     reason: str
     figures: str
-    picture: Path
+    comparison_image: Path
     seconds: float
 
 
-Annotator = Callable[[PersonalizationSettings, tuple[str, ...], Path, Notify], None]
-"""Labels sources into a folder in Pets layout."""
-
-
 class PersonalizationWorkflow:
-    """One walk through the stages."""
+    """Runs the stages that are not finished."""
 
     def __init__(
-        self, settings: PersonalizationSettings, tell: Notify, labeller: Annotator, clock: Clock | None = None
+        self,
+        settings: PersonalizationSettings,
+        notify: Notify,
+        annotate: Annotate,
+        clock: Clock | None = None,
     ) -> None:
-        self.settings, self.tell, self._label_by = settings, tell, labeller
+        """Create a workflow.
+
+        Args:
+            settings: what to record, annotate and train.
+            notify: receives a line for each step of the progress.
+            annotate: annotates the sources (`annotate_sources`, or a test double).
+            clock: the time source.
+        """
+        self.settings, self._notify, self._annotate_sources = settings, notify, annotate
         self.clock: Clock = clock or SystemClock()
 
     def learn(self) -> PersonalizationResult:
-        """Do what isn't done yet.
+        """Run all stages that are not finished.
 
         Raises:
-            UsageError: the words can't be used, or are not those that it was begun with.
-            FolderInUseError: another livecam learns under this name.
-            LivecamError: whatever a stage meets.
+            UsageError: the settings can't be used, or are not those of the earlier run.
+            FolderInUseError: another process works under this name.
+            FileWriteError: nothing can be written.
+            LivecamError: errors of a stage.
         """
+        self.settings.resolve()
         name = self.settings.name
         try:
             with exclusive_lock(
                 create_workspace(name), "wait until that has finished, or take another --name"
             ):
-                return self._learn()
+                return self._run_stages()
         except LivecamError:
             raise
         except OSError as error:
             problem = f"can't write what is learnt ({os_error_reason(error)})"
             raise FileWriteError(problem, "free space, then give the same command again") from error
 
-    def _learn(self) -> PersonalizationResult:
-        s = self.settings
-        self.journal = open_journal(s.name, s.fingerprint())
+    def _run_stages(self) -> PersonalizationResult:
+        name = self.settings.name
+        self.journal = open_journal(name, self.settings.fingerprint())
         self.folder = self.journal.folder
-        sources = self._stage("record", self._record)["sources"]
-        self._stage("label", lambda: self._label(tuple(sources)))
-        self._stage("tune", self._tune)
-        told = self._stage("compare", self._compare)
-        if not told["reason"]:
-            if s.name not in list_user():  # removed since: who asks again wants it back
+        recording = self._stage("record", Recording, self._record)
+        counts = self._stage("label", AnnotationCounts, lambda: self._annotate(recording))
+        tuned = self._stage("tune", FinetuneResult, lambda: self._finetune(counts))
+        compared = self._stage("compare", ComparisonResult, lambda: self._compare(counts, tuned))
+        if not compared.reason:
+            if name not in list_user():  # the user removed it since, and asks for it again
                 self.journal.results.pop("install", None)
-            self._stage("install", self._install)
-        seconds = sum(float((self.journal.done(n) or {}).get("took_seconds", 0)) for n in ("tune", "compare"))
+            self._stage("install", Installation, self._install)
+        seconds = sum(self.journal.seconds.get(stage, 0.0) for stage in ("tune", "compare"))
         return PersonalizationResult(
-            s.name, not told["reason"], told["reason"], told["figures"], self._picture, seconds
+            name, not compared.reason, compared.reason, str(compared), self._comparison_image, seconds
         )
 
     @property
-    def _picture(self) -> Path:
+    def _comparison_image(self) -> Path:
         return self.folder / "before-after.png"
 
     @property
     def _model(self) -> Path:
         return self.folder / "model" / f"{self.settings.name}.tflite"
 
-    def _stage(self, name: str, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        done = self.journal.done(name)
-        if done is not None:
-            return done
-        began = self.clock.now()
-        facts = do()
-        return self.journal.finish(name, facts | {"took_seconds": round(self.clock.now() - began, 1)})
+    def _stage(self, stage: str, kind: type[Result], run: Callable[[], Result]) -> Result:
+        """Return the stored result of a stage, or run it and store its result."""
+        finished = self.journal.results.get(stage)
+        if isinstance(finished, kind):
+            return finished
+        start = self.clock.now()
+        result = run()
+        self.journal.finish(stage, result, self.clock.now() - start)
+        return result
 
-    def _record(self) -> dict[str, Any]:
-        s = self.settings
-        if s.sources:
-            return {"sources": [absolute_path(source) for source in s.sources]}
+    def _record(self) -> Recording:
+        settings = self.settings
+        if settings.annotation.sources:
+            return Recording(
+                tuple(str(Path(each).expanduser().absolute()) for each in settings.annotation.sources)
+            )
 
-        def camera() -> Any:
-            return open_source(s.camera, size=s.size, fps=s.fps, clock=self.clock)
+        def camera() -> Source:
+            return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=self.clock)
 
-        return {
-            "sources": [
-                str(record_guided(camera, self.folder / "recording", s.seconds, self.tell, self.clock))
-            ]
-        }
+        path = record_guided(camera, self.folder / "recording", settings.seconds, self._notify, self.clock)
+        return Recording((str(path),))
 
-    def _label(self, sources: tuple[str, ...]) -> dict[str, Any]:
+    def _annotate(self, recording: Recording) -> AnnotationCounts:
         labels = self.folder / "labels"
-        self._label_by(self.settings, sources, labels, self.tell)
-        learn, choose, test = split_samples(labels)
-        return {"learnt": len(learn), "chosen_by": len(choose), "held_out": len(test)}
+        annotation = replace(self.settings.annotation, sources=recording.sources, out=labels)
+        self._annotate_sources(annotation, self._notify)
+        train, select, test = split_samples(labels)
+        return AnnotationCounts(len(train), len(select), len(test))
 
-    def _tune(self) -> dict[str, Any]:
+    def _finetune(self, counts: AnnotationCounts) -> FinetuneResult:
+        # Imported here: the heavy stages need Keras.
         from livecam.personalization.stages import run_finetune
 
-        s = self.settings
-        self.tell(f"learning from {(self.journal.done('label') or {}).get('learnt')} frames of yours")
-        return run_finetune(self.folder, s.base, s.data, s.rooms, self._model, self.tell)
+        settings = self.settings
+        self._notify(f"learning from {counts.train} frames of yours")
+        return run_finetune(
+            self.folder, settings.base, settings.data, settings.backgrounds, self._model, self._notify
+        )
 
-    def _compare(self) -> dict[str, Any]:
+    def _compare(self, counts: AnnotationCounts, tuned: FinetuneResult) -> ComparisonResult:
         from livecam.personalization.stages import run_comparison
 
-        verdict = run_comparison(
-            self.folder, self.settings.base, self.settings.data, self._model, self._picture
+        settings = self.settings
+        result = run_comparison(
+            self.folder, settings.base, settings.data, self._model, self._comparison_image
         )
-        facts = {**verdict.as_plain(), "reason": verdict.reason, "figures": str(verdict)}
-        self._describe(facts)
-        return facts
+        self._describe(counts, tuned, result)
+        return result
 
-    def _describe(self, facts: dict[str, Any]) -> None:
-        """Add to the card what the model was made of, and how much better it is."""
+    def _describe(self, counts: AnnotationCounts, tuned: FinetuneResult, result: ComparisonResult) -> None:
+        """Add the data and the figures of the fine-tune to the model card."""
         path = self._model.with_suffix(".json")
         card, base = ModelCard.read(path), ModelCard.read(resolve_model(self.settings.base))
-        labels, tuned = (self.journal.done(stage) or {} for stage in ("label", "tune"))
         learnt = {
             "base": base.name,
             "base_sha256": base.sha256,
             "date": datetime.now(timezone.utc).date().isoformat(),
-            "frames": {name: labels.get(name) for name in ("learnt", "chosen_by", "held_out")},
-            "kept_points": len(self.settings.keep),
-            "share_of_new_weights": tuned.get("share"),
-            "held_out_iou": dict(zip(("before", "after"), facts["held_out"], strict=True)),
-            "regression_miou": dict(zip(("before", "after"), facts["regression"], strict=True)),
+            "frames": counts.to_dict(),
+            "kept_points": len(self.settings.annotation.keep),
+            "share_of_new_weights": tuned.alpha,
+            "held_out_iou": dict(zip(("before", "after"), result.held_out, strict=True)),
+            "regression_miou": dict(zip(("before", "after"), result.regression, strict=True)),
         }
         replace(card, metadata=card.metadata | {"learnt": learnt}).write(path)
 
-    def _install(self) -> dict[str, Any]:
+    def _install(self) -> Installation:
         card = self._model.with_suffix(".json")
         LiteRTSegmenter.load(str(card))
-        return {"card": str(install(card, self.settings.name))}
+        return Installation(str(install(card, self.settings.name)))
 
 
-def annotate_sources(
-    settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Notify
-) -> None:
-    """Label by SAM, or by known mattes, as `livecam label` does.
+def annotate_sources(settings: AnnotationSettings, notify: Notify) -> None:
+    """Annotate by SAM or from ground truth, as `livecam label` does.
 
     Raises:
-        LivecamError: whatever labelling meets.
+        LivecamError: errors of `annotate`.
     """
-    from livecam.annotation.job import AnnotationSettings, Progress, annotate
+    from livecam.annotation.job import Progress, annotate
 
-    def show(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
-            tell(f"labelling {progress.done}/{progress.total}")
+            notify(f"labelling {progress.done}/{progress.total}")
 
-    names = ("preset", "keep", "drop", "boxes", "prompts", "click", "mattes", "frames", "person")
-    wanted = {name: getattr(settings, name) for name in names}
-    report = annotate(
-        AnnotationSettings(sources, out, model=settings.base, **wanted), tell=tell, progress=show
-    )
-    tell(str(report))
+    notify(str(annotate(settings, notify=notify, progress=on_progress)))

@@ -17,10 +17,10 @@ def test_a_thing_agrees_with_itself_where_it_is_and_less_elsewhere() -> None:
     likeness = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
     assert likeness.shape_iou(matte, box) > 0.9
-    assert likeness.shape_iou(matte, box.moved(8, 0)) < 0.7
-    assert likeness.shape_iou(matte, box.moved(80, 0)) == 0
+    assert likeness.shape_iou(matte, box.translated(8, 0)) < 0.7
+    assert likeness.shape_iou(matte, box.translated(80, 0)) == 0
     _, later, there = chair(5)
-    assert likeness.shape_iou(later, box.moved(chair_place(5).x - chair_place(0).x, 0)) > 0.9
+    assert likeness.shape_iou(later, box.translated(chair_place(5).x - chair_place(0).x, 0)) > 0.9
     assert there != box
 
 
@@ -39,7 +39,7 @@ def test_a_shape_that_hangs_out_of_the_picture_is_not_squeezed() -> None:
     _, matte, box = chair()
     away = np.zeros_like(matte)
     away[:, :-30] = matte[:, 30:]
-    assert likeness.shape_iou(away, box.moved(-30, 0)) > 0.85
+    assert likeness.shape_iou(away, box.translated(-30, 0)) > 0.85
 
 
 def test_colours_tell_a_thing_from_what_stands_there_now() -> None:
@@ -53,9 +53,9 @@ def test_colours_tell_a_thing_from_what_stands_there_now() -> None:
 
 def test_a_likeness_survives_json() -> None:
     likeness = AppearanceDescriptor.of(*chair())
-    again = AppearanceDescriptor.from_plain(likeness.as_plain())
-    np.testing.assert_array_equal(again.picture, likeness.picture)
-    assert len(likeness.as_plain()) < 1500
+    again = AppearanceDescriptor.from_base64(likeness.to_base64())
+    np.testing.assert_array_equal(again.cells, likeness.cells)
+    assert len(likeness.to_base64()) < 1500
 
 
 def test_a_thing_smaller_than_the_grid_is_drawn_too() -> None:

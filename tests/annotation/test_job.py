@@ -11,7 +11,7 @@ from livecam.annotation import job as bootstrap
 from livecam.annotation import store as labelled
 from livecam.annotation.config import most_common_reason
 from livecam.annotation.frame_selection import FramePlan
-from livecam.annotation.job import AnnotationSettings, LabelReport, PersonSource, Progress, annotate
+from livecam.annotation.job import AnnotationReport, AnnotationSettings, PersonSource, Progress, annotate
 from livecam.annotation.prompts import Box, Point
 from livecam.annotation.store import AnnotationStore
 from livecam.core.errors import AnnotationError, FileWriteError, UsageError
@@ -39,9 +39,9 @@ def clip(tmp_path: Path) -> Path:
     return write_scenes(tmp_path / "talk.mkv", 20)
 
 
-def run(*sources: Path, out: Path, sam: FakeSam | None = None, **said: Any) -> LabelReport:
+def run(*sources: Path, out: Path, sam: FakeSam | None = None, **said: Any) -> AnnotationReport:
     names = tuple(map(str, sources))
-    more = {name: said.pop(name) for name in ("tell", "progress", "ask", "segmenter") if name in said}
+    more = {name: said.pop(name) for name in ("notify", "progress", "collect", "segmenter") if name in said}
     settings = AnnotationSettings(names, out, **{"frames": 8, **said})
     return annotate(settings, sam or FakeSam(), **{"segmenter": GreenModel(), **more})
 
@@ -64,7 +64,7 @@ def test_a_clip_becomes_a_data_set_that_training_reads(clip: Path, tmp_path: Pat
     out = tmp_path / "set"
     report = run(clip, out=out)
     assert report.kept == 8
-    assert report.aside == 0
+    assert report.flagged == 0
     assert min(foregrounds(out, PERSON)) > 0.9
     for split in ("trainval", "test"):
         for sample in list_samples(out, split):
@@ -104,7 +104,10 @@ def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path:
     assert min(foregrounds(out, PERSON)) > 0.9
     asked = {point for prompt in sam.prompts for point in prompt.positive}
     assert all(abs(point.y - chair_place(0).y) < 3 for point in asked)
-    assert all(one.person["scores"] == [] and one.things for one in AnnotationStore(out).labels.values())
+    assert all(
+        one.person and one.person.scores == () and one.objects
+        for one in AnnotationStore(out).records.values()
+    )
     assert json.loads((out / "label.json").read_text())["person"] == "model"
 
 
@@ -122,7 +125,7 @@ def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> Non
     empty = write_scenes(tmp_path / "e.mkv", 8, lambda n: draw_scene(n, person=False))
     out = tmp_path / "set"
     report = run(empty, out=out, keep=(chair_place(0),), person=PersonSource.MODEL)
-    assert (report.kept >= 1, report.aside) == (True, 0)
+    assert (report.kept >= 1, report.flagged) == (True, 0)
     assert min(foregrounds(out, CHAIR)) > 0.9
 
 
@@ -130,9 +133,9 @@ def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_pers
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
     said = {"keep": (chair_place(0),), "person": PersonSource.MODEL}
     report = run(clip, out=tmp_path / "lost", **said)
-    aside = {one.number for one in AnnotationStore(tmp_path / "lost").labels.values() if one.reasons}
+    aside = {one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.reasons}
     assert aside == {
-        one.number for one in AnnotationStore(tmp_path / "lost").labels.values() if one.number >= 8
+        one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.number >= 8
     }
     assert "of them as: what was kept at 30,60 is lost" in str(report)
     report = run(clip, out=tmp_path / "low", sam=FakeSam(worse(0.5)), **said)
@@ -157,7 +160,7 @@ def test_the_commonest_reason_is_told_whatever_its_numbers() -> None:
 def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, drop=(Point(130, 85),))
-    first = min(AnnotationStore(out).labels.values(), key=lambda one: one.number)
+    first = min(AnnotationStore(out).records.values(), key=lambda one: one.number)
     assert first.reasons == ("130,85 was to be dropped, but is kept",)
 
 
@@ -181,7 +184,7 @@ def test_the_labels_say_how_each_frame_was_made(clip: Path, tmp_path: Path) -> N
 def test_what_is_doubtful_is_set_aside_with_its_reasons(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     report = run(clip, out=out, sam=FakeSam(worse(0.5)))
-    assert (report.kept, report.aside) == (0, 8)
+    assert (report.kept, report.flagged) == (0, 8)
     assert len(list((out / "review/images").iterdir())) == 8
     assert not list((out / "images").iterdir())
     page = (out / "review/index.html").read_text(encoding="utf-8")
@@ -192,7 +195,7 @@ def test_what_is_doubtful_is_set_aside_with_its_reasons(clip: Path, tmp_path: Pa
 def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_path: Path) -> None:
     empty = write_scenes(tmp_path / "e.mkv", 3, lambda n: draw_scene(n, person=False))
     report = run(empty, out=tmp_path / "sure")
-    assert report.aside == 0
+    assert report.flagged == 0
     assert report.kept >= 1
 
     def faint(frame: np.ndarray) -> Any:  # type: ignore[type-arg]
@@ -200,7 +203,7 @@ def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_p
 
     report = run(empty, out=tmp_path / "unsure", segmenter=GreenModel(faint))
     assert report.kept == 0
-    assert report.aside >= 1
+    assert report.flagged >= 1
 
 
 def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> None:
@@ -218,7 +221,7 @@ def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> N
 
 
 def json_stem(out: Path, name: str) -> str:
-    return AnnotationStore(out).labels[name].stem
+    return AnnotationStore(out).records[name].stem
 
 
 def stop_after(count: int) -> FakeSam:
@@ -288,7 +291,7 @@ def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -
     out = tmp_path / "set"
     run(clip, out=out, sam=FakeSam(worse(0.5)))
     made = AnnotationStore(out)
-    names = sorted(made.labels)
+    names = sorted(made.records)
     made.set_decisions(accept=names[:2], reject=names[2:3])
     made.sync_files()
     before = everything(out)
@@ -304,7 +307,7 @@ def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -
         ):
             assert after[place] == before[place]
     assert f"review/images/{names[2]}.jpg" in after
-    assert AnnotationStore(out).labels[names[0]].reasons
+    assert AnnotationStore(out).records[names[0]].reasons
 
 
 def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -316,7 +319,7 @@ def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
     (folder / "empty.png").touch()
     (folder / "broken.mp4").write_bytes(b"no video")
     told: list[str] = []
-    report = run(folder, out=tmp_path / "set", tell=told.append)
+    report = run(folder, out=tmp_path / "set", notify=told.append)
     assert report.kept == 3
     assert len(report.skipped) == 3
     assert len(told) == 3
@@ -383,9 +386,9 @@ def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_pat
     out = tmp_path / "set"
     run(clip, tmp_path / "p.png", out=out, prompts=path)
     made = AnnotationStore(out)
-    assert "talk-000013" in made.labels
-    for one in made.labels.values():
-        assert len(one.things) == (1 if one.stem == "p" or one.number >= 13 else 0)
+    assert "talk-000013" in made.records
+    for one in made.records.values():
+        assert len(one.objects) == (1 if one.stem == "p" or one.number >= 13 else 0)
 
 
 def test_a_frame_that_the_clip_does_not_have_is_said(clip: Path, tmp_path: Path) -> None:
@@ -402,33 +405,33 @@ def test_the_command_line_comes_before_the_file_and_the_file_before_clicks(
     path.write_text(json.dumps({"talk": {"keep": [[9, 9], [8, 8]]}}))
     out = tmp_path / "a"
     run(clip, out=out, prompts=path, keep=(chair_place(0),))
-    assert {len(one.things) for one in AnnotationStore(out).labels.values()} == {1}
+    assert {len(one.objects) for one in AnnotationStore(out).records.values()} == {1}
 
     def never(*_: object) -> None:
         raise AssertionError("asked though the file has said it")
 
-    run(clip, out=tmp_path / "b", prompts=path, click=True, ask=never)
-    assert {len(one.things) for one in AnnotationStore(tmp_path / "b").labels.values()} == {2}
+    run(clip, out=tmp_path / "b", prompts=path, click=True, collect=never)
+    assert {len(one.objects) for one in AnnotationStore(tmp_path / "b").records.values()} == {2}
 
 
 def clicking(x: float, y: float) -> Callable[..., None]:
-    def ask(plans: Sequence[FramePlan], path: Path, *_: object) -> None:
+    def collect(plans: Sequence[FramePlan], path: Path, *_: object) -> None:
         plan = plans[0]
         path.write_text(json.dumps({plan.media.name(plan.selected[0]): {"keep": [[x, y]]}}))
 
-    return ask
+    return collect
 
 
 def test_clicks_are_asked_for_once(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     first = chair_place(0)
-    run(clip, out=out, click=True, ask=clicking(first.x + 4, first.y))
+    run(clip, out=out, click=True, collect=clicking(first.x + 4, first.y))
     assert min(foregrounds(out, CHAIR)) > 0.9
 
     def never(*_: object) -> None:
         raise AssertionError("asked again")
 
-    run(clip, out=out, click=True, ask=never)
+    run(clip, out=out, click=True, collect=never)
 
 
 def test_a_lost_thing_is_set_aside_and_said(tmp_path: Path) -> None:
@@ -436,10 +439,10 @@ def test_a_lost_thing_is_set_aside_and_said(tmp_path: Path) -> None:
     out = tmp_path / "set"
     report = run(clip, out=out, keep=(chair_place(0),))
     made = AnnotationStore(out)
-    aside = {one.number for one in made.labels.values() if one.reasons}
-    assert report.aside == len(aside) > 0
-    assert aside == {one.number for one in made.labels.values() if one.number >= 8}
-    assert all("lost" in " ".join(one.reasons) for one in made.labels.values() if one.reasons)
+    aside = {one.number for one in made.records.values() if one.reasons}
+    assert report.flagged == len(aside) > 0
+    assert aside == {one.number for one in made.records.values() if one.number >= 8}
+    assert all("lost" in " ".join(one.reasons) for one in made.records.values() if one.reasons)
 
 
 def write_mattes(path: Path, count: int, shift: int = 0) -> Path:
@@ -504,7 +507,7 @@ def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
     out = tmp_path / "set"
     stages: list[str] = []
     report = run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
-    assert report.kept + report.aside >= 1
+    assert report.kept + report.flagged >= 1
     assert list(dict.fromkeys(stages)) == ["record", "choose", "label"]
     stages.clear()
     run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
@@ -550,3 +553,12 @@ def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pyt
     gc.collect()
     assert len(alive) >= 30
     assert most <= 4
+
+
+def test_settings_are_validated_without_the_disk(tmp_path: Path) -> None:
+    """`validate` accepts names of missing files; `resolve` refuses them."""
+    settings = AnnotationSettings((str(tmp_path / "none.mkv"),), tmp_path / "set")
+    settings.validate()
+    with pytest.raises(UsageError, match=r"there is no .*none\.mkv"):
+        settings.resolve()
+    assert not (tmp_path / "set").exists()

@@ -3,10 +3,11 @@ from dataclasses import replace
 import numpy as np
 
 from livecam.annotation.object_tracker import ObjectTracker
-from livecam.annotation.observation import Observation, track_state_from_dict
+from livecam.annotation.observation import Observation
 from livecam.annotation.person import iou
 from livecam.annotation.prompt_file import FramePrompts
 from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
+from livecam.annotation.records import ObjectRecord
 from livecam.core.geometry import Size
 from tests.support.synthetic_people import CHAIR, FakeAnswer, FakeSam, chair_place, draw_scene, is_near
 
@@ -35,12 +36,12 @@ def watch(
 
 def test_a_kept_chair_is_found_in_every_chosen_frame() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, sam, range(16), {0, 5, 15})
     for number, (sighting,) in found.items():
-        assert sighting.answer is not None
+        assert sighting.candidate is not None
         true = is_near(draw_scene(number), CHAIR).astype(np.float32)
-        assert iou(sighting.answer.matte, true) > 0.9
+        assert iou(sighting.candidate.matte, true) > 0.9
         assert sighting.reasons == ()
     # By the point, then with its own box; later within the box where it should be, and one as at first.
     assert [prompt.box is not None for prompt in sam.prompts] == [False, *[True] * 4]
@@ -54,12 +55,12 @@ def test_a_box_is_a_thing_and_each_point_outside_is_another() -> None:
     things = ObjectTracker(wish, draw_scene(0))
     sam = FakeSam()
     things.find(sam.embed(draw_scene(0)), draw_scene(0))
-    assert {point for prompt in sam.prompts for point in prompt.positive} == set(wish.keep)
+    assert {point for prompt in sam.prompts for point in prompt.positive} == set(wish.positive)
     assert all(len(prompt.positive) == 1 for prompt in sam.prompts)
     assert sam.prompts[0].box is not None
     assert [prompt.positive for prompt in sam.prompts if prompt.box is None] == [
-        (wish.keep[1],),
-        (wish.keep[2],),
+        (wish.positive[1],),
+        (wish.positive[2],),
     ]
 
 
@@ -75,12 +76,12 @@ def test_a_box_alone_moves_with_what_is_in_it() -> None:
 
 def test_what_is_lost_is_said_and_sam_not_asked() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     for number in range(1, 5):
         things.follow(draw_scene(number, chair=False))
     gone = draw_scene(4, chair=False)
     (sighting,) = things.find(sam.embed(gone), gone)
-    assert sighting.answer is None
+    assert sighting.candidate is None
     assert "lost" in sighting.reasons[0]
     assert sam.prompts == []
 
@@ -89,32 +90,34 @@ def test_a_mask_that_jumps_is_a_reason() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number else answers
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(spill), range(4), {0, 3})
     assert "times larger" in found[3][0].reasons[0]
 
 
 def test_once_found_the_likest_answer_is_taken_not_the_proudest() -> None:
     def proud(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
-        return [replace(answers[2], score=0.99), *answers[:2]] if number else answers
+        return [replace(answers[2], iou_score=0.99), *answers[:2]] if number else answers
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(proud), range(4), {0, 3})
-    answer = found[3][0].answer
+    answer = found[3][0].candidate
     assert answer is not None
-    assert answer.number == 0
+    assert answer.index == 0
 
 
 def test_a_score_that_is_no_number_never_wins() -> None:
     def damaged(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
-        return [replace(answers[0], score=float("nan")), replace(answers[0], number=3)] if number else answers
+        return (
+            [replace(answers[0], iou_score=float("nan")), replace(answers[0], index=3)] if number else answers
+        )
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     (sighting,) = watch(things, FakeSam(damaged), range(4), {0, 3})[3]
-    assert sighting.answer is not None
-    assert sighting.answer.number == 3
-    nan = replace(sighting, answer=FakeAnswer(0, float("nan"), sighting.answer.matte))
-    assert nan.as_plain()["score"] is None
+    assert sighting.candidate is not None
+    assert sighting.candidate.index == 3
+    nan = replace(sighting, candidate=FakeAnswer(0, float("nan"), sighting.candidate.matte))
+    assert ObjectRecord.of(nan).to_dict()["score"] is None
 
 
 def test_nothing_under_the_point_is_a_reason() -> None:
@@ -122,7 +125,7 @@ def test_nothing_under_the_point_is_a_reason() -> None:
         return [replace(answers[0], matte=np.zeros_like(answers[0].matte))]
 
     frame = draw_scene(0)
-    (sighting,) = ObjectTracker(FramePrompts(keep=(Point(9, 9),)), frame).find(
+    (sighting,) = ObjectTracker(FramePrompts(positive=(Point(9, 9),)), frame).find(
         FakeSam(nothing).embed(frame), frame
     )
     assert "finds nothing" in sighting.reasons[0]
@@ -137,20 +140,19 @@ def test_points_to_drop_are_followed_too() -> None:
 
 
 def test_what_was_found_before_survives_its_plain_form() -> None:
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     (sighting,) = things.find(FakeSam().embed(draw_scene(0)), draw_scene(0))
-    read = track_state_from_dict(sighting.as_plain())
+    read = ObjectRecord.from_dict(ObjectRecord.of(sighting).to_dict()).state
     assert read is not None
     assert sighting.state is not None
-    assert read[:3] == sighting.state[:3]
-    np.testing.assert_array_equal(read.appearance.picture, sighting.state.appearance.picture)
-    assert track_state_from_dict({"last": None}) is None
-    assert track_state_from_dict({"last": [[1, 2], [1, 2, 3, 4], 5]}) is None
+    assert read == sighting.state
+    assert ObjectRecord.from_dict({"last": None}).state is None
+    assert ObjectRecord.from_dict({"last": [[1, 2], [1, 2, 3, 4], 5]}).state is None
 
 
 def test_every_prompt_stays_in_the_picture_while_a_thing_leaves_it() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(keep=(Point(20, 46), Point(40, 46))), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(Point(20, 46), Point(40, 46))), draw_scene(0))
     things.find(sam.embed(draw_scene(0)), draw_scene(0))
     for number in range(1, 12):
         frame = np.roll(draw_scene(0, person=False), -4 * number, axis=1)
@@ -163,7 +165,7 @@ def test_every_prompt_stays_in_the_picture_while_a_thing_leaves_it() -> None:
 def test_a_thing_that_was_hidden_is_found_where_it_stood() -> None:
     still = draw_scene(0, person=False)
     gone = draw_scene(0, person=False, chair=False)
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), still)
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
     things.find(FakeSam().embed(still), still)
     for frame in (gone, gone, gone):
         things.follow(frame)
@@ -176,15 +178,15 @@ def test_a_thing_that_was_hidden_is_found_where_it_stood() -> None:
     things.follow(back)
     (sighting,) = things.find(FakeSam().embed(back), back)
     assert sighting.reasons == ()
-    assert sighting.answer is not None
-    assert iou(sighting.answer.matte, is_near(back, CHAIR).astype(np.float32)) > 0.9
+    assert sighting.candidate is not None
+    assert iou(sighting.candidate.matte, is_near(back, CHAIR).astype(np.float32)) > 0.9
     things.follow(back)
     assert things.find(FakeSam().embed(back), back)[0].reasons == ()
 
 
 def test_something_else_where_a_lost_thing_stood_is_not_it() -> None:
     still = draw_scene(0, person=False)
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), still)
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
     things.find(FakeSam().embed(still), still)
     other = still.copy()
     noise = np.random.default_rng(1).integers(0, 40, (40, 32, 3))
@@ -208,7 +210,7 @@ def test_specks_do_not_stretch_the_box_that_is_asked_for_next() -> None:
         return [replace(answers[0], matte=matte)]
 
     sam = FakeSam(speckled)
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     watch(things, sam, range(6), {0, 5})
     boxes = [prompt.box for prompt in sam.prompts if prompt.box]
     assert overlap(boxes[0], Box(14, 40, 45, 79)) > 0.75
@@ -222,11 +224,11 @@ def test_a_box_that_makes_the_answer_grow_does_not_creep() -> None:
         matte = np.zeros_like(answers[0].matte)
         left, top, right, bottom = (round(side) for side in prompt.box)
         matte[top : bottom + 1, left : right + 1] = 1
-        return [replace(answers[0], matte=matte, score=0.99)]
+        return [replace(answers[0], matte=matte, iou_score=0.99)]
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(greedy), range(19), set(range(0, 19, 2)))
-    first, last = found[2][0].answer, found[18][0].answer
+    first, last = found[2][0].candidate, found[18][0].candidate
     assert first is not None
     assert last is not None
     assert last.matte.sum() < 1.1 * first.matte.sum()
@@ -237,7 +239,7 @@ def test_a_jump_is_not_what_the_next_frame_is_compared_with() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number == 1 else answers
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(spill), range(7), {0, 3, 6})
     assert found[3][0].reasons
     assert found[6][0].reasons == ()
@@ -251,6 +253,6 @@ def test_another_shape_of_the_same_area_is_a_reason() -> None:
         matte[58:66, :150] = 1
         return [replace(answers[0], matte=matte)]
 
-    things = ObjectTracker(FramePrompts(keep=(chair_place(0),)), draw_scene(0))
+    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = watch(things, FakeSam(lying), range(4), {0, 3})
     assert "another shape than before" in found[3][0].reasons[0]

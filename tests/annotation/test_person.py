@@ -47,10 +47,10 @@ def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
 
 def test_of_sams_answers_the_one_that_the_model_means_is_taken() -> None:
     def shirt_first(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
-        return [replace(answers[1], score=0.99), answers[0]]
+        return [replace(answers[1], iou_score=0.99), answers[0]]
 
     (answer,) = drawn(draw_scene(2), FakeSam(shirt_first)).candidates
-    assert answer.number == 0
+    assert answer.index == 0
 
 
 def test_disagreement_is_a_reason() -> None:

@@ -11,10 +11,10 @@ from tests.support.synthetic_people import chair_place, draw_scene
 
 def follow(frames: list[Frame], point: Point, radius: float = 14.0) -> list[Point | None]:
     follower = PointTracker(frames[0], [TrackedPoint(point, radius)])
-    places = follower.places()
+    places = follower.positions()
     for frame in frames[1:]:
         follower.follow(frame)
-        places += follower.places()
+        places += follower.positions()
     return places
 
 

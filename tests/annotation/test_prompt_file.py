@@ -37,7 +37,7 @@ def test_frames_are_named_by_number_or_by_their_own_name(tmp_path: Path) -> None
         "my-talk-000120": {"keep": [[3, 3]]},
     }
     found = load_prompt_file(write(tmp_path, plain), [CAT, TALK])["my-talk"]
-    assert {number: wish.as_plain() for number, wish in found.items()} == {
+    assert {number: wish.to_dict() for number, wish in found.items()} == {
         None: {"keep": [[1, 1]]},
         7: {"drop": [[2, 2]]},
         120: {"keep": [[3, 3]]},
@@ -56,6 +56,8 @@ def test_frames_are_named_by_number_or_by_their_own_name(tmp_path: Path) -> None
         ({"cat": {"keep": [[1]]}}, r"cat, keep: write \[\[x, y\]\]"),
         ({"cat": {"keep": [[1, "2"]]}}, "numbers in pixels"),
         ({"cat": {"keep": [1, 2]}}, "numbers in pixels"),
+        ({"cat": {"keep": [[True, 2]]}}, "numbers in pixels"),
+        ({"cat": {"boxes": [[0, False, 3, 4]]}}, "numbers in pixels"),
         ({"cat": {"boxes": [[1, 2, 3]]}}, "left, top, right, bottom"),
         ('{"cat": {"keep": [[NaN, 1]]}}', "numbers in pixels"),
         ({"cat": [1]}, "is no wish"),
@@ -75,8 +77,8 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wish",
     [
-        FramePrompts(keep=(Point(99, 200),)),
-        FramePrompts(drop=(Point(-3, 2),)),
+        FramePrompts(positive=(Point(99, 200),)),
+        FramePrompts(negative=(Point(-3, 2),)),
         FramePrompts(boxes=(Box(5, 5, 400, 20),)),
     ],
 )
@@ -87,5 +89,5 @@ def test_places_outside_the_picture_are_refused(wish: FramePrompts) -> None:
 
 def test_a_wish_comes_back_from_its_plain_form() -> None:
     wish = FramePrompts((Point(1.5, 2),), (Point(3, 4), Point(5, 6)), (Box(1, 2, 3, 4),))
-    assert parse_frame_prompts(wish.as_plain(), "here") == wish
+    assert parse_frame_prompts(wish.to_dict(), "here") == wish
     assert not parse_frame_prompts({}, "here")

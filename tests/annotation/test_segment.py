@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from livecam.annotation import segment as segment_module
 from livecam.annotation.prompts import Box, Point
 from livecam.annotation.sam.predictor import MaskCandidate
 from livecam.annotation.segment import SegmentSettings, segment
@@ -16,11 +17,9 @@ from livecam.cli.main import main
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
-from livecam.imaging.image_io import write_image
+from livecam.imaging.image_io import read_image, write_image
 from livecam.imaging.trimap import read_trimap
 from tests.support.synthetic_shapes import draw_shape, iou
-
-pytestmark = pytest.mark.labelling
 
 SIZE = Size(200, 120)
 DISC = draw_shape("disc", Point(60, 50), 35, SIZE)
@@ -66,6 +65,7 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.labelling
 def test_the_whole_way_from_a_click_to_a_trimap(
     picture: Path, drawn_sam_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,7 +101,7 @@ def test_all_gives_every_candidate_of_every_thing(picture: Path) -> None:
     (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60),), all_candidates=True)
     overlays = [path for path in done.files if "rank" in path.name]
     assert len(overlays) == 8
-    assert [candidate.number for candidate in done.things[0]] == [2, 0, 3, 1]
+    assert [candidate.index for candidate in done.objects[0]] == [2, 0, 3, 1]
 
 
 def test_the_preset_that_was_asked_for_is_loaded(picture: Path) -> None:
@@ -161,17 +161,17 @@ def test_a_rough_matte_goes_with_one_thing(picture: Path) -> None:
     rough = picture.with_name("rough.png")
     Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(rough)
     sam = Knowing()
-    run(picture, lambda preset: sam, keep=(Point(60, 50),), rough=rough)
-    np.testing.assert_allclose(sam.asked[0].rough, DISC, atol=0.01)
+    run(picture, lambda preset: sam, keep=(Point(60, 50),), mask=rough)
+    np.testing.assert_allclose(sam.asked[0].mask, DISC, atol=0.01)
     with pytest.raises(UsageError, match="a rough matte is of one thing"):
-        run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), rough=rough, overwrite=True)
+        run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), mask=rough, overwrite=True)
 
 
 def test_a_rough_matte_of_another_size_is_refused(picture: Path) -> None:
     rough = picture.with_name("rough.png")
     Image.fromarray(np.zeros((60, 100), np.uint8)).save(rough)
     with pytest.raises(UsageError, match="the rough matte is 100x60, the picture 200x120"):
-        run(picture, never, rough=rough)
+        run(picture, never, mask=rough)
 
 
 def test_pixels_are_those_of_the_upright_picture(picture: Path) -> None:
@@ -213,3 +213,63 @@ def test_whatever_is_wrong_is_one_line(
     said = capfd.readouterr().err
     assert part in said
     assert said.count("\n") == 1
+
+
+def test_segment_decodes_each_image_once(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [picture.with_name(f"{name}.png") for name in "ab"]
+    for other in others:
+        other.write_bytes(picture.read_bytes())
+    decoded: list[str] = []
+
+    def counted(path: Path, **options: Any) -> Any:
+        decoded.append(path.name)
+        return read_image(path, **options)
+
+    monkeypatch.setattr(segment_module, "read_image", counted)
+    settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
+    segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    assert decoded == ["a.png", "b.png"]
+
+
+def test_images_beyond_the_cache_are_decoded_twice(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_module, "_CACHE_BYTES", 1)
+    others = [picture.with_name(f"{name}.png") for name in "abc"]
+    for other in others:
+        other.write_bytes(picture.read_bytes())
+    settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
+    results = segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    assert [each.image.name for each in results] == ["a.png", "b.png", "c.png"]
+    np.testing.assert_array_equal(results[0].matte, results[2].matte)
+
+
+def test_results_of_names_that_begin_alike_stay(picture: Path) -> None:
+    left = picture.with_name("disc.left.png")
+    left.write_bytes(picture.read_bytes())
+    settings = SegmentSettings((left, picture), picture.parent / "out", keep=(Point(60, 50),))
+    results = segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    written = {path.name for each in results for path in each.files}
+    assert names(settings.out) == written
+    assert "disc.left.matte.png" in written
+    run(picture, keep=(Point(60, 50),), overwrite=True)
+    assert names(settings.out) == written
+
+
+def test_overwrite_leaves_files_of_the_user_alone(picture: Path) -> None:
+    out = picture.parent / "out"
+    out.mkdir()
+    users = ("disc.holiday.png", "disc.thing1.png", "disc.thing1.rank5.png", "disc.matte.png.png", "disc.png")
+    for name in users:
+        (out / name).write_bytes(b"mine")
+    run(picture, keep=(Point(60, 50),))
+    run(picture, keep=(Point(60, 50),), overwrite=True)
+    assert all((out / name).read_bytes() == b"mine" for name in users)
+
+
+def test_a_result_never_replaces_an_input(picture: Path) -> None:
+    other = picture.with_name("disc.matte.png")
+    other.write_bytes(picture.read_bytes())
+    for images, mask in (((picture, other), None), ((picture,), other)):
+        settings = SegmentSettings(images, picture.parent, keep=(Point(60, 50),), mask=mask, overwrite=True)
+        with pytest.raises(UsageError, match="would be replaced by a result"):
+            segment(settings, never)
+    assert other.read_bytes() == picture.read_bytes()

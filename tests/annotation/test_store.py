@@ -70,8 +70,8 @@ def test_labels_and_decisions_are_there_again_later(tmp_path: Path) -> None:
     name = add(made, 1, "too dark", "too far")
     made.set_decisions(accept=[name])
     later = AnnotationStore.begin(tmp_path, SETTINGS)
-    assert later.labels == made.labels
-    assert later.is_accepted(later.labels[name])
+    assert later.records == made.records
+    assert later.is_accepted(later.records[name])
     assert later.is_done(name, "a.mp4")
     assert not later.is_done("a-000009", "a.mp4")
 
@@ -104,7 +104,7 @@ def test_again_drops_all_but_what_a_person_decided(tmp_path: Path) -> None:
     made.sync_files()
     before = (tmp_path / f"annotations/trimaps/{names[1]}.png").read_bytes()
     again = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12}, again=True)
-    assert set(again.labels) == {names[0], names[1]}
+    assert set(again.records) == {names[0], names[1]}
     assert (tmp_path / f"annotations/trimaps/{names[1]}.png").read_bytes() == before
     assert len(files(tmp_path)) == 8
     assert AnnotationStore(tmp_path).settings["frames"] == 12
@@ -117,9 +117,9 @@ def test_a_line_that_was_cut_off_is_a_frame_that_is_done_again(tmp_path: Path) -
     lines = tmp_path / "annotations/labels.jsonl"
     lines.write_bytes(lines.read_bytes()[:-20])
     later = AnnotationStore.begin(tmp_path, SETTINGS)
-    assert list(later.labels) == ["a-000000"]
+    assert list(later.records) == ["a-000000"]
     add(later, 1)
-    assert list(AnnotationStore(tmp_path).labels) == ["a-000000", "a-000001"]
+    assert list(AnnotationStore(tmp_path).records) == ["a-000000", "a-000001"]
 
 
 @pytest.mark.parametrize("content", ["{}\n", "nonsense\n", "[]\n", "\n"])
@@ -146,7 +146,7 @@ def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
         with pytest.raises(FileWriteError, match=r"No space left on device.*goes on where it stopped"):
             add(made, 1)
     later = AnnotationStore.begin(tmp_path, SETTINGS)
-    assert list(later.labels) == ["a-000000"]
+    assert list(later.records) == ["a-000000"]
     add(later, 1)
     later.sync_files()
     assert list_samples(tmp_path, "test")

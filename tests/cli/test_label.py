@@ -46,7 +46,7 @@ def test_the_command_line_labels_and_tells(
     assert "one clip only" in said.out
     assert "livecam train" in said.out
     assert said.err == ""
-    assert all(len(label.things) == 1 for label in AnnotationStore(tmp_path / "set").labels.values())
+    assert all(len(label.objects) == 1 for label in AnnotationStore(tmp_path / "set").records.values())
 
 
 @pytest.mark.parametrize("words", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
@@ -56,7 +56,7 @@ def test_who_draws_the_person_can_be_said(
     place = ",".join(f"{side:g}" for side in chair_place(0))
     out = tmp_path / "set"
     assert run(clip, "--out", out, "--keep", place, *words, "--frames", 3, "--quiet") == 0
-    assert all(bool(one.person) == (words[-1] == "Model") for one in AnnotationStore(out).labels.values())
+    assert all(bool(one.person) == (words[-1] == "Model") for one in AnnotationStore(out).records.values())
     assert not any(prompt.box and prompt.box.left > 80 for prompt in sam.prompts)
 
 
@@ -67,7 +67,7 @@ def test_accept_and_reject_work_without_any_page(
     out = tmp_path / "set"
     assert run(clip, "--out", out, "--frames", 4, "--quiet") == 0
     assert f"livecam label --review {out}" in capsys.readouterr().out
-    names = sorted(AnnotationStore(out).labels)
+    names = sorted(AnnotationStore(out).records)
     assert run(out, "--accept", *names[:3], "--reject", names[3]) == 0
     assert "3 accepted, 1 rejected; 3 of 4" in capsys.readouterr().out
     assert len(list((out / "images").iterdir())) == 3
@@ -131,10 +131,10 @@ def test_ctrl_c_ends_with_130_and_the_rest_comes_later(
     words = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
     assert run(*words) == 130
     assert capsys.readouterr().err == "livecam: interrupted\n"
-    assert len(AnnotationStore(tmp_path / "set").labels) == 2
+    assert len(AnnotationStore(tmp_path / "set").records) == 2
     sam.before_look = lambda looked: None
     assert run(*words) == 0
-    assert len(AnnotationStore(tmp_path / "set").labels) == 5
+    assert len(AnnotationStore(tmp_path / "set").records) == 5
 
 
 def test_left_out_pictures_are_told_on_stderr(

@@ -16,10 +16,7 @@ from livecam.cli.main import main
 from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import to_gray
 from livecam.models.registry import list_user
-from livecam.personalization import comparison as verdict
-from livecam.personalization import regression_set as regression
-from livecam.personalization import stages as schooling
-from livecam.personalization import weight_interpolation as share
+from livecam.personalization import regression_set, results, stages, weight_interpolation
 from livecam.personalization.journal import workspace_dir
 from livecam.pipeline import Pipeline
 from tests.support.red_discs import SMALL, scene, teach
@@ -36,14 +33,11 @@ FRAMES = 16
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything, and of a network as small as this one every lesson pushes something else out."""
-    monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
-    monkeypatch.setattr(regression, "SCENES", 8)
-    for module, name in (
-        (share, "MAX_REGRESSION_DROP"),
-        (schooling, "MAX_REGRESSION_DROP"),
-        (verdict, "MAX_MIOU_LOSS"),
-    ):
-        monkeypatch.setattr(module, name, 20.0)
+    monkeypatch.setattr(stages, "FINETUNE_CONFIG", SMALL)
+    monkeypatch.setattr(regression_set, "SCENES", 8)
+    for module in (weight_interpolation, stages):
+        monkeypatch.setattr(module, "MAX_REGRESSION_DROP", 20.0)
+    monkeypatch.setattr(results, "MAX_MIOU_LOSS", 20.0)
 
 
 def test_a_point_on_a_thing_becomes_a_model_that_keeps_it(
@@ -56,7 +50,7 @@ def test_a_point_on_a_thing_becomes_a_model_that_keeps_it(
     said = capsys.readouterr()
 
     labels = AnnotationStore(workspace_dir("me") / "labels")
-    kept = [label for label in labels.labels.values() if labels.is_accepted(label)]
+    kept = [label for label in labels.records.values() if labels.is_accepted(label)]
     assert len(kept) >= 8, said
     for label in kept:
         path = labels.folder / "annotations/mattes" / f"{label.name}.png"

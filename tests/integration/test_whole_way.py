@@ -58,9 +58,9 @@ def test_a_kept_disc_is_followed_and_drawn_by_sam(drawn_sam_folder: Path, tmp_pa
     )
     report = annotate(settings)
     made = AnnotationStore(tmp_path / "set")
-    assert report.kept + report.aside == 4
-    for one in made.labels.values():
-        x, y = one.things[0]["point"]
+    assert report.kept + report.flagged == 4
+    for one in made.records.values():
+        x, y = one.objects[0].point
         assert np.hypot(x - disc_place(one.number).x, y - disc_place(one.number).y) < 12
         # What a SAM this small draws badly it must be known to draw badly.
         if not made.is_accepted(one):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from livecam.annotation.config import AnnotationSettings
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
 
@@ -15,11 +16,8 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 
 from livecam.datasets.evaluation_set import LabeledFrame  # noqa: E402
 from livecam.models.segmenter import LiteRTSegmenter  # noqa: E402
-from livecam.personalization import comparison as verdict  # noqa: E402
 from livecam.personalization import finetune as tune  # noqa: E402
-from livecam.personalization import regression_set as regression  # noqa: E402
-from livecam.personalization import stages as schooling  # noqa: E402
-from livecam.personalization import weight_interpolation as share  # noqa: E402
+from livecam.personalization import regression_set, results, stages, weight_interpolation  # noqa: E402
 from livecam.personalization.finetune import FinetuneConfig, load_network  # noqa: E402
 from livecam.personalization.journal import workspace_dir  # noqa: E402
 from livecam.personalization.replay import (  # noqa: E402
@@ -56,21 +54,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything."""
-    monkeypatch.setattr(schooling, "FINETUNE_CONFIG", SMALL)
-    monkeypatch.setattr(regression, "SCENES", 8)
+    monkeypatch.setattr(stages, "FINETUNE_CONFIG", SMALL)
+    monkeypatch.setattr(regression_set, "SCENES", 8)
     # Of a network as small as this one every lesson pushes something else out.
-    monkeypatch.setattr(share, "MAX_REGRESSION_DROP", 20.0)
-    monkeypatch.setattr(schooling, "MAX_REGRESSION_DROP", 20.0)
-    monkeypatch.setattr(verdict, "MAX_MIOU_LOSS", 20.0)
+    monkeypatch.setattr(weight_interpolation, "MAX_REGRESSION_DROP", 20.0)
+    monkeypatch.setattr(stages, "MAX_REGRESSION_DROP", 20.0)
+    monkeypatch.setattr(results, "MAX_MIOU_LOSS", 20.0)
 
 
-def label(settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Any) -> None:
-    write_labels(out, [scene(i, thing=True) for i in range(20)], 4)
+def write_scenes(settings: AnnotationSettings, notify: Any) -> None:
+    write_labels(settings.out, [scene(i, thing=True) for i in range(20)], 4)
 
 
 def learn(base: Path, name: str = "me", effort: FinetuneConfig = SMALL) -> PersonalizationResult:
-    settings = PersonalizationSettings(name=name, sources=(str(base),), base=str(base))
-    return PersonalizationWorkflow(settings, lambda words: None, label).learn()
+    settings = PersonalizationSettings.from_options(name=name, sources=(str(base),), base=str(base))
+    return PersonalizationWorkflow(settings, lambda message: None, write_scenes).learn()
 
 
 def test_what_a_user_keeps_is_kept_and_the_rest_stays(base: Path) -> None:
@@ -86,7 +84,9 @@ def test_what_a_user_keeps_is_kept_and_the_rest_stays(base: Path) -> None:
     assert after[:20].mean() < 0.1
     assert learnt.installed
     LiteRTSegmenter.load("me")
-    with Image.open(learnt.picture) as image:  # frame, before, after, truth; a row each of four frames
+    with Image.open(
+        learnt.comparison_image
+    ) as image:  # frame, before, after, truth; a row each of four frames
         assert image.width == 4 * SIZE.width
         assert image.height > 4 * SIZE.height
 

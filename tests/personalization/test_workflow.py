@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation.config import PersonSource
+from livecam.annotation.config import AnnotationSettings, PersonSource
 from livecam.annotation.prompts import Point
 from livecam.cli.main import main
 from livecam.core.clock import ManualClock
@@ -21,9 +21,9 @@ from livecam.core.types import Frame
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, remove, user_model_path
 from livecam.personalization import workflow as learning
-from livecam.personalization.comparison import ComparisonResult
 from livecam.personalization.guided_recording import record_guided, recorded
 from livecam.personalization.journal import STAGES, delete_workspace, open_journal, workspace_dir
+from livecam.personalization.results import ComparisonResult, FinetuneResult
 from livecam.personalization.workflow import PersonalizationSettings, PersonalizationWorkflow
 from tests.support.fakes import FakeCamera, is_person, secret_frame
 from tests.support.second_process import held
@@ -43,14 +43,14 @@ class School:
         if name in self.failing:
             raise self.failing.pop(name)
 
-    def label(
-        self, settings: PersonalizationSettings, sources: tuple[str, ...], out: Path, tell: Any
-    ) -> None:
+    def label(self, settings: AnnotationSettings, notify: Any) -> None:
         self._call("label")
         frames = [(frame, is_person(frame)) for frame in map(secret_frame, range(8))]
-        write_labels(out, frames, 2)
+        write_labels(settings.out, frames, 2)
 
-    def tune_on(self, folder: Path, base: str, data: Any, rooms: Any, out: Path, tell: Any) -> dict[str, Any]:
+    def run_finetune(
+        self, folder: Path, base: str, data: Any, backgrounds: Any, out: Path, notify: Any
+    ) -> FinetuneResult:
         self._call("tune")
         out.parent.mkdir(exist_ok=True)
         green = write_model(out.parent)
@@ -58,11 +58,13 @@ class School:
         card = green.with_suffix(".json")
         card.write_text(card.read_text().replace("green", out.stem))
         card.rename(out.with_suffix(".json"))
-        return {"share": 0.8}
+        return FinetuneResult(0.8, (80.0, 95.0), (97.0, 96.8))
 
-    def judge(self, folder: Path, base: str, data: Any, model: Path, picture: Path) -> ComparisonResult:
+    def run_comparison(
+        self, folder: Path, base: str, data: Any, model: Path, image: Path
+    ) -> ComparisonResult:
         self._call("compare")
-        picture.write_bytes(b"picture")
+        image.write_bytes(b"image")
         return self.verdict
 
 
@@ -76,7 +78,7 @@ FORGETFUL = ComparisonResult((80.0, 95.0), (97.0, 96.4), 2)
 @pytest.fixture
 def school(monkeypatch: pytest.MonkeyPatch) -> School:
     made = School(BETTER)
-    fake = SimpleNamespace(run_finetune=made.tune_on, run_comparison=made.judge)
+    fake = SimpleNamespace(run_finetune=made.run_finetune, run_comparison=made.run_comparison)
     monkeypatch.setitem(sys.modules, "livecam.personalization.stages", fake)
     real = learning.install
 
@@ -91,7 +93,13 @@ def school(monkeypatch: pytest.MonkeyPatch) -> School:
 @pytest.fixture
 def settings(tmp_path: Path) -> PersonalizationSettings:
     (tmp_path / "clip.mp4").touch()
-    return PersonalizationSettings(sources=(str(tmp_path / "clip.mp4"),), base=str(write_model(tmp_path)))
+    return PersonalizationSettings.from_options(
+        sources=(str(tmp_path / "clip.mp4"),), base=str(write_model(tmp_path))
+    )
+
+
+def with_annotation(settings: PersonalizationSettings, **changed: Any) -> PersonalizationSettings:
+    return replace(settings, annotation=replace(settings.annotation, **changed))
 
 
 def learn(settings: PersonalizationSettings, school: School) -> learning.PersonalizationResult:
@@ -104,7 +112,7 @@ def test_a_better_model_is_installed_and_its_card_tells_why(
     learnt = learn(settings, school)
 
     assert learnt.installed
-    assert learnt.picture.is_file()
+    assert learnt.comparison_image.is_file()
     told = ModelCard.read(user_model_path("me")).metadata["learnt"]
     assert told["base"] == "green"
     assert told["frames"] == {"learnt": 5, "chosen_by": 1, "held_out": 2}
@@ -178,7 +186,7 @@ def test_other_words_for_the_same_name_are_refused(
     learn(settings, school)
     other = tmp_path / "other.mp4"
     other.touch()
-    changed = PersonalizationSettings(sources=(str(other),), base=settings.base)
+    changed = with_annotation(settings, sources=(str(other),))
     with pytest.raises(UsageError, match=r"sources .*clip\.mp4 \(now .*other\.mp4\).*--forget"):
         learn(changed, school)
 
@@ -186,10 +194,10 @@ def test_other_words_for_the_same_name_are_refused(
 def test_who_draws_the_person_is_a_word_that_must_stay(
     settings: PersonalizationSettings, school: School
 ) -> None:
-    kept = replace(settings, keep=(Point(3, 4),))
+    kept = with_annotation(settings, keep=(Point(3, 4),))
     learn(kept, school)
     with pytest.raises(UsageError, match=r"begun with person sam \(now model\)"):
-        learn(replace(kept, person=PersonSource.MODEL), school)
+        learn(with_annotation(kept, person=PersonSource.MODEL), school)
 
 
 def test_a_run_begun_before_a_word_was_known_is_gone_on_with(
@@ -211,7 +219,7 @@ def test_a_second_learner_of_the_same_name_is_refused_and_changes_nothing(
     before = {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
     with held(workspace_dir("me")):
         with pytest.raises(FolderInUseError, match=r"in use by another livecam; wait .* another --name"):
-            learn(replace(settings, frames=20), school)
+            learn(with_annotation(settings, frames=20), school)
         assert main(["learn", "--forget"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert before == {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
@@ -257,8 +265,8 @@ def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
 ) -> None:
     few = [(frame, is_person(frame)) for frame in map(secret_frame, range(4))]
 
-    def label_few(settings: PersonalizationSettings, sources: Any, out: Path, tell: Any) -> None:
-        write_labels(out, few, 2)
+    def label_few(settings: AnnotationSettings, notify: Any) -> None:
+        write_labels(settings.out, few, 2)
 
     with pytest.raises(AnnotationError, match=r"only 2 frames are labelled.*--seconds"):
         PersonalizationWorkflow(settings, lambda words: None, label_few, ManualClock()).learn()
@@ -268,8 +276,8 @@ def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
 def test_when_every_frame_was_set_aside_the_way_to_look_at_them_is_told(
     settings: PersonalizationSettings, school: School
 ) -> None:
-    def label_none(settings: PersonalizationSettings, sources: Any, out: Path, tell: Any) -> None:
-        write_labels(out, [], 0)
+    def label_none(settings: AnnotationSettings, notify: Any) -> None:
+        write_labels(settings.out, [], 0)
 
     with pytest.raises(AnnotationError, match=r"only 0 frames .*livecam label --review .*same command again"):
         PersonalizationWorkflow(settings, lambda words: None, label_none, ManualClock()).learn()
@@ -378,3 +386,45 @@ def test_an_installed_model_of_the_same_name_is_replaced(
     install(write_model(tmp_path / "old").with_suffix(".json"), "me")
     learn(settings, school)
     assert "learnt" in ModelCard.read(user_model_path("me")).metadata
+
+
+def test_journal_of_the_old_code_is_continued(settings: PersonalizationSettings, school: School) -> None:
+    """The literal form of journal.json before results were typed."""
+    words = {
+        "sources": list(settings.annotation.sources), "data": [], "rooms": [], "keep": [], "drop": [],
+        "boxes": [], "prompts": None, "mattes": None, "preset": "sam_base_sa1b", "click": False, "frames": 48,
+        "base": settings.base, "person": "sam",
+    }  # fmt: skip
+    done = (
+        '{"record": {"sources": ["/clips/talk.mp4"], "took_seconds": 0.0}, '
+        '"label": {"learnt": 30, "chosen_by": 7, "held_out": 9, "took_seconds": 101.5}, '
+        '"tune": {"share": 0.8, "chosen_iou": [80.0, 95.0], "chosen_regression": [97.0, 96.9], '
+        '"took_seconds": 150.0}, "compare": {"held_out": [80.0, 80.0], "regression": [97.0, 97.0], '
+        '"frames": 9, "reason": "your held-out frames are not cut out better than before", '
+        '"figures": "before after", "took_seconds": 20.5}}'
+    )
+    workspace_dir("me").mkdir(parents=True)
+    path = workspace_dir("me") / "journal.json"
+    path.write_text(f'{{"words": {json.dumps(words)}, "done": {done}}}\n')
+    result = learn(settings, school)
+    assert (result.installed, result.seconds) == (False, 170.5)
+    assert "not cut out better" in result.reason
+    assert not school.calls
+    journal = open_journal("me", settings.fingerprint())
+    assert journal.fingerprint == words
+    journal.write()
+    stored = json.loads(path.read_text())["done"]
+    assert stored["label"] == {"learnt": 30, "chosen_by": 7, "held_out": 9, "took_seconds": 101.5}
+    assert stored["tune"] == json.loads(done)["tune"]
+    assert set(stored["compare"]) == set(json.loads(done)["compare"])
+
+
+def test_settings_are_validated_without_the_disk(tmp_path: Path) -> None:
+    """`validate` accepts names of missing files; `resolve` refuses them."""
+    missing = PersonalizationSettings.from_options(sources=(str(tmp_path / "none.mp4"),))
+    missing.validate()
+    with pytest.raises(UsageError, match=r"there is no .*none\.mp4"):
+        missing.resolve()
+    with pytest.raises(UsageError, match="no model is called"):
+        PersonalizationSettings.from_options(base="nobody").resolve()
+    assert not workspace_dir("me").exists()

@@ -76,8 +76,8 @@ class GreenModel:
 
 @dataclass(frozen=True)
 class FakeAnswer:
-    number: int
-    score: float
+    index: int
+    iou_score: float
     matte: Matte
 
 
@@ -134,4 +134,6 @@ def _region(frame: Frame, point: Point) -> Matte:
 
 def worse(score: float) -> Tamper:
     """A SAM that thinks little of what it says."""
-    return lambda number, prompt, answers: [replace(each, score=score * each.score) for each in answers]
+    return lambda number, prompt, answers: [
+        replace(each, iou_score=score * each.iou_score) for each in answers
+    ]

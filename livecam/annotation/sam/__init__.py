@@ -1,1 +1,1 @@
-"""sam."""
+"""Segment Anything through KerasHub: image embedding, prompts, mask candidates."""

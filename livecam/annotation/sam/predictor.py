@@ -1,6 +1,6 @@
-"""Segment Anything: look at a picture once, then ask for as many things in it as you like.
+"""Segment Anything: compute an image's embedding once, then predict masks for any number of prompts.
 
-Source: Kirillov et al., "Segment Anything", ICCV 2023, by way of KerasHub.
+Source: Kirillov et al., "Segment Anything", ICCV 2023, through KerasHub.
 """
 
 import math
@@ -19,158 +19,168 @@ from livecam.annotation.sam.presets import PRESETS, load_preset
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte, check_frame
 
-_KEEP, _DROP, _PADDING = 1.0, 0.0, -1.0
+_POSITIVE, _NEGATIVE, _PADDING = 1.0, 0.0, -1.0  # SAM's point labels
 
 
 @dataclass(frozen=True, eq=False)
 class MaskCandidate:
-    """One of SAM's four answers to a prompt.
+    """One of SAM's four masks for a prompt.
 
     Attributes:
-        number: SAM's own, 0 to 3.
-        score: the IoU that SAM expects of it; about 0 to 1, can be NaN with damaged weights.
-        matte: of the picture's size.
+        index: SAM's own index of the mask, 0 to 3.
+        iou_score: the IoU that SAM predicts for the mask; about 0 to 1, NaN with damaged weights.
+        matte: float32 (height, width) in [0, 1], of the image's size.
     """
 
-    number: int
-    score: float
+    index: int
+    iou_score: float
     matte: Matte
 
 
 def union_mattes(candidates: Sequence[MaskCandidate]) -> Matte:
-    """The matte of all things together: at each pixel the largest.
+    """Return the maximum of the candidates' mattes at each pixel, a new array.
 
     Args:
-        candidates: at least one, all of one picture.
+        candidates: at least one, all of one image.
     """
     matte: Matte = np.maximum.reduce([candidate.matte for candidate in candidates])
     return matte
 
 
 def rank(scores: Sequence[float]) -> list[int]:
-    """The numbers of the candidates, the best first; those without a score last, equal ones in order."""
-    return sorted(range(len(scores)), key=lambda number: _or_least(scores[number]), reverse=True)
+    """Return the indices of the scores, the best first; NaN last, equal ones in their order."""
+    return sorted(range(len(scores)), key=lambda index: _nan_as_lowest(scores[index]), reverse=True)
 
 
 class ImageEmbedding:
-    """A picture that SAM has looked at; keeps its embedding (4 MB), not the picture."""
+    """An image's embedding (4 MB for 1024x1024), without the image itself."""
 
     def __init__(
-        self, sam: "SamPredictor", canvas: ResizeLongestSide, embedding: NDArray[np.float32]
+        self, sam: "SamPredictor", transform: ResizeLongestSide, embedding: NDArray[np.float32]
     ) -> None:
-        self._sam, self._canvas, self._embedding = sam, canvas, embedding
+        self._sam, self._transform, self._embedding = sam, transform, embedding
 
     @property
     def size(self) -> Size:
-        """The picture's."""
-        return self._canvas.size
+        """Size of the image."""
+        return self._transform.size
 
     def predict(self, prompt: Prompt) -> tuple[MaskCandidate, ...]:
-        """All four candidates for the thing that a prompt means, the best by SAM's own score first.
+        """Return all four candidates for a prompt, the highest score first.
 
         Raises:
-            UsageError: the prompt can't be used on this picture.
-            AnnotationError: too little memory.
+            UsageError: the prompt can't be used on this image.
+            AnnotationError: there is not enough memory.
         """
         validate_prompt(prompt, self.size)
         with oom_as_error(f"drawing mattes of {self.size}"):
-            logits, scores = self._sam.decode(self._embedding, _prompt_tensors(prompt, self._canvas))
+            logits, scores = self._sam.decode(self._embedding, _prompt_tensors(prompt, self._transform))
             return tuple(
-                MaskCandidate(number, float(scores[number]), self._canvas.logits_to_matte(logits[number]))
-                for number in rank([float(score) for score in scores])
+                MaskCandidate(index, float(scores[index]), self._transform.logits_to_matte(logits[index]))
+                for index in rank([float(score) for score in scores])
             )
 
 
 class SamPredictor:
-    """SAM, loaded."""
+    """A loaded SAM."""
 
-    def __init__(self, task: Any, footprint: MemoryEstimate | None = None) -> None:
-        """Take a SAMImageSegmenter of KerasHub; `footprint` where known, for the size of batches."""
-        self._backbone, self._footprint = task.backbone, footprint
+    def __init__(self, task: Any, memory: MemoryEstimate | None = None) -> None:
+        """Wrap a SAMImageSegmenter of KerasHub.
+
+        Args:
+            task: the segmenter.
+            memory: its memory, if known; it limits the size of batches.
+        """
+        self._backbone, self._memory = task.backbone, memory
         self._side = int(task.backbone.image_encoder.image_shape[0])
-        self._colours = _colours(task)
+        self._normalization = _normalization(task)
 
     @classmethod
     def load(cls, preset: str = PRESETS[0]) -> "SamPredictor":
-        """Load a preset by its name (downloaded once), or from a folder that `save_to_preset` has written.
+        """Load a preset by its name (downloaded once), or from a directory that `save_to_preset` has written.
 
         Raises:
-            AnnotationError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
-                SAM, or memory is too little for it.
+            AnnotationError: KerasHub is missing, the preset does not exist, can't be downloaded or is not a
+                SAM, or there is not enough memory.
         """
         return cls(*load_preset(preset))
 
     def embed(self, frame: Frame) -> ImageEmbedding:
-        """Compute a picture's embedding, the slow part.
+        """Compute the embedding of one image, the slow part.
 
         Raises:
-            FrameError: it is no frame.
-            AnnotationError: too little memory.
+            FrameError: not a uint8 array of shape (height, width, 3).
+            AnnotationError: there is not enough memory.
         """
-        return self._look([frame])[0]
+        return self._embed_batch([frame])[0]
 
     def embed_many(self, frames: Iterable[Frame]) -> Iterator[ImageEmbedding]:
-        """Look at many pictures, as many at a time as memory allows, in their order.
+        """Compute embeddings in order, in batches as large as the memory allows (up to 4).
 
-        On a processor that saves what a call costs beside its sums: 0.04 s of a picture where four are
-        looked at together.
+        On a CPU a batch of 4 saves 0.04 s of each image, the fixed cost of a call.
 
         Raises:
-            FrameError: one is no frame.
-            AnnotationError: too little memory.
+            FrameError: one is not a uint8 array of shape (height, width, 3).
+            AnnotationError: there is not enough memory.
         """
-        waiting = iter(frames)
-        together = self._footprint.batch() if self._footprint else 1
-        while batch := list(islice(waiting, together)):
-            yield from self._look(batch)
+        remaining = iter(frames)
+        batch_size = self._memory.batch() if self._memory else 1
+        while batch := list(islice(remaining, batch_size)):
+            yield from self._embed_batch(batch)
 
     def decode(
-        self, embedding: NDArray[np.float32], words: dict[str, NDArray[np.float32]]
+        self, embedding: NDArray[np.float32], prompt_tensors: dict[str, NDArray[np.float32]]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Ask about a picture: four masks' logits (4, side / 4, side / 4) and their scores (4,).
+        """Run the mask decoder for one prompt.
 
         Args:
-            embedding: of one picture, (side / 16, side / 16, channels).
-            words: the prompt encoder's points, labels, boxes and masks, for one prompt.
+            embedding: of one image, (side / 16, side / 16, channels).
+            prompt_tensors: points, labels, boxes and masks for the prompt encoder.
+
+        Returns:
+            Logits of four masks (4, side / 4, side / 4), and their scores (4,).
         """
-        said = self._backbone.mask_decoder(
-            image_embeddings=embedding[None], **self._backbone.prompt_encoder(**words)
+        output = self._backbone.mask_decoder(
+            image_embeddings=embedding[None], **self._backbone.prompt_encoder(**prompt_tensors)
         )
-        return _array(said["masks"])[0], _array(said["iou_pred"])[0]
+        return _to_numpy(output["masks"])[0], _to_numpy(output["iou_pred"])[0]
 
-    def _look(self, frames: Sequence[Frame]) -> list[ImageEmbedding]:
-        canvases = [ResizeLongestSide.of(Size.of(check_frame(frame)), self._side) for frame in frames]
+    def _embed_batch(self, frames: Sequence[Frame]) -> list[ImageEmbedding]:
+        transforms = [ResizeLongestSide.of(Size.of(check_frame(frame)), self._side) for frame in frames]
         with oom_as_error(f"looking at {len(frames)} picture(s)"):
-            squares = [
-                canvas.apply_image(frame, *self._colours)
-                for canvas, frame in zip(canvases, frames, strict=True)
+            inputs = [
+                transform.apply_image(frame, *self._normalization)
+                for transform, frame in zip(transforms, frames, strict=True)
             ]
-            embeddings = _array(self._backbone.image_encoder(np.stack(squares), training=False))
-        return [ImageEmbedding(self, canvas, each) for canvas, each in zip(canvases, embeddings, strict=True)]
+            embeddings = _to_numpy(self._backbone.image_encoder(np.stack(inputs), training=False))
+        return [
+            ImageEmbedding(self, transform, embedding)
+            for transform, embedding in zip(transforms, embeddings, strict=True)
+        ]
 
 
-def _prompt_tensors(prompt: Prompt, canvas: ResizeLongestSide) -> dict[str, NDArray[np.float32]]:
-    """A prompt as the prompt encoder wants it: each kind is there, if only empty."""
-    rows = [(canvas.apply_point(point), _KEEP) for point in prompt.positive]
-    rows += [(canvas.apply_point(point), _DROP) for point in prompt.negative]
-    corners = []
+def _prompt_tensors(prompt: Prompt, transform: ResizeLongestSide) -> dict[str, NDArray[np.float32]]:
+    """Return the inputs of the prompt encoder. Every kind is present; those not used are empty."""
+    points = [(transform.apply_point(point), _POSITIVE) for point in prompt.positive]
+    points += [(transform.apply_point(point), _NEGATIVE) for point in prompt.negative]
+    boxes = []
     if prompt.box is None:
-        # SAM was trained with one point that is none wherever there is no box.
-        rows.append((Point(0, 0), _PADDING))
+        # SAM was trained with one padding point wherever there is no box.
+        points.append((Point(0, 0), _PADDING))
     else:
         left, top, right, bottom = prompt.box
-        corners = [[canvas.apply_point(Point(left, top)), canvas.apply_point(Point(right, bottom))]]
-    masks = [] if prompt.mask is None else [canvas.mask_to_logits(prompt.mask)]
+        boxes = [[transform.apply_point(Point(left, top)), transform.apply_point(Point(right, bottom))]]
+    masks = [] if prompt.mask is None else [transform.mask_to_logits(prompt.mask)]
     return {
-        "points": np.array([point for point, _ in rows], np.float32).reshape(1, -1, 2),
-        "labels": np.array([label for _, label in rows], np.float32).reshape(1, -1),
-        "boxes": np.array(corners, np.float32).reshape(1, -1, 2, 2),
-        "masks": np.array(masks, np.float32).reshape(1, -1, canvas.side // 4, canvas.side // 4, 1),
+        "points": np.array([point for point, _ in points], np.float32).reshape(1, -1, 2),
+        "labels": np.array([label for _, label in points], np.float32).reshape(1, -1),
+        "boxes": np.array(boxes, np.float32).reshape(1, -1, 2, 2),
+        "masks": np.array(masks, np.float32).reshape(1, -1, transform.side // 4, transform.side // 4, 1),
     }
 
 
-def _colours(task: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What colours of 0 to 255 are multiplied with, and what is added then, for the image encoder."""
+def _normalization(task: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return scale and offset that the image encoder expects for colors of 0 to 255."""
     converter = getattr(task.preprocessor, "image_converter", None)
     scale = getattr(converter, "scale", None)
     offset = getattr(converter, "offset", None)
@@ -180,11 +190,11 @@ def _colours(task: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     )
 
 
-def _array(tensor: Any) -> NDArray[np.float32]:
+def _to_numpy(tensor: Any) -> NDArray[np.float32]:
     from keras import ops
 
     return np.asarray(ops.convert_to_numpy(tensor), np.float32)
 
 
-def _or_least(score: float) -> float:
+def _nan_as_lowest(score: float) -> float:
     return -math.inf if math.isnan(score) else score

@@ -1,1 +1,1 @@
-"""web."""
+"""Local web pages for clicking prompts and reviewing annotations."""

@@ -1,4 +1,4 @@
-"""Points and boxes by hand, on a page in the browser: left keeps, right drops, a drag draws a box."""
+"""The page for clicking prompts: left click keeps, right click drops, a drag draws a box."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from livecam.annotation.overlay import draw_outline
 from livecam.annotation.person import estimate_person
 from livecam.annotation.prompt_file import FramePrompts, parse_frame_prompts, validate_frame_prompts
 from livecam.annotation.store import READ_HINT
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
+from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
 from livecam.core.errors import AnnotationError, UsageError
 from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
 from livecam.core.geometry import Size
@@ -21,45 +21,52 @@ from livecam.imaging.ops import resize
 from livecam.models.base import MatteModel
 
 CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
-_LONGEST = 1280
+_MAX_SIDE = 1280  # pixels of an image on the page
 
-Ask = Callable[[Sequence[FramePlan], Path, MatteModel | None, Callable[[str], None]], None]
-"""Plans whose frames are shown, the file that is written (a prompts file), the compact model (None where
-the person is not kept), who is told."""
+ClickCollector = Callable[[Sequence[FramePlan], Path, MatteModel | None, Callable[[str], None]], None]
+"""Collects prompts. Receives: plans with the frames to show, the prompts file to write, the compact model
+(None if the person is not kept), and a function for messages."""
 
 
 def collect_clicks(
     plans: Sequence[FramePlan],
     path: Path,
     segmenter: MatteModel | None,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     browse: Callable[[str], object] = open_browser,
 ) -> None:
-    """Show the chosen frames on a page until a person has finished; what was clicked is in `path` then.
+    """Show the selected frames on a page until the user has finished, then write a prompts file.
 
-    Every click is kept at once beside it: whoever is interrupted goes on where they were.
+    Every click is stored at once in `UNFINISHED`, so that an interrupted session can be continued.
+
+    Args:
+        plans: clips with their selected frames.
+        path: the prompts file.
+        segmenter: the compact model, for an outline around the person; None if the person is not kept.
+        notify: receives the line with the page's address.
+        browse: opens the address.
 
     Raises:
         VideoError, ImageError: a clip can't be read any more.
-        AnnotationError: no page can be opened, nothing written, or what was clicked before can't be read.
+        AnnotationError: the page can't be served, nothing can be written, or earlier clicks can't be read.
     """
-    shown, draft = path.parent / "clicks", path.with_name(UNFINISHED)
-    # Before anything takes long.
-    _drafted(draft)
-    sizes = _show_frames(plans, shown, segmenter)
-    clicks = _ClickSession(sizes, shown, draft, person=segmenter is not None)
-    with LocalWebServer(clicks.show, clicks.hear) as desk:
-        tell(access_message(desk, "click on what to keep"))
-        browse(desk.url)
-        desk.wait()
+    images, unfinished = path.parent / "clicks", path.with_name(UNFINISHED)
+    # Checked before the frames are read, which takes long.
+    _load_unfinished(unfinished)
+    sizes = _write_images(plans, images, segmenter)
+    session = _ClickSession(sizes, images, unfinished, has_person=segmenter is not None)
+    with LocalWebServer(session.on_get, session.on_post) as server:
+        notify(access_message(server, "click on what to keep"))
+        browse(server.url)
+        server.wait()
     with translate_os_errors(path.parent):
-        if not draft.exists():
-            write_atomic(draft, json_bytes({}))
-        draft.replace(path)
+        if not unfinished.exists():
+            write_atomic(unfinished, json_bytes({}))
+        unfinished.replace(path)
 
 
-def _show_frames(plans: Sequence[FramePlan], folder: Path, segmenter: MatteModel | None) -> dict[str, Size]:
-    """Write the frames as they are shown; by name, in the order of the page, the frames' own sizes."""
+def _write_images(plans: Sequence[FramePlan], folder: Path, segmenter: MatteModel | None) -> dict[str, Size]:
+    """Write the frames as the page shows them. Returns: original sizes by frame name, in page order."""
     sizes: dict[str, Size] = {}
     with translate_os_errors(folder.parent):
         folder.mkdir(exist_ok=True)
@@ -68,80 +75,89 @@ def _show_frames(plans: Sequence[FramePlan], folder: Path, segmenter: MatteModel
             sizes |= dict.fromkeys(names.values(), plan.size)
             if all((folder / f"{name}.jpg").is_file() for name in names.values()):
                 continue
-            for moment in plan.selected_frames():
-                if moment.number in names:
-                    content = encode_image(_small(moment.frame, segmenter), ".jpg")
-                    write_atomic(folder / f"{names[moment.number]}.jpg", content)
+            for indexed in plan.selected_frames():
+                if indexed.number in names:
+                    content = encode_image(_page_image(indexed.frame, segmenter), ".jpg")
+                    write_atomic(folder / f"{names[indexed.number]}.jpg", content)
     return sizes
 
 
-def _small(frame: Frame, segmenter: MatteModel | None) -> Frame:
-    """As it is shown: with a rim around the person that is kept in any case."""
-    small = resize(frame, Size.of(frame).fit_within(_LONGEST))
+def _page_image(frame: Frame, segmenter: MatteModel | None) -> Frame:
+    """Downscale a frame, and outline the person, who is kept without a click."""
+    small = resize(frame, Size.of(frame).fit_within(_MAX_SIDE))
     return draw_outline(small, estimate_person(segmenter, small).matte) if segmenter else small
 
 
-def _drafted(draft: Path) -> dict[str, Any]:
-    """What was clicked so far, by the name of the frame.
+def _load_unfinished(path: Path) -> dict[str, Any]:
+    """Read the clicks of an unfinished session, as JSON values by frame name.
 
     Raises:
-        AnnotationError: it can't be read, or is something else.
+        AnnotationError: the file can't be read, or has another form.
     """
-    wishes = read_json(draft, missing={}, hint=READ_HINT)
+    entries = read_json(path, missing={}, hint=READ_HINT)
     try:
-        return {name: parse_frame_prompts(plain, name).as_plain() for name, plain in wishes.items()}
+        return {name: parse_frame_prompts(entry, name).to_dict() for name, entry in entries.items()}
     except (UsageError, AttributeError) as error:
-        raise AnnotationError(f"{draft} holds no clicks; delete it and click again") from error
+        raise AnnotationError(f"{path} holds no clicks; delete it and click again") from error
 
 
 class _ClickSession:
-    """What the desk shows and hears: the frames, and what is clicked on them."""
+    """State behind the page: the frames, and the prompts clicked on them."""
 
-    def __init__(self, sizes: dict[str, Size], shown: Path, draft: Path, person: bool) -> None:
+    def __init__(self, sizes: dict[str, Size], images: Path, unfinished: Path, has_person: bool) -> None:
         self._names, self._sizes = list(sizes), sizes
-        self._shown, self._draft, self._person = shown, draft, person
-        self._heard = 0
+        self._images, self._unfinished, self._has_person = images, unfinished, has_person
+        self._revision = 0
 
-    def show(self, path: str) -> Response | None:
-        """The page, or a frame by its place on it."""
+    def on_get(self, path: str) -> Response | None:
+        """Return the page, or the image of a frame by its index on the page."""
         if path == "":
-            wishes = _drafted(self._draft)
+            clicks = _load_unfinished(self._unfinished)
             frames = [
-                {"name": name, "width": size.width, "height": size.height, "wish": wishes.get(name, {})}
+                {"name": name, "width": size.width, "height": size.height, "wish": clicks.get(name, {})}
                 for name, size in self._sizes.items()
             ]
-            return page(render_template("click.html", {"frames": frames, "heard": self._heard}))
-        number, dot, suffix = path.partition(".")
-        if not (number.isdecimal() and int(number) < len(self._names) and dot + suffix == ".jpg"):
+            return html_page(render_template("click", {"frames": frames, "heard": self._revision}))
+        index, dot, suffix = path.partition(".")
+        if not (index.isdecimal() and int(index) < len(self._names) and dot + suffix == ".jpg"):
             return None
-        return Response("image/jpeg", (self._shown / f"{self._names[int(number)]}.jpg").read_bytes())
+        return Response("image/jpeg", (self._images / f"{self._names[int(index)]}.jpg").read_bytes())
 
-    def hear(self, path: str, said: Any) -> Any:
-        """Keep all that was clicked; before the verb stands how much was heard of when that was said."""
-        known, _, verb = path.rpartition("/")
+    def on_post(self, path: str, body: Any) -> Any:
+        """Store all clicks. `path` is REVISION/VERB; an outdated revision comes from another tab."""
+        revision, _, verb = path.rpartition("/")
         if verb not in ("keep", "done"):
             raise UsageError(f"there is no {verb}")
-        if known not in ("", str(self._heard)):
+        if revision not in ("", str(self._revision)):
             raise UsageError("there were clicks in another tab, this one is not kept; load this page again")
-        wishes = {name: wish.as_plain() for name, wish in self._understand(said) if wish}
-        if verb == "done" and not (wishes or self._person):
+        clicks = {name: prompts.to_dict() for name, prompts in self._parse(body) if prompts}
+        if verb == "done" and not (clicks or self._has_person):
             raise UsageError("without the person and without a click nothing is kept; click on a thing")
-        with translate_os_errors(self._draft.parent):
-            write_atomic(self._draft, json_bytes(wishes))
-        self._heard += 1
-        return {"frames": len(wishes), "heard": self._heard}
+        with translate_os_errors(self._unfinished.parent):
+            write_atomic(self._unfinished, json_bytes(clicks))
+        self._revision += 1
+        return {"frames": len(clicks), "heard": self._revision}
 
-    def _understand(self, said: Any) -> Iterator[tuple[str, FramePrompts]]:
-        for name, plain in said.items():
-            wish = parse_frame_prompts(plain, name)
-            validate_frame_prompts(wish, self._sizes[name])
-            yield name, wish
+    def _parse(self, body: Any) -> Iterator[tuple[str, FramePrompts]]:
+        for name, entry in body.items():
+            prompts = parse_frame_prompts(entry, name)
+            validate_frame_prompts(prompts, self._sizes[name])
+            yield name, prompts
 
 
-def render_template(template: str, data: Any) -> str:
-    """A page of ours with data in it, safe whatever names hold: it is JSON that can't end its script."""
-    text = (resources.files("livecam.annotation.web") / template).read_text(encoding="utf-8")
-    told = json.dumps(data, ensure_ascii=False)
-    for sign in "<>&\u2028\u2029":
-        told = told.replace(sign, f"\\u{ord(sign):04x}")
-    return text.replace("/*DATA*/null", told)
+def render_template(name: str, data: Any) -> str:
+    """Return the page `name`.html with its style, its script and the script's data in it.
+
+    Everything is inline, because the review page must also work as a single file without a server. No value
+    in `data` can end the script element.
+    """
+    folder = resources.files("livecam.annotation.web")
+    page, style, script = (
+        (folder / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "css", "js")
+    )
+    encoded = json.dumps(data, ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
+    # The data comes last, because it may contain the placeholders.
+    text = page.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
+    return text.replace("/*DATA*/null", encoded)

@@ -1,4 +1,4 @@
-"""What is set aside, on a page: each frame with its reasons, to accept or reject; and all the others."""
+"""The review page: flagged frames with their reasons, to accept or reject, and all other frames."""
 
 import re
 import shlex
@@ -10,86 +10,93 @@ from urllib.parse import quote, unquote
 
 from livecam.annotation.store import AnnotationRecord, AnnotationStore, require_store
 from livecam.annotation.web.click_page import render_template
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
+from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
 from livecam.core.errors import UsageError
 from livecam.core.fileio import translate_os_errors, write_atomic
 from livecam.core.locking import exclusive_lock
 
-_PICTURE = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
+_OVERLAY_PATH = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
 
 
 def review(
     folder: Path,
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     browse: Callable[[str], object] = open_browser,
 ) -> AnnotationStore:
-    """Show what is set aside on a page until a person has finished; each decision is kept at once.
+    """Show the flagged frames on a page until the user has finished. Each decision is stored at once.
+
+    Args:
+        folder: directory of the data set.
+        notify: receives the line with the page's address.
+        browse: opens the address.
 
     Raises:
-        UsageError: `folder` is no data set of ours.
-        AnnotationError: no page can be opened, nothing written, or another livecam is at work in the folder.
+        UsageError: `folder` is not a data set.
+        AnnotationError: the page can't be served, nothing can be written, or another livecam process writes
+            into the directory.
     """
     require_store(folder)
     with exclusive_lock(folder):
-        made = AnnotationStore(folder)
-        made.sync_files()
+        store = AnnotationStore(folder)
+        store.sync_files()
         try:
-            with LocalWebServer(*_page(made)) as desk:
-                desk.url += "review/"
-                tell(access_message(desk, "accept or reject"))
-                browse(desk.url)
-                desk.wait()
+            with LocalWebServer(*_handlers(store)) as server:
+                server.url += "review/"
+                notify(access_message(server, "accept or reject"))
+                browse(server.url)
+                server.wait()
         finally:
-            made.sync_files()
-            write_review(made)
-    return made
+            store.sync_files()
+            write_review(store)
+    return store
 
 
-def write_review(made: AnnotationStore) -> Path:
-    """Write ``review/index.html``, which can be opened without any server.
+def write_review(store: AnnotationStore) -> Path:
+    """Write ``review/index.html``, which works without a server.
 
     Raises:
         AnnotationError: it can't be written.
     """
-    path = made.folder / "review" / "index.html"
-    with translate_os_errors(made.folder):
-        write_atomic(path, render_review_page(made).encode())
+    path = store.folder / "review" / "index.html"
+    with translate_os_errors(store.folder):
+        write_atomic(path, render_review_page(store).encode())
     return path
 
 
-def render_review_page(made: AnnotationStore) -> str:
-    """The page: what is set aside first, then what a person decided, then the rest."""
-    labels = sorted(made.labels.values(), key=lambda each: (each.stem, each.number))
-    decided = [each for each in labels if each.name in made.decisions]
-    aside = [each for each in labels if each not in decided and each.reasons]
-    fine = [each for each in labels if each not in decided and not each.reasons]
+def render_review_page(store: AnnotationStore) -> str:
+    """Return the page: flagged frames first, then those with a decision, then the others."""
+    records = sorted(store.records.values(), key=lambda each: (each.stem, each.number))
+    decided = [each for each in records if each.name in store.decisions]
+    flagged = [each for each in records if each not in decided and each.reasons]
+    others = [each for each in records if each not in decided and not each.reasons]
     sections = "\n".join(
-        _section(made, title, some, empty)
-        for title, some, empty in (
-            ("Set aside", aside, "Nothing is set aside."),
+        _section(store, title, group, empty)
+        for title, group, empty in (
+            ("Set aside", flagged, "Nothing is set aside."),
             ("Decided by you", decided, ""),
-            ("In the data set", fine, ""),
+            ("In the data set", others, ""),
         )
-        if some or empty
+        if group or empty
     )
-    text = render_template("review.html", {"command": f"livecam label {shlex.quote(str(made.folder))}"})
-    # The folder's name last, as it may hold whatever the marks are.
-    return text.replace("<!--SECTIONS-->", sections).replace("<!--FOLDER-->", escape(str(made.folder)))
+    text = render_template("review", {"command": f"livecam label {shlex.quote(str(store.folder))}"})
+    # The folder's name comes last, because it may contain the placeholders.
+    return text.replace("<!--SECTIONS-->", sections).replace("<!--FOLDER-->", escape(str(store.folder)))
 
 
-def _section(made: AnnotationStore, title: str, labels: list[AnnotationRecord], empty: str) -> str:
-    count = f" ({len(labels)})" if labels else ""
-    cards = "\n".join(_card(made, label) for label in labels)
-    return f"<section><h2>{title}{count}</h2>{f'<p>{empty}</p>' if not labels else ''}\n{cards}</section>"
+def _section(store: AnnotationStore, title: str, records: list[AnnotationRecord], empty: str) -> str:
+    count = f" ({len(records)})" if records else ""
+    cards = "\n".join(_card(store, record) for record in records)
+    return f"<section><h2>{title}{count}</h2>{f'<p>{empty}</p>' if not records else ''}\n{cards}</section>"
 
 
-def _card(made: AnnotationStore, label: AnnotationRecord) -> str:
-    place = "overlays" if not made.is_accepted(label) else "../overlays"
-    name = escape(label.name, quote=True)
-    decision = made.decisions.get(label.name)
+def _card(store: AnnotationStore, record: AnnotationRecord) -> str:
+    folder = "overlays" if not store.is_accepted(record) else "../overlays"
+    name = escape(record.name, quote=True)
+    decision = store.decisions.get(record.name)
     state = "" if decision is None else "accept" if decision else "reject"
-    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in label.reasons)
-    where = f"frame {label.number} of {label.source}" if label.name != label.stem else label.source
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in record.reasons)
+    is_frame = record.name != record.stem
+    source = f"frame {record.number} of {record.source}" if is_frame else record.source
     buttons = "".join(
         f'<button data-say="{verb}" aria-pressed="{str(state == verb).lower()}" '
         f'aria-label="{verb} {name}">{verb.capitalize()}</button>'
@@ -97,41 +104,42 @@ def _card(made: AnnotationStore, label: AnnotationRecord) -> str:
     )
     return (
         f'<article data-name="{name}" tabindex="0" aria-label="{name}">'
-        f'<img loading="lazy" src="{place}/{quote(label.name)}.jpg" alt="What is kept of {name}">'
-        f"<h3>{name}</h3><p>{escape(where)}{escape(_scores(label))}</p>"
+        f'<img loading="lazy" src="{folder}/{quote(record.name)}.jpg" alt="What is kept of {name}">'
+        f"<h3>{name}</h3><p>{escape(source)}{escape(_scores(record))}</p>"
         f"<ul>{reasons}</ul><div>{buttons}</div></article>"
     )
 
 
-def _scores(label: AnnotationRecord) -> str:
+def _scores(record: AnnotationRecord) -> str:
     parts = []
-    if label.person.get("scores"):
-        told = [f"{score:.2f}" if score is not None else "none" for score in label.person["scores"]]
-        parts.append(f"person {', '.join(told)}")
-    if label.person.get("agreement") is not None:
-        parts.append(f"agreement {label.person['agreement']:.2f}")
-    things = [f"{plain['score']:.2f}" for plain in label.things if plain.get("score") is not None]
-    parts += [f"things {', '.join(things)}"] if things else []
+    person = record.person
+    if person and person.scores:
+        scores = [f"{score:.2f}" if score is not None else "none" for score in person.scores]
+        parts.append(f"person {', '.join(scores)}")
+    if person and person.agreement is not None:
+        parts.append(f"agreement {person.agreement:.2f}")
+    objects = [f"{each.score:.2f}" for each in record.objects if each.score is not None]
+    parts += [f"things {', '.join(objects)}"] if objects else []
     return "".join(f"; {part}" for part in parts)
 
 
-def _page(made: AnnotationStore) -> tuple[Callable[[str], Response | None], Callable[[str, Any], Any]]:
-    def show(path: str) -> Response | None:
+def _handlers(store: AnnotationStore) -> tuple[Callable[[str], Response | None], Callable[[str, Any], Any]]:
+    def on_get(path: str) -> Response | None:
         if path == "review/":
-            return page(render_review_page(made))
-        match = _PICTURE.fullmatch(unquote(path))
-        if match is None or match[1] not in made.labels:
+            return html_page(render_review_page(store))
+        match = _OVERLAY_PATH.fullmatch(unquote(path))
+        if match is None or match[1] not in store.records:
             return None
-        places = (made.folder, made.folder / "review")
-        files = [place / "overlays" / f"{match[1]}.jpg" for place in places]
+        parents = (store.folder, store.folder / "review")
+        files = [parent / "overlays" / f"{match[1]}.jpg" for parent in parents]
         found = next((file for file in files if file.is_file()), None)
         return Response("image/jpeg", found.read_bytes()) if found else None
 
-    def hear(verb: str, said: Any) -> Any:
-        if verb == "review/decide":
-            made.set_decisions(**{name: said.get(name, []) for name in ("accept", "reject", "forget")})
-        elif verb != "review/done":
-            raise UsageError(f"there is no {verb}")
-        return {"decided": len(made.decisions)}
+    def on_post(path: str, body: Any) -> Any:
+        if path == "review/decide":
+            store.set_decisions(**{name: body.get(name, []) for name in ("accept", "reject", "forget")})
+        elif path != "review/done":
+            raise UsageError(f"there is no {path}")
+        return {"decided": len(store.decisions)}
 
-    return show, hear
+    return on_get, on_post

@@ -1,4 +1,4 @@
-"""A page for the browser of this machine and nobody else: a small server on 127.0.0.1 with a secret path."""
+"""Local web server for pages in the user's browser: 127.0.0.1 only, under a secret path."""
 
 import json
 import os
@@ -15,61 +15,63 @@ from typing import Any
 
 from livecam.core.errors import AnnotationError, LivecamError
 
-_MOST_BYTES = 4 << 20
-_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_POLICY = (
+_MAX_BODY_BYTES = 4 << 20
+_ALLOWED_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-Show = Callable[[str], "Response | None"]
-Hear = Callable[[str, Any], Any]
+OnGet = Callable[[str], "Response | None"]
+OnPost = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a path holds."""
+    """Content of a path."""
 
-    kind: str
+    content_type: str
     body: bytes
 
 
-_NOTHING = Response("text/plain", b"nothing here")
+_NOT_FOUND = Response("text/plain", b"nothing here")
 
 
-def page(text: str) -> Response:
-    """A page of HTML."""
+def html_page(text: str) -> Response:
+    """Return a response with HTML."""
     return Response("text/html; charset=utf-8", text.encode())
 
 
 class LocalWebServer:
-    """Shows pages and hears what is done on them, until that ends it.
+    """Serves pages and receives JSON until the page posts ``done``. A context manager.
 
     Attributes:
-        url: where it is: only who knows it gets anything.
+        port: the TCP port.
+        url: address of the page with the secret token; without the token every path is 404.
     """
 
     url: str
 
-    def __init__(self, on_get: Show, on_post: Hear) -> None:
-        """Prepare; `with` opens it.
+    def __init__(self, on_get: OnGet, on_post: OnPost) -> None:
+        """Create a server; `with` starts it.
 
         Args:
-            show: gives what is at a path, ``""`` for the page itself; None if nothing is. Its LivecamErrors
-                are shown instead.
-            hear: gets a verb and plain JSON, and gives plain JSON back; its LivecamErrors are told to the
-                page. It is called by one thread at a time. After the verb ``done`` the desk is closed.
+            on_get: returns the content of a path, ``""`` for the page itself; None for 404. A LivecamError or
+                OSError becomes a 500 response with its message. Called from several threads.
+            on_post: receives a path and a JSON value, and returns a JSON value. The text of a LivecamError is
+                sent to the page. Called by one thread at a time. After a path that ends with ``done``, `wait`
+                returns.
         """
         self._token = secrets.token_urlsafe(18)
-        self._show, self._hear = on_get, on_post
+        self._on_get, self._on_post = on_get, on_post
         self._lock = threading.Lock()
         self._done = threading.Event()
 
     def __enter__(self) -> "LocalWebServer":
-        """Open it on a free port.
+        """Listen on a free port.
 
         Raises:
-            AnnotationError: there is none.
+            AnnotationError: no port can be opened.
         """
         try:
             self._server = _Server(("127.0.0.1", 0), self._handler())
@@ -89,54 +91,54 @@ class LocalWebServer:
         self._server.server_close()
 
     def wait(self) -> None:
-        """Until ``done`` was heard. Ctrl-C ends it too."""
-        # A wait without an end can't be interrupted on Windows.
+        """Wait until the page has posted ``done``, or Ctrl-C."""
+        # With a timeout, because Ctrl-C can't interrupt an endless wait on Windows.
         while not self._done.wait(0.2):
             pass
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
-        desk = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                path = desk._path(self.path, self.headers)
-                _answer(self, *((404, _NOTHING) if path is None else desk._find(path)))
+                path = server._authorized_path(self.path, self.headers)
+                _send(self, *((404, _NOT_FOUND) if path is None else server._get(path)))
 
             def do_POST(self) -> None:
-                verb = desk._path(self.path, self.headers)
+                path = server._authorized_path(self.path, self.headers)
                 length = self.headers.get("Content-Length", "")
-                if verb is None or not length.isdecimal() or int(length) > _MOST_BYTES:
-                    _answer(self, 404, _NOTHING)
+                if path is None or not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+                    _send(self, 404, _NOT_FOUND)
                     return
-                code, said = desk._take(verb, self.rfile.read(int(length)))
-                _answer(self, code, Response("application/json", json.dumps(said).encode()))
-                if verb.rpartition("/")[2] == "done" and code == 200:
-                    desk._done.set()
+                code, value = server._post(path, self.rfile.read(int(length)))
+                _send(self, code, Response("application/json", json.dumps(value).encode()))
+                if path.rpartition("/")[2] == "done" and code == 200:
+                    server._done.set()
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
-                """Nothing: nobody but cli prints."""
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name in the base class
+                """Log nothing: requests are no news for the user."""
 
         return Handler
 
-    def _path(self, path: str, headers: Message) -> str | None:
-        """What is asked for, below the secret; None for whoever doesn't know it."""
-        # Another site's script can't be us by renaming itself to this address.
+    def _authorized_path(self, path: str, headers: Message) -> str | None:
+        """Return the path below the token; None without the right token and host."""
+        # The Host header is checked against DNS rebinding: another site's name that resolves to 127.0.0.1.
         host = (headers.get("Host") or "").rpartition(":")[0] or headers.get("Host")
         _, token, *rest = path.partition("?")[0].split("/") if path.startswith("/") else ("", "")
-        known = secrets.compare_digest(token.encode(), self._token.encode())
-        return "/".join(rest) if known and rest and host in _HOSTS else None
+        authorized = secrets.compare_digest(token.encode(), self._token.encode())
+        return "/".join(rest) if authorized and rest and host in _ALLOWED_HOSTS else None
 
-    def _find(self, path: str) -> tuple[int, Response]:
+    def _get(self, path: str) -> tuple[int, Response]:
         try:
-            content = self._show(path)
+            content = self._on_get(path)
         except (LivecamError, OSError) as error:
             return 500, Response("text/plain; charset=utf-8", f"livecam: {error}\n".encode())
-        return (404, _NOTHING) if content is None else (200, content)
+        return (404, _NOT_FOUND) if content is None else (200, content)
 
-    def _take(self, verb: str, body: bytes) -> tuple[int, Any]:
+    def _post(self, path: str, body: bytes) -> tuple[int, Any]:
         try:
             with self._lock:
-                return 200, self._hear(verb, json.loads(body or b"null"))
+                return 200, self._on_post(path, json.loads(body or b"null"))
         except LivecamError as error:
             return 409, {"error": str(error)}
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -145,20 +147,20 @@ class LocalWebServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # Nobody waits for a browser that keeps its connection open.
+    # A browser may keep its connection open for minutes.
     block_on_close = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a browser that went away in the middle is no news."""
+        """Ignore errors of a connection: the browser may close it at any time."""
 
 
-def _answer(handler: BaseHTTPRequestHandler, code: int, content: Response) -> None:
+def _send(handler: BaseHTTPRequestHandler, code: int, content: Response) -> None:
     handler.send_response(code)
     for name, value in (
-        ("Content-Type", content.kind),
+        ("Content-Type", content.content_type),
         ("Content-Length", str(len(content.body))),
         ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", _POLICY),
+        ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
     ):
@@ -168,20 +170,24 @@ def _answer(handler: BaseHTTPRequestHandler, code: int, content: Response) -> No
 
 
 def open_browser(url: str) -> bool:
-    """Show a page to whoever sits here; False where nobody can be: a text browser would take the terminal."""
-    seen = (
+    """Open an address in the browser of this desktop.
+
+    Returns:
+        False without a desktop, or over SSH: a text browser would take over the terminal.
+    """
+    has_desktop = (
         sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
-    if not seen or os.environ.get("SSH_CONNECTION"):
+    if not has_desktop or os.environ.get("SSH_CONNECTION"):
         return False
-    # Some browsers don't come back before they are closed.
+    # In a thread, because some browsers return only when they are closed.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     return True
 
 
-def access_message(desk: LocalWebServer, what: str) -> str:
-    """A line that tells where the page is, from here and from afar."""
+def access_message(server: LocalWebServer, action: str) -> str:
+    """Return the line with the page's address, and the SSH tunnel from another machine."""
     return (
-        f"{what}: {desk.url} (from another machine first: "
-        f"ssh -L {desk.port}:127.0.0.1:{desk.port} THIS_MACHINE)"
+        f"{action}: {server.url} (from another machine first: "
+        f"ssh -L {server.port}:127.0.0.1:{server.port} THIS_MACHINE)"
     )

@@ -96,8 +96,8 @@ def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
 def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(drawn_sam: SamPredictor) -> None:
     frame, _, _ = two_discs(Size(321, 123))
     candidates = drawn_sam.embed(frame).predict(Prompt((Point(80, 30),)))
-    assert sorted(candidate.number for candidate in candidates) == [0, 1, 2, 3]
-    scores = [candidate.score for candidate in candidates]
+    assert sorted(candidate.index for candidate in candidates) == [0, 1, 2, 3]
+    scores = [candidate.iou_score for candidate in candidates]
     assert scores == sorted(scores, reverse=True)
     for candidate in candidates:
         assert candidate.matte.shape == (123, 321)
@@ -109,7 +109,7 @@ def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(draw
 def test_the_score_tells_how_good_the_candidate_is(drawn_sam: SamPredictor) -> None:
     frame, first, _ = two_discs(Size(640, 400))
     best = drawn_sam.embed(frame).predict(Prompt((Point(160, 100),)))[0]
-    assert best.score == pytest.approx(iou(best.matte, first), abs=0.2)
+    assert best.iou_score == pytest.approx(iou(best.matte, first), abs=0.2)
 
 
 def test_edges_are_soft(drawn_sam: SamPredictor) -> None:
@@ -235,5 +235,5 @@ def test_united_mattes_are_the_largest_at_each_pixel() -> None:
 
 
 def test_the_preset_says_what_memory_it_takes(drawn_sam_folder: Path, drawn_sam: SamPredictor) -> None:
-    assert drawn_sam._footprint is not None
-    assert 0 < drawn_sam._footprint.embedding < 0.5e9
+    assert drawn_sam._memory is not None
+    assert 0 < drawn_sam._memory.embedding < 0.5e9

@@ -124,10 +124,10 @@ def test_colours_come_as_the_presets_converter_wants_them(drawn_sam_folder: Path
 
     task, known = load_preset(str(drawn_sam_folder))
     assert known is not None
-    assert SamPredictor(task)._colours[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._normalization[0] == pytest.approx(np.float32(1 / 255))
     task.preprocessor.image_converter.scale, task.preprocessor.image_converter.offset = [0.5, 1, 2], [1, 2, 3]
-    scale, offset = SamPredictor(task)._colours
+    scale, offset = SamPredictor(task)._normalization
     assert scale.tolist() == [0.5, 1, 2]
     assert offset.tolist() == [1, 2, 3]
     task.preprocessor = None
-    assert SamPredictor(task)._colours[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._normalization[0] == pytest.approx(np.float32(1 / 255))

@@ -50,7 +50,7 @@ def test_what_is_clicked_is_a_prompts_file(tmp_path: Path) -> None:
         assert fetch(url + "done", said)[0] == 200
     wishes = load_prompt_file(path, [plan.media])
     assert list(wishes["talk"]) == [4]
-    assert wishes["talk"][4].as_plain() == said["talk-000004"]
+    assert wishes["talk"][4].to_dict() == said["talk-000004"]
     assert not (tmp_path / UNFINISHED).exists()
 
 
@@ -106,7 +106,7 @@ def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path: Path) -> None:
-    text = render_template("click.html", {})
+    text = render_template("click", {})
     assert not re.search(r"https?://|src=[\"']//|@import|<link", text)
     assert 'lang="en"' in text
     for key in ("ArrowLeft", '"k"', '"d"', '"b"', '"n"', '"p"', '"u"', '"f"', "Enter"):
@@ -115,7 +115,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path:
 
 def test_names_can_neither_end_the_script_nor_begin_markup() -> None:
     text = render_template(
-        "click.html", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0}
+        "click", {"frames": [{"name": "</script><script>alert(1)</script>&\u2028"}], "heard": 0}
     )
     assert "<script>alert" not in text
     assert "\u2028" not in text
@@ -140,7 +140,7 @@ const type = (key, more) => document.fire("keydown", {key, ...more});
 
 def run(steps: str) -> Any:
     """The page with a tall and a small frame in a stage of 900x500, at 20, 30.5 on the page."""
-    return run_page(render_template("click.html", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
+    return run_page(render_template("click", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
 
 
 def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels() -> None:
@@ -153,7 +153,7 @@ def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels()
 
 
 def test_the_page_itself_is_as_high_as_the_window() -> None:
-    text = render_template("click.html", {})
+    text = render_template("click", {})
     assert "height: 100dvh" in text
     assert "minmax(12rem, 1fr)" in text
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from livecam.annotation.records import PersonRecord
 from livecam.annotation.store import AnnotationRecord, AnnotationStore
 from livecam.annotation.web.click_page import render_template
 from livecam.annotation.web.review_page import render_review_page, review, write_review
@@ -26,7 +27,9 @@ def make(folder: Path, names: dict[str, tuple[str, ...]]) -> AnnotationStore:
     matte = np.zeros((108, 192), np.float32)
     matte[30:80, 40:90] = 1
     for number, (name, reasons) in enumerate(names.items()):
-        label = AnnotationRecord(name, name, f"{name}.jpg", 0, 0.0, "small", reasons, {"scores": [0.5]})
+        label = AnnotationRecord(
+            name, name, f"{name}.jpg", 0, 0.0, "small", reasons, PersonRecord(scores=(0.5,))
+        )
         made.add(label, draw_scene(number), trimap_from_matte(matte), matte, draw_scene(number))
     made.sync_files()
     write_review(made)
@@ -154,9 +157,7 @@ const type = (key, more) => document.fire("keydown", {key, target: cards[0], ...
 
 def run(steps: str) -> Any:
     """The page with two cards, as livecam shows it; the keys are pressed on the first."""
-    return run_page(
-        render_template("review.html", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"]
-    )
+    return run_page(render_template("review", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
 
 
 def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:

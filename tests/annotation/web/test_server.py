@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from livecam.annotation.web import server as desks
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, open_browser, page
+from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
 from livecam.core.errors import AnnotationError, UsageError
 
 
 def show(path: str) -> Response | None:
-    return {"": page("<p>hello</p>"), "a.jpg": Response("image/jpeg", b"\xff")}.get(path)
+    return {"": html_page("<p>hello</p>"), "a.jpg": Response("image/jpeg", b"\xff")}.get(path)
 
 
 def hear(verb: str, said: Any) -> Any:
@@ -97,7 +97,7 @@ def test_nonsense_is_answered_and_survived(raw: bytes) -> None:
 
 
 def test_too_much_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desks, "_MOST_BYTES", 10)
+    monkeypatch.setattr(desks, "_MAX_BODY_BYTES", 10)
     with LocalWebServer(show, hear) as desk:
         assert fetch(desk.url + "keep", raw=b"[1,2,3,4,5,6,7,8]")[0] == 404
 

@@ -1,0 +1,1 @@
+"""Deprecated names of `livecam.annotation`, kept for one release."""
