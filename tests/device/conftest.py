@@ -22,7 +22,7 @@ collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]
 _RIG = "scripts/device-test runs them on a kernel of its own"
 
 
-def _why_not() -> str | None:
+def _skip_reason() -> str | None:
     """Why the device tests can't run here."""
     if not sys.platform.startswith("linux"):
         return f"device tests need Linux; {_RIG}"
@@ -30,17 +30,17 @@ def _why_not() -> str | None:
         return f"device tests load kernel modules and need root; {_RIG}"
     for module in ("vivid", "v4l2loopback"):
         try:
-            known = subprocess.run(["modprobe", "-n", "-q", module], check=False).returncode == 0
+            is_known = subprocess.run(["modprobe", "-n", "-q", module], check=False).returncode == 0
         except OSError:
-            known = False
-        if not known:
+            is_known = False
+        if not is_known:
             return f"the kernel module {module} is missing here; {_RIG}"
     return None
 
 
 @pytest.fixture(scope="session")
 def _kernel() -> Iterator[None]:
-    reason = _why_not()
+    reason = _skip_reason()
     if reason:
         pytest.skip(reason)
     import kernel
@@ -55,13 +55,13 @@ def _kernel() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _in_time(_kernel: None) -> Iterator[None]:
+def _time_limit(_kernel: None) -> Iterator[None]:
     """A test that waits for a device that will never answer fails, and the others go on."""
 
-    def give_up(number: int, frame: Any) -> None:
+    def fail(number: int, frame: Any) -> None:
         raise AssertionError("this took more than 90 s")
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, fail)
     signal.alarm(90)
     yield
     signal.alarm(0)
@@ -73,8 +73,10 @@ def webcam(_kernel: None) -> str:
     """The device file of a webcam (vivid) that is there and well."""
     import kernel
 
-    well = kernel.is_loaded("vivid") and Path(kernel.CAMERA).exists() and Path(kernel.OTHER_CAMERA).exists()
-    if not well:
+    is_ready = (
+        kernel.is_loaded("vivid") and Path(kernel.CAMERA).exists() and Path(kernel.OTHER_CAMERA).exists()
+    )
+    if not is_ready:
         if kernel.is_loaded("vivid"):
             kernel.unload("vivid")
         kernel.load_webcams()
@@ -114,20 +116,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def _nursery(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from programs import Nursery
+def _fork_server(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from programs import ForkServer
 
-    nursery = Nursery(tmp_path_factory.mktemp("livecam"))
-    yield nursery
-    nursery.close()
+    fork_server = ForkServer(tmp_path_factory.mktemp("livecam"))
+    yield fork_server
+    fork_server.close()
 
 
 @pytest.fixture
-def livecam(_nursery: Any, model: str) -> Iterator[Any]:
+def livecam(_fork_server: Any, model: str) -> Iterator[Any]:
     """Starts livecam, from `webcam` to `loopback`, small and quick unless its words say otherwise."""
     from programs import Starter
 
-    starter = Starter(_nursery, model)
+    starter = Starter(_fork_server, model)
     yield starter
     starter.close()
 
@@ -140,4 +142,4 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
     starter = getattr(item, "funcargs", {}).get("livecam")
     if report.failed and starter:
         for program in starter.started:
-            report.sections.append((f"livecam {program.pid}, code {program.code}", program.said))
+            report.sections.append((f"livecam {program.pid}, code {program.code}", program.output))

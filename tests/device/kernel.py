@@ -21,27 +21,27 @@ CALL, ALL_CAPS, SECOND, FEED = "/dev/video10", "/dev/video11", "/dev/video12", "
 LABELS = {CALL: "livecam", ALL_CAPS: "all caps", SECOND: "second one", FEED: "played webcam"}
 
 
-def run(*words: str) -> str:
+def run(*arguments: str) -> str:
     """What a program said; AssertionError with all of it if it failed."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def load_webcams(first: int = 0) -> None:
     """Two webcams by vivid, as /dev/video`first` and the next number, each showing colour bars."""
-    words = "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0"
-    run("modprobe", "vivid", *words.split(), f"vid_cap_nr={first},{first + 1}")
+    arguments = "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0"
+    run("modprobe", "vivid", *arguments.split(), f"vid_cap_nr={first},{first + 1}")
     wait_for(lambda: Path(f"/dev/video{first + 1}").exists(), 5)
     for number in (first, first + 1):
         # Words in the picture would stand where the tests look.
         set_control(f"/dev/video{number}", "OSD Text Mode", 2)
 
 
-def load_stranger() -> None:
+def load_other_webcam() -> None:
     """Another webcam alone, vivid-001-vid-cap, in the place of the first one."""
-    words = "n_devs=2 node_types=0x100,0x1 num_inputs=1,1 input_types=0,0 vid_out_nr=7,-1 vid_cap_nr=-1,0"
-    run("modprobe", "vivid", *words.split())
+    arguments = "n_devs=2 node_types=0x100,0x1 num_inputs=1,1 input_types=0,0 vid_out_nr=7,-1 vid_cap_nr=-1,0"
+    run("modprobe", "vivid", *arguments.split())
     wait_for(lambda: Path(CAMERA).exists(), 5)
 
 
@@ -49,12 +49,12 @@ def load_loopbacks(module: str = "v4l2loopback") -> None:
     """The four virtual cameras, by the module of this name or file."""
     numbers = ",".join(path.removeprefix("/dev/video") for path in LABELS)
     labels = ",".join(LABELS.values())
-    words = [f"video_nr={numbers}", "exclusive_caps=1,0,1,1", f"card_label={labels}"]
+    arguments = [f"video_nr={numbers}", "exclusive_caps=1,0,1,1", f"card_label={labels}"]
     if module.endswith(".ko"):
         run("modprobe", "videodev")
-        run("insmod", module, *words, "devices=4")
+        run("insmod", module, *arguments, "devices=4")
     else:
-        run("modprobe", module, *words)
+        run("modprobe", module, *arguments)
     wait_for(lambda: all(Path(path).exists() for path in LABELS), 5)
 
 
@@ -94,16 +94,16 @@ def disconnected(path: str = CAMERA) -> Iterator[None]:
 
 def controls(path: str) -> dict[str, int]:
     """The controls of a device by name, with their numbers."""
-    found, number = {}, 0
+    controls_by_name, number = {}, 0
     handle = os.open(path, os.O_RDWR)
     try:
         while True:
-            question = _QUERY.pack(number | _NEXT, 0, b"", 0, 0, 0, 0, 0)
-            answer = _QUERY.unpack(fcntl.ioctl(handle, _QUERYCTRL, question))
+            query = _QUERY.pack(number | _NEXT, 0, b"", 0, 0, 0, 0, 0)
+            answer = _QUERY.unpack(fcntl.ioctl(handle, _QUERYCTRL, query))
             number = answer[0]
-            found[answer[2].rstrip(b"\0").decode()] = number
+            controls_by_name[answer[2].rstrip(b"\0").decode()] = number
     except OSError:
-        return found
+        return controls_by_name
     finally:
         os.close(handle)
 
@@ -122,22 +122,22 @@ def is_fed(path: str) -> bool:
     return Path("/sys/class/video4linux", Path(path).name, "state").read_text().strip() == "capture"
 
 
-def holders(path: str) -> list[int]:
+def processes_using(path: str) -> list[int]:
     """The processes that have a device open."""
-    found = []
+    controls_by_name = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(str(link.readlink()) == path for link in (process / "fd").iterdir()):
-                found.append(int(process.name))
+                controls_by_name.append(int(process.name))
         except OSError:
             continue
-    return found
+    return controls_by_name
 
 
-def wait_for(happens: Callable[[], object], seconds: float) -> float:
+def wait_for(condition: Callable[[], object], seconds: float) -> float:
     """Wait until it happens; the seconds it took."""
     start = time.monotonic()
-    while not happens():
+    while not condition():
         taken = time.monotonic() - start
         assert taken < seconds, f"it did not happen within {seconds} s"
         time.sleep(0.02)

@@ -25,7 +25,7 @@ from livecam.devices.opencv_capture import suppress_opencv_logging
 from livecam.sinks.virtual_camera import VirtualCameraSink
 
 
-class Nursery:
+class ForkServer:
     """Starts livecam many times quickly: a process that has imported everything, and forks.
 
     It is forked off pytest before that has any threads; nothing of pytest's is used in it.
@@ -33,28 +33,28 @@ class Nursery:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count = folder, 0
-        orders, self._orders = os.pipe()
-        self._answers, answers = os.pipe()
+        requests, self._requests = os.pipe()
+        self._replies, replies = os.pipe()
         self._pid = os.fork()
         if not self._pid:
             os.setsid()
-            _nurse(orders, answers)
-        os.close(orders)
-        os.close(answers)
+            _serve_forks(requests, replies)
+        os.close(requests)
+        os.close(replies)
 
-    def start(self, *words: str) -> "Livecam":
+    def start(self, *arguments: str) -> "Livecam":
         """livecam with these words; it runs on by itself."""
         self._count += 1
         log = self._folder / f"livecam-{self._count}.log"
         log.touch()
-        os.write(self._orders, (json.dumps({"words": words, "log": str(log)}) + "\n").encode())
-        return Livecam(int(os.read(self._answers, 64)), log)
+        os.write(self._requests, (json.dumps({"arguments": arguments, "log": str(log)}) + "\n").encode())
+        return Livecam(int(os.read(self._replies, 64)), log)
 
     def close(self) -> None:
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        os.close(self._orders)
-        os.close(self._answers)
+        os.close(self._requests)
+        os.close(self._replies)
 
 
 class Livecam:
@@ -64,7 +64,7 @@ class Livecam:
         self.pid, self._log = pid, log
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     @property
@@ -73,17 +73,17 @@ class Livecam:
         file = self._log.with_suffix(".code")
         return int(file.read_text()) if file.exists() else None
 
-    def wait_for(self, words: str, seconds: float = 20) -> float:
+    def wait_for(self, arguments: str, seconds: float = 20) -> float:
         """Wait until it says this; the seconds it took."""
 
-        def says() -> bool:
-            assert words in self.said or self.code is None, f"ended: {self.said}"
-            return words in self.said
+        def is_printed() -> bool:
+            assert arguments in self.output or self.code is None, f"ended: {self.output}"
+            return arguments in self.output
 
         try:
-            return wait_for(says, seconds)
+            return wait_for(is_printed, seconds)
         except AssertionError as error:
-            raise AssertionError(f"no {words!r} within {seconds} s in: {self.said}") from error
+            raise AssertionError(f"no {arguments!r} within {seconds} s in: {self.output}") from error
 
     def send(self, number: int) -> None:
         if self.code is None:
@@ -103,22 +103,22 @@ assert livecam.runtime.session  # used by its being there
 class Starter:
     """Starts livecam as the tests want it, and ends what still runs."""
 
-    def __init__(self, nursery: Nursery, model: str) -> None:
+    def __init__(self, fork_server: ForkServer, model: str) -> None:
         self.started: list[Livecam] = []
-        self._nursery, self._model = nursery, model
+        self._fork_server, self._model = fork_server, model
 
     def __call__(
         self,
-        *words: str,
+        *arguments: str,
         camera: str = CAMERA,
         device: str = CALL,
         background: str = "teal",
         size: str = "320x180",
         fps: str = "10",
     ) -> Livecam:
-        usual = ["--camera", camera, "--device", device, "--background", background]
-        usual += ["--size", size, "--fps", fps]
-        program = self._nursery.start(*usual, "--model", self._model, "--threads", "1", *words)
+        defaults = ["--camera", camera, "--device", device, "--background", background]
+        defaults += ["--size", size, "--fps", fps]
+        program = self._fork_server.start(*defaults, "--model", self._model, "--threads", "1", *arguments)
         self.started.append(program)
         return program
 
@@ -142,20 +142,20 @@ class CameraReader:
         self._capture.release()
 
     def read(self) -> Frame:
-        good, picture = self._capture.read()
-        assert good, "no frame arrived"
-        return np.ascontiguousarray(picture[..., ::-1])
+        succeeded, image = self._capture.read()
+        assert succeeded, "no frame arrived"
+        return np.ascontiguousarray(image[..., ::-1])
 
-    def read_until(self, fits: Any, seconds: float = 10) -> Frame:
+    def read_until(self, matches: Any, seconds: float = 10) -> Frame:
         """The first frame that fits."""
-        kept: list[Frame] = []
+        newest: list[Frame] = []
 
         def try_next() -> bool:
-            kept[:] = [self.read()]
-            return bool(fits(kept[0]))
+            newest[:] = [self.read()]
+            return bool(matches(newest[0]))
 
         wait_for(try_next, seconds)
-        return kept[0]
+        return newest[0]
 
 
 def open_when_ready(path: str, seconds: float = 20) -> CameraReader:
@@ -205,9 +205,9 @@ class Feed:
 @contextmanager
 def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
     """ffmpeg feeding colour bars as `kind` (mjpeg, yuyv422) to a virtual camera, which can be read."""
-    words = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", f"smptebars=size={size}:rate=10"]
+    arguments = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", f"smptebars=size={size}:rate=10"]
     code = ["-c:v", "mjpeg", "-q:v", "2"] if kind == "mjpeg" else ["-pix_fmt", kind]
-    with subprocess.Popen([*words, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
+    with subprocess.Popen([*arguments, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
         try:
             # Not before: who opens it first, be it to read, decides on its format.
             wait_for(lambda: is_fed(path), 20)
@@ -218,19 +218,19 @@ def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
 
 def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
     """Frames as ffmpeg reads them."""
-    words = ["ffmpeg", "-v", "error", "-f", "v4l2", "-i", path, "-frames:v", str(count)]
-    words += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-    done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+    arguments = ["ffmpeg", "-v", "error", "-f", "v4l2", "-i", path, "-frames:v", str(count)]
+    arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(arguments, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode()
     shape = (count, size.height, size.width, 3)
     return list(np.frombuffer(done.stdout, np.uint8).reshape(shape))
 
 
-def _nurse(orders: int, answers: int) -> NoReturn:
+def _serve_forks(requests: int, replies: int) -> NoReturn:
     """Fork a livecam for each order; note how each ended."""
     files: dict[int, Path] = {}
     while True:
-        ready, _, _ = select.select([orders], [], [], 0.05)
+        ready, _, _ = select.select([requests], [], [], 0.05)
         while files:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
@@ -240,15 +240,15 @@ def _nurse(orders: int, answers: int) -> NoReturn:
             file.with_suffix(".part").write_text(str(os.waitstatus_to_exitcode(status)))
             file.with_suffix(".part").rename(file)
         if ready:
-            order = json.loads(os.read(orders, 65536) or os._exit(0))
+            request = json.loads(os.read(requests, 65536) or os._exit(0))
             pid = os.fork()
             if not pid:
-                _become_livecam(order["words"], order["log"])
-            files[pid] = Path(order["log"]).with_suffix(".code")
-            os.write(answers, f"{pid}\n".encode())
+                _run_livecam(request["arguments"], request["log"])
+            files[pid] = Path(request["log"]).with_suffix(".code")
+            os.write(replies, f"{pid}\n".encode())
 
 
-def _become_livecam(words: list[str], log: str) -> NoReturn:
+def _run_livecam(arguments: list[str], log: str) -> NoReturn:
     code: Any = 70
     try:
         out = os.open(log, os.O_WRONLY | os.O_APPEND)
@@ -258,7 +258,7 @@ def _become_livecam(words: list[str], log: str) -> NoReturn:
         os.closerange(3, 100)
         # pytest has put its own in their place.
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-        sys.argv[1:] = words
+        sys.argv[1:] = arguments
         main()
     except SystemExit as ended:
         code = ended.code or 0

@@ -4,8 +4,8 @@ import os
 import time
 
 import pytest
-from kernel import CALL, CAMERA, holders, wait_for
-from pictures import hides_room, shows_person
+from images import hides_room_bars, shows_person
+from kernel import CALL, CAMERA, processes_using, wait_for
 from programs import CameraReader, Livecam, Starter
 
 from livecam.devices.v4l2 import query_capability
@@ -15,18 +15,18 @@ pytestmark = [pytest.mark.device, pytest.mark.usefixtures("webcam")]
 
 
 def is_on(program: Livecam) -> bool:
-    return program.pid in holders(CAMERA)
+    return program.pid in processes_using(CAMERA)
 
 
 def watch_and_leave(program: Livecam) -> float:
     """The person is shown to who watches; the seconds until the camera is off again."""
     with CameraReader(CALL) as reader:
-        assert hides_room(reader.read_until(shows_person, 15))
+        assert hides_room_bars(reader.read_until(shows_person, 15))
         assert is_on(program)
     return wait_for(lambda: not is_on(program), 8)
 
 
-def test_the_camera_is_on_only_while_somebody_watches(loopback: str, livecam: Starter) -> None:
+def test_camera_is_open_only_while_there_is_a_viewer(loopback: str, livecam: Starter) -> None:
     program = livecam("--on-demand")
     program.wait_for("(on demand) to virtual camera")
     assert not is_on(program)
@@ -38,25 +38,25 @@ def test_the_camera_is_on_only_while_somebody_watches(loopback: str, livecam: St
         assert query_capability(CALL)
         assert not is_on(program)
         time.sleep(0.1)
-    assert program.said.count("somebody watches: camera on (320x180 at 10 fps") == 2
-    assert program.said.count("nobody watches: camera off") == 2
-    assert TOO_OLD not in program.said
+    assert program.output.count("somebody watches: camera on (320x180 at 10 fps") == 2
+    assert program.output.count("nobody watches: camera off") == 2
+    assert TOO_OLD not in program.output
     assert program.end() == 130
 
 
-def test_an_older_module_is_asked_the_slower_way(old_loopback: str, livecam: Starter) -> None:
+def test_older_module_is_polled(old_loopback: str, livecam: Starter) -> None:
     program = livecam("--on-demand")
     program.wait_for("(on demand) to virtual camera")
     time.sleep(1)
     assert not is_on(program)
     for _ in range(2):
         assert watch_and_leave(program) < 3.5
-    assert program.said.count(TOO_OLD) == 1
+    assert program.output.count(TOO_OLD) == 1
     program.end()
 
 
-def test_who_holds_a_device_is_seen_in_proc(webcam: str) -> None:
+def test_processes_using_reads_proc(webcam: str) -> None:
     handle = os.open(CAMERA, os.O_RDWR)
-    assert holders(CAMERA) == [os.getpid()]
+    assert processes_using(CAMERA) == [os.getpid()]
     os.close(handle)
-    assert holders(CAMERA) == []
+    assert processes_using(CAMERA) == []

@@ -5,8 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from images import paint_number, read_number
 from kernel import CALL, FEED
-from pictures import paint_number, read_number
 from programs import CameraReader, Feed, Starter
 
 from livecam.core.geometry import Size
@@ -20,43 +20,41 @@ LARGE = Size(640, 480)
 
 
 @pytest.mark.parametrize("fps", [8, 60], ids=["in time", "too fast for the machine"])
-def test_frames_arrive_once_in_order_and_the_newest_wins(livecam: Starter, fps: float) -> None:
+def test_frames_arrive_once_in_order_newest_first(livecam: Starter, fps: float) -> None:
     with Feed(FEED, SIZE, fps, paint_number) as feed:
         program = livecam(camera=FEED, size=str(SIZE), background="navy")
         program.wait_for("to virtual camera")
         with CameraReader(CALL) as reader:
             reader.read_until(lambda frame: read_number(frame) is not None)
-            seen, late = [], []
+            numbers, delays = [], []
             for _ in range(40):
                 number = read_number(reader.read())
                 if number is not None:
-                    seen.append(number)
-                    late.append(feed.number - number)
+                    numbers.append(number)
+                    delays.append(feed.number - number)
         program.end()
-    assert len(seen) > 20
-    assert all(before < after for before, after in pairwise(seen)), seen
+    assert len(numbers) > 20
+    assert all(before < after for before, after in pairwise(numbers)), numbers
     # A queue would grow with each frame that the machine has no time for.
-    assert max(late[-5:]) < fps * 1.5, late
+    assert max(delays[-5:]) < fps * 1.5, delays
 
 
-def test_a_machine_that_is_far_too_slow_drops_frames_and_is_never_later_than_it_must(
-    livecam: Starter, tmp_path: Path
-) -> None:
+def test_slow_machine_drops_frames_with_bounded_delay(livecam: Starter, tmp_path: Path) -> None:
     slow, fps = write_model(tmp_path, LARGE), 30.0
     with Feed(FEED, SIZE, fps, paint_number) as feed:
         program = livecam("--model", str(slow), camera=FEED, size=str(SIZE), background="navy")
         program.wait_for("to virtual camera")
         with CameraReader(CALL) as reader:
             reader.read_until(lambda frame: read_number(frame) is not None)
-            began, first, seen, late = time.monotonic(), feed.number, [], []
+            began, first, numbers, delays = time.monotonic(), feed.number, [], []
             while time.monotonic() - began < 8:
                 number = read_number(reader.read())
                 if number is not None:
-                    seen.append(number)
-                    late.append(feed.number - number)
+                    numbers.append(number)
+                    delays.append(feed.number - number)
         program.end()
-    assert all(before <= after for before, after in pairwise(seen)), seen
-    shown, given = len(set(seen)), feed.number - first
-    assert 3 < shown < given / 2, "the model was not slow enough for this test to tell anything"
+    assert all(before <= after for before, after in pairwise(numbers)), numbers
+    shown, sent = len(set(numbers)), feed.number - first
+    assert 3 < shown < sent / 2, "the model was not slow enough for this test to tell anything"
     # Twice what a frame takes: one in the works, one that waited. A queue would be seconds behind by now.
-    assert max(late[len(late) // 2 :]) < 3 * given / shown + fps, late
+    assert max(delays[len(delays) // 2 :]) < 3 * sent / shown + fps, delays

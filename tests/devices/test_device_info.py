@@ -14,7 +14,7 @@ from tests.support.fake_host import CAMERA, LOOPBACK, FakeHost
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> list[DeviceInfo]:
+def device_list(tmp_path: Path) -> list[DeviceInfo]:
     host = FakeHost(tmp_path)
     host.add_camera("/dev/video2", "Integrated Camera")
     host.pixel_formats["/dev/video2"] = [PixelFormatInfo("GREY", "8-bit grey", ())]
@@ -22,28 +22,32 @@ def listed(tmp_path: Path) -> list[DeviceInfo]:
     return list_devices(sysfs, host.query_capability, host.formats, platform="linux")
 
 
-def test_cameras_come_first_with_name_driver_and_formats(listed: list[DeviceInfo]) -> None:
-    assert [(device.kind, device.path) for device in listed] == [
+def test_list_devices_lists_cameras_first_with_formats(device_list: list[DeviceInfo]) -> None:
+    assert [(device.kind, device.path) for device in device_list] == [
         ("camera", CAMERA), ("camera", "/dev/video2"), ("virtual", LOOPBACK)
     ]  # fmt: skip
-    assert (listed[0].name, listed[0].driver) == ("HD Pro Webcam C920", "uvcvideo")
-    assert listed[0].formats[0].frame_sizes[0].rates == (30.0, 15.0)
-    assert (listed[2].name, listed[2].driver, listed[2].formats) == ("livecam", "v4l2 loopback", ())
+    assert (device_list[0].name, device_list[0].driver) == ("HD Pro Webcam C920", "uvcvideo")
+    assert device_list[0].formats[0].frame_sizes[0].rates == (30.0, 15.0)
+    assert (device_list[2].name, device_list[2].driver, device_list[2].formats) == (
+        "livecam",
+        "v4l2 loopback",
+        (),
+    )
 
 
-def test_people_get_a_line_for_each_device_and_mode(listed: list[DeviceInfo]) -> None:
-    assert listed[0].format_lines() == [
+def test_format_lines_has_a_line_per_device_and_size(device_list: list[DeviceInfo]) -> None:
+    assert device_list[0].format_lines() == [
         f"camera {CAMERA}: HD Pro Webcam C920, uvcvideo",
         "  MJPG 1280x720 at 30, 15 fps",
     ]
-    assert listed[1].format_lines()[1:] == ["  GREY"]
-    assert listed[2].format_lines()[0] == f"virtual camera {LOOPBACK}: livecam, v4l2 loopback"
-    assert "does not tell" in listed[2].format_lines()[1]
+    assert device_list[1].format_lines()[1:] == ["  GREY"]
+    assert device_list[2].format_lines()[0] == f"virtual camera {LOOPBACK}: livecam, v4l2 loopback"
+    assert "does not tell" in device_list[2].format_lines()[1]
 
 
-def test_scripts_get_plain_values(listed: list[DeviceInfo]) -> None:
-    plain = json.loads(json.dumps([device.to_dict() for device in listed]))
-    assert plain[0]["formats"] == [
+def test_to_dict_is_json(device_list: list[DeviceInfo]) -> None:
+    decoded = json.loads(json.dumps([device.to_dict() for device in device_list]))
+    assert decoded[0]["formats"] == [
         {
             "pixels": "MJPG",
             "description": "Motion-JPEG",
@@ -70,7 +74,7 @@ class Capture:
         Capture.released += 1
 
 
-def test_elsewhere_cameras_are_the_numbers_that_open() -> None:
+def test_list_devices_without_v4l2_lists_numbers_that_open() -> None:
     factory: Any = Capture
     found = list_devices(platform="darwin", capture_factory=factory)
     size = Size(640, 480)
@@ -82,12 +86,12 @@ def test_elsewhere_cameras_are_the_numbers_that_open() -> None:
     assert Capture.released == 4
 
 
-def test_the_command_lists_for_people_and_for_scripts(
-    listed: list[DeviceInfo], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_devices_command_prints_text_or_json(
+    device_list: list[DeviceInfo], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livecam.devices.device_info.list_devices", lambda: listed)
+    monkeypatch.setattr("livecam.devices.device_info.list_devices", lambda: device_list)
     assert main(["devices"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == listed[0].format_lines()[0]
+    assert capsys.readouterr().out.splitlines()[0] == device_list[0].format_lines()[0]
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["path"] == CAMERA
     monkeypatch.setattr("livecam.devices.device_info.list_devices", list)

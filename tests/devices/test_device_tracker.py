@@ -38,14 +38,14 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.mark.parametrize("device", [0, "/dev/video0"])
-def test_a_camera_is_where_it_was_as_long_as_it_is_there(machine: Machine, device: int | str) -> None:
+def test_locate_present_camera_returns_its_device(machine: Machine, device: int | str) -> None:
     camera = machine.camera(device)
     assert camera.locate() == device
     camera.remember()
     assert (str(camera), camera.is_present, camera.locate()) == ("C920", True, device)
 
 
-def test_a_camera_that_comes_back_under_another_number_is_found_by_its_name(machine: Machine) -> None:
+def test_locate_camera_with_new_number_finds_it_by_name(machine: Machine) -> None:
     camera = machine.camera(0)
     camera.remember()
     machine.pull(0)
@@ -55,7 +55,7 @@ def test_a_camera_that_comes_back_under_another_number_is_found_by_its_name(mach
     assert (camera.locate(), camera.device, camera.is_present) == ("/dev/video4", "/dev/video4", True)
 
 
-def test_another_camera_in_its_place_is_not_taken_for_it(machine: Machine) -> None:
+def test_locate_ignores_another_camera_at_its_number(machine: Machine) -> None:
     camera = machine.camera(0)
     camera.remember()
     machine.pull(0)
@@ -63,7 +63,7 @@ def test_another_camera_in_its_place_is_not_taken_for_it(machine: Machine) -> No
     assert camera.locate() is None
 
 
-def test_a_namesake_that_was_there_already_is_not_taken_for_it(machine: Machine) -> None:
+def test_locate_ignores_a_namesake_that_was_present(machine: Machine) -> None:
     machine.plug(1, "C920")
     camera = machine.camera(0)
     camera.remember()
@@ -73,12 +73,12 @@ def test_a_namesake_that_was_there_already_is_not_taken_for_it(machine: Machine)
     assert camera.locate() == "/dev/video3"
 
 
-def test_where_cameras_have_no_names_it_is_its_number(tmp_path: Path) -> None:
+def test_locate_without_names_returns_the_number(tmp_path: Path) -> None:
     camera = DeviceTracker(1, sysfs=tmp_path / "missing")
     camera.remember()
     assert (str(camera), camera.is_present, camera.locate()) == ("1", True, 1)
 
 
-def test_a_camera_that_was_never_opened_is_looked_for_where_it_was_said_to_be(machine: Machine) -> None:
+def test_locate_before_first_open_returns_the_given_device(machine: Machine) -> None:
     camera = machine.camera("/dev/video9")
     assert (str(camera), camera.locate()) == ("/dev/video9", "/dev/video9")

@@ -6,28 +6,28 @@ import pytest
 from livecam.devices.opencv_capture import DuplicateFrameDetector, to_rgb
 
 
-def news(*stamps: float) -> list[bool]:
-    novelty = DuplicateFrameDetector()
-    return [novelty.is_new(stamp) for stamp in stamps]
+def are_new(*timestamps_ms: float) -> list[bool]:
+    detector = DuplicateFrameDetector()
+    return [detector.is_new(timestamp_ms) for timestamp_ms in timestamps_ms]
 
 
-def test_pictures_whose_time_moves_are_new() -> None:
-    assert news(1000, 1033, 1066) == [True] * 3
+def test_is_new_with_increasing_timestamps_is_true() -> None:
+    assert are_new(1000, 1033, 1066) == [True] * 3
 
 
-def test_a_picture_of_the_same_time_is_the_last_one_again() -> None:
-    assert news(1000, 1033, 1033, 1033, 1066) == [True, True, False, False, True]
+def test_is_new_with_the_same_timestamp_is_false() -> None:
+    assert are_new(1000, 1033, 1033, 1033, 1066) == [True, True, False, False, True]
 
 
-@pytest.mark.parametrize("stamp", [0.0, -1.0, 5000.0])
-def test_a_driver_without_a_clock_is_believed(stamp: float) -> None:
-    assert all(news(*itertools.repeat(stamp, 5)))
+@pytest.mark.parametrize("timestamp_ms", [0.0, -1.0, 5000.0])
+def test_is_new_without_usable_timestamps_is_true(timestamp_ms: float) -> None:
+    assert all(are_new(*itertools.repeat(timestamp_ms, 5)))
 
 
-def test_a_clock_that_jumps_back_still_moves() -> None:
-    assert news(1000, 1033, 20, 53, 53) == [True, True, True, True, False]
+def test_is_new_after_a_timestamp_jump_back_is_true() -> None:
+    assert are_new(1000, 1033, 20, 53, 53) == [True, True, True, True, False]
 
 
-def test_colours_are_turned_round_and_grey_becomes_three_equal_ones() -> None:
+def test_to_rgb_swaps_bgr_and_expands_gray() -> None:
     assert to_rgb(np.full((2, 2, 3), (250, 10, 20), np.uint8))[0, 0].tolist() == [20, 10, 250]
     assert to_rgb(np.full((2, 2), 77, np.uint8)).tolist() == [[[77] * 3] * 2] * 2

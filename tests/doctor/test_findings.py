@@ -21,7 +21,7 @@ def fields(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_what_is_not_fine_has_a_remedy_and_a_place_in_the_readme(name: str) -> None:
+def test_message_of_a_problem_has_remedy_and_symptom(name: str) -> None:
     text = MESSAGES[name]
     assert bool(text.remedy) == bool(text.symptom) == (text.level is not Level.OK)
     if text.symptom:
@@ -29,31 +29,31 @@ def test_what_is_not_fine_has_a_remedy_and_a_place_in_the_readme(name: str) -> N
         assert "{" not in troubleshooting_table()
 
 
-def test_a_text_without_its_words_is_no_finding() -> None:
+def test_make_finding_without_a_value_raises() -> None:
     with pytest.raises(KeyError):
         make_finding("camera-busy", path="/dev/video0")
 
 
-def test_a_finding_is_told_in_one_line_and_its_remedy_in_another() -> None:
+def test_finding_prints_observation_and_remedy() -> None:
     broken = Finding("x", Level.ERROR, "it is off", "switch it on")
     assert str(broken) == "broken   it is off\n         mend it: switch it on"
     assert str(Finding("y", Level.OK, "it is on")) == "fine     it is on"
 
 
-def test_the_readmes_troubleshooting_is_made_of_these_texts() -> None:
+def test_readme_contains_the_troubleshooting_table() -> None:
     readme = (TOP / "livecam/doctor/README.md").read_text(encoding="utf-8")
     made = re.search(f"{BEGIN}\n(.*?)\n{END}", readme, re.DOTALL)
     assert made, f"livecam/doctor/README.md has no {BEGIN} ... {END}"
     assert made[1] == troubleshooting_table(), "run scripts/troubleshooting.py"
 
 
-def test_every_row_of_the_table_has_three_cells() -> None:
+def test_troubleshooting_table_rows_have_three_cells() -> None:
     rows = troubleshooting_table().splitlines()
     assert len(rows) == 2 + sum(bool(text.symptom) for text in MESSAGES.values())
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
 
 
-def test_the_script_mends_a_readme_that_disagrees(tmp_path: Path) -> None:
+def test_script_updates_an_outdated_readme(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     script = [sys.executable, str(TOP / "scripts" / "troubleshooting.py"), str(readme)]
@@ -64,7 +64,7 @@ def test_the_script_mends_a_readme_that_disagrees(tmp_path: Path) -> None:
     assert subprocess.run([*script, "--check"], check=False).returncode == 0
 
 
-def test_the_script_wants_the_markers(tmp_path: Path) -> None:
+def test_script_without_markers_fails(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
     readme.write_text("nothing\n")
     script = [sys.executable, str(TOP / "scripts" / "troubleshooting.py"), str(readme)]

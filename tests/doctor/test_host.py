@@ -23,32 +23,32 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
 
 
-def test_files_are_read_under_the_root_and_missing_ones_are_empty(host: Host, tmp_path: Path) -> None:
+def test_host_reads_files_under_its_root(host: Host, tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "a").write_text(" words \n")
     assert (host.read_text("/etc/a"), host.read_text("/etc/b")) == ("words", "")
     assert (host.exists("/etc/a"), host.exists("/etc/b")) == (True, False)
 
 
-def test_a_programs_words_are_given_and_a_missing_programs_are_none() -> None:
+def test_run_returns_output_or_nothing_if_missing() -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
     assert sorted(Host().run(sys.executable, "-c", code).split()) == ["err", "out"]
     assert Host().run("no-such-program-here") == ""
 
 
-def test_a_program_that_takes_too_long_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_timeout_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livecam.doctor.host._PROGRAM_TIMEOUT_SECONDS", 0.2)
     assert Host().run(sys.executable, "-c", "import time; time.sleep(30)") == ""
 
 
-def test_packages_that_are_there_and_that_are_not() -> None:
+def test_has_module_and_load_error_detect_packages() -> None:
     assert Host().has_module("livecam")
     assert not Host().has_module("livecam_of_tomorrow")
     assert Host().load_error("json") == ""
     assert "livecam_of_tomorrow" in Host().load_error("livecam_of_tomorrow")
 
 
-def test_a_device_that_is_missing_or_no_device(host: Host, tmp_path: Path) -> None:
+def test_host_queries_of_another_file_are_empty(host: Host, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert (host.open_errno("/file"), host.open_errno("/gone")) == (0, errno.ENOENT)
     assert host.query_capability("/file") is None
@@ -57,9 +57,7 @@ def test_a_device_that_is_missing_or_no_device(host: Host, tmp_path: Path) -> No
     assert not host.reports_viewers("/gone")
 
 
-def test_groups_are_read_from_the_systems_own_list(
-    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_groups_are_read_from_etc_group(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "etc").mkdir()
     number = (tmp_path / "file").stat().st_gid
@@ -74,7 +72,7 @@ def test_groups_are_read_from_the_systems_own_list(
     assert not host.is_listed("cams")
 
 
-def test_a_model_is_loaded_timed_and_missed(tmp_path: Path) -> None:
+def test_load_model_and_measure_frame_time(tmp_path: Path) -> None:
     model = str(write_model(tmp_path))
     Host().load_model(model, 1)
     assert 0 < Host().measure_frame_time(model, 1, Size(64, 48)) < 5_000
@@ -107,27 +105,27 @@ class Capture:
 
 
 @pytest.mark.parametrize("frames", [100, 3])
-def test_a_camera_is_tried_and_its_frames_are_counted(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_camera_measures_the_rate(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ManualClock()
 
-    def fake(device: int | str, size: Size, fps: float) -> WebcamSource:
+    def make_source(device: int | str, size: Size, fps: float) -> WebcamSource:
         return WebcamSource(device, size, fps, capture_factory=lambda _: Capture(clock, frames), clock=clock)  # type: ignore[arg-type, return-value]
 
-    monkeypatch.setattr("livecam.sources.webcam.WebcamSource", fake)
+    monkeypatch.setattr("livecam.sources.webcam.WebcamSource", make_source)
     monkeypatch.setattr("livecam.doctor.host.time.monotonic", clock.now)
     if frames == 3:
         with pytest.raises(CameraError):
             Host().probe_camera("0", Size(64, 48), 30.0)
         return
-    shot = Host().probe_camera("0", Size(64, 48), 30.0)
-    assert (shot.size, shot.promised) == (Size(64, 48), 30.0)
-    assert shot.delivered == pytest.approx(10.0)
+    probe = Host().probe_camera("0", Size(64, 48), 30.0)
+    assert (probe.size, probe.promised) == (Size(64, 48), 30.0)
+    assert probe.delivered == pytest.approx(10.0)
 
 
-def test_this_machine_is_examined_without_an_accident(tmp_path: Path) -> None:
-    wanted = LiveSettings(
+def test_run_checks_on_the_real_host(tmp_path: Path) -> None:
+    settings = LiveSettings(
         camera="demo", model=str(write_model(tmp_path)), size=Size(64, 48), fps=1.0, threads=1
     )
-    found = list(run_checks(wanted))
-    assert [finding.name for finding in found[:4]] == ["opencv", "camera-none-needed", "weights", "pace"]
-    assert all(isinstance(finding, Finding) and isinstance(finding.level, Level) for finding in found[4:])
+    results = list(run_checks(settings))
+    assert [finding.name for finding in results[:4]] == ["opencv", "camera-none-needed", "weights", "pace"]
+    assert all(isinstance(finding, Finding) and isinstance(finding.level, Level) for finding in results[4:])

@@ -21,7 +21,7 @@ from tests.support.fake_host import CAMERA, KERNEL, LOOPBACK, SECURE_BOOT, FakeH
 HD, VGA = Size(1280, 720), Size(640, 480)
 INSTALL = "sudo apt install v4l2loopback-dkms linux-headers-$(uname -r)"
 FINE = ["opencv", "camera", "weights", "pace", "virtual"]
-USUAL = LiveSettings()
+DEFAULTS = LiveSettings()
 
 
 @pytest.fixture
@@ -30,28 +30,28 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     return FakeHost(tmp_path)
 
 
-def test_a_well_machine_is_fine_in_all_that_matters(laptop: FakeHost) -> None:
-    found = list(run_checks(USUAL, laptop))
-    assert [finding.name for finding in found] == FINE
-    assert all(finding.level is Level.OK and not finding.remedy for finding in found)
-    assert "HD Pro" not in str(found)  # it is named by what livecam opened
-    assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in found[-1].observation
+def test_run_checks_without_problems_is_ok(laptop: FakeHost) -> None:
+    findings = list(run_checks(DEFAULTS, laptop))
+    assert [finding.name for finding in findings] == FINE
+    assert all(finding.level is Level.OK and not finding.remedy for finding in findings)
+    assert "HD Pro" not in str(findings)  # it is named by what livecam opened
+    assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in findings[-1].observation
 
 
 # What spoils the machine, with which settings, and what is found.
 
-Spoil = Callable[[FakeHost], object]
-STATES: list[tuple[str, Spoil, LiveSettings, str]] = []
+BreakHost = Callable[[FakeHost], object]
+STATES: list[tuple[str, BreakHost, LiveSettings, str]] = []
 
 
-def state(name: str, remedy: str, settings: LiveSettings = USUAL) -> Callable[[Spoil], Spoil]:
+def state(name: str, remedy: str, settings: LiveSettings = DEFAULTS) -> Callable[[BreakHost], BreakHost]:
     """Note how a state is made, and which words the remedy must hold."""
 
-    def note(spoil: Spoil) -> Spoil:
-        STATES.append((name, spoil, settings, remedy))
-        return spoil
+    def register(break_host: BreakHost) -> BreakHost:
+        STATES.append((name, break_host, settings, remedy))
+        return break_host
 
-    return note
+    return register
 
 
 @state("opencv-broken", "sudo apt install libgl1 libglib2.0-0")
@@ -380,40 +380,42 @@ def _(host: FakeHost) -> None:
     host.frame_ms = dict.fromkeys(sizes, 80.0)
 
 
-def check(spoil: Spoil, settings: LiveSettings, host: FakeHost) -> list[Finding]:
-    spoil(host)
+def check(break_host: BreakHost, settings: LiveSettings, host: FakeHost) -> list[Finding]:
+    break_host(host)
     return list(run_checks(settings, host))
 
 
-@pytest.mark.parametrize(("name", "spoil", "settings", "remedy"), STATES, ids=[made[0] for made in STATES])
-def test_a_state_is_recognised_alone_and_with_its_remedy(
-    laptop: FakeHost, name: str, spoil: Spoil, settings: LiveSettings, remedy: str
+@pytest.mark.parametrize(
+    ("name", "break_host", "settings", "remedy"), STATES, ids=[entry[0] for entry in STATES]
+)
+def test_run_checks_finds_exactly_the_problem(
+    laptop: FakeHost, name: str, break_host: BreakHost, settings: LiveSettings, remedy: str
 ) -> None:
-    found = check(spoil, settings, laptop)
-    bad = [finding.name for finding in found if finding.level is not Level.OK]
-    assert bad == ([] if MESSAGES[name].level is Level.OK else [name])
-    finding = next(finding for finding in found if finding.name == name)
+    findings = check(break_host, settings, laptop)
+    problems = [finding.name for finding in findings if finding.level is not Level.OK]
+    assert problems == ([] if MESSAGES[name].level is Level.OK else [name])
+    finding = next(finding for finding in findings if finding.name == name)
     assert finding.level is MESSAGES[name].level
     assert remedy in finding.remedy
     assert bool(finding.remedy) == (finding.level is not Level.OK)
-    for found_as_well in found:
-        assert not set("\n{}") & set(found_as_well.observation + found_as_well.remedy)
-        assert json.loads(json.dumps(found_as_well.to_dict()))["level"] == found_as_well.level.value
+    for other in findings:
+        assert not set("\n{}") & set(other.observation + other.remedy)
+        assert json.loads(json.dumps(other.to_dict()))["level"] == other.level.value
 
 
-def test_every_state_that_is_known_has_a_test() -> None:
-    assert {made[0] for made in STATES} | set(FINE) == set(MESSAGES)
+def test_every_message_has_a_state() -> None:
+    assert {entry[0] for entry in STATES} | set(FINE) == set(MESSAGES)
 
 
-def test_without_opencv_only_what_does_without_it_is_looked_at(laptop: FakeHost) -> None:
+def test_run_checks_without_opencv_skips_camera_and_model(laptop: FakeHost) -> None:
     laptop.load_errors["cv2"] = "No module named 'cv2'"
-    assert [finding.name for finding in run_checks(USUAL, laptop)] == ["opencv-broken", "virtual"]
+    assert [finding.name for finding in run_checks(DEFAULTS, laptop)] == ["opencv-broken", "virtual"]
 
 
-def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeHost) -> None:
+def test_busy_camera_finding_names_the_process(laptop: FakeHost) -> None:
     laptop.probe = CameraError("no pictures")
     laptop.open_by(CAMERA, "zoom", 4711)
-    finding = list(run_checks(USUAL, laptop))[1]
+    finding = list(run_checks(DEFAULTS, laptop))[1]
     assert finding.observation == f"{CAMERA} is held by zoom (pid 4711)"
     assert finding.to_dict() == {
         "name": "camera-busy",
@@ -423,70 +425,70 @@ def test_who_holds_a_device_and_what_was_seen_is_told(laptop: FakeHost) -> None:
     }
 
 
-def test_two_troubles_of_a_camera_are_both_told(laptop: FakeHost) -> None:
+def test_two_camera_problems_are_both_found(laptop: FakeHost) -> None:
     laptop.probe = CaptureProbe(VGA, 5.0, 5.0)
     laptop.pixel_formats[CAMERA] = []
-    names = [finding.name for finding in run_checks(USUAL, laptop)]
+    names = [finding.name for finding in run_checks(DEFAULTS, laptop)]
     assert names[1:3] == ["camera-other-size", "camera-slow"]
 
 
-def test_a_module_that_tells_its_version_to_the_log_only_is_understood(laptop: FakeHost) -> None:
+def test_module_version_is_read_from_log_or_sources(laptop: FakeHost) -> None:
     laptop.path("/sys/module/v4l2loopback/version").unlink()
-    assert list(run_checks(USUAL, laptop))[-1].observation.endswith("is ready")
+    assert list(run_checks(DEFAULTS, laptop))[-1].observation.endswith("is ready")
     laptop.write("/usr/src/v4l2loopback-0.12.5/dkms.conf", "")
-    assert "0.12.5" in list(run_checks(USUAL, laptop))[-1].observation
+    assert "0.12.5" in list(run_checks(DEFAULTS, laptop))[-1].observation
     laptop.programs["dmesg",] = "[1.0] v4l2loopback driver version 0.11.0 loaded\n"
-    assert "module-too-old" in [finding.name for finding in run_checks(USUAL, laptop)]
+    assert "module-too-old" in [finding.name for finding in run_checks(DEFAULTS, laptop)]
 
 
-def test_what_on_demand_needs_is_looked_for_only_then(laptop: FakeHost) -> None:
+def test_viewer_events_are_checked_only_with_on_demand(laptop: FakeHost) -> None:
     laptop.sends_events = False
-    assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
+    assert [finding.name for finding in run_checks(DEFAULTS, laptop)] == FINE
     laptop.sends_events = True
     assert [finding.name for finding in run_checks(LiveSettings(on_demand=True), laptop)] == FINE
 
 
-def test_a_second_virtual_camera_that_is_free_is_enough(laptop: FakeHost) -> None:
+def test_second_virtual_camera_that_is_free_is_enough(laptop: FakeHost) -> None:
     laptop.open_errors[LOOPBACK] = errno.EBUSY
     laptop.add_loopback("/dev/video11", "second")
-    assert "video11" in list(run_checks(USUAL, laptop))[-1].observation
+    assert "video11" in list(run_checks(DEFAULTS, laptop))[-1].observation
     assert list(run_checks(LiveSettings(device="LiveCam"), laptop))[-1].name == "virtual-busy"
 
 
-def test_who_only_watches_a_virtual_camera_is_no_trouble(laptop: FakeHost) -> None:
+def test_viewer_of_a_virtual_camera_is_no_problem(laptop: FakeHost) -> None:
     laptop.open_by(LOOPBACK, "firefox", 33)
-    assert list(run_checks(USUAL, laptop))[-1].name == "virtual"
+    assert list(run_checks(DEFAULTS, laptop))[-1].name == "virtual"
 
 
-def test_who_holds_a_camera_without_using_it_is_no_trouble(laptop: FakeHost) -> None:
+def test_process_with_an_unused_camera_is_no_problem(laptop: FakeHost) -> None:
     laptop.open_by(CAMERA, "pipewire", 33)
-    assert [finding.name for finding in run_checks(USUAL, laptop)] == FINE
+    assert [finding.name for finding in run_checks(DEFAULTS, laptop)] == FINE
 
 
-def test_a_camera_is_found_by_a_part_of_its_name(laptop: FakeHost) -> None:
+def test_check_camera_finds_it_by_a_part_of_its_name(laptop: FakeHost) -> None:
     assert f"{CAMERA} gives" in list(run_checks(LiveSettings(camera="c920"), laptop))[1].observation
 
 
-@pytest.mark.parametrize("listed", ["", "x.y.z.mac-camera-extension [activated enabled]"])
-def test_a_mac_with_obs_that_was_started_or_does_not_tell_is_fine(laptop: FakeHost, listed: str) -> None:
+@pytest.mark.parametrize("extensions", ["", "x.y.z.mac-camera-extension [activated enabled]"])
+def test_macos_with_started_obs_is_ok(laptop: FakeHost, extensions: str) -> None:
     laptop.platform = "darwin"
     laptop.write("/Applications/OBS.app/Contents/Info.plist", "")
-    laptop.programs["systemextensionsctl", "list"] = listed.replace("x.y.z", "com.obsproject.obs-studio")
-    assert list(run_checks(USUAL, laptop))[-1].name == "virtual"
+    laptop.programs["systemextensionsctl", "list"] = extensions.replace("x.y.z", "com.obsproject.obs-studio")
+    assert list(run_checks(DEFAULTS, laptop))[-1].name == "virtual"
 
 
 @pytest.mark.parametrize(("key", "name"), [("A3FCE0F5", "OBS"), ("5C2CD55C", "Unity")])
-def test_windows_knows_its_virtual_cameras_by_the_registry(laptop: FakeHost, key: str, name: str) -> None:
+def test_windows_virtual_cameras_are_in_the_registry(laptop: FakeHost, key: str, name: str) -> None:
     laptop.platform = "win32"
     run = laptop.run
-    laptop.run = lambda *words: "InprocServer32" if key in words[-1] else run(*words)  # type: ignore[method-assign]
-    assert name in list(run_checks(USUAL, laptop))[-1].observation
+    laptop.run = lambda *arguments: "InprocServer32" if key in arguments[-1] else run(*arguments)  # type: ignore[method-assign]
+    assert name in list(run_checks(DEFAULTS, laptop))[-1].observation
 
 
-def test_a_file_that_is_shown_needs_no_camera(laptop: FakeHost, tmp_path: Path) -> None:
-    film = tmp_path / "talk.mp4"
-    film.touch()
-    assert list(run_checks(LiveSettings(camera=str(film)), laptop))[1].name == "camera-none-needed"
+def test_file_as_camera_needs_no_camera(laptop: FakeHost, tmp_path: Path) -> None:
+    video = tmp_path / "talk.mp4"
+    video.touch()
+    assert list(run_checks(LiveSettings(camera=str(video)), laptop))[1].name == "camera-none-needed"
 
 
 def test_check_camera_ambiguous_name_agrees_with_livecam(
@@ -514,7 +516,7 @@ def test_check_camera_exact_name_wins_over_longer_name(laptop: FakeHost) -> None
     assert "/dev/video4 gives" in list(run_checks(LiveSettings(camera="logi brio"), laptop))[1].observation
 
 
-def test_check_model_problem_with_semicolon_is_kept_and_hint_left_out(laptop: FakeHost) -> None:
+def test_check_model_keeps_a_problem_with_semicolon(laptop: FakeHost) -> None:
     laptop.model_error = ModelError("card.json has no size; it has a shape", "export it again")
-    finding = next(each for each in run_checks(USUAL, laptop) if each.name == "weights-damaged")
+    finding = next(each for each in run_checks(DEFAULTS, laptop) if each.name == "weights-damaged")
     assert finding.observation.endswith("card.json has no size; it has a shape")

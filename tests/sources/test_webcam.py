@@ -10,35 +10,35 @@ from livecam.core.geometry import Size
 from livecam.sources.webcam import WebcamSource
 
 BLUE = np.full((72, 128, 3), (250, 10, 20), np.uint8)  # as OpenCV has it: blue first
-GREY = np.full((72, 128), 77, np.uint8)
+GRAY = np.full((72, 128), 77, np.uint8)
 
 
 class FakeCapture:
     """A device that gives `pictures` and then nothing, for ever; notes what it was asked."""
 
-    def __init__(self, pictures, *, opened=True, granted=None):
-        self.pictures = iter(pictures)
+    def __init__(self, images, *, opened=True, granted=None):
+        self.images = iter(images)
         self.opened = opened
         self.granted = granted or {
             cv2.CAP_PROP_FPS: 30.0,
             cv2.CAP_PROP_FOURCC: cv2.VideoWriter.fourcc(*"MJPG"),
         }
-        self.asked = []
+        self.requests = []
         self.released = 0
 
     def isOpened(self):
         return self.opened
 
     def set(self, prop, value):
-        self.asked.append((prop, value))
+        self.requests.append((prop, value))
         return True
 
     def get(self, prop):
         return self.granted.get(prop, 0.0)
 
     def read(self):
-        picture = next(self.pictures, None)
-        return picture is not None, picture
+        image = next(self.images, None)
+        return image is not None, image
 
     def release(self):
         self.released += 1
@@ -51,67 +51,67 @@ def webcam(*captures, size=None, fps=30.0, clock=None):
     )
 
 
-def test_frames_are_rgb():
+def test_webcam_frames_are_rgb():
     with webcam(FakeCapture([BLUE] * 3)) as camera:
         assert next(iter(camera))[0, 0].tolist() == [20, 10, 250]
 
 
-def test_an_infrared_cameras_grey_becomes_a_frame():
-    with webcam(FakeCapture([GREY])) as camera:
+def test_webcam_gray_image_becomes_a_frame():
+    with webcam(FakeCapture([GRAY])) as camera:
         frame = next(iter(camera))
     assert frame.shape == (72, 128, 3)
     assert (frame == 77).all()
 
 
-def test_the_pixel_format_is_asked_before_the_size_and_the_size_before_the_rate():
+def test_webcam_requests_format_then_size_then_rate():
     capture = FakeCapture([BLUE])
     with webcam(capture, size=Size(1280, 720), fps=25.0):
         pass
-    order = [prop for prop, _ in capture.asked]
+    order = [prop for prop, _ in capture.requests]
     assert order.index(cv2.CAP_PROP_FOURCC) < order.index(cv2.CAP_PROP_FRAME_WIDTH)
     assert order.index(cv2.CAP_PROP_FRAME_HEIGHT) < order.index(cv2.CAP_PROP_FPS)
-    assert (cv2.CAP_PROP_FRAME_WIDTH, 1280) in capture.asked
-    assert (cv2.CAP_PROP_FRAME_HEIGHT, 720) in capture.asked
-    assert (cv2.CAP_PROP_FPS, 25.0) in capture.asked
+    assert (cv2.CAP_PROP_FRAME_WIDTH, 1280) in capture.requests
+    assert (cv2.CAP_PROP_FRAME_HEIGHT, 720) in capture.requests
+    assert (cv2.CAP_PROP_FPS, 25.0) in capture.requests
 
 
-def test_without_a_size_the_camera_keeps_its_own():
+def test_webcam_without_size_requests_none():
     capture = FakeCapture([BLUE])
     with webcam(capture, size=None):
         pass
-    assert cv2.CAP_PROP_FRAME_WIDTH not in [prop for prop, _ in capture.asked]
+    assert cv2.CAP_PROP_FRAME_WIDTH not in [prop for prop, _ in capture.requests]
 
 
-def test_the_size_of_the_first_frame_is_believed_not_the_one_asked_for():
+def test_webcam_size_is_that_of_the_first_frame():
     with webcam(FakeCapture([BLUE]), size=Size(1280, 720)) as camera:
         assert camera.size == Size(128, 72)
         assert camera.format_description == "128x72 at 30 fps, MJPG"
 
 
 @pytest.mark.parametrize("nonsense", [0.0, -1.0, float("nan"), float("inf"), 10000.0])
-def test_a_senseless_rate_of_the_driver_is_not_believed(nonsense):
+def test_webcam_invalid_driver_rate_is_ignored(nonsense):
     with webcam(FakeCapture([BLUE], granted={cv2.CAP_PROP_FPS: nonsense}), fps=25.0) as camera:
         assert camera.fps == 25.0
         assert camera.format_description == "128x72 at 25 fps"
 
 
-def test_the_drivers_rate_is_believed():
+def test_webcam_valid_driver_rate_is_used():
     with webcam(FakeCapture([BLUE], granted={cv2.CAP_PROP_FPS: 7.5}), fps=30.0) as camera:
         assert camera.fps == 7.5
 
 
-def test_the_first_frame_is_not_lost():
-    pictures = [np.full_like(BLUE, value) for value in (1, 2, 3)]
-    with webcam(FakeCapture(pictures)) as camera:
+def test_webcam_yields_the_first_frame():
+    images = [np.full_like(BLUE, value) for value in (1, 2, 3)]
+    with webcam(FakeCapture(images)) as camera:
         assert [int(frame[0, 0, 0]) for frame in itertools.islice(camera, 3)] == [1, 2, 3]
 
 
-def test_four_failed_reads_are_forgiven():
+def test_webcam_four_failed_reads_are_retried():
     with webcam(FakeCapture([BLUE, *[None] * 4, BLUE])) as camera:
         assert len(list(itertools.islice(camera, 2))) == 2
 
 
-def test_five_failed_reads_are_a_lost_camera():
+def test_webcam_five_failed_reads_raise():
     capture = FakeCapture([BLUE, *[None] * 5, BLUE])
     with webcam(capture) as camera:
         frames = iter(camera)
@@ -121,31 +121,33 @@ def test_five_failed_reads_are_a_lost_camera():
         assert capture.released == 1
 
 
-class Stamped(FakeCapture):
+class TimestampedCapture(FakeCapture):
     """Gives pictures with these time stamps, each 0.1 s after the other, all of them well."""
 
-    def __init__(self, stamps, clock):
+    def __init__(self, timestamps, clock):
         super().__init__([])
-        self.stamps, self.clock, self.stamp = iter(stamps), clock, 0.0
+        self.timestamps, self.clock, self.timestamp = iter(timestamps), clock, 0.0
 
     def read(self):
         self.clock.sleep(0.1)
-        self.stamp = next(self.stamps)
-        return True, np.full_like(BLUE, int(self.stamp) % 200)
+        self.timestamp = next(self.timestamps)
+        return True, np.full_like(BLUE, int(self.timestamp) % 200)
 
     def get(self, prop):
-        return self.stamp if prop == cv2.CAP_PROP_POS_MSEC else super().get(prop)
+        return self.timestamp if prop == cv2.CAP_PROP_POS_MSEC else super().get(prop)
 
 
-def test_a_picture_that_the_driver_repeats_is_left_out():
+def test_webcam_repeated_frame_is_dropped():
     clock = ManualClock()
-    with webcam(Stamped([1, 2, 2, 2, 3], clock), clock=clock) as camera:
+    with webcam(TimestampedCapture([1, 2, 2, 2, 3], clock), clock=clock) as camera:
         assert [int(frame[0, 0, 0]) for frame in itertools.islice(camera, 3)] == [1, 2, 3]
 
 
-def test_a_driver_that_only_repeats_itself_has_lost_its_camera():
+def test_webcam_only_repeated_frames_raise():
     clock = ManualClock()
-    with webcam(Stamped(itertools.chain([1, 2], itertools.repeat(2)), clock), clock=clock) as camera:
+    with webcam(
+        TimestampedCapture(itertools.chain([1, 2], itertools.repeat(2)), clock), clock=clock
+    ) as camera:
         frames = itertools.islice(camera, 2)
         assert len(list(frames)) == 2
         start = clock.now()
@@ -154,16 +156,16 @@ def test_a_driver_that_only_repeats_itself_has_lost_its_camera():
     assert 1.9 < clock.now() - start < 2.3
 
 
-def test_a_camera_that_comes_back_does_not_begin_with_what_it_showed_last():
+def test_webcam_reopened_drops_the_frame_from_before():
     clock = ManualClock()
-    old = Stamped([1, 2, *[2] * 99], clock)
-    with webcam(old, Stamped([2, 2, 2, 3, 4], clock), clock=clock) as camera:
+    old = TimestampedCapture([1, 2, *[2] * 99], clock)
+    with webcam(old, TimestampedCapture([2, 2, 2, 3, 4], clock), clock=clock) as camera:
         with pytest.raises(CameraError):
             list(camera)
         assert int(next(iter(camera))[0, 0, 0]) == 3
 
 
-class Place:
+class FakeTracker:
     """Where a camera is, as the test says."""
 
     def __init__(self, device):
@@ -179,62 +181,65 @@ class Place:
         return "C920"
 
 
-def test_a_camera_that_is_not_there_any_more_is_lost_whatever_its_driver_gives():
-    places = []
+def test_webcam_absent_device_raises_despite_frames():
+    trackers = []
 
-    def look(device):
-        places.append(Place(device))
-        return places[0]
+    def make_tracker(device):
+        trackers.append(FakeTracker(device))
+        return trackers[0]
 
     with WebcamSource(
-        0, capture_factory=lambda device: FakeCapture([BLUE] * 9), clock=ManualClock(), tracker_factory=look
+        0,
+        capture_factory=lambda device: FakeCapture([BLUE] * 9),
+        clock=ManualClock(),
+        tracker_factory=make_tracker,
     ) as camera:
         frames = iter(camera)
         next(frames)
         next(frames)
-        places[0].is_present = False
+        trackers[0].is_present = False
         with pytest.raises(CameraError, match="camera C920 lost"):
             next(frames)
 
 
-def test_a_camera_is_opened_where_it_was_found_again_and_not_elsewhere():
+def test_webcam_reopens_where_the_tracker_locates_it():
     opened = []
-    place = Place(0)
+    tracker = FakeTracker(0)
 
-    def opener(device):
+    def make_capture(device):
         opened.append(device)
         return FakeCapture([BLUE, BLUE])
 
     with WebcamSource(
-        0, capture_factory=opener, clock=ManualClock(), tracker_factory=lambda device: place
+        0, capture_factory=make_capture, clock=ManualClock(), tracker_factory=lambda device: tracker
     ) as camera:
         with pytest.raises(CameraError):
             list(camera)
-        place.found = None
+        tracker.found = None
         with pytest.raises(CameraError, match="C920 lost"):
             list(camera)
-        place.found = "/dev/video4"
+        tracker.found = "/dev/video4"
         next(iter(camera))
     assert opened == [0, "/dev/video4"]
 
 
-def test_two_silent_seconds_are_a_lost_camera():
+def test_webcam_two_silent_seconds_raise():
     clock = ManualClock()
 
-    class Slow(FakeCapture):
+    class SlowCapture(FakeCapture):
         def read(self):
             clock.sleep(1.1)
             return super().read()
 
-    with webcam(Slow([BLUE, None, None, BLUE]), clock=clock) as camera:
+    with webcam(SlowCapture([BLUE, None, None, BLUE]), clock=clock) as camera:
         frames = iter(camera)
         next(frames)
         with pytest.raises(CameraError, match="lost"):
             next(frames)
 
 
-def test_a_read_that_raises_counts_as_failed():
-    class Hiccup(FakeCapture):
+def test_webcam_read_that_raises_counts_as_failed():
+    class FailingCapture(FakeCapture):
         reads = 0
 
         def read(self):
@@ -243,11 +248,11 @@ def test_a_read_that_raises_counts_as_failed():
                 raise cv2.error("select timeout")
             return super().read()
 
-    with webcam(Hiccup([BLUE, BLUE])) as camera:
+    with webcam(FailingCapture([BLUE, BLUE])) as camera:
         assert len(list(itertools.islice(camera, 2))) == 2
 
 
-def test_a_lost_camera_opens_again_when_it_is_iterated_again():
+def test_webcam_iterated_again_reopens():
     first, second = FakeCapture([BLUE]), FakeCapture([np.zeros((36, 64, 3), np.uint8)] * 2)
     with webcam(first, second) as camera:
         with pytest.raises(CameraError):
@@ -257,7 +262,7 @@ def test_a_lost_camera_opens_again_when_it_is_iterated_again():
     assert (first.released, second.released) == (1, 1)
 
 
-def test_it_can_be_lost_again_while_opening_again():
+def test_webcam_failed_reopen_raises_and_can_be_repeated():
     with webcam(FakeCapture([BLUE]), FakeCapture([], opened=False), FakeCapture([BLUE])) as camera:
         for _ in range(2):
             with pytest.raises(CameraError):
@@ -266,24 +271,24 @@ def test_it_can_be_lost_again_while_opening_again():
 
 
 @pytest.mark.parametrize("capture", [FakeCapture([], opened=False), FakeCapture([])])
-def test_a_camera_that_does_not_open_or_gives_nothing_is_released_and_says_what_helps(capture):
+def test_webcam_failed_open_releases_and_names_a_remedy(capture):
     with pytest.raises(CameraError, match=r"--camera demo"), webcam(capture):
         pass
     assert capture.released == 1
 
 
-def test_whatever_happens_while_opening_the_device_is_given_back():
-    class Interrupted(FakeCapture):
+def test_webcam_interrupted_open_releases_the_device():
+    class InterruptedCapture(FakeCapture):
         def read(self):
             raise KeyboardInterrupt
 
-    capture = Interrupted([])
+    capture = InterruptedCapture([])
     with pytest.raises(KeyboardInterrupt), webcam(capture):
         pass
     assert capture.released == 1
 
 
-def test_closing_twice_releases_once():
+def test_webcam_closed_twice_releases_once():
     capture = FakeCapture([BLUE])
     with webcam(capture) as camera:
         camera.close()
@@ -297,15 +302,15 @@ def log_level():
     cv2.utils.logging.setLogLevel(before)
 
 
-def test_opencv_is_quiet_while_opening_and_as_loud_as_before_after_it_failed(log_level):
+def test_webcam_open_suppresses_logging_and_restores_it(log_level):
     levels = []
 
-    class Noted(FakeCapture):
+    class ObservedCapture(FakeCapture):
         def isOpened(self):
             levels.append(cv2.utils.logging.getLogLevel())
             return False
 
-    with pytest.raises(CameraError), webcam(Noted([])):
+    with pytest.raises(CameraError), webcam(ObservedCapture([])):
         pass
     assert levels == [cv2.utils.logging.LOG_LEVEL_SILENT]
     assert cv2.utils.logging.getLogLevel() == log_level

@@ -20,12 +20,12 @@ SMALL = Size(128, 96)
 
 def corners(size=SMALL):
     """Red, green, blue and white in the top left, top right, bottom left and bottom right."""
-    picture = np.zeros((size.height, size.width, 3), np.uint8)
-    middle, half = size.height // 2, size.width // 2
-    for index, colour in enumerate(CORNERS):
-        rows = slice(middle, None) if index // 2 else slice(None, middle)
-        picture[rows, slice(half, None) if index % 2 else slice(None, half)] = colour
-    return picture
+    image = np.zeros((size.height, size.width, 3), np.uint8)
+    center, half = size.height // 2, size.width // 2
+    for index, color in enumerate(CORNERS):
+        rows = slice(center, None) if index // 2 else slice(None, center)
+        image[rows, slice(half, None) if index % 2 else slice(None, half)] = color
+    return image
 
 
 def numbered(count, size=SMALL):
@@ -33,113 +33,124 @@ def numbered(count, size=SMALL):
     return [np.full((size.height, size.width, 3), 20 + 10 * index, np.uint8) for index in range(count)]
 
 
-def film(
-    path, frames, times=None, *, codec="libx264", pixels="yuv420p", matrix=1, limits=1, tagged=True, turn=None
+def write_video(
+    path,
+    frames,
+    times=None,
+    *,
+    codec="libx264",
+    pixel_format="yuv420p",
+    matrix=1,
+    value_range=1,
+    is_tagged=True,
+    rotation=None,
 ):
     with av.open(str(path), "w") as output:
         options = {"bf": "2", "crf": "10"} if codec == "libx264" else {}
         stream = output.add_stream(codec, rate=30, options=options)
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt, stream.codec_context.time_base = pixels, TICK
-        if tagged:
-            stream.codec_context.colorspace, stream.codec_context.color_range = matrix, limits
-        if turn is not None:
-            stream.set_display_rotation(turn[0], hflip=turn[1])
+        stream.pix_fmt, stream.codec_context.time_base = pixel_format, TICK
+        if is_tagged:
+            stream.codec_context.colorspace, stream.codec_context.color_range = matrix, value_range
+        if rotation is not None:
+            stream.set_display_rotation(rotation[0], hflip=rotation[1])
         for index, frame in enumerate(frames):
-            picture = av.VideoFrame.from_ndarray(frame).reformat(
-                format=pixels, dst_colorspace=matrix, dst_color_range=limits
+            image = av.VideoFrame.from_ndarray(frame).reformat(
+                format=pixel_format, dst_colorspace=matrix, dst_color_range=value_range
             )
             seconds = index / 30 if times is None else times[index]
-            picture.pts, picture.time_base = round(seconds / TICK), TICK
-            output.mux(stream.encode(picture))
+            image.pts, image.time_base = round(seconds / TICK), TICK
+            output.mux(stream.encode(image))
         output.mux(stream.encode(None))
     return path
 
 
-def which(frame):
+def number_of(frame):
     return round((float(frame.mean()) - 20) / 10)
 
 
-def corner_colours(frame):
+def corner_colors(frame):
     height, width = frame.shape[:2]
     places = [(y, x) for y in (height // 4, height * 3 // 4) for x in (width // 4, width * 3 // 4)]
     return [tuple(int(value > 127) * 255 for value in frame[place]) for place in places]
 
 
-def test_every_frame_comes_in_order_with_the_time_of_the_file(tmp_path):
+def test_frames_are_in_order_with_the_timestamps_of_the_file(tmp_path):
     times = [0, 0.01, 0.5, 0.517, 2.0, 2.04, 3.9, 4.0]
-    path = film(tmp_path / "a.mp4", numbered(8), times)
-    with VideoReader(path) as clip:
-        seen = [(which(frame.image), frame.timestamp) for frame in clip.frames()]
-    assert [number for number, _ in seen] == list(range(8))
-    assert [seconds for _, seconds in seen] == pytest.approx(times, abs=1e-4)
+    path = write_video(tmp_path / "a.mp4", numbered(8), times)
+    with VideoReader(path) as reader:
+        decoded = [(number_of(frame.image), frame.timestamp) for frame in reader.frames()]
+    assert [number for number, _ in decoded] == list(range(8))
+    assert [seconds for _, seconds in decoded] == pytest.approx(times, abs=1e-4)
 
 
-def test_the_clip_tells_what_it_is(tmp_path):
-    with VideoReader(film(tmp_path / "a.mp4", numbered(15))) as clip:
-        assert clip.size == Size(128, 96)
-        assert clip.fps == pytest.approx(30)
-        assert clip.frame_count == 15
-        assert clip.duration_seconds == pytest.approx(0.5, abs=0.02)
-        assert not clip.has_audio
+def test_reader_entered_has_the_properties_of_the_file(tmp_path):
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(15))) as reader:
+        assert reader.size == Size(128, 96)
+        assert reader.fps == pytest.approx(30)
+        assert reader.frame_count == 15
+        assert reader.duration_seconds == pytest.approx(0.5, abs=0.02)
+        assert not reader.has_audio
 
 
-def test_iterating_again_starts_again(tmp_path):
-    with VideoReader(film(tmp_path / "a.mp4", numbered(5))) as clip:
+def test_reader_iterated_again_starts_at_the_first_frame(tmp_path):
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(5))) as reader:
         for _ in range(2):
-            assert [which(frame) for frame in clip] == list(range(5))
+            assert [number_of(frame) for frame in reader] == list(range(5))
 
 
-def test_frames_are_frames_that_nobody_writes_to_again(tmp_path):
-    with VideoReader(film(tmp_path / "a.mp4", numbered(5, Size(70, 46)))) as clip:
-        frames = list(clip)
+def test_frames_are_new_arrays(tmp_path):
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(5, Size(70, 46)))) as reader:
+        frames = list(reader)
     for number, frame in enumerate(frames):
         assert frame.dtype == np.uint8
         assert frame.flags.c_contiguous
-        assert which(frame) == number
+        assert number_of(frame) == number
         frame[:] = 0
 
 
-@pytest.mark.parametrize("paced", [False, True])
+@pytest.mark.parametrize("is_realtime", [False, True])
 @pytest.mark.parametrize("size", [Size(128, 96), Size(1280, 720)])
-@pytest.mark.parametrize(("matrix", "limits"), [(1, 1), (5, 1), (1, 2), (5, 2)])
-def test_colours_follow_the_tags(tmp_path, matrix, limits, size, paced):
+@pytest.mark.parametrize(("matrix", "value_range"), [(1, 1), (5, 1), (1, 2), (5, 2)])
+def test_colors_follow_the_tags(tmp_path, matrix, value_range, size, is_realtime):
     frame = np.full((size.height, size.width, 3), (200, 30, 60), np.uint8)
-    path = film(tmp_path / "a.mp4", [frame], matrix=matrix, limits=limits)
-    with VideoReader(path, realtime=paced, clock=ManualClock()) as clip:
-        assert np.abs(next(iter(clip)).astype(int) - frame).max() <= 5
+    path = write_video(tmp_path / "a.mp4", [frame], matrix=matrix, value_range=value_range)
+    with VideoReader(path, realtime=is_realtime, clock=ManualClock()) as reader:
+        assert np.abs(next(iter(reader)).astype(int) - frame).max() <= 5
 
 
 @pytest.mark.parametrize(("size", "matrix"), [(Size(128, 96), 5), (Size(1280, 720), 1)])
-def test_untagged_video_is_taken_as_players_do(tmp_path, size, matrix):
+def test_untagged_video_gets_the_matrix_of_players(tmp_path, size, matrix):
     frame = np.full((size.height, size.width, 3), (200, 30, 60), np.uint8)
-    with VideoReader(film(tmp_path / "a.mp4", [frame], matrix=matrix, tagged=False)) as clip:
-        assert np.abs(next(iter(clip)).astype(int) - frame).max() <= 5
+    with VideoReader(write_video(tmp_path / "a.mp4", [frame], matrix=matrix, is_tagged=False)) as reader:
+        assert np.abs(next(iter(reader)).astype(int) - frame).max() <= 5
 
 
-def test_a_conversion_is_not_darker_than_its_source(tmp_path):
+def test_exact_conversion_is_not_darker_than_its_source(tmp_path):
     frame = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8).repeat(8, 0).repeat(8, 1)
-    path = film(tmp_path / "a.mkv", [frame], codec="ffv1")
-    with VideoReader(path) as clip:
-        assert abs((next(iter(clip)).astype(int) - frame).mean()) < 0.3
+    path = write_video(tmp_path / "a.mkv", [frame], codec="ffv1")
+    with VideoReader(path) as reader:
+        assert abs((next(iter(reader)).astype(int) - frame).mean()) < 0.3
 
 
 @pytest.mark.parametrize(
-    ("codec", "pixels"), [("libx264", "yuv420p10le"), ("libx264", "yuv444p"), ("ffv1", "yuv420p")]
+    ("codec", "pixel_format"), [("libx264", "yuv420p10le"), ("libx264", "yuv444p"), ("ffv1", "yuv420p")]
 )
-def test_deep_and_odd_sized_video_is_read(tmp_path, codec, pixels):
+def test_deep_and_odd_sized_video_is_read(tmp_path, codec, pixel_format):
     size = Size(128, 96) if codec == "libx264" else Size(127, 95)
-    with VideoReader(film(tmp_path / "a.mkv", [corners(size)] * 2, codec=codec, pixels=pixels)) as clip:
-        frames = list(clip)
+    with VideoReader(
+        write_video(tmp_path / "a.mkv", [corners(size)] * 2, codec=codec, pixel_format=pixel_format)
+    ) as reader:
+        frames = list(reader)
     assert [Size.of(frame) for frame in frames] == [size] * 2
-    assert corner_colours(frames[0]) == list(CORNERS)
+    assert corner_colors(frames[0]) == list(CORNERS)
 
 
 RED, GREEN, BLUE, WHITE = CORNERS
 
 
 @pytest.mark.parametrize(
-    ("degrees", "mirrored", "expected"),
+    ("degrees", "is_flipped", "expected"),
     [
         (0, False, [RED, GREEN, BLUE, WHITE]),
         (90, False, [GREEN, WHITE, RED, BLUE]),
@@ -151,27 +162,27 @@ RED, GREEN, BLUE, WHITE = CORNERS
         (270, True, [RED, BLUE, GREEN, WHITE]),
     ],
 )
-def test_a_turned_or_mirrored_clip_stands_upright(tmp_path, degrees, mirrored, expected):
+def test_rotated_or_flipped_video_is_upright(tmp_path, degrees, is_flipped, expected):
     # FFmpeg's matrix turns counterclockwise, and mirrors before or after: both are the matrix' affair.
-    path = film(tmp_path / "a.mp4", [corners()] * 2, turn=(degrees, mirrored))
-    with VideoReader(path) as clip:
-        frames = list(clip)
-        assert clip.size == (Size(96, 128) if degrees % 180 else Size(128, 96))
-    assert corner_colours(frames[0]) == corner_colours(frames[1]) == expected
+    path = write_video(tmp_path / "a.mp4", [corners()] * 2, rotation=(degrees, is_flipped))
+    with VideoReader(path) as reader:
+        frames = list(reader)
+        assert reader.size == (Size(96, 128) if degrees % 180 else Size(128, 96))
+    assert corner_colors(frames[0]) == corner_colors(frames[1]) == expected
 
 
-def test_a_phone_clip_with_a_patched_track_header_stands_upright(tmp_path):
-    path = film(tmp_path / "a.mp4", [corners()])
+def test_phone_video_with_track_matrix_is_upright(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [corners()])
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
     # What phones write for upright video: clockwise by 90 degrees.
     content[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 96 << 16, 0, 1 << 30)
     path.write_bytes(content)
-    with VideoReader(path) as clip:
-        assert corner_colours(next(iter(clip))) == [BLUE, RED, WHITE, GREEN]
+    with VideoReader(path) as reader:
+        assert corner_colors(next(iter(reader))) == [BLUE, RED, WHITE, GREEN]
 
 
-def test_anamorphic_video_is_shown_with_square_pixels(tmp_path):
+def test_anamorphic_video_gets_square_pixels(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=30)
@@ -179,60 +190,60 @@ def test_anamorphic_video_is_shown_with_square_pixels(tmp_path):
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
         output.mux(stream.encode(av.VideoFrame.from_ndarray(corners(Size(96, 96)))))
         output.mux(stream.encode(None))
-    with VideoReader(path) as clip:
-        assert clip.size == Size(128, 96)
-        assert Size.of(next(iter(clip))) == clip.size
+    with VideoReader(path) as reader:
+        assert reader.size == Size(128, 96)
+        assert Size.of(next(iter(reader))) == reader.size
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
-def test_moving_pictures_keep_their_pace(tmp_path, suffix):
+def test_animated_images_keep_their_timestamps(tmp_path, suffix):
     images = [Image.fromarray(frame) for frame in numbered(3)]
     path = tmp_path / f"a{suffix}"
     images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 300, 200])
-    with VideoReader(path) as clip:
-        seen = [(which(frame.image), frame.timestamp) for frame in clip.frames()]
-    assert [number for number, _ in seen] == [0, 1, 2]
-    assert [seconds for _, seconds in seen] == pytest.approx([0, 0.1, 0.4])
+    with VideoReader(path) as reader:
+        decoded = [(number_of(frame.image), frame.timestamp) for frame in reader.frames()]
+    assert [number for number, _ in decoded] == [0, 1, 2]
+    assert [seconds for _, seconds in decoded] == pytest.approx([0, 0.1, 0.4])
 
 
-def test_another_size_within_a_stream_is_brought_to_the_first_one(tmp_path):
+def test_size_change_within_a_stream_keeps_the_first_size(tmp_path):
     parts = [
-        film(tmp_path / f"{i}.h264", numbered(4, size))
+        write_video(tmp_path / f"{i}.h264", numbered(4, size))
         for i, size in enumerate([Size(128, 96), Size(64, 96)])
     ]
     path = tmp_path / "a.h264"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    with VideoReader(path) as clip:
-        seen = [(Size.of(frame.image), frame.timestamp) for frame in clip.frames()]
-    assert [size for size, _ in seen] == [Size(128, 96)] * 8
+    with VideoReader(path) as reader:
+        decoded = [(Size.of(frame.image), frame.timestamp) for frame in reader.frames()]
+    assert [size for size, _ in decoded] == [Size(128, 96)] * 8
     # Such a stream has no time stamps at all.
-    assert all(np.diff([seconds for _, seconds in seen]) > 0)
+    assert all(np.diff([seconds for _, seconds in decoded]) > 0)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".ts"])
-def test_a_clip_that_is_cut_off_gives_what_there_is(tmp_path, suffix):
+def test_truncated_video_yields_the_frames_before_the_end(tmp_path, suffix):
     frames = list(np.random.default_rng(0).integers(0, 255, (30, 96, 128, 3), np.uint8))
-    path = film(tmp_path / f"a{suffix}", frames)
+    path = write_video(tmp_path / f"a{suffix}", frames)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with VideoReader(path) as clip:
-        count = sum(1 for _ in clip)
+    with VideoReader(path) as reader:
+        count = sum(1 for _ in reader)
     assert 8 <= count < 30
 
 
-def test_a_clip_with_a_damaged_middle_goes_on_behind_it(tmp_path):
-    path = film(tmp_path / "a.mov", numbered(20), codec="prores_ks", pixels="yuv422p10le")
+def test_video_with_a_damaged_frame_goes_on_after_it(tmp_path):
+    path = write_video(tmp_path / "a.mov", numbered(20), codec="prores_ks", pixel_format="yuv422p10le")
     content = bytearray(path.read_bytes())
     start = content.index(b"icpf", len(content) // 2)
     content[start - 4 : start + 60] = bytes(64)
     path.write_bytes(content)
-    with VideoReader(path) as clip:
-        seen = [which(frame) for frame in clip]
-    assert seen[0] == 0
-    assert seen[-1] == 19
-    assert len(seen) == 19
+    with VideoReader(path) as reader:
+        decoded = [number_of(frame) for frame in reader]
+    assert decoded[0] == 0
+    assert decoded[-1] == 19
+    assert len(decoded) == 19
 
 
-def only_sound(path):
+def write_audio_only(path):
     with av.open(str(path), "w") as output:
         stream = output.add_stream("aac", rate=48000)
         for index in range(20):
@@ -243,7 +254,7 @@ def only_sound(path):
 
 
 def cut_to_nothing(path):
-    content = film(path, numbered(3)).read_bytes()
+    content = write_video(path, numbered(3)).read_bytes()
     start = content.index(b"mdat") + 4
     path.write_bytes(
         content[:start] + bytes(len(content[start:])) if content.index(b"moov") < start else content[:start]
@@ -258,11 +269,11 @@ def cut_to_nothing(path):
         ("empty.mp4", lambda path: path.touch(), "plays"),
         ("garbage.mp4", lambda path: path.write_bytes(bytes(range(256)) * 100), "plays"),
         ("letter.txt", lambda path: path.write_text("Dear all,\n" * 200), "with pictures"),
-        ("song.mp4", only_sound, "with pictures"),
+        ("song.mp4", write_audio_only, "with pictures"),
         ("headless.mp4", cut_to_nothing, "plays"),
     ],
 )
-def test_what_is_no_clip_is_named_with_a_remedy(tmp_path, name, make, remedy):
+def test_unusable_file_is_an_error_with_a_hint(tmp_path, name, make, remedy):
     make(tmp_path / name)
     with pytest.raises(VideoError, match=remedy) as caught, VideoReader(tmp_path / name):
         pass
@@ -270,46 +281,48 @@ def test_what_is_no_clip_is_named_with_a_remedy(tmp_path, name, make, remedy):
     assert "\n" not in str(caught.value)
 
 
-def test_a_video_of_which_nothing_decodes_is_an_error(tmp_path):
-    path = film(tmp_path / "a.mov", numbered(3), codec="prores_ks", pixels="yuv422p10le")
+def test_video_without_decodable_frame_is_an_error(tmp_path):
+    path = write_video(tmp_path / "a.mov", numbered(3), codec="prores_ks", pixel_format="yuv422p10le")
     content = path.read_bytes()
     path.write_bytes(content.replace(b"icpf", b"\0\0\0\0"))
     with pytest.raises(VideoError, match="complete"), VideoReader(path):
         pass
 
 
-def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
-    film(tmp_path / "plain.mp4", numbered(2)).rename(tmp_path / "http:a.mp4")
+def test_name_with_a_colon_is_not_a_protocol(tmp_path, monkeypatch):
+    write_video(tmp_path / "plain.mp4", numbered(2)).rename(tmp_path / "http:a.mp4")
     monkeypatch.chdir(tmp_path)
-    with VideoReader("http:a.mp4") as clip:
-        assert len(list(clip)) == 2
+    with VideoReader("http:a.mp4") as reader:
+        assert len(list(reader)) == 2
 
 
-def test_as_a_camera_it_begins_again_without_a_gap(tmp_path):
+def test_looped_realtime_reader_repeats_without_a_gap(tmp_path):
     clock = ManualClock(50.0)
-    with VideoReader(film(tmp_path / "a.mp4", numbered(6)), loop=True, realtime=True, clock=clock) as clip:
-        seen = [(which(frame), clock.now()) for frame, _ in zip(clip, range(20), strict=False)]
-    assert [number for number, _ in seen] == [index % 6 for index in range(20)]
-    assert [seconds for _, seconds in seen] == pytest.approx(
+    with VideoReader(
+        write_video(tmp_path / "a.mp4", numbered(6)), loop=True, realtime=True, clock=clock
+    ) as reader:
+        decoded = [(number_of(frame), clock.now()) for frame, _ in zip(reader, range(20), strict=False)]
+    assert [number for number, _ in decoded] == [index % 6 for index in range(20)]
+    assert [seconds for _, seconds in decoded] == pytest.approx(
         [50 + index / 30 for index in range(20)], abs=1e-3
     )
 
 
-def test_a_late_camera_goes_on_in_its_rhythm_instead_of_hurrying(tmp_path):
-    clock, came = ManualClock(), []
-    with VideoReader(film(tmp_path / "a.mp4", numbered(10)), realtime=True, clock=clock) as clip:
-        for index, _ in enumerate(clip):
-            came.append(clock.now())
+def test_delayed_realtime_reader_keeps_its_rate(tmp_path):
+    clock, arrivals = ManualClock(), []
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(10)), realtime=True, clock=clock) as reader:
+        for index, _ in enumerate(reader):
+            arrivals.append(clock.now())
             clock.seconds += 5.0 if index == 3 else 0.0
-    steps = np.diff(came)
+    steps = np.diff(arrivals)
     assert steps[3] == pytest.approx(5.0, abs=0.04)
     assert np.delete(steps, 3) == pytest.approx([1 / 30] * 8, abs=1e-3)
 
 
-def test_a_clip_that_vanishes_while_looping_is_an_error_not_a_hang(tmp_path):
-    path = film(tmp_path / "a.mp4", numbered(3))
-    with VideoReader(path, loop=True) as clip:
-        frames = iter(clip)
+def test_looped_reader_of_a_deleted_file_raises(tmp_path):
+    path = write_video(tmp_path / "a.mp4", numbered(3))
+    with VideoReader(path, loop=True) as reader:
+        frames = iter(reader)
         for _ in range(3):
             next(frames)
         path.unlink()
@@ -317,7 +330,7 @@ def test_a_clip_that_vanishes_while_looping_is_an_error_not_a_hang(tmp_path):
             next(frames)
 
 
-def test_a_closed_clip_closes_again_quietly(tmp_path):
-    with VideoReader(film(tmp_path / "a.mp4", numbered(3))) as clip:
+def test_close_called_again_does_nothing(tmp_path):
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(3))) as reader:
         pass
-    clip.close()
+    reader.close()

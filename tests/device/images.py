@@ -7,7 +7,7 @@ from livecam.core.types import Frame
 
 TEAL = (0, 128, 128)
 WHITE, YELLOW, CYAN, GREEN, MAGENTA, RED, BLUE, BLACK = range(8)
-ROOM = (WHITE, MAGENTA, RED, BLUE, BLACK)
+ROOM_BARS = (WHITE, MAGENTA, RED, BLUE, BLACK)
 BITS = 12
 PAINTED = Size(320, 240)
 
@@ -24,17 +24,17 @@ def shows_person(frame: Frame) -> bool:
     return bool(green > 150 and red < 60 and blue < 60)
 
 
-def hides_room(frame: Frame) -> bool:
+def hides_room_bars(frame: Frame) -> bool:
     """Whether the backdrop, to 3 of 255, stands where the room's bars are."""
-    return bool((np.abs(bars(frame)[list(ROOM)] - TEAL) <= 3).all())
+    return bool((np.abs(bars(frame)[list(ROOM_BARS)] - TEAL) <= 3).all())
 
 
-def says_lost(frame: Frame) -> bool:
+def shows_lost_message(frame: Frame) -> bool:
     """Whether it is the backdrop alone with a strip of words in its lower part."""
     height = frame.shape[0]
     above, strip = frame[: height // 2].astype(int), frame[int(height * 0.7) : int(height * 0.85)]
-    is_backdrop = (np.abs(above - TEAL) <= 3).all()
-    return bool(is_backdrop and strip.max() > 200 and strip[:, 0].max() < 80)
+    is_background_only = (np.abs(above - TEAL) <= 3).all()
+    return bool(is_background_only and strip.max() > 200 and strip[:, 0].max() < 80)
 
 
 def paint_number(number: int, size: Size = PAINTED) -> Frame:
@@ -43,8 +43,8 @@ def paint_number(number: int, size: Size = PAINTED) -> Frame:
     frame[:] = (255, 0, 255)
     width = size.width * 3 // 4 // BITS
     for bit in range(BITS):
-        lit = number >> bit & 1
-        frame[:, bit * width : (bit + 1) * width] = (230, 230, 0) if lit else (0, 230, 0)
+        is_set = number >> bit & 1
+        frame[:, bit * width : (bit + 1) * width] = (230, 230, 0) if is_set else (0, 230, 0)
     return frame
 
 
