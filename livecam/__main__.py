@@ -8,30 +8,35 @@ from types import FrameType
 
 
 def main() -> None:
-    """Run livecam and exit with its code."""
-    # While modules load there is nothing to finish, and an exception could get lost in a callback of theirs.
+    """Run livecam and exit with its exit code.
+
+    Raises:
+        SystemExit: always.
+    """
+    # Signals during imports end the process at once: nothing must be finished yet, and a KeyboardInterrupt
+    # raised in a callback of an imported module could be lost.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
+        signal.signal(number, _exit_immediately)
     from livecam.cli.main import main as run
 
     code = run()
     if any(thread.name.startswith("livecam-") for thread in threading.enumerate()):
-        # A thread that still hangs in a driver would crash the interpreter on its way out.
-        _flush()
+        # A daemon thread that still blocks in a driver would crash the interpreter while it shuts down.
+        _flush_output()
         os._exit(code)
     sys.exit(code)
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit_immediately(number: int, frame: FrameType | None) -> None:
     os.write(2, b"livecam: interrupted\n")
     os._exit(130)
 
 
-def _flush() -> None:
+def _flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # who read it has gone
+        except OSError:  # the reader of the stream has closed it
             continue
 
 

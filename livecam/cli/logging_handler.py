@@ -1,16 +1,15 @@
 """Logging on the command line: messages of livecam's packages become lines on stderr."""
 
 import logging
-import sys
-from contextlib import suppress
+
+from livecam.cli.messages import print_message
 
 
-class _StderrHandler(logging.Handler):
-    """Prints ``livecam: message`` to the current `sys.stderr`; a closed stream is ignored."""
+class _MessageHandler(logging.Handler):
+    """Prints ``livecam: message`` to the current `sys.stderr`, above a progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError, ValueError):
-            print(f"livecam: {record.getMessage()}", file=sys.stderr, flush=True)
+        print_message(record.getMessage())
 
 
 def install_handler(debug: bool = False) -> None:
@@ -20,5 +19,5 @@ def install_handler(debug: bool = False) -> None:
     """
     logger = logging.getLogger("livecam")
     logger.setLevel(logging.DEBUG if debug else logging.INFO)
-    if not any(isinstance(handler, _StderrHandler) for handler in logger.handlers):
-        logger.addHandler(_StderrHandler())
+    if not any(isinstance(handler, _MessageHandler) for handler in logger.handlers):
+        logger.addHandler(_MessageHandler())

@@ -1,6 +1,6 @@
 """Settings of a live run: the defaults, then the configuration file, then the command line.
 
-Everything about one setting stands once, in the metadata of its `LiveSettings` field: help text, range, TOML
+Everything about one setting is in one place, the metadata of its `LiveSettings` field: help text, range, TOML
 type and default. The command line (`livecam.cli.options`), ``--help``, the configuration file and `validate`
 are generated from it, so a new setting is one line here.
 """
