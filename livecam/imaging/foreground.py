@@ -45,7 +45,7 @@ def composite_foreground(frame: Frame, background: Frame, matte: Matte, light_wr
     if soft is None:
         return composite
     x, y = np.ascontiguousarray(soft.reshape(-1, 2).T)
-    height, width = alpha.shape
+    height, width = matte.shape
     step = max(1, _STEP * height // 720)
     # A margin, so that colors of the old background are known outside the edge.
     top, left = (max(0, int(side.min()) // step - _MARGIN) for side in (y, x))
