@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import cast
-
-import av
-from av.audio.stream import AudioStream
-from av.packet import Packet
 
 from livecam.sinks.recorder import Recorder
-from livecam.video.audio import AudioStreamWriter
-from livecam.video.demux import open_input
+from livecam.video.audio import AudioPacket, AudioStreamWriter
+from livecam.video.demux import demux_packets, open_input
 
 
 class AudioPassthrough:
@@ -23,7 +18,7 @@ class AudioPassthrough:
         """Prepare to read `path`; `start_seconds` is the file's own start time, which becomes 0."""
         self._path = path
         self._start_seconds = start_seconds
-        self._pending: Packet[AudioStream] | None = None
+        self._pending: AudioPacket | None = None
 
     def __enter__(self) -> AudioPassthrough:
         """Open the file.
@@ -35,7 +30,7 @@ class AudioPassthrough:
         # Where FFmpeg has no decoder, the stream has no codec context and cannot be written.
         self.streams = [stream for stream in self._input.streams.audio if stream.codec_context]
         self._writers: dict[int, AudioStreamWriter] = {}
-        self._packets: Iterator[Packet[AudioStream]] = iter(())
+        self._packets: Iterator[AudioPacket] = iter(())
         return self
 
     def __exit__(
@@ -49,7 +44,9 @@ class AudioPassthrough:
             writer = recorder.add_audio(stream, self._start_seconds)
             if writer:
                 self._writers[stream.index] = writer
-        self._packets = self._demux([stream for stream in self.streams if stream.index in self._writers])
+        self._packets = demux_packets(
+            self._input, *(stream for stream in self.streams if stream.index in self._writers)
+        )
         return len(self._writers)
 
     def write_until(self, seconds: float, recorder: Recorder) -> None:
@@ -71,12 +68,3 @@ class AudioPassthrough:
         self.write_until(float("inf"), recorder)
         for writer in self._writers.values():
             recorder.write_audio(writer.flush())
-
-    def _demux(self, streams: list[AudioStream]) -> Iterator[Packet[AudioStream]]:
-        packets = cast("Iterator[Packet[AudioStream]]", self._input.demux(*streams))
-        while True:
-            try:
-                yield next(packets)
-            except (StopIteration, av.FFmpegError):
-                # A truncated file ends where it is truncated.
-                return

@@ -53,11 +53,10 @@ class PartialOutput:
         if self._is_folder != self.target.is_dir():
             kind = "a file" if self._is_folder else "a folder"
             raise UsageError(f"{self.target} is {kind}", "choose another name")
-        if self._is_folder and not all(
-            PNG_FRAME_NAME.fullmatch(entry.name) for entry in self.target.iterdir()
-        ):
+        entries = list(self.target.iterdir()) if self._is_folder else []
+        if not all(PNG_FRAME_NAME.fullmatch(entry.name) for entry in entries):
             raise UsageError(f"{self.target} holds other files than a recording", "choose a new folder")
-        if not self._overwrite and (not self._is_folder or any(self.target.iterdir())):
+        if not self._overwrite and (not self._is_folder or entries):
             raise UsageError(f"{self.target} exists", "choose another name or add --overwrite")
 
     def open(self) -> Path:
