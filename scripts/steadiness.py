@@ -21,8 +21,8 @@ from livecam.evaluation.baseline import BaselineSegmenter
 from livecam.evaluation.temporal_stability import (
     LivePipeline,
     MatteEstimator,
+    composite_over_room,
     flicker,
-    flicker_before_room,
     read_room,
     read_still,
     step_response_frames,
@@ -66,7 +66,7 @@ def measure_all(said: argparse.Namespace) -> dict[str, dict[str, Any]]:
     }
     models |= {path.stem: BaselineSegmenter(path, said.threads) for path in said.rival}
     room, still = read_room(said.room), read_still(said.still)
-    person = flicker_before_room(models[said.model], still, room)
+    person = composite_over_room(models[said.model], still, room)
     return {
         name: measure(model, room, still, person, said.noise, said.frames) for name, model in models.items()
     }

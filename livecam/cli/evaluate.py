@@ -5,6 +5,7 @@ from pathlib import Path
 
 from livecam.cli.options import add_settings
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
+from livecam.cli.progress import ProgressReporter
 from livecam.cli.signals import handle_termination
 
 DESCRIPTION = """\
@@ -63,6 +64,7 @@ examples:
         from livecam.evaluation.evaluator import EvaluateSettings, evaluate
 
         settings = EvaluateSettings(**namespace_to_kwargs(args))
-        report = evaluate(settings)
+        with ProgressReporter() as progress:
+            report = evaluate(settings, progress)
         print(f"{report}\n\nscores and worst.html are in {settings.out}")
         return 0

@@ -1,10 +1,14 @@
 """`livecam train`: train a segmenter."""
 
 import argparse
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from livecam.cli.options import require_keras
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs, parse_with
+from livecam.cli.progress import ProgressReporter
 from livecam.cli.signals import handle_termination
 from livecam.core.geometry import Size
 
@@ -36,21 +40,31 @@ examples:
     @handle_termination()
     def run(self, args: argparse.Namespace) -> int:
         """Train, and print where the best weights are."""
-        values = namespace_to_kwargs(args)
         require_keras()
-        from livecam.training.config import TrainSettings
-        from livecam.training.data.scene_sampler import SceneMix
-        from livecam.training.textbook import NAME, TextbookSettings, train_textbook
-        from livecam.training.trainer import train
+        from livecam.training.trainer import create_recipe, fit
 
-        if "real" in values:
-            values["mix"] = SceneMix(real=values.pop("real"))
-        if values.get("network") == NAME:
-            best = train_textbook(TextbookSettings(**values))
-        else:
-            best = train(TrainSettings(**values))
+        recipe = create_recipe(namespace_to_kwargs(args))
+        with ProgressReporter() as progress, _logged_by(progress.print_message):
+            best = fit(recipe, recipe.settings.run, progress)
         print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
         return 0
+
+
+@contextmanager
+def _logged_by(show: Callable[[str], None]) -> Iterator[None]:
+    """Print what the training logs above the progress bar."""
+    logger, handler = logging.getLogger("livecam.training"), logging.Handler()
+    handler.emit = lambda record: show(record.getMessage())  # type: ignore[method-assign]
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def _parse_weight(text: str) -> tuple[str, int]:

@@ -1,8 +1,8 @@
-"""What a model is evaluated on: labelled pictures in Pets layout, or clips with mattes.
+"""Evaluation set: labelled images in Pets layout, or clips with mattes.
 
-A folder of clips holds a folder a clip, and each of those two videos of the same size and length:
-``frames.*`` (the picture) and ``matte.*`` (grey, white = keep; best lossless, such as FFV1 in ``matte.mkv``).
-One such folder alone is a clip too.
+A folder of clips holds one folder per clip, each with two videos of the same size and length: ``frames.*``
+and ``matte.*`` (gray, white = keep; preferably lossless, such as FFV1 in ``matte.mkv``). The folder of a
+single clip is accepted too.
 """
 
 import re
@@ -28,19 +28,18 @@ LAYOUT = (
     "it must be in Pets layout (images/, annotations/trimaps/, annotations/test.txt), or hold a folder a "
     "clip with the videos frames.* and matte.*"
 )
-_WHOLE = 1 << 20
-"""Longer than any picture: judged at its own size."""
-TALLEST = 0.8
-"""Height over width: what is taller is no webcam's picture."""
+_FULL_SIZE = 1 << 20
+"""Longest side in pixels, larger than any image: images keep their stored size."""
+MAX_ASPECT = 0.8
+"""Height over width of the tallest webcam format, 5:4."""
 
 
 @dataclass(frozen=True)
 class LabeledFrame:
-    """A frame and what is true of it.
+    """A frame and its ground truth.
 
-    `matte` is float32 (height, width), right where `valid_mask`; `trimap` is None where only a matte is
-    there.
-    `has_soft_matte` tells whether the outline's softness is known. `seconds` is when the frame is shown.
+    `matte` is float32 (height, width), exact where `valid_mask`. `trimap` is None if only a matte exists.
+    `has_soft_matte` is True if the matte is exact at the outline. `seconds` is the frame's timestamp.
     """
 
     frame: Frame
@@ -53,7 +52,7 @@ class LabeledFrame:
 
 @dataclass(frozen=True)
 class EvaluationSample:
-    """A picture or a clip: `frames` opens it and gives its shots; `count` is how many, None if not known."""
+    """An image or a clip: `frames` opens it and yields its frames; `count` is None if not known."""
 
     name: str
     group: str
@@ -69,60 +68,62 @@ def load_evaluation_set(
     crop_tall: bool = False,
     skip_contour: bool = False,
 ) -> list[EvaluationSample]:
-    """The cases of a folder, by name; pictures are opened only when asked for.
+    """List the samples of a folder, by name. Files are decoded when a sample's `frames` is called.
 
     Args:
-        folder: pictures in Pets layout, or clips.
-        split: of the pictures, ``test`` or ``trainval``.
-        frames: of each clip at most; of pictures so many, spread evenly over the list. All if None.
-        crop_tall: of pictures higher than `TALLEST` of their width, leave out what lies lower.
-        skip_contour: the contour of pictures counts as not known even where a soft matte is.
+        folder: images in Pets layout, or clips.
+        split: ``test`` or ``trainval``, for images.
+        frames: largest number of frames per clip, or of images, evenly spaced in the list. All if None.
+        crop_tall: cut off the lower part of images taller than `MAX_ASPECT`.
+        skip_contour: treat the contour of images as unknown, even if a soft matte exists.
 
     Raises:
-        TrainingError: no such folder, neither layout, nothing in it, or a file missing.
+        TrainingError: the folder is missing or empty, has neither layout, or a file is missing.
     """
     if not folder.is_dir():
         raise TrainingError(f"there is no folder {folder}; {LAYOUT}")
     if (folder / "annotations").is_dir() or (folder / "images").is_dir():
-        samples = _spread(list_samples(folder, split), frames)
+        samples = _evenly_spaced(list_samples(folder, split), frames)
         return [
             EvaluationSample(
-                s.name, group_of(s.name), partial(_picture, s, crop_tall=crop_tall, skip_contour=skip_contour)
+                s.name,
+                group_of(s.name),
+                partial(_image_frames, s, crop_tall=crop_tall, skip_contour=skip_contour),
             )
             for s in samples
         ]
     return [
-        EvaluationSample(clip.name, clip.name, partial(_clip, *_videos(clip), frames), frames)
+        EvaluationSample(clip.name, clip.name, partial(_clip_frames, *_videos(clip), frames), frames)
         for clip in _clips(folder)
     ]
 
 
 def group_of(stem: str) -> str:
-    """A picture's group: its stem before the first "_" or digit; the whole stem if that is nothing."""
+    """Return an image's group: its stem up to the first "_" or digit, or the whole stem if that is empty."""
     return re.split(r"[_\d]", stem, maxsplit=1)[0].rstrip("- .") or stem
 
 
-def _spread(samples: list[SamplePaths], most: int | None) -> list[SamplePaths]:
-    if most is None or most >= len(samples):
+def _evenly_spaced(samples: list[SamplePaths], max_count: int | None) -> list[SamplePaths]:
+    if max_count is None or max_count >= len(samples):
         return samples
-    return [samples[i * len(samples) // most] for i in range(most)]
+    return [samples[i * len(samples) // max_count] for i in range(max_count)]
 
 
-def _picture(sample: SamplePaths, *, crop_tall: bool, skip_contour: bool) -> Iterator[LabeledFrame]:
-    subject = load_foreground(sample, _WHOLE)
-    height, width = subject.trimap.shape
-    rows = slice(int(width * TALLEST) if crop_tall and height > TALLEST * width else height)
-    trimap = subject.trimap[rows]
-    matte = subject.matte[rows].astype(np.float32) / np.float32(255)
-    soft = subject.has_exact_matte and not skip_contour
-    known = np.ones(trimap.shape, bool) if soft else trimap != UNKNOWN
-    yield LabeledFrame(np.ascontiguousarray(subject.image[rows]), matte, known, trimap, soft)
+def _image_frames(sample: SamplePaths, *, crop_tall: bool, skip_contour: bool) -> Iterator[LabeledFrame]:
+    foreground = load_foreground(sample, _FULL_SIZE)
+    height, width = foreground.trimap.shape
+    rows = slice(int(width * MAX_ASPECT) if crop_tall and height > MAX_ASPECT * width else height)
+    trimap = foreground.trimap[rows]
+    matte = foreground.matte[rows].astype(np.float32) / np.float32(255)
+    is_soft = foreground.has_exact_matte and not skip_contour
+    valid_mask = np.ones(trimap.shape, bool) if is_soft else trimap != UNKNOWN
+    yield LabeledFrame(np.ascontiguousarray(foreground.image[rows]), matte, valid_mask, trimap, is_soft)
 
 
 def _clips(folder: Path) -> list[Path]:
     try:
-        inside = sorted(p for p in [folder, *folder.iterdir()] if p.is_dir())
-        clips = [p for p in inside if any(p.glob("frames.*")) or any(p.glob("matte.*"))]
+        folders = sorted(p for p in [folder, *folder.iterdir()] if p.is_dir())
+        clips = [p for p in folders if any(p.glob("frames.*")) or any(p.glob("matte.*"))]
     except OSError as error:
         raise TrainingError(f"{folder} can't be opened ({os_error_reason(error)}); {LAYOUT}") from error
     if not clips:
@@ -131,30 +132,32 @@ def _clips(folder: Path) -> list[Path]:
 
 
 def _videos(clip: Path) -> tuple[Path, Path]:
-    """The two videos of a clip's folder."""
-    found = []
+    """Return the frames video and the matte video of a clip's folder."""
+    paths = []
     for part in ("frames", "matte"):
         videos = sorted(p for p in clip.glob(f"{part}.*") if p.is_file())
         if len(videos) != 1:
-            have = f"{len(videos)} of them ({', '.join(p.name for p in videos)})" if videos else "none"
-            raise TrainingError(f"{clip} needs one video {part}.*, there is {have}; {LAYOUT}")
-        found += videos
-    return found[0], found[1]
+            count = f"{len(videos)} of them ({', '.join(p.name for p in videos)})" if videos else "none"
+            raise TrainingError(f"{clip} needs one video {part}.*, there is {count}; {LAYOUT}")
+        paths += videos
+    return paths[0], paths[1]
 
 
-def _clip(frames: Path, mattes: Path, most: int | None) -> Iterator[LabeledFrame]:
-    with ExitStack() as opened:
-        picture, truth = (opened.enter_context(VideoReader(path)) for path in (frames, mattes))
-        if picture.size != truth.size:
+def _clip_frames(frames: Path, mattes: Path, max_frames: int | None) -> Iterator[LabeledFrame]:
+    with ExitStack() as stack:
+        frame_video, matte_video = (stack.enter_context(VideoReader(path)) for path in (frames, mattes))
+        if frame_video.size != matte_video.size:
             raise TrainingError(
-                f"{mattes} is {truth.size}, but {frames} is {picture.size}; make them the same size"
+                f"{mattes} is {matte_video.size}, but {frames} is {frame_video.size}; make them the same size"
             )
-        for number, (frame, shade) in enumerate(islice(zip_longest(picture.frames(), truth.frames()), most)):
-            if frame is None or shade is None:
+        for number, (frame, gray) in enumerate(
+            islice(zip_longest(frame_video.frames(), matte_video.frames()), max_frames)
+        ):
+            if frame is None or gray is None:
                 shorter, longer = (frames, mattes) if frame is None else (mattes, frames)
                 raise TrainingError(
                     f"{shorter} ends after {number} frames, {longer} goes on; make them the same length, "
                     f"or look at less with --frames {max(1, number)}"
                 )
-            matte = to_gray(shade.image).astype(np.float32) / np.float32(255)
+            matte = to_gray(gray.image).astype(np.float32) / np.float32(255)
             yield LabeledFrame(frame.image, matte, np.ones(matte.shape, bool), seconds=frame.timestamp)

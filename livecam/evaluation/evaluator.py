@@ -1,7 +1,7 @@
-"""A model on labelled pictures or clips: figures by group and condition, and the worst cases as pictures.
+"""Evaluation of a model on labelled images or clips: metrics by group and attribute, and the worst cases.
 
-Everything goes through the whole `Pipeline.matte` at the frame's own size, as a user sees it: pictures each
-for itself, clips with their memory over time. No TensorFlow and no Keras here.
+Every frame goes through the complete `Pipeline.matte` at its own size: images one by one, clips with the
+temporal filter. Needs neither TensorFlow nor Keras.
 """
 
 import time
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
+from livecam.core.progress import ProgressCallback, ignore_progress
 from livecam.core.types import Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
 from livecam.evaluation.attributes import image_attributes
@@ -35,7 +35,13 @@ SPLITS = ("test", "trainval")
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """Settings: `model` is a built-in name or a ``.tflite`` path, `data` what `load_evaluation_set` takes."""
+    """Settings of an evaluation. Values are checked when it is made, the model by `evaluate`.
+
+    `model` is a built-in name or a ``.tflite`` path, `data` a folder that `load_evaluation_set` accepts.
+
+    Raises:
+        UsageError: a value is out of range, or the model is a ``.keras`` file.
+    """
 
     model: str
     data: Path
@@ -46,41 +52,43 @@ class EvaluateSettings:
     crop_tall: bool = False
     skip_contour: bool = False
 
+    def __post_init__(self) -> None:
+        self.validate()
 
-def check_settings(settings: EvaluateSettings) -> None:
-    """Check every word and number, and that there is such a model.
+    def validate(self) -> None:
+        """Check all values; reads nothing from disk.
+
+        Raises:
+            UsageError: a value is out of range, or the model is a ``.keras`` file.
+        """
+        if self.frames is not None and self.frames < 1:
+            raise UsageError(f"--frames {self.frames} is too small; give 1 or more")
+        if not 1 <= self.threads <= 64:
+            raise UsageError(f"--threads must lie between 1 and 64, not {self.threads}")
+        if self.split not in SPLITS:
+            raise UsageError(f"there is no split {self.split!r}; there are {', '.join(SPLITS)}")
+        if self.model.endswith(".keras"):
+            raise UsageError(_export_first(self.model))
+
+
+def _export_first(model: str) -> str:
+    return f"{model} must be exported first: livecam export {model} mine.tflite"
+
+
+def evaluate(settings: EvaluateSettings, progress: ProgressCallback = ignore_progress) -> EvaluationReport:
+    """Score a model on all samples; write ``scores.json``, ``.csv``, ``.md`` and ``worst.html`` into `out`.
+
+    Every frame goes through `Pipeline.matte` at its own size. `progress` is called after each frame.
 
     Raises:
-        UsageError: one of them can't be used.
+        UsageError: there is no such model.
+        ModelError: the model cannot be run.
+        TrainingError: the data cannot be used.
+        FileWriteError: a file cannot be written.
+        VideoError: a video cannot be read.
     """
-    if settings.frames is not None and settings.frames < 1:
-        raise UsageError(f"--frames {settings.frames} is too small; give 1 or more")
-    if not 1 <= settings.threads <= 64:
-        raise UsageError(f"--threads must lie between 1 and 64, not {settings.threads}")
-    if settings.split not in SPLITS:
-        raise UsageError(f"there is no split {settings.split!r}; there are {', '.join(SPLITS)}")
-    export_first = f"{settings.model} must be exported first: livecam export {settings.model} mine.tflite"
-    if settings.model.endswith(".keras"):
-        raise UsageError(export_first)
-    try:
-        resolve_model(settings.model)
-    except UsageError:
-        if Path(settings.model).is_dir():
-            raise UsageError(export_first) from None
-        raise
-
-
-def evaluate(settings: EvaluateSettings) -> EvaluationReport:
-    """Score a model on all cases; write ``scores.json``, ``.csv``, ``.md`` and ``worst.html`` into `out`.
-
-    Raises:
-        UsageError: a word or number that can't be used. ModelError: a model that can't be run.
-        TrainingError: data that can't be judged by.
-        FileWriteError: the folder can't be written in.
-        VideoError: a video that can't be read.
-    """
-    check_settings(settings)
-    cases = load_evaluation_set(
+    model_file = _resolve_model(settings.model)
+    samples = load_evaluation_set(
         settings.data,
         settings.split,
         settings.frames,
@@ -89,17 +97,27 @@ def evaluate(settings: EvaluateSettings) -> EvaluationReport:
     )
     worst = WorstCases()
     with closing(Pipeline.load(settings.model, threads=settings.threads)) as pipeline:
-        _make(settings.out)
-        with tqdm(total=_total(cases), unit="frame", disable=None, dynamic_ncols=True) as bar:
-            results = [_evaluate_sample(case, pipeline, worst, bar) for case in cases]
-    name, sha256 = settings.data.resolve().name, ModelCard.read(resolve_model(settings.model)).sha256
-    report = EvaluationReport(settings.model, name, settings.threads, tuple(results), sha256)
+        _make_folder(settings.out)
+        evaluator = _Evaluator(pipeline, worst, progress, _total_frames(samples))
+        results = [evaluator.evaluate_sample(sample) for sample in samples]
+    data_name, sha256 = settings.data.resolve().name, ModelCard.read(model_file).sha256
+    report = EvaluationReport(settings.model, data_name, settings.threads, tuple(results), sha256)
     write_report(report, settings.out)
     worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
     return report
 
 
-def _make(out: Path) -> None:
+def _resolve_model(model: str) -> Path:
+    try:
+        return resolve_model(model)
+    except UsageError:
+        # The folder of a training run.
+        if Path(model).is_dir():
+            raise UsageError(_export_first(model)) from None
+        raise
+
+
+def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,65 +125,74 @@ def _make(out: Path) -> None:
         raise FileWriteError(problem, "choose another folder with --out", path=out) from error
 
 
-def _total(cases: list[EvaluationSample]) -> int | None:
-    counts = [case.count for case in cases if case.count is not None]
-    return sum(counts) if len(counts) == len(cases) else None
+def _total_frames(samples: list[EvaluationSample]) -> int:
+    """Return the number of frames in all samples, 0 if one is not known."""
+    counts = [sample.count for sample in samples if sample.count is not None]
+    return sum(counts) if len(counts) == len(samples) else 0
 
 
 @dataclass
 class _Accumulator:
-    """What the frames of a case have shown so far."""
+    """Metrics and times of a sample's frames."""
 
     metrics: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     milliseconds: list[float] = field(default_factory=list)
-    conditions: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
     def mean(self) -> dict[str, float]:
+        """Return each metric's mean over the frames that have it."""
         return {name: float(np.mean(values)) for name, values in self.metrics.items()}
 
 
-def _evaluate_sample(
-    case: EvaluationSample, pipeline: Pipeline, worst: WorstCases, bar: tqdm
-) -> SampleResult:
-    sums = _Accumulator()
-    for number, (shot, matte, marks) in enumerate(_predict_and_score(case, pipeline, sums.milliseconds)):
-        for name, value in marks.items():
-            sums.metrics[name].append(value)
-        if not number:
-            sums.conditions = image_attributes(shot.frame, shot.matte)
-        worst.add(case.name, number, shot, matte, marks)
-        bar.update()
-    return SampleResult(case.name, case.group, sums.conditions, sums.mean(), tuple(sums.milliseconds))
+@dataclass
+class _Evaluator:
+    """One pass over all samples with one pipeline."""
 
+    pipeline: Pipeline
+    worst: WorstCases
+    progress: ProgressCallback
+    total_frames: int
+    frames_done: int = 0
 
-def _predict_and_score(
-    case: EvaluationSample, pipeline: Pipeline, milliseconds: list[float]
-) -> Iterator[tuple[LabeledFrame, Matte, dict[str, float]]]:
-    """Each shot with the matte that the pipeline says and the marks it gets."""
-    pipeline.reset()
-    last: tuple[Matte, Matte] | None = None
-    for shot in case.frames():
-        start = time.perf_counter()
-        matte = pipeline.matte(shot.frame, shot.seconds)
-        milliseconds.append(1e3 * (time.perf_counter() - start))
-        marks = frame_metrics(matte, shot.matte, shot.valid_mask, soft=shot.has_soft_matte) | _contour(
-            pipeline, shot
-        )
-        if last is not None:
-            marks["dtssd"] = 100 * dtssd(last[0], matte, last[1], shot.matte)
-        last = matte, shot.matte
-        yield shot, matte, marks
+    def evaluate_sample(self, sample: EvaluationSample) -> SampleResult:
+        """Score all frames of an image or a clip."""
+        sums = _Accumulator()
+        for number, (frame, matte, metrics) in enumerate(self._score_frames(sample, sums.milliseconds)):
+            for name, value in metrics.items():
+                sums.metrics[name].append(value)
+            if not number:
+                sums.attributes = image_attributes(frame.frame, frame.matte)
+            self.worst.add(sample.name, number, frame, matte, metrics)
+            self.frames_done += 1
+            self.progress("evaluate", self.frames_done, self.total_frames)
+        return SampleResult(sample.name, sample.group, sums.attributes, sums.mean(), tuple(sums.milliseconds))
 
+    def _score_frames(
+        self, sample: EvaluationSample, milliseconds: list[float]
+    ) -> Iterator[tuple[LabeledFrame, Matte, dict[str, float]]]:
+        """Yield each frame with the pipeline's matte and its metrics."""
+        self.pipeline.reset()
+        previous: tuple[Matte, Matte] | None = None
+        for frame in sample.frames():
+            start = time.perf_counter()
+            matte = self.pipeline.matte(frame.frame, frame.seconds)
+            milliseconds.append(1e3 * (time.perf_counter() - start))
+            metrics = frame_metrics(matte, frame.matte, frame.valid_mask, soft=frame.has_soft_matte)
+            metrics |= self._contour_iou(frame)
+            if previous is not None:
+                metrics["dtssd"] = 100 * dtssd(previous[0], matte, previous[1], frame.matte)
+            previous = matte, frame.matte
+            yield frame, matte, metrics
 
-def _contour(pipeline: Pipeline, shot: LabeledFrame) -> dict[str, float]:
-    """IoU of the contour class in %, at the network's own size; nothing if the model tells no classes."""
-    told = getattr(pipeline.segmenter, "class_probabilities", lambda: None)()
-    if told is None:
-        return {}
-    said: NDArray[np.bool_] = told.argmax(axis=2) + 1 == UNKNOWN
-    size = Size.of(said)
-    if shot.trimap is not None:
-        trimap = resize_trimap(shot.trimap, size)
-    else:
-        trimap = trimap_from_matte(downscale_matte(shot.matte, size))
-    return {"contour": 100 * iou(said, trimap == UNKNOWN, np.ones(said.shape, bool))}
+    def _contour_iou(self, frame: LabeledFrame) -> dict[str, float]:
+        """Return the IoU of the contour class in %, at the model's size; nothing without class outputs."""
+        classes = getattr(self.pipeline.segmenter, "class_probabilities", lambda: None)()
+        if classes is None:
+            return {}
+        predicted: NDArray[np.bool_] = classes.argmax(axis=2) + 1 == UNKNOWN
+        size = Size.of(predicted)
+        if frame.trimap is not None:
+            trimap = resize_trimap(frame.trimap, size)
+        else:
+            trimap = trimap_from_matte(downscale_matte(frame.matte, size))
+        return {"contour": 100 * iou(predicted, trimap == UNKNOWN, np.ones(predicted.shape, bool))}

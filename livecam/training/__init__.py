@@ -1,1 +1,1 @@
-"""Training, evaluation and export of the segmenter; needs the train extra."""
+"""Training and export of the networks. Needs the train extra."""

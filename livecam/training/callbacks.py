@@ -1,124 +1,110 @@
-"""What happens after each epoch: the averaged weights are judged, the best and the run's state kept."""
+"""Keras callbacks of a run: moving average of the weights, run recorder, progress."""
 
-import sys
-from dataclasses import asdict
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
-from tqdm import tqdm
 
 from livecam.core.fileio import atomic_path
-from livecam.core.types import Matte
-from livecam.evaluation.metrics import ValidationMetrics, mean_metrics
+from livecam.core.progress import ProgressCallback
 from livecam.training.checkpoint import Arrays, Checkpoint, append_history
-from livecam.training.data.dataset import SceneDataset, TrainingExample
-from livecam.training.figures import plot_curves, plot_predictions
+from livecam.training.figures import plot_curves
+from livecam.training.recipe import EpochDataset, Recipe
 
 EMA_INTERVAL = 5
-"""Steps from one look at the weights to the next."""
-PREDICTIONS_SHOWN = 2
-"""Batches whose predictions are drawn."""
+"""Steps between two updates of the moving average."""
+
+logger = logging.getLogger("livecam.training")
 
 
-class EmaEvaluator(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps an exponential moving average of all weights (Polyak and Juditsky, 1992) and judges that one.
+class EmaCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Exponential moving average of all weights (Polyak and Juditsky, 1992), batch statistics included.
 
-    After each epoch the averaged weights are scored on `validation` in `judged`, an untrained network of the
-    same build; the best so far are saved, a row is added to the history, the state is kept and the pictures
-    are drawn anew.
+    `average` is a list of arrays in the order of `get_weights`; empty before training starts. Keras' own
+    `use_ema` averages trainable weights only.
+    """
+
+    def __init__(self, decay: float, average: Arrays | None = None, interval: int = EMA_INTERVAL) -> None:
+        """Average with `decay` per step, updated every `interval` steps, continuing from `average`."""
+        super().__init__()
+        self._decay, self._interval = decay, interval
+        self.average: Arrays = list(average or [])
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Start with the weights, unless an average was given."""
+        if not self.average:
+            # Copies: Keras may return the memory that the optimizer writes to.
+            self.average = [weight.copy() for weight in self.model.get_weights()]
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Update the average every `interval` steps, and at least once per epoch."""
+        interval = min(self._interval, self.params["steps"] or self._interval)
+        if (batch + 1) % interval:
+            return
+        rate = 1 - self._decay**interval
+        for average, weight in zip(self.average, self.model.get_weights(), strict=True):
+            average += rate * (weight - average)
+
+
+class RunRecorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """After each epoch: evaluate, save the best weights, add a history row, store the checkpoint, draw.
+
+    The checkpoint is written after history and best weights: resuming drops a row beyond the checkpoint and
+    finds the best weights again. Keras' `BackupAndRestore` and `CSVLogger` do not keep that order, and would
+    change the columns of ``history.csv``.
     """
 
     def __init__(
-        self,
-        run: Path,
-        validation: SceneDataset,
-        decay: float,
-        judged: keras.Model,
-        state: Checkpoint | None = None,
+        self, recipe: Recipe, run: Path, checkpoint: Checkpoint | None, average: Callable[[], Arrays]
     ) -> None:
         super().__init__()
-        self._run, self._validation, self._decay, self._judged = run, validation, decay, judged
-        self._average: Arrays = list(state.average) if state else []
-        self._best = state.best if state else -1.0
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Begin with the weights themselves, unless a run goes on."""
-        if not self._average:
-            # Copies: what Keras gives may be the memory that the optimizer writes to.
-            self._average = [weight.copy() for weight in self.model.get_weights()]
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Update the average every `EMA_INTERVAL` steps, and at least once an epoch."""
-        every = min(EMA_INTERVAL, self.params["steps"] or EMA_INTERVAL)
-        if (batch + 1) % every:
-            return
-        share = 1 - self._decay**every
-        for average, weight in zip(self._average, self.model.get_weights(), strict=True):
-            average += share * (weight - average)
+        self._recipe, self._run, self._average = recipe, run, average
+        self._best = checkpoint.best if checkpoint else -1.0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judge, save, draw."""
-        self._judged.set_weights(self._average)
-        scores, views, mattes = validate(self._judged, self._validation)
-        if scores.miou > self._best:
-            self._best = scores.miou
-            save_atomic(self._judged, self._run / "best.keras")
+        """Evaluate, save and draw."""
         losses = {name: float(value) for name, value in sorted((logs or {}).items())}
-        append_history(self._run, {"epoch": epoch + 1, **asdict(scores), **losses})
-        self._keep(epoch + 1)
+        result = self._recipe.evaluate(self.model, self._average(), losses)
+        if result.score > self._best:
+            self._best = result.score
+            save_atomic(result.model, self._run / "best.keras")
+        append_history(self._run, {"epoch": epoch + 1, **result.row})
+        write_checkpoint(self.model, epoch + 1, self._best, self._average(), self._run)
         plot_curves(self._run / "history.csv", self._run / "curves.png")
-        plot_predictions(views, mattes, self._run / "predictions.png")
-        tqdm.write(
-            f"epoch {epoch + 1}: loss {losses.get('loss', float('nan')):.4f}  {scores}", file=sys.stderr
-        )
-
-    def _keep(self, done: int) -> None:
-        # After history and best: a row beyond the state is dropped by --resume, the best found again.
-        optimizer = [keras.ops.convert_to_numpy(v.value) for v in self.model.optimizer.variables]
-        Checkpoint(done, self._best, self.model.get_weights(), optimizer, self._average).write(self._run)
+        self._recipe.write_figures(self._run)
+        values = "  ".join(f"{name} {value:.4g}" for name, value in result.row.items())
+        logger.info("epoch %d: %s", epoch + 1, values)
 
 
-class ProgressBar(keras.callbacks.Callback):  # type: ignore[misc]
-    """A bar an epoch, on a terminal only."""
+class EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Set the epoch of the training set and report progress.
 
-    def __init__(self) -> None:
+    Batches depend on the number of the epoch, also where a run is resumed.
+    """
+
+    def __init__(self, dataset: EpochDataset, progress: ProgressCallback) -> None:
         super().__init__()
-        self._bar: Any = None
+        self._dataset, self._progress = dataset, progress
+        self._stage = ""
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Draw an empty bar."""
-        of = f"epoch {epoch + 1}/{self.params['epochs']}"
-        self._bar = tqdm(total=self.params["steps"], desc=of, unit="batch", leave=False, disable=None)
+        """Set the epoch."""
+        self._dataset.epoch = epoch
+        self._stage = f"epoch {epoch + 1}/{self.params['epochs']}"
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move it on."""
-        self._bar.update(batch + 1 - self._bar.n)
+        """Report the batch."""
+        self._progress(self._stage, batch + 1, self.params["steps"] or 0)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Take it away."""
-        self._bar.close()
+
+def write_checkpoint(model: keras.Model, epochs_done: int, best: float, average: Arrays, run: Path) -> None:
+    """Store the model's and its optimizer's weights in the run's folder."""
+    optimizer = [keras.ops.convert_to_numpy(v.value) for v in model.optimizer.variables]
+    Checkpoint(epochs_done, best, model.get_weights(), optimizer, average).write(run)
 
 
 def save_atomic(model: keras.Model, path: Path) -> None:
-    """Save a model as ``.keras``, the old file staying until the new one is whole."""
+    """Save a model as ``.keras``; the old file stays until the new one is complete."""
     with atomic_path(path) as partial:
         model.save(partial)
-
-
-def validate(
-    model: keras.Model, validation: SceneDataset
-) -> tuple[ValidationMetrics, list[TrainingExample], list[Matte]]:
-    """Score a model's mattes on all views of `validation`; give views and mattes of the first batches too."""
-    mattes: list[Matte] = []
-    truths: list[Matte] = []
-    known, kept = [], []
-    for index in range(len(validation)):
-        views = validation.examples(index)
-        pictures = np.stack([v.frame for v in views]).astype(np.float32) / np.float32(255)
-        mattes += list(keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])[..., 0])
-        truths += [np.asarray(v.matte, np.float32) / np.float32(255) for v in views]
-        known += [v.valid_mask > 0 for v in views]
-        kept += views if index < PREDICTIONS_SHOWN else []
-    return mean_metrics(mattes, truths, known), kept, mattes[: len(kept)]

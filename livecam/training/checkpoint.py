@@ -1,6 +1,6 @@
-"""Where an interrupted run goes on: its folder's ``backup/state.npz``, ``settings.json`` and ``history.csv``.
+"""Checkpoint of a run: ``backup/state.npz``, ``settings.json`` and ``history.csv`` in the run's folder.
 
-The state is one file, put in place at once: whenever a run is stopped, what lies there is a whole epoch's.
+The checkpoint is one file that is replaced atomically: it always holds the state after a complete epoch.
 """
 
 import csv
@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import FileWriteError, TrainingError, UsageError
 from livecam.core.fileio import atomic_path, json_bytes, os_error_reason, write_atomic
-from livecam.training.config import TrainSettings
+from livecam.training.config import RunSettings
 
 Arrays = list[NDArray[Any]]
 _GROUPS = ("weights", "optimizer", "average")
-_FREE = ("out", "workers")
-"""Settings that may change from one part of a run to the next."""
+_CHANGEABLE = ("out", "workers")
+"""Settings that may change when a run is resumed."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after `epoch` epochs: its weights, its optimizer's, their average, and the best mIoU so far."""
+    """State after `epoch` epochs: weights, optimizer variables, averaged weights, best score so far."""
 
     epoch: int
     best: float
@@ -34,7 +34,7 @@ class Checkpoint:
     average: Arrays
 
     def write(self, run: Path) -> None:
-        """Put it into the run's folder, the old one staying until the new one is whole."""
+        """Write to the run's folder; the old checkpoint stays until the new one is complete."""
         arrays: dict[str, Any] = {"epoch": np.int64(self.epoch), "best": np.float64(self.best)}
         for group in _GROUPS:
             arrays |= {f"{group}{i}": array for i, array in enumerate(getattr(self, group))}
@@ -49,35 +49,36 @@ def _path(run: Path) -> Path:
 
 
 def read_checkpoint(run: Path) -> Checkpoint | None:
-    """The state of a run; None where no epoch was finished.
+    """Read the checkpoint of a run; None if no epoch was finished.
 
     Raises:
-        TrainingError: it can't be read.
+        TrainingError: the file cannot be read.
     """
     if not _path(run).is_file():
         return None
     try:
-        with _path(run).open("rb") as file, np.load(file) as kept:
+        with _path(run).open("rb") as file, np.load(file) as archive:
             groups = [
-                [kept[f"{g}{i}"] for i in range(sum(n.startswith(g) for n in kept.files))] for g in _GROUPS
+                [archive[f"{g}{i}"] for i in range(sum(n.startswith(g) for n in archive.files))]
+                for g in _GROUPS
             ]
-            return Checkpoint(int(kept["epoch"]), float(kept["best"]), *groups)
-    except Exception as error:  # a damaged archive meets NumPy, zipfile and zlib with errors of their own
+            return Checkpoint(int(archive["epoch"]), float(archive["best"]), *groups)
+    except Exception as error:  # NumPy, zipfile and zlib each raise their own errors
         raise TrainingError(
             f"{_path(run)} is damaged ({os_error_reason(error)}); begin another run with --out and "
             f"--start {run / 'best.keras'}"
         ) from error
 
 
-def find_checkpoint(settings: TrainSettings) -> Checkpoint | None:
-    """Where this run goes on; None at its beginning.
+def find_checkpoint(settings: RunSettings) -> Checkpoint | None:
+    """Find the checkpoint that this run continues from; None at its beginning.
 
     Raises:
-        UsageError: the folder is in use without `resume`, or it is to be resumed with other settings or is
-        none. TrainingError: what was kept of the run is damaged or missing.
+        UsageError: the folder is in use without `resume`, or holds no run or one with other settings.
+        TrainingError: a file of the run is damaged or missing.
     """
-    run = settings.out
-    if not settings.resume:
+    run = settings.run.out
+    if not settings.run.resume:
         if any((run / name).exists() for name in ("history.csv", "best.keras", "backup")):
             raise UsageError(
                 f"{run} holds a run already; go on with --resume or name another folder with --out"
@@ -86,36 +87,42 @@ def find_checkpoint(settings: TrainSettings) -> Checkpoint | None:
     if not (run / "settings.json").is_file():
         raise UsageError(f"there is no run in {run} to go on with; leave out --resume or mend --out")
     _check_same(settings)
-    state = read_checkpoint(run)
-    if state is None and len(read_history(run)) > 1:
+    checkpoint = read_checkpoint(run)
+    if checkpoint is None and len(read_history(run)) > 1:
         raise TrainingError(f"{run} has lost its backup/state.npz; begin another run with --out")
-    return state
+    return checkpoint
 
 
-def _check_same(settings: TrainSettings) -> None:
-    path = settings.out / "settings.json"
+def _check_same(settings: RunSettings) -> None:
+    path = settings.run.out / "settings.json"
     try:
-        then = json.loads(path.read_text(encoding="utf-8"))
-        now = json.loads(json.dumps(settings.to_dict()))
-        changed = [n for n in now if n not in _FREE and n in then and not _alike(n, then[n], now[n])]
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        current = json.loads(json.dumps(settings.to_dict()))
+        changed = [
+            name
+            for name in current
+            if name not in _CHANGEABLE and name in stored and not _is_same(name, stored[name], current[name])
+        ]
     except (OSError, ValueError, TypeError) as error:
         raise TrainingError(
             f"{path} is damaged ({os_error_reason(error)}); begin another run with --out"
         ) from error
     if changed:
-        words = ", ".join(f"{name} {_to_text(then[name])} (now {_to_text(now[name])})" for name in changed)
+        changes = ", ".join(
+            f"{name} {_to_text(stored[name])} (now {_to_text(current[name])})" for name in changed
+        )
         raise UsageError(
-            f"{settings.out} was begun with {words}; give the same to go on, or begin another run "
-            f"with --out and --start {settings.out / 'best.keras'}"
+            f"{settings.run.out} was begun with {changes}; give the same to go on, or begin another run "
+            f"with --out and --start {settings.run.out / 'best.keras'}"
         )
 
 
-def _alike(name: str, then: Any, now: Any) -> bool:
-    if name in ("data", "rooms", "empty") and isinstance(then, list):
-        return [Path(p).resolve() for p in then] == [Path(p).resolve() for p in now]
-    if name == "start" and then and now:
-        return Path(then).resolve() == Path(now).resolve()
-    return bool(then == now)
+def _is_same(name: str, stored: Any, current: Any) -> bool:
+    if name in ("data", "rooms", "empty") and isinstance(stored, list):
+        return [Path(p).resolve() for p in stored] == [Path(p).resolve() for p in current]
+    if name == "start" and stored and current:
+        return Path(stored).resolve() == Path(current).resolve()
+    return bool(stored == current)
 
 
 def _to_text(value: Any) -> str:
@@ -124,16 +131,16 @@ def _to_text(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def restore(model: Any, state: Checkpoint, run: Path) -> None:
-    """Give a compiled Keras model the weights, and its optimizer the memory, of the state of `run`.
+def restore(model: Any, checkpoint: Checkpoint, run: Path) -> None:
+    """Set the weights of a compiled Keras model and its optimizer to the checkpoint of `run`.
 
     Raises:
-        TrainingError: the state is of another network.
+        TrainingError: the checkpoint is of another network.
     """
     model.optimizer.build(model.trainable_variables)
     try:
-        model.set_weights(state.weights)
-        for variable, value in zip(model.optimizer.variables, state.optimizer, strict=True):
+        model.set_weights(checkpoint.weights)
+        for variable, value in zip(model.optimizer.variables, checkpoint.optimizer, strict=True):
             variable.assign(value)
     except ValueError as error:
         raise TrainingError(
@@ -141,18 +148,18 @@ def restore(model: Any, state: Checkpoint, run: Path) -> None:
         ) from error
 
 
-def prepare_run_dir(settings: TrainSettings, state: Checkpoint | None) -> None:
-    """Make the run's folder ready: its settings, and no row of the history that the state knows nothing of.
+def prepare_run_dir(settings: RunSettings, checkpoint: Checkpoint | None) -> None:
+    """Write the settings to the run's folder, and drop the history rows after the checkpoint.
 
     Raises:
-        FileWriteError: it can't be written in.
+        FileWriteError: the folder cannot be written to.
     """
-    run = settings.out
+    run = settings.run.out
     try:
         (run / "backup").mkdir(parents=True, exist_ok=True)
         write_atomic(run / "settings.json", json_bytes(settings.to_dict()))
         _write_history(
-            run, [r for r in read_history(run) if int(r["epoch"]) <= (state.epoch if state else 0)]
+            run, [r for r in read_history(run) if int(r["epoch"]) <= (checkpoint.epoch if checkpoint else 0)]
         )
     except OSError as error:
         problem = f"can't write in {run}: {os_error_reason(error)}"
@@ -160,10 +167,10 @@ def prepare_run_dir(settings: TrainSettings, state: Checkpoint | None) -> None:
 
 
 def read_history(run: Path) -> list[dict[str, str]]:
-    """The rows of ``history.csv``, one an epoch; none if there is no such file.
+    """Read the rows of ``history.csv``, one per epoch; none if the file does not exist.
 
     Raises:
-        TrainingError: it is damaged.
+        TrainingError: the file is damaged.
     """
     path = run / "history.csv"
     if not path.is_file():
@@ -171,20 +178,20 @@ def read_history(run: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        if all(_is_whole(row) and row["epoch"].isdigit() and float(row["miou"]) >= 0 for row in rows):
+        if all(_is_complete(row) and row["epoch"].isdigit() and float(row["miou"]) >= 0 for row in rows):
             return rows
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
         raise TrainingError(f"{path} can't be read ({os_error_reason(error)}); mend or remove it") from error
     raise TrainingError(f"{path} is damaged; mend or remove it")
 
 
-def _is_whole(row: Mapping[Any, Any]) -> bool:
-    """Whether a row has as many fields as the header; csv marks too many and too few by None."""
+def _is_complete(row: Mapping[Any, Any]) -> bool:
+    """Return whether a row has as many fields as the header; csv marks extra and missing ones by None."""
     return None not in row and None not in row.values()
 
 
 def append_history(run: Path, row: Mapping[str, float]) -> None:
-    """Add a finished epoch; the file is replaced at once, so that an interruption leaves no half row."""
+    """Add the row of a finished epoch. The file is replaced atomically, so no row is ever incomplete."""
     _write_history(run, [*read_history(run), {k: str(round(v, 5)) for k, v in row.items()}])
 
 

@@ -1,37 +1,89 @@
-"""What a training run depends on, and the checks before anything is read."""
+"""Settings of a training run and their checks. Reads nothing from disk and needs no Keras."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 from livecam.training.data.scene_sampler import SceneMix
 
 VIEWS_PER_PAIR = 4
-"""One in so many views of a batch begins a pair; so many are the smallest batch."""
+"""One in this many examples of a batch starts a pair; also the smallest batch."""
 SIZE_MULTIPLE = 16
-"""Networks halve a picture four times without a rest; what they halve further is rounded up."""
+"""Sides of a network's input are divisible by this. Levels below 1/16 are rounded up."""
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """What a run depends on; the same settings give the same scenes.
+class RunConfig:
+    """Options that every recipe has; checked when it is made.
 
-    `data` are folders in Pets layout; `rooms` are folders of pictures to paste subjects on,
-    `empty` of
-    pictures with nothing to keep. `size` trains at another size than the network's own: half the size is a
-    cheap first phase. `start` is a ``.keras`` file whose weights are the first ones; its network may be
-    narrower, or larger and of the same blocks (see `livecam.training.networks.slimming`). `teacher` is a
-    ``.keras`` file whose mattes and features are learnt besides the labels. With `freeze_norms` its
-    normalisations stay as they are
-    (see `livecam.training.networks.matting_net`).
-    Pictures whose names begin with a word of `often` are shown so many times as often as others.
+    `data` are folders in Pets layout, `out` is the run's folder, `learning_rate` is the peak value.
+
+    Raises:
+        UsageError: a value is out of range.
     """
 
     data: tuple[Path, ...]
     out: Path
+    epochs: int = 60
+    batch: int = 16
+    learning_rate: float = 2e-3
+    seed: int = 1
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """Check all values.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        if not self.data:
+            raise UsageError("nothing to train with; name at least one folder in Pets layout")
+        check_minimum(self, {"epochs": 1, "batch": VIEWS_PER_PAIR, "seed": 0})
+        if self.seed >= 2**32:
+            raise UsageError(f"--seed {self.seed} is too large; give less than {2**32}")
+        if not 0 < self.learning_rate <= 1:
+            raise UsageError(
+                f"--learning-rate {self.learning_rate:g} is not above 0 and at most 1; try 0.002"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values for ``settings.json``; `resume` is left out."""
+        return {name: to_json(value) for name, value in asdict(self).items() if name != "resume"}
+
+
+class RunSettings(Protocol):
+    """Settings of a recipe: the shared `run`, the network's name, and all of it as JSON values."""
+
+    @property
+    def run(self) -> RunConfig: ...  # noqa: D102
+    @property
+    def network(self) -> str: ...  # noqa: D102
+    def to_dict(self) -> dict[str, Any]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Settings of livecam's own recipe; the same settings give the same scenes. Checked when made.
+
+    `rooms` are folders of background images, `empty` folders of negative images. `size` replaces the
+    network's own input size; half the size is a cheap first phase. `start` is a ``.keras`` file with the
+    initial weights; its network may be narrower, or larger and of the same blocks
+    (`livecam.training.networks.slimming`). `teacher` is a ``.keras`` file whose mattes and features are
+    learned besides the labels. With `freeze_norms` the batch normalisation of `start` stays as it is.
+    Foregrounds whose names start with a name in `often` are sampled that many times as often as others.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    run: RunConfig
     rooms: tuple[Path, ...] = ()
     empty: tuple[Path, ...] = ()
     network: str = "person"
@@ -39,79 +91,85 @@ class TrainSettings:
     start: Path | None = None
     teacher: Path | None = None
     freeze_norms: bool = False
-    epochs: int = 60
     steps: int = 250
-    batch: int = 16
-    learning_rate: float = 2e-3
-    seed: int = 1
     workers: int = 2
     longest: int = 416
-    resume: bool = False
     often: tuple[tuple[str, int], ...] = ()
     mix: SceneMix = field(default_factory=SceneMix)
 
+    def __post_init__(self) -> None:
+        self.validate()
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "TrainSettings":
+        """Make settings of the command line's options, those of the run among them.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        own = dict(options)
+        run = RunConfig(**{f.name: own.pop(f.name) for f in fields(RunConfig) if f.name in own})
+        if "real" in own:
+            own["mix"] = SceneMix(real=own.pop("real"))
+        return cls(run, **own)
+
     @property
     def pairs(self) -> int:
-        """Pairs of the same scene in each batch."""
-        return self.batch // VIEWS_PER_PAIR
+        """Number of pairs of one scene in each batch."""
+        return self.run.batch // VIEWS_PER_PAIR
 
     @property
-    def total(self) -> int:
-        """Batches of the whole run."""
-        return self.epochs * self.steps
+    def total_steps(self) -> int:
+        """Number of batches in the whole run."""
+        return self.run.epochs * self.steps
+
+    def validate(self) -> None:
+        """Check all values. Whether the network exists is checked by the registry.
+
+        Raises:
+            UsageError: a value is out of range.
+        """
+        check_minimum(self, {"steps": 1, "workers": 1, "longest": 32})
+        if self.freeze_norms and not self.start:
+            raise UsageError("--freeze-norms keeps what a trained network has counted; name one with --start")
+        if self.size:
+            check_size(self.size)
+        for name, times in self.often:
+            if times < 1:
+                raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
+        _check_mix(self.mix)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for ``settings.json``."""
-        return {k: _plain(v) for k, v in asdict(self).items() if k != "resume"}
+        """Return JSON values for ``settings.json``, the run's and these on one level."""
+        own = {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name not in ("run", "mix")}
+        return {**self.run.to_dict(), **own, "mix": asdict(self.mix)}
 
 
-def _plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
+    """Convert sizes and paths to text, and tuples to lists."""
     if isinstance(value, Size):
         return str(value)
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [to_json(v) for v in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def validate_settings(settings: TrainSettings, networks: tuple[str, ...]) -> None:
-    """Check every word and number; reads nothing from disk.
+def check_minimum(settings: Any, minimum: Mapping[str, int]) -> None:
+    """Check integer fields against their smallest values.
 
     Raises:
-        UsageError: one of them can't be used.
+        UsageError: a value is smaller.
     """
-    if settings.network not in networks:
-        raise UsageError(f"no network is called {settings.network!r}; there are {', '.join(networks)}")
-    if not settings.data:
-        raise UsageError("nothing to train with; name at least one folder in Pets layout")
-    _check_numbers(settings)
-    if settings.freeze_norms and not settings.start:
-        raise UsageError("--freeze-norms keeps what a trained network has counted; name one with --start")
-    if settings.size:
-        check_size(settings.size)
-    for name, times in settings.often:
-        if times < 1:
-            raise UsageError(f"--often {name}={times} is too small; give {name}=2 or more")
-    _check_mix(settings.mix)
-
-
-def _check_numbers(settings: TrainSettings) -> None:
-    smallest = {"epochs": 1, "steps": 1, "batch": VIEWS_PER_PAIR, "seed": 0, "workers": 1, "longest": 32}
-    for name, least in smallest.items():
-        if getattr(settings, name) < least:
-            raise UsageError(f"--{name} {getattr(settings, name)} is too small; give {least} or more")
-    if settings.seed >= 2**32:
-        raise UsageError(f"--seed {settings.seed} is too large; give less than {2**32}")
-    if not 0 < settings.learning_rate <= 1:
-        raise UsageError(
-            f"--learning-rate {settings.learning_rate:g} is not above 0 and at most 1; try 0.002"
-        )
+    for name, smallest in minimum.items():
+        if getattr(settings, name) < smallest:
+            raise UsageError(f"--{name} {getattr(settings, name)} is too small; give {smallest} or more")
 
 
 def check_size(size: Size) -> None:
-    """Check that the network can halve pictures of `size` as often as it does.
+    """Check that both sides are divisible by `SIZE_MULTIPLE`.
 
     Raises:
-        UsageError: it can't.
+        UsageError: one is not.
     """
     if min(size) < SIZE_MULTIPLE or any(side % SIZE_MULTIPLE for side in size):
         near = Size(*(max(SIZE_MULTIPLE, round(side / SIZE_MULTIPLE) * SIZE_MULTIPLE) for side in size))
@@ -119,8 +177,8 @@ def check_size(size: Size) -> None:
 
 
 def _check_mix(mix: SceneMix) -> None:
-    shares = [getattr(mix, part.name) for part in fields(mix)]
-    if not all(0 <= share <= 1 for share in shares) or not math.fsum(shares) <= 1:
+    fractions = [getattr(mix, part.name) for part in fields(mix)]
+    if not all(0 <= fraction <= 1 for fraction in fractions) or not math.fsum(fractions) <= 1:
         raise UsageError(
             f"the shares of {mix} are not between 0 and 1 with a sum of at most 1; make them smaller"
         )

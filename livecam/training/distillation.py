@@ -96,6 +96,15 @@ class DistillationDataset(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__(workers=batches.workers, use_multiprocessing=False, max_queue_size=8)
         self._batches, self._teacher = batches, teacher
 
+    @property
+    def epoch(self) -> int:
+        """The epoch that the scenes are drawn for."""
+        return self._batches.epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._batches.epoch = epoch
+
     def __len__(self) -> int:
         return len(self._batches)
 

@@ -1,4 +1,4 @@
-"""The pictures of a run: what the network is shown, what it answers, how its losses fell."""
+"""Figures of a run: training examples, predictions, and curves of losses and scores."""
 
 import csv
 from collections.abc import Sequence
@@ -13,93 +13,97 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import write_image
 from livecam.training.data.scene_renderer import TrainingExample
 
-TRIMAP_GREYS = np.array([0, 255, 0, 128], np.uint8)
+TRIMAP_GRAYS = np.array([0, 255, 0, 128], np.uint8)
 
 
-def _grey(picture: NDArray[np.uint8]) -> Frame:
-    return np.repeat(picture[..., None], 3, axis=2)
+def _gray_image(levels: NDArray[np.uint8]) -> Frame:
+    return np.repeat(levels[..., None], 3, axis=2)
 
 
-def _tile(cells: Sequence[Frame], across: int) -> Frame:
+def _tile(cells: Sequence[Frame], columns: int) -> Frame:
     cells = list(cells)
-    cells += [np.zeros_like(cells[0])] * (-len(cells) % across)
-    rows = [np.hstack(cells[i : i + across]) for i in range(0, len(cells), across)]
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % columns)
+    rows = [np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)]
     return np.vstack(rows)
 
 
-def _write(picture: Frame, path: Path) -> None:
+def _write(image: Frame, path: Path) -> None:
     try:
-        write_image(path, picture)
+        write_image(path, image)
     except FileWriteError as error:
         hint = f"{error.hint}; go on with --resume then"
         raise FileWriteError(error.problem, hint, path=path) from error
 
 
-def write_image_grid(cells: Sequence[Frame], across: int, path: Path) -> None:
-    """A sheet of pictures of one size, `across` a row.
+def write_image_grid(cells: Sequence[Frame], columns: int, path: Path) -> None:
+    """Write images of one size as a grid with `columns` per row.
 
     Raises:
-        FileWriteError: it can't be written.
+        FileWriteError: the file cannot be written.
     """
-    _write(_tile(cells, across), path)
+    _write(_tile(cells, columns), path)
 
 
-def plot_scenes(views: Sequence[TrainingExample], path: Path) -> None:
-    """A sheet of frame, matte and trimap (red: the matte is not known there) of each view.
+def plot_scenes(examples: Sequence[TrainingExample], path: Path) -> None:
+    """Write a grid of frame, matte and trimap of each example; red: the matte is not known there.
 
     Raises:
-        FileWriteError: it can't be written.
+        FileWriteError: the file cannot be written.
     """
     cells = []
-    for view in views:
-        trimap = _grey(TRIMAP_GREYS[view.trimap])
-        trimap[view.valid_mask == 0] = (255, 0, 0)
-        cells.append(np.vstack([view.frame, _grey(view.matte), trimap]))
+    for example in examples:
+        trimap = _gray_image(TRIMAP_GRAYS[example.trimap])
+        trimap[example.valid_mask == 0] = (255, 0, 0)
+        cells.append(np.vstack([example.frame, _gray_image(example.matte), trimap]))
     _write(_tile(cells, 4), path)
 
 
-def plot_predictions(views: Sequence[TrainingExample], mattes: Sequence[Matte], path: Path) -> None:
-    """A sheet of frame, true matte, predicted matte and the subject on green.
+def plot_predictions(examples: Sequence[TrainingExample], mattes: Sequence[Matte], path: Path) -> None:
+    """Write a grid of frame, true matte, predicted matte, and the foreground on green.
 
     Raises:
-        FileWriteError: it can't be written.
+        FileWriteError: the file cannot be written.
     """
     cells = []
-    for view, matte in zip(views, mattes, strict=True):
-        said = (matte * 255).astype(np.uint8)
-        green = np.broadcast_to(np.array([0, 177, 64], np.uint8), view.frame.shape)
-        share = matte[..., None]
-        shown = (view.frame * share + green * (1 - share)).astype(np.uint8)
-        cells.append(np.vstack([view.frame, _grey(view.matte), _grey(said), shown]))
+    for example, matte in zip(examples, mattes, strict=True):
+        predicted = (matte * 255).astype(np.uint8)
+        green = np.broadcast_to(np.array([0, 177, 64], np.uint8), example.frame.shape)
+        alpha = matte[..., None]
+        composite = (example.frame * alpha + green * (1 - alpha)).astype(np.uint8)
+        cells.append(
+            np.vstack([example.frame, _gray_image(example.matte), _gray_image(predicted), composite])
+        )
     _write(_tile(cells, 8), path)
 
 
 def plot_trimaps(
-    pictures: NDArray[np.uint8], true: NDArray[np.uint8], predicted: NDArray[np.uint8], path: Path
+    images: NDArray[np.uint8], true: NDArray[np.uint8], predicted: NDArray[np.uint8], path: Path
 ) -> None:
-    """A row of frame, true trimap and predicted trimap each; foreground is white, contour grey.
+    """Write one row per image: image, true trimap, predicted trimap; foreground white, contour gray.
 
     Args:
-        pictures: frames, (n, height, width, 3).
-        true: their trimaps, (n, height, width).
-        predicted: trimaps too, (n, height, width).
+        images: uint8 RGB, (n, height, width, 3).
+        true: true trimaps, (n, height, width).
+        predicted: predicted trimaps, (n, height, width).
         path: a ``.png`` file.
 
     Raises:
-        FileWriteError: it can't be written.
+        FileWriteError: the file cannot be written.
     """
-    rows = zip(pictures, true, predicted, strict=True)
-    cells = [cell for row in rows for cell in (row[0], *(_grey(TRIMAP_GREYS[part]) for part in row[1:]))]
+    rows = zip(images, true, predicted, strict=True)
+    cells = [
+        cell for row in rows for cell in (row[0], *(_gray_image(TRIMAP_GRAYS[part]) for part in row[1:]))
+    ]
     _write(_tile(cells, 3), path)
 
 
 def plot_curves(history: Path, path: Path) -> None:
-    """The losses and the scores of ``history.csv``, at least one row, over the epochs.
+    """Plot losses and scores of ``history.csv`` (at least one row) over the epochs.
 
     Raises:
-        FileWriteError: it can't be written.
+        FileWriteError: the file cannot be written.
     """
-    # Slow to import, so only here; and not pyplot, which would settle the whole program's display.
+    # Imported here because it is slow. Not pyplot, which selects a display for the whole process.
     from matplotlib.figure import Figure
 
     with history.open(newline="", encoding="utf-8") as file:

@@ -61,14 +61,16 @@ from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.models.model_card import ModelCard
 from livecam.models.segmenter import LiteRTSegmenter, clip_rounding, suppress_native_stderr
 from livecam.pipeline import Pipeline
-from livecam.training.callbacks import EmaEvaluator, save_atomic
-from livecam.training.checkpoint import find_checkpoint, prepare_run_dir, restore
-from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.callbacks import EmaCallback, save_atomic, write_checkpoint
+from livecam.training.checkpoint import Arrays, find_checkpoint, prepare_run_dir, restore
+from livecam.training.config import RunConfig, TrainSettings
 from livecam.training.data.dataset import AssetPool, SceneDataset
+from livecam.training.losses import MattingLoss
 from livecam.training.malloc import retain_freed_memory
+from livecam.training.matting import compile_model, load_asset_pool
 from livecam.training.networks.matting_net import logits_model
 from livecam.training.networks.torch_layers import use_fused_torch_layers
-from livecam.training.trainer import compile_model, fit, load_asset_pool
+from livecam.training.trainer import fit_epochs
 from scripts.experiments.recurrent_matte import RememberingBatches, add_memory, split_inputs
 from scripts.experiments.synthetic_clips import draw_scenes, empty, take, takes
 
@@ -124,18 +126,8 @@ def read_words() -> argparse.ArgumentParser:
 
 def train_both(said: argparse.Namespace) -> int:
     """Fine-tune without and with memory, each as far as it is not done yet."""
-    settings = TrainSettings(
-        data=tuple(said.data),
-        rooms=tuple(said.rooms),
-        out=said.run,
-        start=said.start,
-        epochs=said.epochs,
-        steps=said.steps,
-        batch=said.batch,
-        learning_rate=said.learning_rate,
-        seed=said.seed,
-    )
-    validate_settings(settings, (settings.network,))
+    run = RunConfig(tuple(said.data), said.run, said.epochs, said.batch, said.learning_rate, said.seed)
+    settings = TrainSettings(run, rooms=tuple(said.rooms), start=said.start, steps=said.steps)
     retain_freed_memory()
     # Scenes are drawn in threads of their own.
     cv2.setNumThreads(1)
@@ -145,7 +137,8 @@ def train_both(said: argparse.Namespace) -> int:
         out = said.run / folder
         resume = (out / "settings.json").is_file()
         print(f"{name}:", file=sys.stderr)
-        fine_tune(replace(settings, out=out, resume=resume), stock, remembers=folder == "with")
+        part = replace(settings, run=replace(run, out=out, resume=resume))
+        fine_tune(part, stock, remembers=folder == "with")
     return 0
 
 
@@ -163,29 +156,33 @@ def load_network(path: Path) -> keras.Model:
     return model
 
 
-class Keeper(EmaEvaluator):
-    """Keeps the averaged weights and the state after each epoch; judged are they by `frame_metrics` alone."""
+class SaveAverage(EmaCallback):
+    """Save the averaged weights and the checkpoint after each epoch. `measure` evaluates them."""
+
+    def __init__(self, run: Path, decay: float, averaged: keras.Model, average: Arrays | None) -> None:
+        super().__init__(decay, average)
+        self._run, self._averaged = run, averaged
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save."""
-        self._judged.set_weights(self._average)
-        save_atomic(self._judged, self._run / WEIGHTS)
-        self._keep(epoch + 1)
+        self._averaged.set_weights(self.average)
+        save_atomic(self._averaged, self._run / WEIGHTS)
+        write_checkpoint(self.model, epoch + 1, -1.0, self.average, self._run)
         tqdm.write(f"epoch {epoch + 1}: loss {(logs or {}).get('loss', np.nan):.4f}", file=sys.stderr)
 
 
 def fine_tune(settings: TrainSettings, stock: AssetPool, *, remembers: bool) -> None:
     """Train on, or go on where it was interrupted; `settings.out` gets the averaged weights."""
     state = find_checkpoint(settings)
-    keras.utils.set_random_seed(settings.seed)
+    keras.utils.set_random_seed(settings.run.seed)
     model = load_network(settings.start or START)
     kind = RememberingBatches if remembers else SceneDataset
     batches = kind(
         stock,
         Size(*model.input_shape[2:0:-1]),
-        batch=settings.batch,
+        batch=settings.run.batch,
         steps=settings.steps,
-        seed=settings.seed,
+        seed=settings.run.seed,
         pairs=settings.pairs,
         mix=settings.mix,
         workers=settings.workers,
@@ -194,18 +191,18 @@ def fine_tune(settings: TrainSettings, stock: AssetPool, *, remembers: bool) -> 
     model = add_memory(model) if remembers else model
     prepare_run_dir(settings, state)
     student = use_fused_torch_layers(logits_model(model))
-    compile_model(student, settings)
+    compile_model(student, settings, {"loss": MattingLoss(settings.pairs)})
     if state:
-        restore(student, state, settings.out)
+        restore(student, state, settings.run.out)
     done = state.epoch if state else 0
-    if done < settings.epochs:
-        keeper = Keeper(settings.out, batches, decay(settings), model, state)
-        fit(student, batches, keeper, done, settings.epochs)
+    if done < settings.run.epochs:
+        save = SaveAverage(settings.run.out, decay(settings), model, state.average if state else None)
+        fit_epochs(student, batches, [save], done, settings.run.epochs)
 
 
 def decay(settings: TrainSettings) -> float:
     """How much of the averaged weights stays at each step: a tenth of the run counts."""
-    return 1 - 10 / (settings.total + 10)
+    return 1 - 10 / (settings.total_steps + 10)
 
 
 def measure_all(said: argparse.Namespace) -> int:
@@ -228,7 +225,7 @@ def measure_all(said: argparse.Namespace) -> int:
 
 def judge_all(said: argparse.Namespace, ways: dict[str, "Way"]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The figures of each clip, then of each scene's steps, by each of the ways in turn."""
-    settings = TrainSettings(data=tuple(said.data), rooms=tuple(said.rooms), out=said.run)
+    settings = TrainSettings(RunConfig(tuple(said.data), said.run), rooms=tuple(said.rooms))
     count = max(0 if said.clips else said.takes, said.steps_of)
     scenes = draw_scenes(load_asset_pool(settings, "test"), count, said.seed) if count else []
     cases = takes(scenes[: said.takes], said.frames, said.seed)

@@ -55,7 +55,7 @@ def test_who_is_found_and_who_is_not_stands_in_the_figures(model: str, tmp_path:
     assert rows["blue"].metrics["fg_iou"] == 0
     assert rows["blue"].metrics["hole"] == 100
     assert rows["blue"].metrics["leak"] == 0
-    assert rows["head and shoulders"].cases == 3
+    assert rows["head and shoulders"].count == 3
     assert rows["mean"].metrics["ms"] > 0
     # Pictures have no time, hard labels no softness, this model no classes.
     assert not {"dtssd", "grad", "contour"} & set(rows["mean"].metrics)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from livecam.evaluation.metrics import (
+    background_leak_rate,
     boundary_f,
     dtssd,
+    foreground_miss_rate,
     frame_metrics,
-    gradient_error,
-    hole,
+    gradient_error_sobel,
     iou,
-    leak,
     mean_metrics,
 )
 from livecam.imaging.ops import to_gray
@@ -149,11 +149,11 @@ def test_leak_is_the_room_shown_away_from_the_subject() -> None:
     island = true.copy()
     island[90:95, 90:95] = 0.6
 
-    assert leak(grown, true, everything) == 0
+    assert background_leak_rate(grown, true, everything) == 0
     # The band is one pixel wide: 42 x 42 pixels are not asked.
-    assert leak(island, true, everything) == pytest.approx(25 / (10000 - 42 * 42))
-    assert leak(island, true, ~(island == np.float32(0.6))) == 0
-    assert leak(true, np.ones_like(true), everything) == 0
+    assert background_leak_rate(island, true, everything) == pytest.approx(25 / (10000 - 42 * 42))
+    assert background_leak_rate(island, true, ~(island == np.float32(0.6))) == 0
+    assert background_leak_rate(true, np.ones_like(true), everything) == 0
 
 
 def test_hole_is_the_subject_lost_away_from_its_outline() -> None:
@@ -163,21 +163,21 @@ def test_hole_is_the_subject_lost_away_from_its_outline() -> None:
     holed = true.copy()
     holed[45:50, 45:50] = 0.4
 
-    assert hole(shrunk, true, everything) == 0
-    assert hole(holed, true, everything) == pytest.approx(25 / (38 * 38))
-    assert hole(holed, true, ~(holed == np.float32(0.4))) == 0
-    assert hole(holed, np.zeros_like(true), everything) == 0
+    assert foreground_miss_rate(shrunk, true, everything) == 0
+    assert foreground_miss_rate(holed, true, everything) == pytest.approx(25 / (38 * 38))
+    assert foreground_miss_rate(holed, true, ~(holed == np.float32(0.4))) == 0
+    assert foreground_miss_rate(holed, np.zeros_like(true), everything) == 0
 
 
 def test_the_gradient_error_is_of_the_slopes_alone() -> None:
     everything = np.ones((20, 20), bool)
     ramp = np.broadcast_to(np.arange(20, dtype=np.float32) / 40, (20, 20))
 
-    assert gradient_error(np.full_like(ramp, 0.2), np.full_like(ramp, 0.7), everything) == 0
+    assert gradient_error_sobel(np.full_like(ramp, 0.2), np.full_like(ramp, 0.7), everything) == 0
     middle = np.zeros_like(everything)
     middle[5:15, 5:15] = True
     # Sobel's weights add up to eight times the slope of a pixel: 8 / 40.
-    assert gradient_error(ramp, np.zeros_like(ramp), middle) == pytest.approx(0.04, rel=1e-4)
+    assert gradient_error_sobel(ramp, np.zeros_like(ramp), middle) == pytest.approx(0.04, rel=1e-4)
 
 
 def test_dtssd_asks_for_the_change_not_for_the_matte() -> None:

@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from livecam.core.errors import FileWriteError
-from livecam.evaluation.report import COLUMNS, EvaluationReport, SampleResult, as_markdown, write_report
+from livecam.evaluation.report import (
+    COLUMNS,
+    EvaluationReport,
+    SampleResult,
+    as_markdown,
+    title_of,
+    write_report,
+)
 
 RESULTS = (
     SampleResult("b_1", "b", ("low light",), {"miou": 90.0, "mad": 10.0, "grad": 0.01}, (5.0,)),
@@ -15,21 +22,21 @@ RESULTS = (
 REPORT = EvaluationReport("weights/mine.tflite", "people", 2, RESULTS)
 
 
-def test_a_row_a_group_then_the_mean_of_all_cases_then_conditions() -> None:
+def test_rows_are_groups_then_mean_then_attributes() -> None:
     rows = {row.name: row for row in REPORT.rows}
 
     assert list(rows) == ["a", "b", "mean", "low light"]
-    assert [row.cases for row in rows.values()] == [2, 1, 3, 2]
+    assert [row.count for row in rows.values()] == [2, 1, 3, 2]
     assert rows["a"].metrics["miou"] == 70
     assert rows["mean"].metrics["miou"] == pytest.approx(230 / 3)
     assert rows["low light"].metrics["mad"] == 25
 
 
-def test_milliseconds_are_the_median_of_all_frames() -> None:
+def test_row_ms_is_the_median_of_all_frames() -> None:
     assert [row.metrics["ms"] for row in REPORT.rows] == [2.5, 5, 3, 4]
 
 
-def test_a_mean_is_of_those_that_have_the_mark() -> None:
+def test_row_mean_skips_samples_without_the_metric() -> None:
     rows = {row.name: row for row in REPORT.rows}
 
     assert rows["mean"].metrics["grad"] == 0.01
@@ -37,7 +44,7 @@ def test_a_mean_is_of_those_that_have_the_mark() -> None:
     assert "contour" not in rows["mean"].metrics
 
 
-def test_the_table_says_the_same_in_every_form(tmp_path: Path) -> None:
+def test_write_report_has_the_same_values_in_every_format(tmp_path: Path) -> None:
     write_report(REPORT, tmp_path)
 
     content = json.loads((tmp_path / "scores.json").read_text())
@@ -52,16 +59,26 @@ def test_the_table_says_the_same_in_every_form(tmp_path: Path) -> None:
     assert {line.count("|") for line in marked} == {len(COLUMNS) + 3}
     assert marked[2].startswith("| a | 2 | 70.00 | - |")
     lines = str(REPORT).splitlines()
-    assert lines[0].split() == ["cases", *COLUMNS]
+    assert lines[0].split() == ["cases", *map(title_of, COLUMNS)]
     assert lines[1].split()[:3] == ["a", "2", "70.00"]
     assert len({len(line) for line in lines if line}) == 1
 
 
-def test_what_is_not_measured_is_said() -> None:
+def test_as_markdown_lists_what_is_not_measured() -> None:
     assert "glasses" in as_markdown(REPORT)
 
 
-def test_a_folder_that_cannot_be_written_in_is_told(tmp_path: Path) -> None:
+def test_tables_call_the_sobel_metric_grad_sobel_and_files_grad(tmp_path: Path) -> None:
+    """Files keep the key, so that scores of earlier versions can be compared."""
+    write_report(REPORT, tmp_path)
+
+    assert " grad_sobel " in str(REPORT).splitlines()[0]
+    assert "| grad_sobel |" in as_markdown(REPORT)
+    assert "grad" in json.loads((tmp_path / "scores.json").read_text())["rows"][1]
+    assert "grad" in (tmp_path / "scores.csv").read_text().splitlines()[0].split(",")
+
+
+def test_write_report_unwritable_folder_names_the_option(tmp_path: Path) -> None:
     (tmp_path / "scores.json").mkdir()
 
     with pytest.raises(FileWriteError, match="--out"):

@@ -9,9 +9,9 @@ from livecam.evaluation.temporal_stability import (
     SIZE,
     LivePipeline,
     add_noise_frames,
+    composite_over_room,
     draw_reference_room,
     flicker,
-    flicker_before_room,
     read_room,
     read_still,
     step_response_frames,
@@ -79,7 +79,7 @@ def test_the_noise_is_fresh_in_every_frame_and_the_same_by_its_seed() -> None:
 def test_the_shipped_model_follows_a_step_within_two_frames() -> None:
     model, room, still = LivePipeline(), read_room(None), read_still(None)
 
-    person = flicker_before_room(model, still, room)
+    person = composite_over_room(model, still, room)
 
     for before, after in [(room, still), (still, room), (room, person), (person, room)]:
         frames = step_response_frames(model, before, after)

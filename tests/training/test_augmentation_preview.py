@@ -8,7 +8,7 @@ pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam
 
 from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_image
-from livecam.training.augmentation_preview import FAULTS, KINDS, LIGHTS, write_augmentation_preview
+from livecam.training.augmentation_preview import ARTIFACTS, KINDS, LIGHTING, write_augmentation_preview
 from livecam.training.data.scene_sampler import AssetPool
 
 pytestmark = pytest.mark.training
@@ -24,7 +24,7 @@ def test_every_kind_light_and_fault_has_its_cell_and_no_two_look_the_same(
 
     sheet = read_image(tmp_path / "sheet.png", longest=4000).image
     cells = sheet.reshape(-1, 64, 4, 96, 3).swapaxes(1, 2).reshape(-1, 64, 96, 3)
-    drawn = 4 * len(KINDS) + 4 + len(LIGHTS) + len(FAULTS) + 1
+    drawn = 4 * len(KINDS) + 4 + len(LIGHTING) + len(ARTIFACTS) + 1
     # Below the name: the pictures alone.
     assert len({cell[15:].tobytes() for cell in cells[:drawn]}) == drawn
     assert not cells[drawn:].any()

@@ -16,14 +16,15 @@ from livecam.training.checkpoint import (
     read_checkpoint,
     read_history,
 )
-from livecam.training.config import TrainSettings
+from livecam.training.config import RunConfig, TrainSettings
 
+RUN_OPTIONS = {field.name for field in dataclasses.fields(RunConfig)}
 ROW = {"loss": 0.5, "miou": 80.0}
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> TrainSettings:
-    return TrainSettings((tmp_path / "pets",), tmp_path / "run", epochs=4)
+    return TrainSettings(RunConfig((tmp_path / "pets",), tmp_path / "run", epochs=4))
 
 
 def a_state(epoch: int = 2, best: float = 80.0) -> Checkpoint:
@@ -35,16 +36,18 @@ def a_state(epoch: int = 2, best: float = 80.0) -> Checkpoint:
 
 
 def resumed(settings: TrainSettings, **changes: Any) -> TrainSettings:
-    return dataclasses.replace(settings, resume=True, **changes)
+    of_run = {name: changes.pop(name) for name in RUN_OPTIONS & changes.keys()}
+    run = dataclasses.replace(settings.run, resume=True, **of_run)
+    return dataclasses.replace(settings, run=run, **changes)
 
 
 def a_run(settings: TrainSettings, rows: int = 2, kept: int | None = 2) -> None:
     """A run's folder with `rows` epochs in its history and a state of `kept`."""
     prepare_run_dir(settings, None)
     for epoch in range(1, rows + 1):
-        append_history(settings.out, {"epoch": epoch, **ROW})
+        append_history(settings.run.out, {"epoch": epoch, **ROW})
     if kept:
-        a_state(kept).write(settings.out)
+        a_state(kept).write(settings.run.out)
 
 
 def test_a_state_comes_back_as_it_was_kept(tmp_path: Path) -> None:
@@ -88,21 +91,21 @@ def test_a_new_folder_begins_a_run(settings: TrainSettings) -> None:
     assert find_checkpoint(settings) is None
     prepare_run_dir(settings, None)
 
-    assert json.loads((settings.out / "settings.json").read_text())["epochs"] == 4
+    assert json.loads((settings.run.out / "settings.json").read_text())["epochs"] == 4
 
 
 @pytest.mark.parametrize("name", ["history.csv", "best.keras", "backup"])
 def test_a_folder_in_use_needs_resume_or_another_name(settings: TrainSettings, name: str) -> None:
-    settings.out.mkdir()
-    (settings.out / name).touch()
+    settings.run.out.mkdir()
+    (settings.run.out / name).touch()
 
     with pytest.raises(UsageError, match="holds a run already; go on with --resume or name another"):
         find_checkpoint(settings)
 
 
 def test_a_folder_with_other_files_can_hold_a_new_run(settings: TrainSettings) -> None:
-    settings.out.mkdir()
-    (settings.out / "notes.txt").touch()
+    settings.run.out.mkdir()
+    (settings.run.out / "notes.txt").touch()
 
     assert find_checkpoint(settings) is None
 
@@ -132,7 +135,7 @@ def test_a_row_beyond_the_state_is_dropped(settings: TrainSettings) -> None:
 
     prepare_run_dir(settings, find_checkpoint(resumed(settings)))
 
-    assert [row["epoch"] for row in read_history(settings.out)] == ["1", "2"]
+    assert [row["epoch"] for row in read_history(settings.run.out)] == ["1", "2"]
 
 
 def test_a_run_that_lost_its_state_is_not_begun_over_its_history(settings: TrainSettings) -> None:
@@ -140,7 +143,7 @@ def test_a_run_that_lost_its_state_is_not_begun_over_its_history(settings: Train
 
     with pytest.raises(TrainingError, match=r"lost its backup/state\.npz"):
         find_checkpoint(resumed(settings))
-    assert len(read_history(settings.out)) == 2
+    assert len(read_history(settings.run.out)) == 2
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_workers_and_the_way_to_a_folder_may_change(
 
 def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> None:
     a_run(settings)
-    history = settings.out / "history.csv"
+    history = settings.run.out / "history.csv"
     for content in (
         "epoch,miou\n1",
         "miou\n3\n",
@@ -185,15 +188,16 @@ def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> Non
     ):
         history.write_text(content)
         with pytest.raises(TrainingError, match=r"history\.csv .*mend or remove it"):
-            read_history(settings.out)
-    (settings.out / "settings.json").write_text("{")
+            read_history(settings.run.out)
+    (settings.run.out / "settings.json").write_text("{")
     with pytest.raises(TrainingError, match=r"settings\.json is damaged"):
         find_checkpoint(resumed(settings))
 
 
 def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    blocked = dataclasses.replace(settings, out=tmp_path / "file" / "run")
+    run = dataclasses.replace(settings.run, out=tmp_path / "file" / "run")
+    blocked = dataclasses.replace(settings, run=run)
 
     with pytest.raises(FileWriteError, match=r"can't write in .*choose another folder with --out"):
         prepare_run_dir(blocked, None)
@@ -202,9 +206,9 @@ def test_a_folder_that_can_t_be_written_is_refused(settings: TrainSettings, tmp_
 def test_the_history_grows_by_whole_rows(settings: TrainSettings) -> None:
     prepare_run_dir(settings, None)
     for epoch in (1, 2, 3):
-        append_history(settings.out, {"epoch": epoch, **ROW, "loss": epoch / 3})
+        append_history(settings.run.out, {"epoch": epoch, **ROW, "loss": epoch / 3})
 
-    rows = read_history(settings.out)
+    rows = read_history(settings.run.out)
 
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [float(row["loss"]) for row in rows] == [0.33333, 0.66667, 1.0]

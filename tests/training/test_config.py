@@ -5,22 +5,22 @@ import pytest
 
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
-from livecam.training.config import TrainSettings, validate_settings
+from livecam.training.config import RunConfig, TrainSettings
 from livecam.training.data.scene_sampler import SceneMix
 
 
 def settings(**changes: Any) -> TrainSettings:
-    return TrainSettings(**{"data": (Path("pets"),), "out": Path("run"), **changes})
+    return TrainSettings.from_options({"data": (Path("pets"),), "out": Path("run"), **changes})
 
 
 def test_the_defaults_are_fine() -> None:
-    validate_settings(settings(), ("person",))
+    assert settings().run == RunConfig((Path("pets"),), Path("run"))
+    assert (settings().run.epochs, settings().network) == (60, "person")
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"network": "huge"}, "no network is called 'huge'; there are person, tiny"),
         ({"data": ()}, "name at least one folder"),
         ({"epochs": 0}, "--epochs 0 is too small; give 1"),
         ({"steps": 0}, "--steps 0 is too small; give 1"),
@@ -44,7 +44,7 @@ def test_the_defaults_are_fine() -> None:
 )
 def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words) as caught:
-        validate_settings(settings(**changes), ("person", "tiny"))
+        settings(**changes)
     assert "\n" not in str(caught.value)
 
 
@@ -61,4 +61,4 @@ def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
 def test_a_quarter_of_a_batch_begins_pairs() -> None:
     assert settings(batch=16).pairs == 4
     assert settings(batch=4).pairs == 1
-    assert settings(epochs=3, steps=7).total == 21
+    assert settings(epochs=3, steps=7).total_steps == 21

@@ -20,20 +20,21 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.datasets.pets import list_samples  # noqa: E402
-from livecam.training import textbook  # noqa: E402
+from livecam.training import textbook, trainer  # noqa: E402
 from livecam.training.checkpoint import Checkpoint, read_checkpoint, read_history  # noqa: E402
-from livecam.training.data.scene_sampler import SceneMix  # noqa: E402
+from livecam.training.config import RunConfig  # noqa: E402
 from livecam.training.export.exporter import export_model  # noqa: E402
 from livecam.training.export.litert_converter import FLOAT_TOLERANCE  # noqa: E402
 from livecam.training.textbook import (  # noqa: E402
+    TextbookRecipe,
     TextbookSettings,
     TrimapDataset,
     build,
     load_arrays,
     read_pair,
-    train_textbook,
     with_matte,
 )
+from livecam.training.trainer import create_recipe, fit  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -41,6 +42,19 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
 EPOCHS, STEPS = 6, 12
+
+
+def with_run(settings: TextbookSettings, **changes: Any) -> TextbookSettings:
+    return TextbookSettings(dataclasses.replace(settings.run, **changes))
+
+
+def train_with_options(options: dict[str, Any]) -> Path:
+    recipe = create_recipe({"network": "textbook", **options})
+    return fit(recipe, recipe.settings.run)
+
+
+def train(settings: TextbookSettings) -> Path:
+    return fit(TextbookRecipe(settings), settings.run)
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +66,20 @@ def settings(
     make_pets(folder / "pets", trainval=48, test=3, mattes=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(textbook, "WIDTHS", (8, 16, 16))
-        yield TextbookSettings(
-            (folder / "pets",), folder / "unbroken", epochs=EPOCHS, batch=4, learning_rate=3e-3, seed=5
-        )
+        data, out = (folder / "pets",), folder / "unbroken"
+        yield TextbookSettings(RunConfig(data, out, EPOCHS, batch=4, learning_rate=3e-3, seed=5))
 
 
 @pytest.fixture(scope="module")
 def unbroken(settings: TextbookSettings) -> Path:
-    assert train_textbook(settings) == settings.out / "best.keras"
-    return settings.out
+    assert train(settings) == settings.run.out / "best.keras"
+    return settings.run.out
 
 
 @pytest.fixture(scope="module")
 def broken(settings: TextbookSettings) -> Path:
     """The same run, stopped in its second epoch after the history was written, then gone on with."""
-    settings = dataclasses.replace(settings, out=settings.out.with_name("broken"))
+    settings = with_run(settings, out=settings.run.out.with_name("broken"))
     plain = Checkpoint.write
 
     def cut(self: Checkpoint, run: Path) -> None:
@@ -77,9 +90,9 @@ def broken(settings: TextbookSettings) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoint, "write", cut)
         with pytest.raises(KeyboardInterrupt):
-            train_textbook(settings)
-    train_textbook(dataclasses.replace(settings, resume=True))
-    return settings.out
+            train(settings)
+    train(with_run(settings, resume=True))
+    return settings.run.out
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +139,9 @@ def test_a_few_seconds_on_drawn_shapes_teach_it(unbroken: Path) -> None:
 def test_the_best_weights_are_those_that_the_history_calls_best(
     unbroken: Path, settings: TextbookSettings
 ) -> None:
-    tested = TrimapDataset(*load_arrays(list_samples(settings.data[0], "test")), 3, 0)
+    tested = TrimapDataset(*load_arrays(list_samples(settings.run.data[0], "test")), 3, 0)
     network = keras.models.load_model(unbroken / "best.keras", compile=False)
-    textbook.compile_textbook(network, 1e-3)
+    textbook.compile_textbook(network, 1e-3, {"loss": "sparse_categorical_crossentropy"})
     scores = network.evaluate(tested, verbose=0, return_dict=True)
 
     best = max(read_history(unbroken), key=lambda row: float(row["miou"]))
@@ -153,12 +166,12 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(unbroken: Path, broken: Path
 def test_resuming_a_finished_run_changes_nothing(unbroken: Path, settings: TextbookSettings) -> None:
     before = {p.name: p.read_bytes() for p in (unbroken / "history.csv", unbroken / "best.keras")}
 
-    train_textbook(dataclasses.replace(settings, resume=True))
+    train(with_run(settings, resume=True))
     assert {name: (unbroken / name).read_bytes() for name in before} == before
 
 
 def test_labels_are_resized_by_the_nearest_pixel_and_begin_at_0(settings: TextbookSettings) -> None:
-    samples = list_samples(settings.data[0], "trainval")
+    samples = list_samples(settings.run.data[0], "trainval")
     for sample in samples[:4]:
         picture, trimap = read_pair(sample)
         assert (picture.shape, trimap.shape) == ((200, 200, 3), (200, 200))
@@ -184,7 +197,7 @@ def test_every_epoch_sees_every_picture_once_in_another_order() -> None:
 
 
 def test_the_official_set_s_odd_files_are_read_or_left_out(
-    make_pets: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_pets: Callable[..., Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = make_pets(tmp_path / "pets", trainval=5, test=1, mattes=False)
     images = folder / "images"
@@ -205,7 +218,7 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
     pictures, labels = load_arrays(list_samples(folder, "trainval"))
 
     assert (pictures.shape, labels.shape) == ((3, 200, 200, 3), (3, 200, 200))
-    said = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    said = [message for message in caplog.messages if "left out" in message]
     assert ["disc_3.jpg" in said[0], "disc_4.jpg" in said[1]] == [True, True]
     assert len(said) == 2
 
@@ -222,9 +235,12 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
     [
         ({"rooms": (Path("rooms"),)}, "--rooms is nothing to --network textbook"),
         ({"size": Size(256, 144)}, "--size is nothing to --network textbook"),
-        ({"mix": SceneMix(real=0.5)}, "--real is nothing to --network textbook"),
+        ({"real": 0.5}, "--real is nothing to --network textbook"),
         ({"start": Path("a.keras"), "freeze_norms": True}, "--start is nothing to --network textbook"),
         ({"steps": 7}, "--steps is nothing"),
+        ({"steps": 250}, "--steps is nothing"),
+        ({"real": 0.35}, "--real is nothing"),
+        ({"freeze_norms": False}, "--freeze-norms is nothing"),
         ({"start": Path("a.keras")}, "--start is nothing"),
         ({"epochs": 0}, "--epochs 0"),
         ({"resume": True}, "leave out --resume"),
@@ -233,16 +249,16 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
 def test_what_means_nothing_to_it_is_refused_before_anything_is_made(
     pets: Path, tmp_path: Path, changes: dict[str, Any], words: str
 ) -> None:
-    asked = TextbookSettings((pets,), tmp_path / "run", **changes)
+    run = tmp_path / "run"
     with pytest.raises(UsageError, match=words) as caught:
-        train_textbook(asked)
+        train_with_options({"data": (pets,), "out": run, **changes})
     assert "\n" not in str(caught.value)
-    assert not asked.out.exists()
+    assert not run.exists()
 
 
 def test_a_run_in_use_is_not_begun_anew(unbroken: Path, settings: TextbookSettings) -> None:
     with pytest.raises(UsageError, match="holds a run already"):
-        train_textbook(settings)
+        train(settings)
 
 
 def test_the_command_line_trains_it(
@@ -253,14 +269,14 @@ def test_the_command_line_trains_it(
 ) -> None:
     asked: list[TextbookSettings] = []
 
-    def keep(settings: TextbookSettings) -> Path:
-        asked.append(settings)
-        return settings.out / "best.keras"
+    def keep(recipe: TextbookRecipe, config: RunConfig, progress: object) -> Path:
+        asked.append(recipe.settings)
+        return config.out / "best.keras"
 
-    monkeypatch.setattr(textbook, "train_textbook", keep)
+    monkeypatch.setattr(trainer, "fit", keep)
     run = str(tmp_path / "run")
     assert main(["train", "pets", "--network", "textbook", "--out", run, "--epochs", "2"]) == 0
-    assert asked == [TextbookSettings((Path("pets"),), Path(run), epochs=2)]
+    assert asked == [TextbookSettings(RunConfig((Path("pets"),), Path(run), epochs=2, learning_rate=1e-3))]
     assert f"livecam export {run}" in capsys.readouterr().out
 
 
@@ -279,7 +295,7 @@ def test_the_matte_is_the_foreground_and_half_the_contour() -> None:
 def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(
     unbroken: Path, exported: Path, settings: TextbookSettings
 ) -> None:
-    frame = np.asarray(Image.open(list_samples(settings.data[0], "test")[0].image).resize((640, 360)))
+    frame = np.asarray(Image.open(list_samples(settings.run.data[0], "test")[0].image).resize((640, 360)))
     network = with_matte(keras.models.load_model(unbroken / "best.keras", compile=False))
     small = downscale(frame, Size(200, 200)).astype(np.float32) / 255
     keras_says = keras.ops.convert_to_numpy(network(small[None], training=False)["matte"])[0, ..., 0]
@@ -297,7 +313,7 @@ def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(
 
 
 def test_livecam_replaces_a_drawn_wall_with_it(exported: Path, settings: TextbookSettings) -> None:
-    sample = list_samples(settings.data[0], "test")[0]
+    sample = list_samples(settings.run.data[0], "test")[0]
     frame = np.asarray(Image.open(sample.image).resize((640, 360)))
     trimap = np.asarray(Image.open(sample.trimap).resize((640, 360), Image.Resampling.NEAREST))
 

@@ -9,19 +9,20 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from livecam.core.errors import LivecamError, TrainingError, UsageError
+from livecam.core.errors import FileWriteError, LivecamError, TrainingError, UsageError
 from livecam.core.geometry import Size
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
-from livecam.training import callbacks as averager  # noqa: E402
-from livecam.training import trainer as recipe  # noqa: E402
-from livecam.training.callbacks import EmaEvaluator, validate  # noqa: E402
-from livecam.training.checkpoint import Checkpoint, read_checkpoint, read_history  # noqa: E402
+from livecam.training import matting  # noqa: E402
+from livecam.training.callbacks import EmaCallback, save_atomic  # noqa: E402
+from livecam.training.checkpoint import Checkpoint, read_checkpoint, read_history, restore  # noqa: E402
+from livecam.training.config import RunConfig, TrainSettings  # noqa: E402
 from livecam.training.data.dataset import SceneDataset  # noqa: E402
-from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model  # noqa: E402
-from livecam.training.trainer import TrainSettings, load_asset_pool, train  # noqa: E402
+from livecam.training.matting import MattingRecipe, compile_model, load_asset_pool, validate  # noqa: E402
+from livecam.training.networks.matting_net import ARCHITECTURES, build_model  # noqa: E402
+from livecam.training.trainer import fit  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
@@ -30,7 +31,21 @@ pytestmark = [
 ]
 
 EPOCHS, STEPS = 3, 30
-FIRST_MODEL = recipe._first_model
+RUN_OPTIONS = {field.name for field in dataclasses.fields(RunConfig)}
+BUILD_MODEL = MattingRecipe.build_model
+
+
+def with_run(settings: TrainSettings, **changes: Any) -> TrainSettings:
+    return dataclasses.replace(settings, run=dataclasses.replace(settings.run, **changes))
+
+
+def train_with_changes(settings: TrainSettings, **changes: Any) -> Path:
+    of_run = {name: changes.pop(name) for name in RUN_OPTIONS & changes.keys()}
+    return train(dataclasses.replace(with_run(settings, **of_run), **changes))
+
+
+def train(settings: TrainSettings) -> Path:
+    return fit(MattingRecipe(settings), settings.run)
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +60,10 @@ def drawn(
         wall = data.astronaut()[i * 100 : i * 100 + 160, 250:450]
         Image.fromarray(wall).save(folder / "rooms" / f"{i}.jpg")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "VALIDATION_BATCHES", 2)
+        patch.setattr(matting, "VALIDATION_BATCHES", 2)
         yield TrainSettings(
-            (folder / "pets",), folder / "unbroken", rooms=(folder / "rooms",), network="tiny",
-            epochs=EPOCHS, steps=STEPS, batch=8, learning_rate=1e-2, seed=5, workers=1,
+            RunConfig((folder / "pets",), folder / "unbroken", EPOCHS, batch=8, learning_rate=1e-2, seed=5),
+            rooms=(folder / "rooms",), network="tiny", steps=STEPS, workers=1,
         )  # fmt: skip
 
 
@@ -58,48 +73,46 @@ def one_graph() -> Iterator[None]:
     of a step."""
     made: list[tuple[keras.Model, list[Any], list[Any]]] = []
 
-    def begin_alike(
-        settings: TrainSettings, network: MattingNetConfig, state: Checkpoint | None
-    ) -> keras.Model:
+    def build_once(self: MattingRecipe, *, resumed: bool) -> keras.Model:
         if not made:
-            model = FIRST_MODEL(settings, network, None)
+            model = BUILD_MODEL(self, resumed=False)
             model.optimizer.build(model.trainable_variables)
             steps = [v.numpy() for v in model.optimizer.variables]
             made.append((model, [w.copy() for w in model.get_weights()], steps))
         model, weights, steps = made[0]
-        recipe.restore(model, state or Checkpoint(0, -1.0, weights, steps, []), settings.out)
+        restore(model, Checkpoint(0, -1.0, weights, steps, []), self.settings.run.out)
         return model
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipe, "_first_model", begin_alike)
+        patch.setattr(MattingRecipe, "build_model", build_once)
         yield
 
 
 @pytest.fixture(scope="module")
 def unbroken(drawn: TrainSettings, one_graph: None) -> Path:
     train(drawn)
-    return drawn.out
+    return drawn.run.out
 
 
 @pytest.fixture(scope="module")
 def broken(drawn: TrainSettings, one_graph: None) -> Path:
     """The same run, but stopped in the middle of its second epoch, then at that epoch's very end."""
-    settings = dataclasses.replace(drawn, out=drawn.out.with_name("broken"))
+    settings = with_run(drawn, out=drawn.run.out.with_name("broken"))
     with pytest.MonkeyPatch.context() as patch:
         seen: list[int] = []
-        plain = EmaEvaluator.on_train_batch_end
+        plain = EmaCallback.on_train_batch_end
 
-        def stop(self: EmaEvaluator, batch: int, logs: Any = None) -> None:
+        def stop(self: EmaCallback, batch: int, logs: Any = None) -> None:
             seen.append(batch)
             if len(seen) > STEPS + STEPS // 2:
                 raise KeyboardInterrupt
             plain(self, batch, logs)
 
-        patch.setattr(EmaEvaluator, "on_train_batch_end", stop)
+        patch.setattr(EmaCallback, "on_train_batch_end", stop)
         with pytest.raises(KeyboardInterrupt):
             train(settings)
-    assert [row["epoch"] for row in read_history(settings.out)] == ["1"]
-    settings = dataclasses.replace(settings, resume=True)
+    assert [row["epoch"] for row in read_history(settings.run.out)] == ["1"]
+    settings = with_run(settings, resume=True)
     with pytest.MonkeyPatch.context() as patch:
 
         def cut(self: Checkpoint, run: Path) -> None:
@@ -109,9 +122,9 @@ def broken(drawn: TrainSettings, one_graph: None) -> Path:
         patch.setattr(Checkpoint, "write", cut)
         with pytest.raises(KeyboardInterrupt):
             train(settings)
-    assert [row["epoch"] for row in read_history(settings.out)] == ["1", "2"]
+    assert [row["epoch"] for row in read_history(settings.run.out)] == ["1", "2"]
     train(settings)
-    return settings.out
+    return settings.run.out
 
 
 def test_a_run_s_folder_holds_all_it_promises(unbroken: Path) -> None:
@@ -174,13 +187,13 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(broken: Path, unbroken: Path
 def test_resuming_a_finished_run_changes_nothing(unbroken: Path, drawn: TrainSettings) -> None:
     before = {p.name: p.read_bytes() for p in (unbroken / "history.csv", unbroken / "best.keras")}
 
-    assert train(dataclasses.replace(drawn, resume=True)) == unbroken / "best.keras"
+    assert train(with_run(drawn, resume=True)) == unbroken / "best.keras"
     assert {name: (unbroken / name).read_bytes() for name in before} == before
 
 
 def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> None:
     model = build_model(ARCHITECTURES["tiny"])
-    follower = EmaEvaluator(tmp_path, None, 0.9, model)  # type: ignore[arg-type]
+    follower = EmaCallback(0.9)
     follower.set_model(model)
     follower.set_params({"steps": 10, "epochs": 1})
     follower.on_train_begin()
@@ -190,23 +203,23 @@ def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> N
     for batch in range(10):
         follower.on_train_batch_end(batch)
 
-    for average, weight in zip(follower._average, first, strict=True):
+    for average, weight in zip(follower.average, first, strict=True):
         np.testing.assert_allclose(average - weight, 1 - 0.9**10, rtol=1e-4)
 
 
 def test_epochs_shorter_than_a_look_at_the_weights_are_averaged_too(tmp_path: Path) -> None:
     model = build_model(ARCHITECTURES["tiny"])
-    follower = EmaEvaluator(tmp_path, None, 0.5, model)  # type: ignore[arg-type]
+    follower = EmaCallback(0.5)
     follower.set_model(model)
     follower.set_params({"steps": 2, "epochs": 1})
     follower.on_train_begin()
-    before = follower._average[0].copy()
+    before = follower.average[0].copy()
     model.set_weights([w + 1 for w in model.get_weights()])
 
     follower.on_train_batch_end(0)
     follower.on_train_batch_end(1)
 
-    np.testing.assert_allclose(follower._average[0] - before, 0.75, rtol=1e-4)
+    np.testing.assert_allclose(follower.average[0] - before, 0.75, rtol=1e-4)
 
 
 def test_a_save_cut_short_leaves_the_former_weights(tmp_path: Path) -> None:
@@ -217,7 +230,7 @@ def test_a_save_cut_short_leaves_the_former_weights(tmp_path: Path) -> None:
 
     (tmp_path / "best.keras").write_bytes(b"whole")
     with pytest.raises(KeyboardInterrupt):
-        averager.save_atomic(Cut(), tmp_path / "best.keras")
+        save_atomic(Cut(), tmp_path / "best.keras")
 
     assert (tmp_path / "best.keras").read_bytes() == b"whole"
 
@@ -236,7 +249,8 @@ def test_the_last_tenth_of_the_rooms_is_kept_for_the_test_split(drawn: TrainSett
 @pytest.mark.parametrize("steps", [1, 9, 10, 3000])
 def test_the_learning_rate_rises_falls_and_is_never_nothing(drawn: TrainSettings, steps: int) -> None:
     model = build_model(ARCHITECTURES["tiny"])
-    recipe.compile_model(model, dataclasses.replace(drawn, epochs=1, steps=steps, learning_rate=0.01))
+    settings = dataclasses.replace(with_run(drawn, epochs=1, learning_rate=0.01), steps=steps)
+    compile_model(model, settings, MattingRecipe(settings).loss())
     rates = [float(model.optimizer._learning_rate(step)) for step in range(0, steps, max(1, steps // 50))]
 
     assert all(0 < rate <= 0.0101 for rate in rates)
@@ -250,14 +264,15 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         def decode(*_: object) -> None:
             pytest.fail("a picture was decoded before all was checked")
 
-        monkeypatch.setattr(recipe, "load_foreground", decode)
-        monkeypatch.setattr(recipe, "load_image", decode)
-        monkeypatch.setattr(recipe, "_first_model", FIRST_MODEL)
-        return TrainSettings((pets,), tmp_path / "run", network="tiny", epochs=1, steps=2, batch=4)
+        monkeypatch.setattr(matting, "load_foreground", decode)
+        monkeypatch.setattr(matting, "load_image", decode)
+        monkeypatch.setattr(MattingRecipe, "build_model", BUILD_MODEL)
+        run = RunConfig((pets,), tmp_path / "run", epochs=1, batch=4)
+        return TrainSettings(run, network="tiny", steps=2)
 
     def refused(self, settings: TrainSettings, kind: type[LivecamError], words: str, **changes: Any) -> None:
         with pytest.raises(kind, match=words) as caught:
-            train(dataclasses.replace(settings, **changes))
+            train_with_changes(settings, **changes)
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
@@ -272,25 +287,25 @@ class TestRefusedBeforeAnyPictureIsDecoded:
     )
     def test_words_and_numbers(self, settings: TrainSettings, changes: dict[str, Any], words: str) -> None:
         self.refused(settings, UsageError, words, **changes)
-        assert not settings.out.exists()
+        assert not settings.run.out.exists()
 
     def test_a_folder_in_use(self, settings: TrainSettings) -> None:
-        settings.out.mkdir()
-        (settings.out / "history.csv").write_text("epoch,miou\n1,50\n")
+        settings.run.out.mkdir()
+        (settings.run.out / "history.csv").write_text("epoch,miou\n1,50\n")
         self.refused(settings, UsageError, "go on with --resume")
-        assert (settings.out / "history.csv").read_text() == "epoch,miou\n1,50\n"
+        assert (settings.run.out / "history.csv").read_text() == "epoch,miou\n1,50\n"
 
     def test_a_missing_test_list(self, settings: TrainSettings) -> None:
-        (settings.data[0] / "annotations/test.txt").unlink()
+        (settings.run.data[0] / "annotations/test.txt").unlink()
         self.refused(settings, TrainingError, r"test\.txt is missing")
-        assert not settings.out.exists()
+        assert not settings.run.out.exists()
 
     def test_a_missing_folder_of_rooms(self, settings: TrainSettings, tmp_path: Path) -> None:
         self.refused(settings, TrainingError, "can't be opened", rooms=(tmp_path / "nowhere",))
 
     def test_a_folder_that_can_t_be_written(self, settings: TrainSettings, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
-        self.refused(settings, TrainingError, "can't write in", out=tmp_path / "file" / "run")
+        self.refused(settings, FileWriteError, "can't write in", out=tmp_path / "file" / "run")
 
     @pytest.mark.parametrize("content", [None, b"", b"nonsense", b"PK\x05\x06" + bytes(18)])
     def test_first_weights_that_are_none(
@@ -300,7 +315,7 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         if content is not None:
             start.write_bytes(content)
         self.refused(settings, TrainingError, r"start\.keras doesn't hold weights .*--start", start=start)
-        assert not settings.out.exists()
+        assert not settings.run.out.exists()
 
     def test_first_weights_of_a_wider_network(self, settings: TrainSettings, tmp_path: Path) -> None:
         build_model(dataclasses.replace(ARCHITECTURES["tiny"], widths=(8, 8, 16, 24))).save(
@@ -315,9 +330,9 @@ def test_frozen_normalisations_stay_as_they_are_while_the_rest_learns(
     keras.utils.set_random_seed(78)
     given = build_model(ARCHITECTURES["tiny"])
     given.save(tmp_path / "start.keras")
-    changes = {"start": tmp_path / "start.keras", "freeze_norms": True, "out": tmp_path / "run"}
-    model = FIRST_MODEL(dataclasses.replace(drawn, **changes), ARCHITECTURES["tiny"], None)
-    batches, _ = recipe._batches(drawn, Size(*ARCHITECTURES["tiny"].size))
+    changes = {"start": tmp_path / "start.keras", "freeze_norms": True}
+    model = BUILD_MODEL(MattingRecipe(dataclasses.replace(drawn, **changes)), resumed=False)
+    batches = SceneDataset(load_asset_pool(drawn, "trainval"), Size(64, 48), batch=8, steps=STEPS, seed=5)
     model.fit(batches, epochs=1, verbose=0)
 
     before = {layer.name: layer.get_weights() for layer in given.layers}
@@ -335,7 +350,7 @@ def test_a_run_begins_with_the_weights_it_is_given(drawn: TrainSettings, tmp_pat
     given.save(tmp_path / "start.keras")
     settings = dataclasses.replace(drawn, start=tmp_path / "start.keras", size=Size(96, 64))
 
-    model = FIRST_MODEL(settings, recipe._network(settings), None)
+    model = BUILD_MODEL(MattingRecipe(settings), resumed=False)
 
     assert model.input_shape == (None, 64, 96, 3)
     for there, here in zip(given.get_weights(), model.get_weights(), strict=True):

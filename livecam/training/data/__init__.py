@@ -1,1 +1,1 @@
-"""data."""
+"""Synthetic training scenes: sampling, rendering, augmentation, batches."""

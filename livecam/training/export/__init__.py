@@ -1,1 +1,1 @@
-"""export."""
+"""Conversion of a trained network to LiteRT with a model card."""

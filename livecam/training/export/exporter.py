@@ -29,7 +29,7 @@ from livecam.training.export.litert_converter import (
 )
 from livecam.training.networks.matting_net import resize_network
 from livecam.training.networks.multiply_adds import count_multiply_adds
-from livecam.training.textbook import NAME, with_matte
+from livecam.training.networks.registry import find_network
 
 PATHS = ("data", "rooms", "empty", "out", "start", "teacher")
 """Settings of a run that name places on its machine."""
@@ -118,8 +118,9 @@ def _read_model(saved: Path) -> keras.Model:
         raise TrainingError(
             f"{saved} can't be read as a trained network; name a run's folder of livecam train"
         ) from error
-    if model.name == NAME:
-        model = with_matte(model)
+    network = find_network(model.name)
+    if network is not None and not isinstance(model.output, dict):
+        model = network.add_matte(model)
     shape, output = getattr(model, "input_shape", None), getattr(model, "output", None)
     if not isinstance(output, dict) or {name: part.shape[-1] for name, part in output.items()} != OUTPUTS:
         raise TrainingError(

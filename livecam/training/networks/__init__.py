@@ -1,1 +1,1 @@
-"""networks."""
+"""Network architectures, their registry and their initial weights."""

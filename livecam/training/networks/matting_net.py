@@ -8,6 +8,7 @@ resolved: cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import keras
@@ -15,6 +16,7 @@ from keras import layers
 
 from livecam.core.geometry import Size
 from livecam.training.networks.efficientnet_lite import LITE0, MBConvStage, channel_adapter, mbconv_stage
+from livecam.training.networks.registry import register_network
 from livecam.training.networks.separable import SeparableNetwork, build_decoder, build_features
 
 DILATIONS = (1, 2, 4, 4)
@@ -144,6 +146,17 @@ def build_model(network: AnyNetwork) -> keras.Model:
     contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
     return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+
+
+def build_at_size(network: AnyNetwork, size: Size | None) -> keras.Model:
+    """Build a network for another input size, or for its own if `size` is None."""
+    return build_model(replace(network, size=(size.width, size.height)) if size else network)
+
+
+for _network in ARCHITECTURES.values():
+    register_network(_network.name, recipe="livecam.training.matting:MattingRecipe")(
+        partial(build_at_size, _network)
+    )
 
 
 def resize_network(model: keras.Model, size: Size) -> keras.Model:
