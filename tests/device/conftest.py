@@ -1,7 +1,7 @@
-"""What the device tests stand on: the kernel's modules, a quick model, and livecam as a program.
+"""Fixtures of the device tests: kernel modules, a fast model, livecam as a program.
 
-Webcams are vivid's colour bars. The model keeps what is green (yellow, green and cyan bars): that is the
-person; the other bars are the room that nobody may see.
+The webcams show vivid's color bars. The model keeps what is green (the yellow, green and cyan bars): the
+person. The other bars are the room, which must never be shown.
 """
 
 import os
@@ -16,14 +16,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-# Elsewhere there is nothing to ask a kernel with (fcntl), and no module.
+# Other systems have neither fcntl nor the kernel modules.
 collect_ignore_glob = [] if sys.platform.startswith("linux") else ["test_*.py"]
 
 _RIG = "scripts/device-test runs them on a kernel of its own"
 
 
 def _skip_reason() -> str | None:
-    """Why the device tests can't run here."""
+    """Return why the device tests can't run here; None if they can."""
     if not sys.platform.startswith("linux"):
         return f"device tests need Linux; {_RIG}"
     if os.geteuid() != 0:
@@ -56,7 +56,7 @@ def _kernel() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _time_limit(_kernel: None) -> Iterator[None]:
-    """A test that waits for a device that will never answer fails, and the others go on."""
+    """Fail a test that waits for a device for more than 90 s, so that the others can run."""
 
     def fail(number: int, frame: Any) -> None:
         raise AssertionError("this took more than 90 s")
@@ -70,7 +70,7 @@ def _time_limit(_kernel: None) -> Iterator[None]:
 
 @pytest.fixture
 def webcam(_kernel: None) -> str:
-    """The device file of a webcam (vivid) that is there and well."""
+    """Return the device file of a working webcam (vivid)."""
     import kernel
 
     is_ready = (
@@ -85,7 +85,7 @@ def webcam(_kernel: None) -> str:
 
 @pytest.fixture
 def loopback(_kernel: None) -> str:
-    """The device file of a virtual camera nobody feeds (v4l2loopback, the newer one)."""
+    """Return the device file of a virtual camera that no program feeds (the newer v4l2loopback)."""
     import kernel
 
     if not kernel.is_loaded("v4l2loopback"):
@@ -95,7 +95,7 @@ def loopback(_kernel: None) -> str:
 
 @pytest.fixture
 def old_loopback(_kernel: None) -> Iterator[str]:
-    """A virtual camera of a module that is older than its event for viewers."""
+    """Yield a virtual camera of a module without the event for viewers (before 0.13)."""
     import kernel
 
     module = os.environ.get("LIVECAM_OLD_LOOPBACK", "")
@@ -126,7 +126,7 @@ def _fork_server(_kernel: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def livecam(_fork_server: Any, model: str) -> Iterator[Any]:
-    """Starts livecam, from `webcam` to `loopback`, small and quick unless its words say otherwise."""
+    """Yield a starter of livecam from `webcam` to `loopback`, small and fast unless its arguments differ."""
     from programs import Starter
 
     starter = Starter(_fork_server, model)
@@ -136,7 +136,7 @@ def livecam(_fork_server: Any, model: str) -> Iterator[Any]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
-    """What livecam said goes into the report of a test that failed."""
+    """Add the output of livecam to the report of a failed test."""
     outcome: Any = yield
     report = outcome.get_result()
     starter = getattr(item, "funcargs", {}).get("livecam")

@@ -1,4 +1,4 @@
-"""What is in a picture: vivid's bars, the backdrop, numbers painted into frames."""
+"""Content of images: vivid's bars, the background, numbers painted into frames."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ PAINTED = Size(320, 240)
 
 
 def bars(frame: Frame) -> np.ndarray:
-    """The colours of eight bars, above their middle: int, shape (8, 3)."""
+    """Return the colors of the eight bars, above their center: int, shape (8, 3)."""
     step = frame.shape[1] / 8
     row = frame.shape[0] // 3
     return np.array([frame[row, int(step * (bar + 0.5))] for bar in range(8)], int)
@@ -25,12 +25,12 @@ def shows_person(frame: Frame) -> bool:
 
 
 def hides_room_bars(frame: Frame) -> bool:
-    """Whether the backdrop, to 3 of 255, stands where the room's bars are."""
+    """Return whether the background, within 3 of 255, covers the bars of the room."""
     return bool((np.abs(bars(frame)[list(ROOM_BARS)] - TEAL) <= 3).all())
 
 
 def shows_lost_message(frame: Frame) -> bool:
-    """Whether it is the backdrop alone with a strip of words in its lower part."""
+    """Return whether it is the background alone with a strip of text in its lower part."""
     height = frame.shape[0]
     above, strip = frame[: height // 2].astype(int), frame[int(height * 0.7) : int(height * 0.85)]
     is_background_only = (np.abs(above - TEAL) <= 3).all()
@@ -38,7 +38,7 @@ def shows_lost_message(frame: Frame) -> bool:
 
 
 def paint_number(number: int, size: Size = PAINTED) -> Frame:
-    """A frame whose left three quarters are kept: yellow and green blocks, a bit each; the rest is room."""
+    """Paint a frame: person in the left three quarters, a block per bit; the rest is room."""
     frame = np.empty((size.height, size.width, 3), np.uint8)
     frame[:] = (255, 0, 255)
     width = size.width * 3 // 4 // BITS
@@ -49,7 +49,7 @@ def paint_number(number: int, size: Size = PAINTED) -> Frame:
 
 
 def read_number(frame: Frame) -> int | None:
-    """The number that was painted; None where the person isn't shown."""
+    """Return the painted number; None if the person isn't shown."""
     width = frame.shape[1] * 3 // 4 // BITS
     row = frame[frame.shape[0] // 2].astype(int)
     blocks = [row[int(width * (bit + 0.3)) : int(width * (bit + 0.7))].mean(axis=0) for bit in range(BITS)]

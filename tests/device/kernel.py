@@ -1,4 +1,4 @@
-"""The kernel's side of the device tests: modules, the webcam's controls, plugging and unplugging."""
+"""Kernel side of the device tests: modules, webcam controls, plugging and unplugging."""
 
 import fcntl
 import os
@@ -17,36 +17,36 @@ VIVID = Path("/sys/bus/platform/drivers/vivid")
 CAMERA, OTHER_CAMERA = "/dev/video0", "/dev/video1"
 CAMERA_NAME = "vivid-000-vid-cap"
 CALL, ALL_CAPS, SECOND, FEED = "/dev/video10", "/dev/video11", "/dev/video12", "/dev/video13"
-"""Virtual cameras: as call apps want it, with exclusive_caps=0, a second one, and one that plays a webcam."""
+"""Virtual cameras: for call apps (exclusive_caps=1), with exclusive_caps=0, a second one, a fake webcam."""
 LABELS = {CALL: "livecam", ALL_CAPS: "all caps", SECOND: "second one", FEED: "played webcam"}
 
 
 def run(*arguments: str) -> str:
-    """What a program said; AssertionError with all of it if it failed."""
+    """Run a program and return its output; raise AssertionError with the output if it fails."""
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
 def load_webcams(first: int = 0) -> None:
-    """Two webcams by vivid, as /dev/video`first` and the next number, each showing colour bars."""
+    """Load vivid with two webcams, /dev/video`first` and the next number, each showing color bars."""
     arguments = "n_devs=2 node_types=0x1,0x1 num_inputs=1,1 input_types=0,0"
     run("modprobe", "vivid", *arguments.split(), f"vid_cap_nr={first},{first + 1}")
     wait_for(lambda: Path(f"/dev/video{first + 1}").exists(), 5)
     for number in (first, first + 1):
-        # Words in the picture would stand where the tests look.
+        # Text in the image would cover the pixels that the tests read.
         set_control(f"/dev/video{number}", "OSD Text Mode", 2)
 
 
 def load_other_webcam() -> None:
-    """Another webcam alone, vivid-001-vid-cap, in the place of the first one."""
+    """Load vivid with only another webcam, vivid-001-vid-cap, at the number of the first one."""
     arguments = "n_devs=2 node_types=0x100,0x1 num_inputs=1,1 input_types=0,0 vid_out_nr=7,-1 vid_cap_nr=-1,0"
     run("modprobe", "vivid", *arguments.split())
     wait_for(lambda: Path(CAMERA).exists(), 5)
 
 
 def load_loopbacks(module: str = "v4l2loopback") -> None:
-    """The four virtual cameras, by the module of this name or file."""
+    """Load the module of this name or file with the four virtual cameras."""
     numbers = ",".join(path.removeprefix("/dev/video") for path in LABELS)
     labels = ",".join(LABELS.values())
     arguments = [f"video_nr={numbers}", "exclusive_caps=1,0,1,1", f"card_label={labels}"]
@@ -59,7 +59,7 @@ def load_loopbacks(module: str = "v4l2loopback") -> None:
 
 
 def unload(module: str) -> None:
-    """Take a module out, waiting for programs that have just ended to let go of it."""
+    """Unload a module; retry for 5 s while programs that have just ended release it."""
     deadline = time.monotonic() + 5
     while True:
         try:
@@ -76,13 +76,13 @@ def is_loaded(module: str) -> bool:
 
 
 def unplug() -> None:
-    """Pull the plug of the webcams: their device files vanish while they are read."""
+    """Unplug the webcams: their device files vanish while they are read."""
     (VIVID / "unbind").write_text("vivid.0")
 
 
 @contextmanager
 def disconnected(path: str = CAMERA) -> Iterator[None]:
-    """Break the connection to a webcam: each call fails until all who have it open have closed it."""
+    """Break the connection to a webcam: each call fails until all processes have closed it."""
     number = controls(path)["Disconnect"]
     handle = os.open(path, os.O_RDWR)
     try:
@@ -93,7 +93,7 @@ def disconnected(path: str = CAMERA) -> Iterator[None]:
 
 
 def controls(path: str) -> dict[str, int]:
-    """The controls of a device by name, with their numbers."""
+    """Return the control numbers of a device by name."""
     controls_by_name, number = {}, 0
     handle = os.open(path, os.O_RDWR)
     try:
@@ -118,12 +118,12 @@ def set_control(path: str, name: str, value: int) -> None:
 
 
 def is_fed(path: str) -> bool:
-    """Whether a virtual camera has a producer."""
+    """Return whether a program feeds a virtual camera."""
     return Path("/sys/class/video4linux", Path(path).name, "state").read_text().strip() == "capture"
 
 
 def processes_using(path: str) -> list[int]:
-    """The processes that have a device open."""
+    """Return the ids of the processes that have a device open."""
     controls_by_name = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -135,7 +135,7 @@ def processes_using(path: str) -> list[int]:
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> float:
-    """Wait until it happens; the seconds it took."""
+    """Wait until the condition holds; return the seconds it took."""
     start = time.monotonic()
     while not condition():
         taken = time.monotonic() - start

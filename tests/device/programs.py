@@ -1,4 +1,4 @@
-"""The programs of the device tests: livecam in processes of its own, readers and producers beside it."""
+"""Programs of the device tests: livecam in its own process, and programs that read and feed devices."""
 
 import json
 import os
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from kernel import CALL, CAMERA, is_fed, wait_for
 
-import livecam.runtime.session  # so that a fork of this process has all that livecam needs
+import livecam.runtime.session  # so that a fork of this process has imported all that livecam needs
 from livecam.__main__ import main
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
@@ -26,9 +26,9 @@ from livecam.sinks.virtual_camera import VirtualCameraSink
 
 
 class ForkServer:
-    """Starts livecam many times quickly: a process that has imported everything, and forks.
+    """Starts livecam fast: a process that has imported everything and forks for each start.
 
-    It is forked off pytest before that has any threads; nothing of pytest's is used in it.
+    It is forked from pytest before pytest has any threads, and uses nothing of pytest.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class ForkServer:
         os.close(replies)
 
     def start(self, *arguments: str) -> "Livecam":
-        """livecam with these words; it runs on by itself."""
+        """Start livecam with these arguments and return at once."""
         self._count += 1
         log = self._folder / f"livecam-{self._count}.log"
         log.touch()
@@ -69,12 +69,12 @@ class Livecam:
 
     @property
     def code(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
+        """Exit code, negative for a signal; None while it runs."""
         file = self._log.with_suffix(".code")
         return int(file.read_text()) if file.exists() else None
 
     def wait_for(self, arguments: str, seconds: float = 20) -> float:
-        """Wait until it says this; the seconds it took."""
+        """Wait until it prints this text; return the seconds it took."""
 
         def is_printed() -> bool:
             assert arguments in self.output or self.code is None, f"ended: {self.output}"
@@ -90,18 +90,18 @@ class Livecam:
             os.kill(self.pid, number)
 
     def end(self, number: int = signal.SIGINT, seconds: float = 10) -> int:
-        """End it with a signal; the exit code."""
+        """Send a signal, wait for the end and return the exit code."""
         self.send(number)
         wait_for(lambda: self.code is not None, seconds)
         assert self.code is not None
         return self.code
 
 
-assert livecam.runtime.session  # used by its being there
+assert livecam.runtime.session  # the import is its use
 
 
 class Starter:
-    """Starts livecam as the tests want it, and ends what still runs."""
+    """Starts livecam with the defaults of the tests, and kills what still runs at the end."""
 
     def __init__(self, fork_server: ForkServer, model: str) -> None:
         self.started: list[Livecam] = []
@@ -129,7 +129,7 @@ class Starter:
 
 
 class CameraReader:
-    """A call app that reads with OpenCV."""
+    """Call app that reads a virtual camera with OpenCV."""
 
     def __init__(self, path: str) -> None:
         self._capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
@@ -147,7 +147,7 @@ class CameraReader:
         return np.ascontiguousarray(image[..., ::-1])
 
     def read_until(self, matches: Any, seconds: float = 10) -> Frame:
-        """The first frame that fits."""
+        """Return the first frame that matches."""
         newest: list[Frame] = []
 
         def try_next() -> bool:
@@ -159,7 +159,7 @@ class CameraReader:
 
 
 def open_when_ready(path: str, seconds: float = 20) -> CameraReader:
-    """A call app that was there first: it tries until the virtual camera can be read."""
+    """Open a virtual camera as soon as it can be read, as a call app does that started first."""
     opened: list[CameraReader] = []
 
     def try_to_open() -> bool:
@@ -172,7 +172,7 @@ def open_when_ready(path: str, seconds: float = 20) -> CameraReader:
 
 
 class Feed:
-    """Plays a webcam: feeds a virtual camera with painted frames, a thread of its own, until it is left."""
+    """Fake webcam: a thread feeds a virtual camera with painted frames until the `with` block ends."""
 
     def __init__(self, path: str, size: Size, fps: float, paint: Callable[[int], Frame]) -> None:
         self._path, self._size, self._fps, self._paint = path, size, fps, paint
@@ -204,12 +204,12 @@ class Feed:
 
 @contextmanager
 def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
-    """ffmpeg feeding colour bars as `kind` (mjpeg, yuyv422) to a virtual camera, which can be read."""
+    """Let ffmpeg feed a virtual camera with color bars of a format (mjpeg, yuyv422, ...) during the block."""
     arguments = ["ffmpeg", "-v", "error", "-re", "-f", "lavfi", "-i", f"smptebars=size={size}:rate=10"]
     code = ["-c:v", "mjpeg", "-q:v", "2"] if kind == "mjpeg" else ["-pix_fmt", kind]
     with subprocess.Popen([*arguments, *code, "-f", "v4l2", path], stdin=subprocess.DEVNULL) as feed:
         try:
-            # Not before: who opens it first, be it to read, decides on its format.
+            # Not before: the first process that opens the device, even to read, decides its format.
             wait_for(lambda: is_fed(path), 20)
             yield
         finally:
@@ -217,7 +217,7 @@ def feed_with_ffmpeg(path: str, kind: str, size: Size) -> Iterator[None]:
 
 
 def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
-    """Frames as ffmpeg reads them."""
+    """Read frames with ffmpeg."""
     arguments = ["ffmpeg", "-v", "error", "-f", "v4l2", "-i", path, "-frames:v", str(count)]
     arguments += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     done = subprocess.run(arguments, capture_output=True, timeout=60, check=False)
@@ -227,7 +227,7 @@ def read_with_ffmpeg(path: str, size: Size, count: int = 1) -> list[Frame]:
 
 
 def _serve_forks(requests: int, replies: int) -> NoReturn:
-    """Fork a livecam for each order; note how each ended."""
+    """Fork a livecam for each request and store the exit code of each."""
     files: dict[int, Path] = {}
     while True:
         ready, _, _ = select.select([requests], [], [], 0.05)
@@ -235,7 +235,7 @@ def _serve_forks(requests: int, replies: int) -> NoReturn:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 break
-            # Written under another name first: who sees the file sees all of it.
+            # Renamed when complete, so that a reader never sees a partial file.
             file = files.pop(pid)
             file.with_suffix(".part").write_text(str(os.waitstatus_to_exitcode(status)))
             file.with_suffix(".part").rename(file)
@@ -256,7 +256,7 @@ def _run_livecam(arguments: list[str], log: str) -> NoReturn:
         os.dup2(out, 1)
         os.dup2(out, 2)
         os.closerange(3, 100)
-        # pytest has put its own in their place.
+        # pytest has replaced both streams.
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         sys.argv[1:] = arguments
         main()

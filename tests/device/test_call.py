@@ -1,4 +1,4 @@
-"""A webcam, livecam, a virtual camera, and a call app that reads it: each a process or driver of its own."""
+"""Webcam, livecam, virtual camera and call app, each a process or driver of its own."""
 
 import signal
 from collections.abc import Iterator

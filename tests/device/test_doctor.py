@@ -1,4 +1,4 @@
-"""What the doctor and the list of devices say of a real kernel, well and spoilt."""
+"""The doctor and the device list on a real kernel, with and without problems."""
 
 import json
 import os
@@ -87,7 +87,7 @@ def test_module_not_loaded(loopback: str) -> None:
 
 @contextmanager
 def hidden(folder: str) -> Iterator[Path]:
-    """An empty folder in place of one, for a while."""
+    """Mount an empty folder over another one during the block."""
     run("mount", "-t", "tmpfs", "tmpfs", folder)
     try:
         yield Path(folder)
@@ -142,7 +142,7 @@ def test_other_names_are_not_virtual_cameras(webcam: str, loopback: str) -> None
 
 @contextmanager
 def without_permission(path: str) -> Iterator[None]:
-    """As a user who may not open the device."""
+    """Run the block as a user without permission to open the device."""
     Path(path).chmod(0o660)
     os.setegid(UNPRIVILEGED_ID)
     os.setgroups([])
@@ -163,7 +163,7 @@ def test_devices_without_permission(webcam: str, loopback: str) -> None:
 
 @contextmanager
 def without_permission_too(path: str) -> Iterator[None]:
-    """The same for one more device."""
+    """Remove the permission for one more device."""
     os.seteuid(0)
     Path(path).chmod(0o660)
     os.seteuid(UNPRIVILEGED_ID)
@@ -182,7 +182,7 @@ def test_missing_camera(webcam: str) -> None:
 
 @contextmanager
 def open_in_another_process(path: str) -> Iterator[int]:
-    """Another program has a device open and does nothing with it."""
+    """Let another process have the device open, unused; yield its id."""
     with Path(path).open("rb", buffering=0) as device:
         process = subprocess.Popen(["sleep", "60"], pass_fds=[device.fileno()])
     try:

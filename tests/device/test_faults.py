@@ -1,4 +1,4 @@
-"""Cameras that are pulled out, plugged in elsewhere, fall silent, or go on with what they showed last."""
+"""Cameras that are unplugged, plugged in elsewhere, stop sending, or repeat their last frame."""
 
 import time
 
@@ -38,7 +38,7 @@ def test_unplugged_camera_is_covered_and_found_by_name(
         unplug()
         program.wait_for("camera vivid-000-vid-cap lost: plug it in again", 5)
         assert hides_background_or_lost(reader.read_until(shows_lost_message, 5))
-        # Meanwhile the call goes on.
+        # The virtual camera still gives frames meanwhile.
         began = time.monotonic()
         assert all(shows_lost_message(reader.read()) for _ in range(5))
         assert time.monotonic() - began < 3

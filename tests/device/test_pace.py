@@ -1,4 +1,4 @@
-"""A number painted into each frame of the source is read at the other end."""
+"""Order and delay of frames: each has a painted number that the call app reads."""
 
 import time
 from itertools import pairwise
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.device, pytest.mark.usefixtures("loopback")]
 SIZE = Size(320, 240)
 
 LARGE = Size(640, 480)
-"""An input that takes the network, and all that follows it, far longer in there than a frame lasts."""
+"""An input size that takes the pipeline far longer, in the emulator, than the duration of a frame."""
 
 
 @pytest.mark.parametrize("fps", [8, 60], ids=["in time", "too fast for the machine"])
@@ -35,7 +35,7 @@ def test_frames_arrive_once_in_order_newest_first(livecam: Starter, fps: float) 
         program.end()
     assert len(numbers) > 20
     assert all(before < after for before, after in pairwise(numbers)), numbers
-    # A queue would grow with each frame that the machine has no time for.
+    # A queue would grow with every frame that the machine can't process in time.
     assert max(delays[-5:]) < fps * 1.5, delays
 
 
@@ -56,5 +56,5 @@ def test_slow_machine_drops_frames_with_bounded_delay(livecam: Starter, tmp_path
     assert all(before <= after for before, after in pairwise(numbers)), numbers
     shown, sent = len(set(numbers)), feed.number - first
     assert 3 < shown < sent / 2, "the model was not slow enough for this test to tell anything"
-    # Twice what a frame takes: one in the works, one that waited. A queue would be seconds behind by now.
+    # Twice the time of a frame: one is processed, one waits. A queue would be seconds behind.
     assert max(delays[len(delays) // 2 :]) < 3 * sent / shown + fps, delays

@@ -1,4 +1,4 @@
-"""What a driver grants is believed and shown: sizes, rates, pixel formats."""
+"""The size, rate and pixel format that a driver grants."""
 
 from itertools import islice
 

@@ -1,4 +1,4 @@
-"""The list of devices."""
+"""The device list as objects, text and JSON."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_to_dict_is_json(device_list: list[DeviceInfo]) -> None:
 
 
 class Capture:
-    """A camera of number 1 only; notes that it was given back."""
+    """Camera at number 1 only; counts its releases."""
 
     released = 0
 

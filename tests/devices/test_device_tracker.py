@@ -9,7 +9,7 @@ CAMERA = Capability("uvcvideo", captures=True)
 
 
 class Machine:
-    """A sysfs where cameras are plugged in and pulled out."""
+    """Fake sysfs where cameras are plugged in and unplugged."""
 
     def __init__(self, folder: Path) -> None:
         self.sysfs = folder

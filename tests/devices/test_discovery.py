@@ -20,7 +20,7 @@ LOOPBACK = Capability("v4l2 loopback", captures=True)
 
 
 def make_sysfs(folder, present_devices):
-    """A sysfs with ``{number: (name, index, place)}``; gives back the folder that lists them."""
+    """Make a sysfs of ``{number: (name, index, bus)}``; return the folder that lists the devices."""
     sysfs = folder / "class" / "video4linux"
     sysfs.mkdir(parents=True)
     for code, (name, index, place) in present_devices.items():

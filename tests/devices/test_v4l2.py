@@ -1,4 +1,4 @@
-"""What a driver says of its formats, read as the kernel writes it."""
+"""V4L2 requests, answered as the kernel lays out its structs."""
 
 import errno
 import struct
@@ -25,7 +25,7 @@ Ioctl = v4l2.Ioctl
 
 
 def driver(buffer_types: dict[int, dict[str, dict[Size, list[tuple[int, int]]]]]) -> Ioctl:
-    """Answers for ``{buffer type: {pixel format: {size: [(numerator, denominator)]}}}``."""
+    """Make a driver of ``{buffer type: {pixel format: {size: [(numerator, denominator)]}}}``."""
 
     def fake_ioctl(request: int, argument: bytes) -> bytes | None:
         try:
@@ -108,7 +108,7 @@ def test_read_formats_ignores_zero_intervals() -> None:
 def test_structs_have_the_sizes_in_their_requests() -> None:
     requests = (v4l2.VIDIOC_ENUM_FMT, v4l2.VIDIOC_ENUM_FRAMESIZES, v4l2.VIDIOC_ENUM_FRAMEINTERVALS)
     layouts = (v4l2.v4l2_fmtdesc, v4l2.v4l2_frmsizeenum, v4l2.v4l2_frmivalenum)
-    # The length stands in bits 16 to 29 of a request's number.
+    # Bits 16 to 29 of a request number contain the size of its struct.
     assert [layout.size for layout in layouts] == [request >> 16 & 0x3FFF for request in requests]
 
 
@@ -123,7 +123,7 @@ fcntl = pytest.importorskip("fcntl")
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *buffer_types: int) -> None:
-    """A driver that answers for these kinds of buffers: struct v4l2_format as a 64-bit kernel lays it out."""
+    """Answer VIDIOC_G_FMT for these buffer types: struct v4l2_format as a 64-bit kernel lays it out."""
 
     def ioctl(handle: int, request: int, data: bytes) -> bytes:
         assert (request, len(data)) == (0xC0D05604, 208)

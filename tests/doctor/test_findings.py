@@ -1,4 +1,4 @@
-"""The table of texts, and the README's part that is made of it."""
+"""The messages, and the troubleshooting table of the README."""
 
 import re
 import subprocess

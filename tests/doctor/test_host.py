@@ -1,4 +1,4 @@
-"""The real answers of the system, where they are the same everywhere."""
+"""The real host, where its answers are the same on every system."""
 
 import errno
 import sys
@@ -81,7 +81,7 @@ def test_load_model_and_measure_frame_time(tmp_path: Path) -> None:
 
 
 class Capture:
-    """A camera of a frame each tenth of a second."""
+    """Camera with a frame every 0.1 s."""
 
     def __init__(self, clock: ManualClock, frames: int) -> None:
         self._clock, self._left = clock, frames

@@ -1,4 +1,4 @@
-"""Every state that the doctor knows, on a machine made of files."""
+"""Every finding of the doctor, on a host made of files."""
 
 import errno
 import json
@@ -34,18 +34,18 @@ def test_run_checks_without_problems_is_ok(laptop: FakeHost) -> None:
     findings = list(run_checks(DEFAULTS, laptop))
     assert [finding.name for finding in findings] == FINE
     assert all(finding.level is Level.OK and not finding.remedy for finding in findings)
-    assert "HD Pro" not in str(findings)  # it is named by what livecam opened
+    assert "HD Pro" not in str(findings)  # the finding names what livecam opens
     assert f"{LOOPBACK} (livecam) is ready (v4l2loopback 0.12.7)" in findings[-1].observation
 
 
-# What spoils the machine, with which settings, and what is found.
+# Each state: message, function that makes the problem, settings, part of the remedy.
 
 BreakHost = Callable[[FakeHost], object]
 STATES: list[tuple[str, BreakHost, LiveSettings, str]] = []
 
 
 def state(name: str, remedy: str, settings: LiveSettings = DEFAULTS) -> Callable[[BreakHost], BreakHost]:
-    """Note how a state is made, and which words the remedy must hold."""
+    """Register the function that makes a state, and a text that the remedy must contain."""
 
     def register(break_host: BreakHost) -> BreakHost:
         STATES.append((name, break_host, settings, remedy))
@@ -173,7 +173,7 @@ def _(host: FakeHost) -> None:
 
 @state("camera-slow", "livecam --size 1280x720 --fps 5")
 def _(host: FakeHost) -> None:
-    host.pixel_formats[CAMERA] = []  # the driver doesn't tell
+    host.pixel_formats[CAMERA] = []  # the driver lists no formats
     host.probe = CaptureProbe(HD, 5.0, 5.0)
 
 
@@ -247,7 +247,7 @@ def _(host: FakeHost) -> None:
 
 @state("module-not-loaded", MODPROBE)
 def _(host: FakeHost) -> None:
-    """A refusal of another module, or of Secure Boot that is off, is none of ours."""
+    """A rejected signature with Secure Boot off is not the reason."""
     host.unload_module()
     host.write(SECURE_BOOT, b"\x06\0\0\0\x00")
     host.programs["dmesg",] = "v4l2loopback: Key was rejected by service"
@@ -325,7 +325,7 @@ def _(host: FakeHost) -> None:
 
 @state("virtual-busy", "close obs (pid 12)")
 def _(host: FakeHost) -> None:
-    """With exclusive_caps=1 a camera that is fed is no output any more."""
+    """With exclusive_caps=1 a fed device reports no output capability."""
     host.capabilities[LOOPBACK] = Capability("v4l2 loopback", captures=True, outputs=False)
     host.open_by(LOOPBACK, "obs", 12)
 
@@ -337,7 +337,7 @@ def _(host: FakeHost) -> None:
 
 @state("virtual-busy", "close obs (pid 12)")
 def _(host: FakeHost) -> None:
-    """Without it only the state tells."""
+    """Without exclusive_caps only the state in sysfs shows that it is fed."""
     host.remove(LOOPBACK)
     host.add_loopback(LOOPBACK, "livecam", exclusive=False)
     host.write("/sys/class/video4linux/video10/state", "capture\n")
@@ -494,7 +494,7 @@ def test_file_as_camera_needs_no_camera(laptop: FakeHost, tmp_path: Path) -> Non
 def test_check_camera_ambiguous_name_agrees_with_livecam(
     laptop: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """livecam refuses a part of two names; the doctor says the same and probes neither camera."""
+    """livecam refuses a part of two names; the doctor reports the same and probes neither camera."""
     laptop.remove(CAMERA)
     laptop.add_camera(CAMERA, "Logi HD Webcam")
     laptop.add_camera("/dev/video2", "Logi Brio")

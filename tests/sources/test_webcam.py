@@ -9,12 +9,12 @@ from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.sources.webcam import WebcamSource
 
-BLUE = np.full((72, 128, 3), (250, 10, 20), np.uint8)  # as OpenCV has it: blue first
+BLUE = np.full((72, 128, 3), (250, 10, 20), np.uint8)  # BGR, as OpenCV gives it
 GRAY = np.full((72, 128), 77, np.uint8)
 
 
 class FakeCapture:
-    """A device that gives `pictures` and then nothing, for ever; notes what it was asked."""
+    """Fake device that gives `images` and then nothing; records the requested properties."""
 
     def __init__(self, images, *, opened=True, granted=None):
         self.images = iter(images)
@@ -122,7 +122,7 @@ def test_webcam_five_failed_reads_raise():
 
 
 class TimestampedCapture(FakeCapture):
-    """Gives pictures with these time stamps, each 0.1 s after the other, all of them well."""
+    """Gives valid images with these timestamps, one every 0.1 s."""
 
     def __init__(self, timestamps, clock):
         super().__init__([])
@@ -166,7 +166,7 @@ def test_webcam_reopened_drops_the_frame_from_before():
 
 
 class FakeTracker:
-    """Where a camera is, as the test says."""
+    """Fake device tracker that the test controls."""
 
     def __init__(self, device):
         self.device, self.is_present, self.found = device, True, device

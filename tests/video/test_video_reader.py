@@ -19,7 +19,7 @@ SMALL = Size(128, 96)
 
 
 def corners(size=SMALL):
-    """Red, green, blue and white in the top left, top right, bottom left and bottom right."""
+    """Draw red, green, blue and white at top left, top right, bottom left and bottom right."""
     image = np.zeros((size.height, size.width, 3), np.uint8)
     center, half = size.height // 2, size.width // 2
     for index, color in enumerate(CORNERS):
@@ -29,7 +29,7 @@ def corners(size=SMALL):
 
 
 def numbered(count, size=SMALL):
-    """Frames whose brightness says which they are."""
+    """Make frames whose brightness encodes their number."""
     return [np.full((size.height, size.width, 3), 20 + 10 * index, np.uint8) for index in range(count)]
 
 
@@ -163,7 +163,7 @@ RED, GREEN, BLUE, WHITE = CORNERS
     ],
 )
 def test_rotated_or_flipped_video_is_upright(tmp_path, degrees, is_flipped, expected):
-    # FFmpeg's matrix turns counterclockwise, and mirrors before or after: both are the matrix' affair.
+    # FFmpeg's matrix rotates counterclockwise; whether it flips before or after is part of the matrix.
     path = write_video(tmp_path / "a.mp4", [corners()] * 2, rotation=(degrees, is_flipped))
     with VideoReader(path) as reader:
         frames = list(reader)
@@ -175,7 +175,7 @@ def test_phone_video_with_track_matrix_is_upright(tmp_path):
     path = write_video(tmp_path / "a.mp4", [corners()])
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 44
-    # What phones write for upright video: clockwise by 90 degrees.
+    # The matrix that phones write for upright video: 90 degrees clockwise.
     content[matrix : matrix + 36] = struct.pack(">9i", 0, 65536, 0, -65536, 0, 0, 96 << 16, 0, 1 << 30)
     path.write_bytes(content)
     with VideoReader(path) as reader:
@@ -216,7 +216,7 @@ def test_size_change_within_a_stream_keeps_the_first_size(tmp_path):
     with VideoReader(path) as reader:
         decoded = [(Size.of(frame.image), frame.timestamp) for frame in reader.frames()]
     assert [size for size, _ in decoded] == [Size(128, 96)] * 8
-    # Such a stream has no time stamps at all.
+    # Such a stream has no timestamps.
     assert all(np.diff([seconds for _, seconds in decoded]) > 0)
 
 
@@ -334,3 +334,19 @@ def test_close_called_again_does_nothing(tmp_path):
     with VideoReader(write_video(tmp_path / "a.mp4", numbered(3))) as reader:
         pass
     reader.close()
+
+
+def test_frames_of_a_looped_reader_are_one_round_at_once(tmp_path):
+    clock = ManualClock(7.0)
+    path = write_video(tmp_path / "a.mp4", numbered(4))
+    with VideoReader(path, loop=True, realtime=True, clock=clock) as reader:
+        for _ in range(2):
+            frames = list(reader.frames())
+            assert [frame.number for frame in frames] == [0, 1, 2, 3]
+            assert [number_of(frame.image) for frame in frames] == [0, 1, 2, 3]
+    assert clock.now() == 7.0
+
+
+def test_format_description_has_size_and_rate(tmp_path):
+    with VideoReader(write_video(tmp_path / "a.mp4", numbered(3))) as reader:
+        assert reader.format_description == "128x96 at 30 fps"
