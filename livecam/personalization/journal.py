@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.config import settings_diff
-from livecam.core.errors import AnnotationError, UsageError
+from livecam.core.errors import AnnotationError, FileWriteError, UsageError
 from livecam.core.fileio import json_bytes, os_error_reason, write_atomic
 from livecam.core.locking import LOCK_FILE, exclusive_lock
 from livecam.personalization.config import workspace_dir
@@ -132,7 +132,8 @@ def delete_workspace(name: str) -> str:
 
     Raises:
         UsageError: the name can't be a user model's.
-        AnnotationError: something can't be deleted, or another process uses the directory.
+        FolderInUseError: another process uses the directory.
+        FileWriteError: something can't be deleted.
     """
     folder = workspace_dir(name)
     if not folder.exists():
@@ -145,8 +146,9 @@ def delete_workspace(name: str) -> str:
                 if path.name != LOCK_FILE:  # Windows can't delete an open file
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(folder)
+    except FileWriteError:
+        raise
     except OSError as error:
-        raise AnnotationError(
-            f"can't delete all of {folder} ({os_error_reason(error)}); delete it by hand"
-        ) from error
+        problem = f"can't delete all of {folder} ({os_error_reason(error)})"
+        raise FileWriteError(problem, "delete it by hand", path=folder) from error
     return f"forgotten: {len(files)} files, {mebibytes:.1f} MiB of frames, labels and runs in {folder}"
