@@ -1,4 +1,4 @@
-"""Compositing with estimated foreground colors, so that no old background shines through soft edges."""
+"""Compositing with estimated foreground colors, so that soft edges show no old background."""
 
 import cv2
 import numpy as np
@@ -57,15 +57,15 @@ def composite_foreground(frame: Frame, background: Frame, matte: Matte, light_wr
     cell = (y // step - top) * inside.shape[1] + (x // step - left)
     # Flat indices: gathering rows by one index is several times faster than by two.
     pixel = y * width + x
-    share = alpha.reshape(-1).take(pixel).astype(np.float32)[:, None] * np.float32(1 / 255)
+    weight = alpha.reshape(-1).take(pixel).astype(np.float32)[:, None] * np.float32(1 / 255)
     image = frame.reshape(-1, 3).take(pixel, axis=0).astype(np.float32)
     inside, outside = (colors.reshape(-1, 3).take(cell, axis=0) for colors in (inside, outside))
-    colors = estimate_foreground_color(image, share, inside, outside)
+    colors = estimate_foreground_color(image, weight, inside, outside)
     np.clip(colors, 0, 255, out=colors)
     flat = composite.reshape(-1, 3)
     new = flat.take(pixel, axis=0).astype(np.float32)
     colors -= new
-    colors *= share
+    colors *= weight
     colors += new
     flat[pixel] = np.rint(colors, out=colors).astype(np.uint8)
     return composite
@@ -74,8 +74,8 @@ def composite_foreground(frame: Frame, background: Frame, matte: Matte, light_wr
 def _mean_colors(frame: Frame, alpha: NDArray[np.uint8], step: int, radius: int) -> tuple[_Colors, _Colors]:
     """Average the certain colors of foreground and old background around every `step`-th pixel."""
     image = np.asarray(cv2.blur(frame[::step, ::step], (3, 3)), np.float32)
-    share = alpha[::step, ::step].astype(np.float32) * np.float32(1 / 255)
-    return _mean_color(image, share, radius), _mean_color(image, np.float32(1) - share, radius)
+    weight = alpha[::step, ::step].astype(np.float32) * np.float32(1 / 255)
+    return _mean_color(image, weight, radius), _mean_color(image, np.float32(1) - weight, radius)
 
 
 def _mean_color(image: _Colors, weight: Matte, radius: int) -> _Colors:

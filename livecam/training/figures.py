@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import FileWriteError
-from livecam.core.fileio import os_error_reason
+from livecam.core.fileio import atomic_path, os_error_reason
 from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import write_image
 from livecam.training.data.scene_renderer import TrainingExample
@@ -122,7 +122,8 @@ def plot_curves(history: Path, path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     try:
-        figure.savefig(path, dpi=100)
+        with atomic_path(path) as partial:
+            figure.savefig(partial, dpi=100)
     except OSError as error:
         problem = f"can't write {path} ({os_error_reason(error)})"
         raise FileWriteError(problem, "go on with --resume then", path=path) from error
