@@ -1,43 +1,107 @@
 """livecam: real-time video background replacement that never shows your room.
 
-The way of a frame::
+::
 
-    source ─▶ segmenter ─▶ smoother ─▶ edges ─▶ composite ─▶ sinks
-    frame     small matte   calm matte   full matte  frame       virtual camera, recorder, preview
-                                            ▲
-                                        backdrop
+    source -> segmenter -> temporal filter -> upsampler -> compositing -> sinks
+    frame     coarse       filtered           full-size    frame          virtual camera, recorder, preview
+              matte        matte              matte   ^
+                                                 background
 
     pipeline = livecam.Pipeline.load(background="beach.jpg")
-    shown = pipeline.replace(frame)          # uint8 RGB in, uint8 RGB out
+    replaced = pipeline.replace(frame)       # uint8 RGB in, uint8 RGB out
     livecam.run(source, pipeline, sinks)     # the loop of the command line
+
+`README.md` in this folder is the manual of the package.
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.6.0"
-__all__ = ["Frame", "LivecamError", "Matte", "Pipeline", "Size", "run"]
+__all__ = [
+    "AnnotationError",
+    "CameraBusyError",
+    "CameraError",
+    "CameraLostError",
+    "FileReadError",
+    "FileWriteError",
+    "FolderInUseError",
+    "Frame",
+    "FrameError",
+    "ImageError",
+    "LivecamError",
+    "Matte",
+    "MatteError",
+    "ModelError",
+    "Pipeline",
+    "PreviewWindow",
+    "Recorder",
+    "SinkError",
+    "Size",
+    "TrainingError",
+    "UsageError",
+    "VideoError",
+    "VirtualCamera",
+    "convert_video",
+    "create_background",
+    "open_source",
+    "run",
+]
 
 if TYPE_CHECKING:
-    from livecam.core.errors import LivecamError
+    from livecam.backgrounds.factory import create_background
+    from livecam.core.errors import (
+        AnnotationError,
+        CameraBusyError,
+        CameraError,
+        CameraLostError,
+        FileReadError,
+        FileWriteError,
+        FolderInUseError,
+        FrameError,
+        ImageError,
+        LivecamError,
+        MatteError,
+        ModelError,
+        SinkError,
+        TrainingError,
+        UsageError,
+        VideoError,
+    )
     from livecam.core.geometry import Size
     from livecam.core.types import Frame, Matte
     from livecam.pipeline import Pipeline
+    from livecam.runtime.convert import convert_video
     from livecam.runtime.live_loop import run
+    from livecam.sinks.preview import PreviewSink as PreviewWindow
+    from livecam.sinks.recorder import Recorder
+    from livecam.sinks.virtual_camera import VirtualCameraSink as VirtualCamera
+    from livecam.sources.factory import open_source
 
-_HOMES = {
-    "Frame": "core.types",
-    "LivecamError": "core.errors",
-    "Matte": "core.types",
-    "Pipeline": "pipeline",
-    "Size": "core.geometry",
-    "run": "runtime.live_loop",
-}
+_LAZY_EXPORTS = {
+    "Frame": "core.types:Frame",
+    "Matte": "core.types:Matte",
+    "Pipeline": "pipeline:Pipeline",
+    "PreviewWindow": "sinks.preview:PreviewSink",
+    "Recorder": "sinks.recorder:Recorder",
+    "Size": "core.geometry:Size",
+    "VirtualCamera": "sinks.virtual_camera:VirtualCameraSink",
+    "convert_video": "runtime.convert:convert_video",
+    "create_background": "backgrounds.factory:create_background",
+    "open_source": "sources.factory:open_source",
+    "run": "runtime.live_loop:run",
+} | {name: f"core.errors:{name}" for name in __all__ if name.endswith("Error")}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that `import livecam` stays light."""
-    if name not in _HOMES:
+    """Import a public name on first use, so that `import livecam` loads no other module."""
+    if name not in _LAZY_EXPORTS:
         raise AttributeError(f"module 'livecam' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"livecam.{_HOMES[name]}"), name)
+    module, attribute = _LAZY_EXPORTS[name].split(":")
+    return getattr(import_module(f"livecam.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})
