@@ -11,7 +11,6 @@ import argparse
 import gc
 import io
 import json
-import logging
 import os
 import platform
 import sys
@@ -38,6 +37,7 @@ from livecam.runtime.live_loop import Timeouts, run
 from livecam.sinks.recorder import Recorder
 from livecam.sinks.virtual_camera import VirtualCameraSink
 from tests.support.fault_injection import FaultyCamera, HurriedClock
+from tests.support.log_messages import MessageCollector
 from tests.support.soak_watch import Hand, Heartbeat, measure
 from tests.support.tiny_model import write_model
 
@@ -102,27 +102,6 @@ class KeepingDoor:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class MessageCollector(logging.Handler):
-    """Collects what livecam logs for the user while the `with` block runs."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.texts: list[str] = []
-
-    def __enter__(self) -> "MessageCollector":
-        logger = logging.getLogger("livecam")
-        logger.setLevel(logging.INFO)
-        logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        logging.getLogger("livecam").removeHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text of a message."""
-        self.texts.append(record.getMessage())
 
 
 def soak(

@@ -11,6 +11,7 @@ from livecam.backgrounds.static import TransparentBackground
 from livecam.core.clock import ManualClock
 from livecam.core.errors import FrameError, MatteError, UsageError
 from livecam.core.geometry import Size
+from livecam.core.types import Frame, Matte
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
     PERSON,
@@ -146,6 +147,31 @@ def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
     assert smoother.resets == 2
     pipeline.reset()
     assert smoother.resets == 3
+
+
+def test_matte_with_timestamps_ignores_the_clock() -> None:
+    clock, temporal_filter = ManualClock(), IdentityTemporalFilter()
+    pipeline = make(temporal_filter=temporal_filter, clock=clock)
+    for number in range(5):
+        clock.sleep(60.0)  # an offline program may need a minute per frame
+        pipeline.matte(secret_frame(), number / 30)
+        pipeline.replace(secret_frame(), number / 30 + 1 / 60)
+    assert temporal_filter.resets == 0
+    pipeline.matte(secret_frame(), 2.0)
+    assert temporal_filter.resets == 1
+
+
+def test_replace_passes_the_timestamp_to_the_background() -> None:
+    class Timed(ColorBackground):
+        def render(self, frame: Frame, matte: Matte, timestamp: float | None = None) -> Frame | None:
+            times.append(timestamp)
+            return super().render(frame, matte)
+
+    times: list[float | None] = []
+    pipeline = make(Timed())
+    pipeline.replace(secret_frame(), 1.5)
+    pipeline.replace(secret_frame())
+    assert times == [1.5, None]
 
 
 def test_a_switched_backdrop_is_shown_from_the_next_frame_on() -> None:

@@ -5,6 +5,7 @@ device. For older versions the processes that have the device open are listed on
 """
 
 import errno
+import logging
 import os
 import select
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import SinkError
 from livecam.devices.discovery import processes_using
 from livecam.devices.v4l2 import dequeue_client_count, subscribe_client_usage
+
+logger = logging.getLogger("livecam.devices")
 
 _POLL_SECONDS = 1.0
 TOO_OLD = (
@@ -85,14 +88,11 @@ class PollingMonitor:
 class ViewerMonitor:
     """Reports whether a virtual camera has a viewer. A context manager; used by one thread."""
 
-    def __init__(
-        self, path: str, *, notify: Callable[[str], None] = lambda message: None, clock: Clock | None = None
-    ) -> None:
+    def __init__(self, path: str, *, clock: Clock | None = None) -> None:
         """Subscribe to the events of the device; poll instead, with a message, if it has none.
 
         Args:
             path: device file of the virtual camera.
-            notify: receives one line for the user.
             clock: measures the poll interval; the system clock if None.
 
         Raises:
@@ -106,7 +106,7 @@ class ViewerMonitor:
             ) from error
         self._monitor: EventMonitor | PollingMonitor
         if handle is None:
-            notify(TOO_OLD)
+            logger.info("%s", TOO_OLD)
             self._monitor = PollingMonitor(path, clock or SystemClock())
         else:
             self._monitor = EventMonitor(handle)

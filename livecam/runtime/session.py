@@ -68,11 +68,7 @@ def run_live(settings: LiveSettings, controls: RunControls) -> RunStats:
         until_loop.callback(source.__exit__, None, None, None)
         sinks = _open_sinks(settings, source, pipeline, playlist, controls, stack)
         if isinstance(source, OnDemandSource):
-            source.set_monitor(
-                stack.enter_context(
-                    ViewerMonitor(_virtual_camera_device(sinks), notify=logger.info, clock=clock)
-                )
-            )
+            source.set_monitor(stack.enter_context(ViewerMonitor(_virtual_camera_device(sinks), clock=clock)))
         until_loop.pop_all()
         endless = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
         return run(
@@ -92,7 +88,7 @@ def _make_source(settings: LiveSettings, clock: Clock) -> Source:
         return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=clock)
 
     if settings.on_demand:
-        return OnDemandSource(camera, settings.size, settings.fps, notify=logger.info, clock=clock)
+        return OnDemandSource(camera, settings.size, settings.fps, clock=clock)
     return camera()
 
 

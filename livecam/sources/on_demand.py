@@ -1,5 +1,6 @@
 """On-demand source: opens the camera only while a program reads the virtual camera."""
 
+import logging
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol
@@ -9,6 +10,8 @@ from livecam.core.errors import CameraError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.sources.base import Source, SourceIdle
+
+logger = logging.getLogger("livecam.sources")
 
 START_DELAY_SECONDS = 0.3
 """Applications that enumerate cameras open each one briefly; a longer use is a viewer."""
@@ -35,7 +38,6 @@ class OnDemandSource:
         size: Size,
         fps: float,
         *,
-        notify: Callable[[str], None] = lambda message: None,
         clock: Clock | None = None,
     ) -> None:
         """Store what to open; nothing is opened yet.
@@ -44,11 +46,10 @@ class OnDemandSource:
             camera_factory: creates the source, not yet entered; called until it succeeds once.
             size: size of the virtual camera; the camera may give frames of another.
             fps: rate of the virtual camera, likewise.
-            notify: receives one line for the user when the camera is switched on or off.
             clock: measures how long viewers are present; the system clock if None.
         """
         self.size, self.fps = size, float(fps)
-        self._camera_factory, self._notify = camera_factory, notify
+        self._camera_factory = camera_factory
         self._monitor: ViewerMonitorLike | None = None
         self._clock = clock or SystemClock()
         self._camera: Source | None = None
@@ -76,14 +77,14 @@ class OnDemandSource:
         self._wait_for_viewer()
         camera = self._create_camera()
         with camera:
-            self._notify(f"somebody watches: camera on ({camera.format_description})")
+            logger.info("a viewer is there: camera on (%s)", camera.format_description)
             for frame in camera:
                 if self._held_for(not self._is_watched(), STOP_DELAY_SECONDS):
                     break
                 yield frame
             else:
                 return
-        self._notify("nobody watches: camera off")
+        logger.info("no viewer is left: camera off")
         raise SourceIdle
 
     def _wait_for_viewer(self) -> None:

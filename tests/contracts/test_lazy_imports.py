@@ -48,6 +48,18 @@ def test_the_package_alone_loads_nothing_else(tmp_path: Path) -> None:
     assert not loaded & {"numpy", "cv2", "av", *HEAVY}
 
 
+def test_live_session_loads_no_pyav(tmp_path: Path) -> None:
+    loaded = loaded_by("import livecam.runtime.session", tmp_path)
+    assert {"livecam.runtime.session", "livecam.pipeline", "cv2"} <= loaded
+    assert not loaded & {"av", "pyvirtualcam", *HEAVY}
+
+
+def test_pipeline_with_blur_loads_no_pyav(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    code = "import livecam\nlivecam.Pipeline.load('green.tflite', 'blur').close()"
+    assert not loaded_by(code, tmp_path) & {"av", "pyvirtualcam", *HEAVY}
+
+
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     names = ("clip", "train", "export", "evaluate", "segment", "label", "learn", "models")
     commands = [[], *([name] for name in names)]

@@ -38,8 +38,8 @@ def test_camera_is_open_only_while_there_is_a_viewer(loopback: str, livecam: Sta
         assert query_capability(CALL)
         assert not is_on(program)
         time.sleep(0.1)
-    assert program.output.count("somebody watches: camera on (320x180 at 10 fps") == 2
-    assert program.output.count("nobody watches: camera off") == 2
+    assert program.output.count("a viewer is there: camera on (320x180 at 10 fps") == 2
+    assert program.output.count("no viewer is left: camera off") == 2
     assert TOO_OLD not in program.output
     assert program.end() == 130
 

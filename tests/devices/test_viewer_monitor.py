@@ -15,6 +15,7 @@ from livecam.devices.viewer_monitor import (
     PollingMonitor,
     ViewerMonitor,
 )
+from tests.support.log_messages import MessageCollector
 
 fcntl = pytest.importorskip("fcntl")
 
@@ -71,15 +72,15 @@ def test_subscribe_requests_event_and_initial_state(monkeypatch: pytest.MonkeyPa
 
 
 def test_is_watched_follows_the_latest_event(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
-    kernel, notices = Kernel(monkeypatch), list[str]()
-    with ViewerMonitor(device, notify=notices.append) as monitor:
+    kernel = Kernel(monkeypatch)
+    with MessageCollector() as messages, ViewerMonitor(device) as monitor:
         assert not monitor.is_watched()
         kernel.events = [event(0x10E00001, 0), event(0x10E00001, 1)]
         assert monitor.is_watched()
         assert monitor.is_watched()
         kernel.events = [event(0x10E00001, 2), event(3, 1), event(0x10E00001, 0)]
         assert not monitor.is_watched()
-    assert notices == []
+    assert messages.texts == []
 
 
 def test_is_watched_with_empty_queue_keeps_the_state(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
@@ -99,18 +100,17 @@ def test_is_watched_of_a_removed_device_raises(monkeypatch: pytest.MonkeyPatch, 
 
 def test_old_module_is_polled_with_one_notice(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     Kernel(monkeypatch, has_event=False)
-    notices: list[str] = []
     processes = [["zoom (pid 7)"], []]
     monkeypatch.setattr(module, "processes_using", lambda path: processes.pop(0))
     clock = ManualClock()
     monkeypatch.setattr(PollingMonitor.__init__, "__defaults__", (module.processes_using,))
-    with ViewerMonitor(device, notify=notices.append, clock=clock) as monitor:
+    with MessageCollector() as messages, ViewerMonitor(device, clock=clock) as monitor:
         assert monitor.is_watched()
         clock.sleep(0.9)
         assert monitor.is_watched()
         clock.sleep(0.2)
         assert not monitor.is_watched()
-    assert notices == [TOO_OLD]
+    assert messages.texts == [TOO_OLD]
 
 
 def test_monitor_of_a_missing_device_names_a_remedy(tmp_path: Any) -> None:

@@ -10,6 +10,7 @@ from livecam.core.types import Frame
 from livecam.sources.base import SourceIdle
 from livecam.sources.on_demand import START_DELAY_SECONDS, STOP_DELAY_SECONDS, OnDemandSource
 from tests.support.fakes import SIZE, FakeCamera, secret_frame
+from tests.support.log_messages import MessageCollector
 
 
 class FakeMonitor:
@@ -49,23 +50,24 @@ class Camera(FakeCamera):
 def run_source(
     seconds: float, *spans: tuple[float, float], lost_at: float = 1e9
 ) -> tuple[Camera, list[float], list[str]]:
-    """The camera, when it gave frames, and what was told, after so many seconds with viewers in `spans`."""
-    clock, notices = ManualClock(), list[str]()
+    """Run a source with viewers in `spans`; return the camera, its frame times, and messages and errors."""
+    clock = ManualClock()
     camera = Camera(clock, lost_at)
-    source = OnDemandSource(lambda: camera, SIZE, 30, notify=notices.append, clock=clock)
-    source.set_monitor(FakeMonitor(clock, *spans))
+    source = OnDemandSource(lambda: camera, SIZE, 30, clock=clock)
+    source.set_monitor(Audience(clock, *spans))
     times: list[float] = []
-    while clock.now() < seconds:
-        try:
-            for _ in source:
-                times.append(clock.now())
-                if clock.now() >= seconds:
-                    break
-        except SourceIdle:
-            assert len(camera.open_spans) == 0 or len(camera.open_spans[-1]) == 2
-        except CameraError as error:
-            notices.append(str(error))
-    return camera, times, notices
+    with MessageCollector() as messages:
+        while clock.now() < seconds:
+            try:
+                for _ in source:
+                    times.append(clock.now())
+                    if clock.now() >= seconds:
+                        break
+            except SourceIdle:
+                assert len(camera.on) == 0 or len(camera.on[-1]) == 2
+            except CameraError as error:
+                messages.texts.append(str(error))
+    return camera, times, messages.texts
 
 
 def test_on_demand_without_viewer_keeps_the_camera_closed() -> None:
@@ -80,7 +82,7 @@ def test_on_demand_opens_and_closes_after_its_delays() -> None:
     assert 2 + START_DELAY_SECONDS <= start < 2 + START_DELAY_SECONDS + 0.2
     assert 5 + STOP_DELAY_SECONDS <= end < 5 + STOP_DELAY_SECONDS + 0.3 < 5 + 3
     assert len(times) > 25
-    assert notices == ["somebody watches: camera on (96x64 at 30 fps)", "nobody watches: camera off"]
+    assert notices == ["a viewer is there: camera on (96x64 at 30 fps)", "no viewer is left: camera off"]
 
 
 def test_on_demand_short_visit_keeps_the_camera_closed() -> None:
@@ -96,7 +98,7 @@ def test_on_demand_short_absence_keeps_the_camera_open() -> None:
 def test_on_demand_returning_viewer_opens_it_again() -> None:
     camera, _, notices = run_source(20, (1, 3), (10, 12))
     assert len(camera.open_spans) == 2
-    assert notices.count("nobody watches: camera off") == 2
+    assert notices.count("no viewer is left: camera off") == 2
 
 
 def test_on_demand_lost_camera_is_opened_again() -> None:
