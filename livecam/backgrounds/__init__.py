@@ -1,1 +1,1 @@
-"""backgrounds."""
+"""Backgrounds: image, color, drawing, video, slideshow, blur and transparency."""

@@ -1,1 +1,1 @@
-"""runtime."""
+"""Run a pipeline: the live loop with its threads and states, the live session, and video conversion."""

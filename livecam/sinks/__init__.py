@@ -1,1 +1,1 @@
-"""sinks."""
+"""Sinks: virtual camera, recorder and preview window."""

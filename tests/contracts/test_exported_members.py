@@ -50,3 +50,11 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 def test_package_is_marked_as_typed() -> None:
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    blocks = (PACKAGE / "README.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    assert len(blocks) == 1
+    exec(compile(blocks[0].split("```")[0], "README.md", "exec"), {})
+    assert (tmp_path / "demo.mp4").stat().st_size > 1000
