@@ -1,4 +1,4 @@
-"""Whether a window can be shown on this desktop, known before OpenCV tries."""
+"""Check whether a window can be shown on this desktop, before OpenCV tries."""
 
 import re
 import socket
@@ -12,13 +12,16 @@ USE_WINDOWS = (
 )
 
 _X11_PORT = 6000
-_PATIENCE_SECONDS = 1.0
+_TIMEOUT_SECONDS = 1.0
 
 
 def display_problem(environment: Mapping[str, str], platform: str) -> str | None:
-    """Why no window can be shown on this desktop, in one line with the remedy; None if it seems it can.
+    """Return why no window can be shown, in one line with the remedy; None if one can probably be shown.
 
-    On Linux this must be known before: where Qt finds no screen it ends the whole program.
+    Args:
+        environment: Environment variables.
+        platform: As `sys.platform` names it. Only Linux is checked, because Qt ends the whole program there
+            if it finds no screen.
     """
     framework = cv2.currentUIFramework() if hasattr(cv2, "currentUIFramework") else "unknown"
     if not framework:
@@ -40,26 +43,26 @@ def display_problem(environment: Mapping[str, str], platform: str) -> str | None
 
 
 def _x_server_answers(display: str) -> bool:
-    """Whether an X server answers at ``:0``, ``unix:0.0`` or ``host:10.0``."""
-    found = re.fullmatch(r"(?P<host>.*):(?P<number>\d+)(\.\d+)?", display)
-    if not found:
+    """Return True if an X server answers at ``:0``, ``unix:0.0`` or ``host:10.0``."""
+    match = re.fullmatch(r"(?P<host>.*):(?P<number>\d+)(\.\d+)?", display)
+    if not match:
         return False
-    number = int(found["number"])
-    if found["host"] in ("", "unix"):
+    number = int(match["number"])
+    if match["host"] in ("", "unix"):
         path = f"/tmp/.X11-unix/X{number}"
-        return any(_connects(socket.AF_UNIX, place) for place in (path, f"\0{path}"))
+        return any(_connects(socket.AF_UNIX, address) for address in (path, f"\0{path}"))
     try:
-        socket.create_connection((found["host"], _X11_PORT + number), _PATIENCE_SECONDS).close()
+        socket.create_connection((match["host"], _X11_PORT + number), _TIMEOUT_SECONDS).close()
     except (OSError, OverflowError):
         return False
     return True
 
 
-def _connects(family: int, place: str) -> bool:
-    with socket.socket(family, socket.SOCK_STREAM) as door:
-        door.settimeout(_PATIENCE_SECONDS)
+def _connects(family: int, address: str) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_TIMEOUT_SECONDS)
         try:
-            door.connect(place)
+            connection.connect(address)
         except OSError:
             return False
     return True

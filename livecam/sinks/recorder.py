@@ -1,4 +1,4 @@
-"""A recording as a sink: MP4, WebM, MOV, Y4M or a folder of PNGs, that plays whatever ends it."""
+"""Recorder sink: MP4, WebM, MOV, Y4M or a folder of PNGs that plays however the recording ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ _CAUSES = {
 
 
 class Recorder:
-    """Writes into a draft, which gets the asked name when the `with` block ends, however it ends."""
+    """Sink that writes a partial file, which gets its name when the `with` block ends, however it ends.
+
+    Attributes:
+        size: Size of the recording.
+        frames: Number of frames that were written.
+        seconds: Time from the start to the end of the last frame.
+    """
 
     def __init__(
         self,
@@ -46,51 +52,51 @@ class Recorder:
         threads: int = 2,
         clock: Clock | None = None,
     ) -> None:
-        """Check what can be checked before anything is written.
+        """Check the arguments before anything is written.
 
         Args:
             path: .mp4, .webm, .mov or .y4m; without a suffix, or ending in /, a folder of PNGs.
-            size: of the recording; frames of another are letterboxed. Odd sides of MP4 and WebM grow by one.
-            fps: frames per second that are expected; MP4, WebM and MOV keep each frame's real time.
-            transparent: take cutouts instead of frames (WebM, MOV, PNG).
-            overwrite: replace a recording of that name.
-            threads: of the encoder.
-            clock: stamps frames that come without a time.
+            size: Size of the recording; other frames are letterboxed. Odd sides of MP4 and WebM grow by one.
+            fps: Expected frames per second; MP4, WebM and MOV keep the real time of each frame.
+            transparent: Write RGBA frames (WebM, MOV, PNG).
+            overwrite: Replace a recording of that name.
+            threads: Threads of the encoder.
+            clock: Time of frames that come without one.
 
         Raises:
-            UsageError: the kind of file is unknown, can't be transparent, or the name is taken.
+            UsageError: The file type is unknown or cannot be transparent, or the name exists already.
         """
         if not (math.isfinite(fps) and fps > 0):
             raise UsageError(f"can't record at {fps} frames a second; choose a rate above 0, for example 30")
         self._container = format_for_path(path, transparent)
-        self._draft = PartialOutput(Path(path), folder=self._container is None, overwrite=overwrite)
+        self._partial = PartialOutput(Path(path), folder=self._container is None, overwrite=overwrite)
         self._rate = max(Fraction(fps).limit_denominator(1001), Fraction(1, 1001))
         self._clock = clock or SystemClock()
         self._transparent = transparent
         self._threads = threads
         self._writer: VideoWriter | PngSequenceWriter | None = None
-        self._began: float | None = None
+        self._start_time: float | None = None
         self._last_tick = -1
         self._failure = ""
         self.size = size
         self.frames = 0
-        """How many were taken."""
         self.seconds = 0.0
-        """From the start to the end of the last frame."""
 
     def __enter__(self) -> Recorder:
-        """Begin the draft.
+        """Open the partial file.
 
         Raises:
-            UsageError: the name is taken by now.
-            SinkError: nothing can be written there.
+            UsageError: The name exists by now.
+            SinkError: Nothing can be written there.
         """
-        path = self._draft.open()
+        path = self._partial.open()
         try:
             self._writer = self._make_writer(path)
         except (OSError, ValueError) as error:
-            self._draft.discard()
-            raise SinkError(f"can't record {self.size} to {self._draft.target}: {error}; try .mp4") from error
+            self._partial.discard()
+            raise SinkError(
+                f"can't record {self.size} to {self._partial.target}: {error}; try .mp4"
+            ) from error
         return self
 
     def _make_writer(self, path: Path) -> VideoWriter | PngSequenceWriter:
@@ -106,15 +112,15 @@ class Recorder:
         try:
             self.close()
         except SinkError:
-            # Ctrl-C stays Ctrl-C for everyone further up, even where the disk is full as well.
+            # A KeyboardInterrupt must reach the caller, even if the disk is full as well.
             if kind is None or issubclass(kind, Exception):
                 raise
 
     def add_audio(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
-        """Announce an audio stream, before the first frame; None when such a file carries no sound.
+        """Add an audio stream, before the first frame; None if such a file has no audio.
 
         Raises:
-            SinkError: the stream can't be carried.
+            SinkError: The stream cannot be written.
         """
         if not isinstance(self._writer, VideoWriter):
             return None
@@ -124,10 +130,10 @@ class Recorder:
             raise SinkError(f"can't record the clip's sound: {error}; try another kind of file") from error
 
     def write_audio(self, packets: Sequence[AudioPacket]) -> None:
-        """Write what a Voice gave.
+        """Write packets of an AudioStreamWriter.
 
         Raises:
-            SinkError: as for `send`.
+            SinkError: As for `send`.
         """
         writer = self._open_writer()
         try:
@@ -136,15 +142,15 @@ class Recorder:
         except OSError as error:
             self._fail(error)
 
-    def send(self, picture: Frame | RgbaFrame, seconds: float | None = None) -> None:
-        """Write a frame (of a transparent recording: a cutout), shown from now on, or from `seconds` on.
+    def send(self, frame: Frame | RgbaFrame, seconds: float | None = None) -> None:
+        """Write a frame (an RGBA frame if transparent), shown from now on, or from `seconds` on.
 
         Raises:
-            FrameError: it is none.
-            SinkError: nothing more can be written; what was written is kept under the asked name.
+            FrameError: `frame` is not a frame.
+            SinkError: Nothing more can be written; the part that was written is kept under its name.
         """
         writer = self._open_writer()
-        fitted = letterbox(self._check(picture), self.size)
+        fitted = letterbox(self._check(frame), self.size)
         tick = max(self._last_tick + 1, round(self._since_start(seconds) / float(writer.time_base)))
         try:
             writer.write(np.ascontiguousarray(fitted), tick)
@@ -154,22 +160,20 @@ class Recorder:
         self.frames += 1
         self.seconds = float(tick * writer.time_base + 1 / self._rate)
 
-    def _check(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _check(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if not self._transparent:
-            return check_frame(picture)
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4 or 0 in picture.shape:
-            raise FrameError(
-                f"a cutout is uint8 RGBA (height, width, 4), not {picture.dtype} {picture.shape}"
-            )
-        return picture
+            return check_frame(frame)
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 4 or 0 in frame.shape:
+            raise FrameError(f"a cutout is uint8 RGBA (height, width, 4), not {frame.dtype} {frame.shape}")
+        return frame
 
     def _since_start(self, seconds: float | None) -> float:
         if seconds is not None:
             return seconds
         now = self._clock.now()
-        if self._began is None:
-            self._began = now
-        return now - self._began
+        if self._start_time is None:
+            self._start_time = now
+        return now - self._start_time
 
     def _open_writer(self) -> VideoWriter | PngSequenceWriter:
         if self._writer is None:
@@ -177,10 +181,10 @@ class Recorder:
         return self._writer
 
     def close(self) -> None:
-        """Finish the file and give it its name; leave nothing if no frame came. Quiet when called again.
+        """Finish the file and give it its name; leave nothing if there was no frame. May be called again.
 
         Raises:
-            SinkError: the end could not be written; what was written before is kept.
+            SinkError: The end could not be written; the part before it is kept.
         """
         if self._writer is None:
             return
@@ -190,7 +194,7 @@ class Recorder:
         except OSError as error:
             self._fail(error)
         finally:
-            # Also when a second Ctrl-C comes while the encoder is emptied.
+            # Also if a second Ctrl-C comes while the encoder is flushed.
             self._finalize()
 
     def _finalize(self) -> None:
@@ -199,14 +203,14 @@ class Recorder:
         self._writer.abort()
         self._writer = None
         if self.frames:
-            self._draft.commit()
+            self._partial.commit()
         else:
-            self._draft.discard()
+            self._partial.discard()
 
     def _fail(self, error: Exception) -> NoReturn:
         number = getattr(error, "errno", None) or 0
         cause = _CAUSES.get(number, f"can't go on writing ({getattr(error, 'strerror', '') or error})")
-        target = self._draft.target
+        target = self._partial.target
         writer, self._writer = self._writer, None
         if writer:
             writer.abort()
@@ -215,15 +219,15 @@ class Recorder:
             self._failure = (
                 f"{cause}: {target} kept the first {kept:.1f} s; free some space, or record elsewhere"
             )
-            self._draft.commit()
+            self._partial.commit()
         else:
             self._failure = (
                 f"{cause}: nothing of {target} could be kept; free some space, or record elsewhere"
             )
-            self._draft.discard()
+            self._partial.discard()
         raise SinkError(self._failure) from error
 
     def _playable_seconds(self) -> float:
         if self._container is None:
             return float(self.frames / self._rate)
-        return playable_seconds(self._draft.path)
+        return playable_seconds(self._partial.path)
