@@ -54,7 +54,7 @@ def run_source(
     clock = ManualClock()
     camera = Camera(clock, lost_at)
     source = OnDemandSource(lambda: camera, SIZE, 30, clock=clock)
-    source.set_monitor(Audience(clock, *spans))
+    source.set_monitor(FakeMonitor(clock, *spans))
     times: list[float] = []
     with MessageCollector() as messages:
         while clock.now() < seconds:
