@@ -70,7 +70,7 @@ def measure(folder: Path) -> dict[str, float]:
         seen.predict(Prompt((Point(600, 300),)))
         found[f"seconds to segment, {which}"] = time.monotonic() - began
     known = sam._memory
-    return found | {"GB foretold": known.whole / 1e9 if known else 0.0, "GB at the end": peak()}
+    return found | {"GB foretold": known.total / 1e9 if known else 0.0, "GB at the end": peak()}
 
 
 def peak() -> float:

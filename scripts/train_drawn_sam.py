@@ -128,7 +128,8 @@ def make_batch(rng: np.random.Generator, side: int, batch_size: int) -> Batch:
         for kind, count in (("points", POINTS), ("boxes", BOXES), ("masks", MASKS)):
             for _ in range(count):
                 matte = drawing.mattes[int(rng.integers(len(drawing.mattes)))]
-                prompts[kind].append((SAMPLERS[kind](rng, canvas, matte, max_points), canvas.small(matte)))
+                prompt = SAMPLERS[kind](rng, canvas, matte, max_points)
+                prompts[kind].append((prompt, canvas.downscale(matte)))
     points, points_truth = zip(*prompts["points"], strict=True)
     boxes, boxes_truth = zip(*prompts["boxes"], strict=True)
     masks, masks_truth = zip(*prompts["masks"], strict=True)

@@ -1,4 +1,4 @@
-"""Which frames of a clip are worth a label: those that differ, and the sharp ones first."""
+"""Selection of the frames of a clip to annotate: frames that differ from each other, sharp ones first."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,100 +17,127 @@ from livecam.core.geometry import Size
 from livecam.imaging.ops import downscale, to_gray
 
 MIN_DIFFERENCE = 1.0
-"""Frames that differ by less (root mean square of their small signatures, levels of 255) show the same."""
-_SIGNATURE = Size(16, 9)
-_LOOK = 360
-"""The longest side, in pixels, at which sharpness is measured."""
-_MOST = 512
-"""Frames that are remembered of a clip, however long it is."""
-_EARLY = 8
-"""The first chosen frame is the sharpest of so many, so that points can be read off the clip's beginning."""
-_SHARP = 0.5
-"""Of the clip's median sharpness; what has less is taken only where nothing sharp is left that differs."""
+"""Root mean square difference of two signatures, in levels of 255, below which frames show the same."""
+_SIGNATURE_SIZE = Size(16, 9)
+_SHARPNESS_SIDE = 360  # pixels of the longer side at which sharpness is measured
+_BUFFER_SIZE = 512  # signatures kept for one clip, however long it is
+_FIRST_CANDIDATES = 8
+"""The first selected frame is the sharpest of so many frames at the start of the clip, because a user reads
+the coordinates of a prompt off the start."""
+_MIN_SHARPNESS = 0.5
+"""Fraction of the clip's median sharpness; blurred frames are selected only if no sharp one differs."""
 
 
 class FrameSignature(NamedTuple):
-    """What is remembered of a frame: uint8 (9, 16, 3), and the variance of its Laplacian."""
+    """What is kept of a frame.
+
+    Attributes:
+        number: frame number in the clip.
+        signature: uint8 (9, 16, 3), the downscaled frame.
+        sharpness: variance of the Laplacian.
+    """
 
     number: int
     signature: NDArray[np.uint8]
     sharpness: float
 
 
-def compute_signature(moment: IndexedFrame) -> FrameSignature:
-    """Look at a frame."""
-    small = downscale(moment.frame, Size.of(moment.frame).fit_within(_LOOK))
+def compute_signature(indexed: IndexedFrame) -> FrameSignature:
+    """Compute the signature of a frame."""
+    small = downscale(indexed.frame, Size.of(indexed.frame).fit_within(_SHARPNESS_SIDE))
     edges = cv2.Laplacian(to_gray(small), cv2.CV_32F)
-    return FrameSignature(moment.number, downscale(small, _SIGNATURE), float(edges.var()))
+    return FrameSignature(indexed.number, downscale(small, _SIGNATURE_SIZE), float(edges.var()))
 
 
 class SignatureBuffer:
-    """Glances at a clip of any length in bounded memory: the sharpest of each stretch."""
+    """Signatures of a clip of any length in bounded memory: the sharpest frame of each interval.
 
-    def __init__(self, wanted: Collection[int] = (), most: int = _MOST) -> None:
-        """`wanted`: numbers of frames that are kept whatever else."""
-        self.count = 0
-        """How many frames were looked at."""
-        self._wanted, self._most, self._stretch = frozenset(wanted), most, 1
-        self._kept: list[FrameSignature] = []
-        self._sure: list[FrameSignature] = []
-
-    def add(self, moment: IndexedFrame) -> None:
-        """Look at the next frame."""
-        self.count += 1
-        seen = compute_signature(moment)
-        (self._sure if seen.number in self._wanted else self._kept).append(seen)
-        while len(self._kept) > self._most * 2:
-            self._stretch *= 2
-            self._kept = _thin(self._kept, self._stretch)
-
-    def select_frames(self, most: int) -> list[int]:
-        """The numbers of at most `most` frames, in the clip's order; and of all wanted ones, however many."""
-        return select_frames([*self._sure, *self._kept], most, [seen.number for seen in self._sure])
-
-
-def select_frames(glances: Sequence[FrameSignature], most: int, wanted: Collection[int] = ()) -> list[int]:
-    """Farthest first: each next frame is the one that differs most from all chosen so far.
-
-    The first is the sharpest of the clip's first few sharp ones. Sharp frames are used up before blurred
-    ones, and what looks like a chosen frame already is left out, so that there may be fewer than `most`.
+    Attributes:
+        count: number of frames added.
     """
-    if not glances:
+
+    def __init__(self, required: Collection[int] = (), capacity: int = _BUFFER_SIZE) -> None:
+        """Create an empty buffer.
+
+        Args:
+            required: numbers of frames that are selected in any case.
+            capacity: signatures to keep; twice as many exist before they are thinned.
+        """
+        self.count = 0
+        self._required, self._capacity, self._interval = frozenset(required), capacity, 1
+        self._optional_signatures: list[FrameSignature] = []
+        self._required_signatures: list[FrameSignature] = []
+
+    def add(self, indexed: IndexedFrame) -> None:
+        """Add the next frame of the clip."""
+        self.count += 1
+        signature = compute_signature(indexed)
+        if signature.number in self._required:
+            self._required_signatures.append(signature)
+        else:
+            self._optional_signatures.append(signature)
+        while len(self._optional_signatures) > self._capacity * 2:
+            self._interval *= 2
+            self._optional_signatures = _sharpest_per_interval(self._optional_signatures, self._interval)
+
+    def select_frames(self, count: int) -> list[int]:
+        """Return the numbers of at most `count` frames in order; all required frames are among them."""
+        required = [each.number for each in self._required_signatures]
+        return select_frames([*self._required_signatures, *self._optional_signatures], count, required)
+
+
+def select_frames(
+    signatures: Sequence[FrameSignature], count: int, required: Collection[int] = ()
+) -> list[int]:
+    """Select frames by farthest-point sampling: each next frame differs most from all selected ones.
+
+    The first one is the sharpest of the clip's first sharp frames. Blurred frames come after all sharp ones.
+    A frame that looks like a selected one is left out, so the result may have fewer than `count` frames.
+
+    Returns:
+        Frame numbers in order; more than `count` if more are required.
+    """
+    if not signatures:
         return []
-    seen = sorted(glances, key=lambda each: each.number)
-    light = np.stack([each.signature.reshape(-1) for each in seen]).astype(np.float32)
-    sharpness = np.array([each.sharpness for each in seen])
-    sharp = sharpness >= _SHARP * np.median(sharpness)
-    early = np.flatnonzero(sharp)[:_EARLY]
-    first = int(early[np.argmax(sharpness[early])])
-    chosen = [first, *(i for i, each in enumerate(seen) if each.number in wanted and i != first)]
-    far = np.min([_distances(light, i) for i in chosen], axis=0)
-    for group in (sharp, ~sharp):
-        while len(chosen) < most:
-            left = np.where(group, far, -1.0)
-            best = int(np.argmax(left))
-            if left[best] < MIN_DIFFERENCE:
+    ordered = sorted(signatures, key=lambda each: each.number)
+    pixels = np.stack([each.signature.reshape(-1) for each in ordered]).astype(np.float32)
+    sharpness = np.array([each.sharpness for each in ordered])
+    is_sharp = sharpness >= _MIN_SHARPNESS * np.median(sharpness)
+    start = np.flatnonzero(is_sharp)[:_FIRST_CANDIDATES]
+    first = int(start[np.argmax(sharpness[start])])
+    selected = [first, *(i for i, each in enumerate(ordered) if each.number in required and i != first)]
+    distance = np.min([_distances(pixels, i) for i in selected], axis=0)
+    for group in (is_sharp, ~is_sharp):
+        while len(selected) < count:
+            candidates = np.where(group, distance, -1.0)
+            best = int(np.argmax(candidates))
+            if candidates[best] < MIN_DIFFERENCE:
                 break
-            chosen.append(best)
-            far = np.minimum(far, _distances(light, best))
-    return sorted(seen[i].number for i in chosen)
+            selected.append(best)
+            distance = np.minimum(distance, _distances(pixels, best))
+    return sorted(ordered[i].number for i in selected)
 
 
-def _distances(light: NDArray[np.float32], place: int) -> NDArray[np.float32]:
-    return np.asarray(np.sqrt(np.mean((light - light[place]) ** 2, axis=1)), np.float32)
+def _distances(pixels: NDArray[np.float32], index: int) -> NDArray[np.float32]:
+    """Return the root mean square difference of each row to the row at `index`."""
+    return np.asarray(np.sqrt(np.mean((pixels - pixels[index]) ** 2, axis=1)), np.float32)
 
 
-def _thin(glances: list[FrameSignature], stretch: int) -> list[FrameSignature]:
-    stretches = groupby(glances, lambda each: each.number // stretch)
-    return [max(group, key=lambda each: each.sharpness) for _, group in stretches]
-
-
-Watch = Callable[[int], None]
+def _sharpest_per_interval(signatures: list[FrameSignature], interval: int) -> list[FrameSignature]:
+    groups = groupby(signatures, lambda each: each.number // interval)
+    return [max(group, key=lambda each: each.sharpness) for _, group in groups]
 
 
 @dataclass(frozen=True)
 class FramePlan:
-    """What is done with a material: the numbers of the frames to label, of so many of one size."""
+    """The frames of a media item to annotate.
+
+    Attributes:
+        media: the clip or image.
+        selected: frame numbers in order.
+        frame_count: number of all frames.
+        size: size of the frames.
+    """
 
     media: MediaItem
     selected: tuple[int, ...]
@@ -118,47 +145,53 @@ class FramePlan:
     size: Size
 
     def selected_frames(self) -> Iterator[IndexedFrame]:
-        """The frames up to the last chosen one.
+        """Yield all frames up to the last selected one: tracking needs the frames between them too.
 
         Raises:
-            VideoError, ImageError: it can't be read any more.
+            VideoError, ImageError: the item can't be read any more.
         """
-        for moment in self.media.frames():
-            yield moment
-            if moment.number >= self.selected[-1]:
+        for indexed in self.media.frames():
+            yield indexed
+            if indexed.number >= self.selected[-1]:
                 return
 
 
 def plan_frames(
-    material: MediaItem, folder: Path, most: int, wanted: Collection[int], watch: Watch = lambda number: None
+    item: MediaItem,
+    folder: Path,
+    count: int,
+    required: Collection[int],
+    progress: Callable[[int], None] = lambda count: None,
 ) -> FramePlan:
-    """Look through a clip, or read back what was decided when that was done before.
+    """Select the frames of a media item, or return the selection of an earlier run.
 
     Args:
-        material: the clip or picture.
-        folder: the data set.
-        most: frames to label.
-        wanted: numbers of frames that are labelled in any case.
-        watch: hears how many frames were looked at.
+        item: the clip or image.
+        folder: directory of the data set, which stores the selection.
+        count: maximum number of frames.
+        required: numbers of frames that are selected in any case.
+        progress: receives the number of frames read so far.
 
     Raises:
-        VideoError, ImageError: it can't be read, or has no frames.
-        AnnotationError: the data set can't be read or written.
+        VideoError, ImageError: the item can't be read, or has no frames.
+        AnnotationError: the stored selection can't be read or written.
     """
     path = folder / CHOSEN
-    kept: dict[str, Any] = read_json(path, missing={}, hint=READ_HINT)
-    if material.stem not in kept:
-        kept[material.stem] = _look(material, most, wanted, watch)
+    stored: dict[str, Any] = read_json(path, missing={}, hint=READ_HINT)
+    if item.stem not in stored:
+        stored[item.stem] = _select(item, count, required, progress)
         with translate_os_errors(folder):
-            write_atomic(path, json_bytes(kept))
-    plain = kept[material.stem]
-    return FramePlan(material, tuple(plain["chosen"]), int(plain["frames"]), Size(*plain["size"]))
+            write_atomic(path, json_bytes(stored))
+    entry = stored[item.stem]
+    return FramePlan(item, tuple(entry["chosen"]), int(entry["frames"]), Size(*entry["size"]))
 
 
-def _look(material: MediaItem, most: int, wanted: Collection[int], watch: Watch) -> dict[str, Any]:
-    glances, size = SignatureBuffer(wanted), Size(0, 0)
-    for moment in material.frames():
-        size = Size.of(moment.frame)
-        glances.add(moment)
-        watch(glances.count)
-    return {"frames": glances.count, "size": list(size), "chosen": glances.select_frames(most)}
+def _select(
+    item: MediaItem, count: int, required: Collection[int], progress: Callable[[int], None]
+) -> dict[str, Any]:
+    buffer, size = SignatureBuffer(required), Size(0, 0)
+    for indexed in item.frames():
+        size = Size.of(indexed.frame)
+        buffer.add(indexed)
+        progress(buffer.count)
+    return {"frames": buffer.count, "size": list(size), "chosen": buffer.select_frames(count)}

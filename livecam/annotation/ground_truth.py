@@ -1,4 +1,4 @@
-"""Mattes that are known already, in a video or a folder of pictures, frame for frame beside the source."""
+"""Known mattes of a source, in a video or a directory of images, frame by frame."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,97 +12,98 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import to_gray
 
 _BLACK, _WHITE = 3, 252
-"""A video codec's nearly black and nearly white are black and white."""
+"""Gray levels that become 0 and 1: a video codec does not keep black and white exactly."""
 
 
 class GroundTruthMattes:
-    """True mattes for one clip, or for pictures, in a video or in pictures."""
+    """The true mattes of one clip, or of images."""
 
-    def __init__(self, path: Path, materials: Sequence[MediaItem]) -> None:
-        """See that `path` can hold the mattes of `materials`.
+    def __init__(self, path: Path, media: Sequence[MediaItem]) -> None:
+        """Check that `path` can have the mattes of `media`.
+
+        Args:
+            path: a video, or a directory of images.
+            media: one clip, or any number of images.
 
         Raises:
-            UsageError: it can't: several clips, no mattes, or another number of pictures.
+            UsageError: there are several clips, no mattes, or another number of images.
         """
         self.path = path
         self._clip: MediaItem | None = None
-        self._pictures: list[MediaItem] = []
-        moving = [material for material in materials if material.is_video]
-        if len(materials) > 1 and moving:
+        self._images: list[MediaItem] = []
+        has_clip = any(item.is_video for item in media)
+        if len(media) > 1 and has_clip:
             raise UsageError("--mattes belongs to one clip or to pictures; label one clip at a time")
         if path.is_file() and is_clip(path):
             (self._clip,) = collect_media([str(path)])
         else:
-            self._pictures = [each for each in collect_media([str(path)]) if not each.is_video]
-            if not self._pictures:
+            self._images = [each for each in collect_media([str(path)]) if not each.is_video]
+            if not self._images:
                 raise UsageError(f"{path} holds no pictures; name a video or a folder of mattes")
-        if not moving:
-            self._match(materials)
+        self._by_stem = {} if has_clip else self._match(media)
 
-    def mattes(self, material: MediaItem, count: int) -> Iterator[Matte]:
-        """The matte of every frame of a material, in order, each float32 (height, width).
+    def mattes(self, item: MediaItem, count: int) -> Iterator[Matte]:
+        """Yield the matte of every frame of a media item in order, float32 (height, width) in [0, 1].
 
         Args:
-            material: which one.
-            count: how many frames it has.
+            item: the clip or image.
+            count: its number of frames.
 
         Raises:
             AnnotationError: there are more, or fewer, mattes than frames.
-            VideoError, ImageError: one can't be read.
+            VideoError, ImageError: a matte can't be read.
         """
-        if not material.is_video:
-            yield from (_matte(frame) for frame in self._frames([self._of[material.stem]]))
+        if not item.is_video:
+            yield from (_to_matte(frame) for frame in self._frames([self._by_stem[item.stem]]))
             return
         number = 0
-        for frame in self._frames(self._pictures):
+        for frame in self._frames(self._images):
             number += 1
             if number <= count:
-                yield _matte(frame)
+                yield _to_matte(frame)
         if number != count:
             raise AnnotationError(
-                f"{self.path} holds {number} mattes, {material.path} {count} frames; one for each is needed"
+                f"{self.path} holds {number} mattes, {item.path} {count} frames; one for each is needed"
             )
 
-    def check_count(self, material: MediaItem, count: int) -> None:
+    def check_count(self, item: MediaItem, count: int) -> None:
         """Count the mattes of a clip before any is used.
 
         Raises:
-            AnnotationError: there are more, or fewer, than frames.
+            AnnotationError: there are more, or fewer, mattes than frames.
         """
-        if material.is_video:
-            for _ in self.mattes(material, count):
+        if item.is_video:
+            for _ in self.mattes(item, count):
                 pass
 
-    def _frames(self, pictures: Sequence[MediaItem]) -> Iterator[Frame]:
-        for material in [self._clip] if self._clip else pictures:
-            for moment in material.frames():
-                yield moment.frame
+    def _frames(self, images: Sequence[MediaItem]) -> Iterator[Frame]:
+        for item in [self._clip] if self._clip else images:
+            for indexed in item.frames():
+                yield indexed.frame
 
-    def _match(self, materials: Sequence[MediaItem]) -> None:
-        """Pictures by their names, or else in order where there are as many."""
+    def _match(self, media: Sequence[MediaItem]) -> dict[str, MediaItem]:
+        """Assign the mattes to images by file name; else in order, if there are as many."""
         if self._clip:
-            if len(materials) == 1:
-                self._of = {materials[0].stem: self._clip}
-                return
+            if len(media) == 1:
+                return {media[0].stem: self._clip}
             raise UsageError(f"{self.path} is a video; for pictures name a folder of mattes")
-        named = {each.path.stem: each for each in self._pictures}
-        if all(material.path.stem in named for material in materials):
-            self._of = {material.stem: named[material.path.stem] for material in materials}
-        elif len(self._pictures) == len(materials):
-            self._of = {m.stem: each for m, each in zip(materials, self._pictures, strict=True)}
-        else:
-            lacking = next(m.path.name for m in materials if m.path.stem not in named)
-            raise UsageError(
-                f"{self.path} holds {len(self._pictures)} mattes for {len(materials)} pictures, and none "
-                f"named like {lacking}; give one for each, of the same name"
-            )
+        by_name = {each.path.stem: each for each in self._images}
+        if all(item.path.stem in by_name for item in media):
+            return {item.stem: by_name[item.path.stem] for item in media}
+        if len(self._images) == len(media):
+            return {item.stem: each for item, each in zip(media, self._images, strict=True)}
+        missing = next(item.path.name for item in media if item.path.stem not in by_name)
+        raise UsageError(
+            f"{self.path} holds {len(self._images)} mattes for {len(media)} pictures, and none "
+            f"named like {missing}; give one for each, of the same name"
+        )
 
 
 def check_size(matte: Matte, frame: Frame, path: Path) -> None:
-    """See that a matte is as large as its frame.
+    """Check that a matte has the size of its frame.
 
     Raises:
-        AnnotationError: it is not.
+        AnnotationError: it has another size.
     """
     if Size.of(matte) != Size.of(frame):
         raise AnnotationError(
@@ -110,7 +111,7 @@ def check_size(matte: Matte, frame: Frame, path: Path) -> None:
         )
 
 
-def _matte(frame: Frame) -> Matte:
-    levels = to_gray(frame)
-    share = (levels.astype(np.float32) - _BLACK) / np.float32(_WHITE - _BLACK)
-    return np.asarray(np.clip(share, 0.0, 1.0), np.float32)
+def _to_matte(frame: Frame) -> Matte:
+    gray = to_gray(frame)
+    alpha = (gray.astype(np.float32) - _BLACK) / np.float32(_WHITE - _BLACK)
+    return np.asarray(np.clip(alpha, 0.0, 1.0), np.float32)

@@ -1,4 +1,4 @@
-"""What is to be labelled: clips and pictures, and folders of either, each with a name of its own."""
+"""Media items to annotate: clips and images, each with a unique name in the data set."""
 
 import hashlib
 import re
@@ -15,12 +15,12 @@ from livecam.core.types import Frame
 from livecam.imaging.image_io import is_animated_gif, read_image
 from livecam.video.video_reader import VideoReader
 
-_WHOLE = 1 << 20
-"""Longer than any picture: points are given in its own pixels, so it is read at its own size."""
+_MAX_SIDE = 1 << 20
+"""More than any image has: images are never scaled down, because prompts are in their own pixels."""
 
 
 class IndexedFrame(NamedTuple):
-    """A frame of a clip with its number, from 0, and its time; or a picture, whose number is 0."""
+    """A frame of a clip with its number, from 0, and its time in seconds; an image has number 0."""
 
     number: int
     seconds: float
@@ -29,25 +29,31 @@ class IndexedFrame(NamedTuple):
 
 @dataclass(frozen=True)
 class MediaItem:
-    """A clip or a picture. `stem` names it in the data set: no other has it, and it holds no white space."""
+    """A clip or an image.
+
+    Attributes:
+        stem: its name in the data set; unique, without white space.
+        path: the file.
+        is_video: whether it is a clip.
+    """
 
     stem: str
     path: Path
     is_video: bool
 
     def name(self, number: int) -> str:
-        """What frame `number` is called in the data set."""
+        """Return the name of frame `number` in the data set."""
         return f"{self.stem}-{number:06d}" if self.is_video else self.stem
 
     def frames(self) -> Iterator[IndexedFrame]:
-        """Every frame in order, one at a time.
+        """Yield all frames in order.
 
         Raises:
-            VideoError: the video can't be read, or nothing in it is a picture.
-            ImageError: the picture can't be read.
+            VideoError: the video can't be read, or has no frames.
+            ImageError: the image can't be read.
         """
         if not self.is_video:
-            yield IndexedFrame(0, 0.0, read_image(self.path, longest=_WHOLE).image)
+            yield IndexedFrame(0, 0.0, read_image(self.path, longest=_MAX_SIDE).image)
             return
         with VideoReader(self.path) as clip:
             for image, timestamp, number in clip.frames():
@@ -55,12 +61,12 @@ class MediaItem:
 
 
 def collect_media(sources: Sequence[str]) -> list[MediaItem]:
-    """The clips and pictures that `sources` name, in that order; those of a folder by their names.
+    """Return the clips and images that `sources` name, in order; those of a directory sorted by name.
 
     Raises:
-        UsageError: there is none, a name leads nowhere, or a folder holds neither clips nor pictures.
+        UsageError: there are none, a path does not exist, or a directory has neither clips nor images.
     """
-    paths = [path for words in sources for path in _expand(Path(words).expanduser())]
+    paths = [path for source in sources for path in _expand(Path(source).expanduser())]
     paths = list(dict.fromkeys(paths))
     if not paths:
         raise UsageError("nothing to label: name clips, pictures or folders, or use --camera 0")
@@ -76,7 +82,7 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
 
 
 def is_clip(path: Path) -> bool:
-    """Whether a file is a video, by its name, and a GIF by what is in it."""
+    """Return whether a file is a video, by its suffix; a GIF, by its content."""
     if path.suffix.lower() == ".gif":
         return is_animated_gif(path)
     # A file with an unknown suffix that is named explicitly is left to the video decoder.
@@ -89,7 +95,7 @@ def _expand(path: Path) -> list[Path]:
             if not path.exists():
                 raise UsageError(not_found_message(path))
             return [path]
-        found = sorted(each for each in path.iterdir() if _is_material(each))
+        found = sorted(each for each in path.iterdir() if _is_media(each))
     except OSError as error:
         raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
     if not found:
@@ -97,16 +103,16 @@ def _expand(path: Path) -> list[Path]:
     return found
 
 
-def _is_material(path: Path) -> bool:
+def _is_media(path: Path) -> bool:
     if path.name.startswith("."):
         return False
     known = is_image(path) or is_video(path)
-    # A broken link counts: that it can't be read is told then, like every other unreadable file.
+    # A broken link counts: it is reported as unreadable later, like every other unreadable file.
     return known and not path.is_dir()
 
 
 def _stem(path: Path) -> str:
-    """What lists can hold: one word, not a comment, hidden nowhere."""
+    """Return a name that is valid in the lists: one word, without a leading "#" or "."."""
     with suppress(ValueError):
         path = path.absolute()
     return re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:80] or "clip"

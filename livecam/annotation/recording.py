@@ -1,4 +1,4 @@
-"""The camera as a source of labels: so many seconds of it, kept as a clip in the data set's own folder."""
+"""Recording of the camera as a source: some seconds of it, as a clip in the data set's directory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
 from livecam.sources.factory import DEFAULT_SIZE, open_source
 
-_LEAST_FRAMES = 2
+_MIN_FRAMES = 2
 
 
 def record_camera(
@@ -24,22 +24,22 @@ def record_camera(
     progress: Callable[[float], None] = lambda seconds: None,
     size: Size | None = None,
 ) -> Path:
-    """Record the camera to `path`, a video; a recording that is there is left alone.
+    """Record the camera to a video file. An existing file is returned unchanged.
 
-    An interrupted recording is none: the next call makes it anew.
+    The file appears when the recording is complete: an interrupted one is made again by the next call.
 
     Args:
-        camera: what ``--camera`` takes: ``0``, a part of a name, ``demo``.
-        seconds: how long.
+        camera: value of ``--camera``: ``0``, part of a name, ``demo``.
+        seconds: length of the recording.
         path: an ``.mp4`` file.
-        clock: what tells how long it is.
+        clock: the time source.
         source: read instead of the camera of that name.
-        progress: hears the seconds so far.
-        size: asked of the camera, 1280x720 if None.
+        progress: receives the seconds recorded so far.
+        size: requested size of the camera; 1280x720 if None.
 
     Raises:
-        UsageError: no such camera.
-        CameraError: it is busy, lost or silent.
+        UsageError: there is no such camera.
+        CameraError: the camera is busy, disconnected or sends no frames.
         SinkError: the recording can't be written.
     """
     if path.exists():
@@ -62,6 +62,6 @@ def record_camera(
                 break
             recorder.send(frame, now - start)
             progress(now - start)
-        if recorder.frames < _LEAST_FRAMES:
+        if recorder.frames < _MIN_FRAMES:
             raise CameraError(f"camera {camera} gave no pictures; try `livecam --camera {camera} --preview`")
     return path

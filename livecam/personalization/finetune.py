@@ -1,8 +1,7 @@
-"""The fine-tune: a trained network, a user's frames, and a few minutes on two cores of a processor.
+"""Fine-tune of a trained network on a user's frames, in a few minutes on two CPU cores.
 
-Three things keep it from forgetting what it could: its normalisation stays as it is, part of what it is shown
-must be answered as before (`lessons`), and at the end each weight is taken between its old and its new value
-(`alpha`).
+Three things prevent forgetting: batch normalization is frozen, part of each batch must get the base
+network's predictions (`replay`), and the weights are interpolated afterwards (`weight_interpolation`).
 """
 
 import time
@@ -26,11 +25,14 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How long and how boldly: `laps` of `steps` batches, the state being kept after each lap.
+    """Duration and step size of the fine-tune.
 
-    `rows` are the views of a batch that are learnt and those at which nothing may change; `learning_rate`
-    is the
-    learning rate at its highest.
+    Attributes:
+        epochs: number of epochs; a checkpoint is written after each.
+        steps: batches in an epoch.
+        rows: training examples and replay examples in a batch.
+        learning_rate: the highest learning rate.
+        seed: seed of the scenes and of Keras.
     """
 
     epochs: int = 12
@@ -41,10 +43,10 @@ class FinetuneConfig:
 
 
 def load_network(path: Path) -> keras.Model:
-    """The network that is to be learnt further.
+    """Load the network to fine-tune.
 
     Raises:
-        TrainingError: there is none, or it is damaged or of another kind.
+        TrainingError: the file is missing, damaged, or not a matting network.
     """
     if not path.is_file():
         raise TrainingError(
@@ -53,7 +55,7 @@ def load_network(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
         model.get_layer("head")
-    except Exception as error:  # Keras, zipfile, h5py and json each have their own
+    except Exception as error:  # Keras, zipfile, h5py and json raise errors of different types
         raise TrainingError(
             f"{path} is no network that can be learnt further; copy or export it again"
         ) from error
@@ -62,101 +64,127 @@ def load_network(path: Path) -> keras.Model:
 
 def finetune(
     model: keras.Model,
-    lessons: ReplayDataset,
+    dataset: ReplayDataset,
     loss: ReplayDistillationLoss,
-    effort: FinetuneConfig,
+    config: FinetuneConfig,
     run: Path,
-    tell: Notify,
+    notify: Notify,
 ) -> Arrays:
-    """Train a network, or go on where `run` was interrupted; the averaged weights. `model` gets them too.
+    """Fine-tune a network, or continue from the checkpoint in `run`.
+
+    Args:
+        model: receives the averaged weights.
+        dataset: batches to train with.
+        loss: the loss for them.
+        config: duration and step size.
+        run: directory of the checkpoint.
+        notify: receives a line after each epoch.
+
+    Returns:
+        The averaged weights.
 
     Raises:
-        OSError: the state can't be kept.
+        OSError: the checkpoint can't be written.
     """
     retain_freed_memory()
     cv2.setNumThreads(1)
-    keras.utils.set_random_seed(effort.seed)
+    keras.utils.set_random_seed(config.seed)
     freeze_batch_norm(model)
     student = use_fused_torch_layers(logits_model(model))
-    _compile(student, loss, effort)
-    state = _last_state(run, tell)
-    if state:
-        restore(student, state, run)
-    done = state.epoch if state else 0
-    keeper = FinetuneCheckpoint(run, effort, list(state.average) if state else [], lessons, tell)
-    lessons.set_epoch(done)
-    if done < effort.epochs:
+    _compile(student, loss, config)
+    checkpoint = _last_checkpoint(run, notify)
+    if checkpoint:
+        restore(student, checkpoint, run)
+    done = checkpoint.epoch if checkpoint else 0
+    callback = FinetuneCheckpoint(
+        run, config, list(checkpoint.average) if checkpoint else [], dataset, notify
+    )
+    dataset.set_epoch(done)
+    if done < config.epochs:
         student.fit(
-            lessons, initial_epoch=done, epochs=effort.epochs, shuffle=False, callbacks=[keeper], verbose=0
+            dataset,
+            initial_epoch=done,
+            epochs=config.epochs,
+            shuffle=False,
+            callbacks=[callback],
+            verbose=0,
         )
-    average = keeper.average
-    model.set_weights(average)
-    return average
+    model.set_weights(callback.average)
+    return callback.average
 
 
-def _compile(student: keras.Model, loss: ReplayDistillationLoss, effort: FinetuneConfig) -> None:
-    total = effort.epochs * effort.steps
-    warm = min(30, total // 5)
+def _compile(student: keras.Model, loss: ReplayDistillationLoss, config: FinetuneConfig) -> None:
+    """Compile with AdamW, a linear warmup and a cosine decay."""
+    total = config.epochs * config.steps
+    warmup = min(30, total // 5)
     rate = keras.optimizers.schedules.CosineDecay(
-        effort.learning_rate / 10 if warm else effort.learning_rate,
-        max(1, total - warm),
+        config.learning_rate / 10 if warmup else config.learning_rate,
+        max(1, total - warmup),
         alpha=0.05,
-        warmup_target=effort.learning_rate if warm else None,
-        warmup_steps=warm,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
     )
     student.compile(optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-5, clipnorm=1.0), loss=loss)
 
 
-def _last_state(run: Path, tell: Notify) -> Checkpoint | None:
+def _last_checkpoint(run: Path, notify: Notify) -> Checkpoint | None:
     try:
         return read_checkpoint(run)
     except TrainingError:
-        tell("what was kept of the fine-tune is damaged; it begins anew")
+        notify("what was kept of the fine-tune is damaged; it begins anew")
         return None
 
 
 class FinetuneCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Averages the weights (Polyak and Juditsky, 1992), and keeps the state after each lap."""
+    """Averages the weights (Polyak and Juditsky, 1992), and writes a checkpoint after each epoch.
+
+    `training.callbacks.EmaEvaluator` averages with another decay and evaluates on a validation set after
+    each epoch, so it is not used here. Keras' own EMA (``use_ema``) would add variables to the optimizer, and
+    the checkpoints of earlier versions could not be restored.
+
+    Attributes:
+        average: the averaged weights.
+    """
 
     def __init__(
-        self, run: Path, effort: FinetuneConfig, average: Arrays, lessons: ReplayDataset, tell: Notify
+        self, run: Path, config: FinetuneConfig, average: Arrays, dataset: ReplayDataset, notify: Notify
     ) -> None:
         super().__init__()
         self.average = average
-        self._run, self._effort, self._lessons, self._tell = run, effort, lessons, tell
-        self._decay = 1 - 8 / (effort.epochs * effort.steps + 8)
-        self._lap_began = 0.0
+        self._run, self._config, self._dataset, self._notify = run, config, dataset, notify
+        self._decay = 1 - 8 / (config.epochs * config.steps + 8)
+        self._epoch_start = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Begin with the weights themselves, unless a run goes on."""
+        """Start the average with the weights, unless a run is continued."""
         if not self.average:
             self.average = [weight.copy() for weight in self.model.get_weights()]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Have other scenes drawn."""
-        self._lessons.set_epoch(epoch)
-        self._lap_began = time.monotonic()
+        """Select the scenes of the epoch."""
+        self._dataset.set_epoch(epoch)
+        self._epoch_start = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Move the average a little towards the weights."""
+        """Update the average."""
         for average, weight in zip(self.average, self.model.get_weights(), strict=True):
             average += (1 - self._decay) * (weight - average)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Keep all that the next lap needs."""
+        """Write the checkpoint, and report the remaining time."""
         optimizer = [keras.ops.convert_to_numpy(v.value) for v in self.model.optimizer.variables]
         Checkpoint(epoch + 1, -1.0, self.model.get_weights(), optimizer, self.average).write(self._run)
-        took = time.monotonic() - self._lap_began
-        left = took * (self._effort.epochs - epoch - 1)
+        seconds = time.monotonic() - self._epoch_start
+        remaining = seconds * (self._config.epochs - epoch - 1)
         loss = (logs or {}).get("loss", float("nan"))
-        self._tell(f"learning {epoch + 1}/{self._effort.epochs}: loss {loss:.3f}, {left:.0f} s left")
+        self._notify(f"learning {epoch + 1}/{self._config.epochs}: loss {loss:.3f}, {remaining:.0f} s left")
 
 
 def save_network(model: keras.Model, path: Path) -> None:
-    """Save it whole or not at all.
+    """Save a network atomically.
 
     Raises:
-        OSError: it can't be written.
+        OSError: the file can't be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     save_atomic(model, path)

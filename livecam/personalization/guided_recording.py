@@ -1,4 +1,4 @@
-"""About twenty seconds of the user before the webcam, in parts: what was interrupted is gone on with."""
+"""Guided recording of the user in front of the webcam, in parts, so that an interrupted one is continued."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +19,13 @@ POSE_INSTRUCTIONS = (
     (0.6, "raise your hands, hold what you often hold"),
     (0.8, "lean out of the picture once, and come back"),
 )
-"""What to do, and from which share of the time on."""
-_NEARLY_SECONDS = 0.5
-"""So little missing is no reason to begin another part."""
+"""Start of each instruction as a fraction of the recording, and its text."""
+_MIN_MISSING_SECONDS = 0.5
+"""If less is missing, no further part is recorded."""
 
 
 def recorded(folder: Path) -> dict[Path, float]:
-    """The parts recorded so far, in order, and the seconds of each; what can't be played doesn't count."""
+    """Return the parts recorded so far in order, with their seconds. Unreadable files are left out."""
     parts = {}
     for path in sorted(folder.glob("part-*.mp4")):
         try:
@@ -37,19 +37,30 @@ def recorded(folder: Path) -> dict[Path, float]:
 
 
 def record_guided(
-    source: Callable[[], Source], folder: Path, seconds: float, tell: Notify, clock: Clock
+    source: Callable[[], Source], folder: Path, seconds: float, notify: Notify, clock: Clock
 ) -> Path:
-    """Record until `folder` holds `seconds` of the camera, telling the user what to do; one clip of it all.
+    """Record until `folder` has `seconds` of the camera, with instructions for the user.
+
+    Args:
+        source: opens the camera.
+        folder: directory of the parts, created if it does not exist.
+        seconds: length of all parts together.
+        notify: receives the countdown and the instructions.
+        clock: the time source.
+
+    Returns:
+        One clip with all parts.
 
     Raises:
-        CameraError: the camera can't be opened, or fell silent. SinkError: nothing can be written.
+        CameraError: the camera can't be opened, or stopped sending frames.
+        SinkError: nothing can be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    have = sum(recorded(folder).values())
-    if have < seconds - _NEARLY_SECONDS:
-        taken = [int(path.stem.partition("-")[2]) for path in folder.glob("part-*.mp4")]
-        path = folder / f"part-{max(taken, default=0) + 1:03d}.mp4"
-        _record_part(source(), path, have, seconds, tell, clock)
+    done = sum(recorded(folder).values())
+    if done < seconds - _MIN_MISSING_SECONDS:
+        numbers = [int(path.stem.partition("-")[2]) for path in folder.glob("part-*.mp4")]
+        path = folder / f"part-{max(numbers, default=0) + 1:03d}.mp4"
+        _record_part(source(), path, done, seconds, notify, clock)
     parts = list(recorded(folder))
     if not parts:
         raise CameraError("the camera gave no picture; `livecam doctor` says why, --from takes a clip")
@@ -57,40 +68,42 @@ def record_guided(
 
 
 def _join(parts: list[Path], out: Path) -> Path:
-    """One clip of several, as points are said in the first frame of one."""
+    """Join the parts into one clip, because prompts belong to the first frame of one clip."""
     with VideoReader(parts[0]) as first:
         recorder = Recorder(out, first.size, first.fps, overwrite=True)
-    begin = 0.0
+    start = 0.0
     with recorder:
         for part in parts:
             with VideoReader(part) as clip:
                 for image, timestamp, _ in clip.frames():
-                    recorder.send(image, begin + timestamp)
-            begin = recorder.seconds
+                    recorder.send(image, start + timestamp)
+            start = recorder.seconds
     return out
 
 
-def _record_part(source: Source, path: Path, have: float, seconds: float, tell: Notify, clock: Clock) -> None:
+def _record_part(
+    source: Source, path: Path, done: float, seconds: float, notify: Notify, clock: Clock
+) -> None:
     with source:
-        _count_down(seconds - have, tell, clock)
-        hints = [(share * seconds, words) for share, words in POSE_INSTRUCTIONS]
+        _count_down(seconds - done, notify, clock)
+        instructions = [(fraction * seconds, text) for fraction, text in POSE_INSTRUCTIONS]
         with Recorder(path, source.size, source.fps, clock=clock) as recorder:
             start: float | None = None
             for frame in source:
                 start = clock.now() if start is None else start
-                passed = have + clock.now() - start
-                while hints and passed >= hints[0][0]:
-                    due = hints.pop(0)[1]
-                    # Of those that an earlier part had, only the last is said again.
-                    if not hints or passed < hints[0][0]:
-                        tell(due)
+                elapsed = done + clock.now() - start
+                while instructions and elapsed >= instructions[0][0]:
+                    text = instructions.pop(0)[1]
+                    # Of the instructions of an earlier part, only the last one is repeated.
+                    if not instructions or elapsed < instructions[0][0]:
+                        notify(text)
                 recorder.send(frame)
-                if passed >= seconds:
+                if elapsed >= seconds:
                     return
 
 
-def _count_down(seconds: float, tell: Notify, clock: Clock) -> None:
-    tell(f"recording {seconds:.0f} s from the camera; have in the picture what you want to be kept")
-    for left in range(COUNTDOWN_SECONDS, 0, -1):
-        tell(f"{left} ...")
+def _count_down(seconds: float, notify: Notify, clock: Clock) -> None:
+    notify(f"recording {seconds:.0f} s from the camera; have in the picture what you want to be kept")
+    for remaining in range(COUNTDOWN_SECONDS, 0, -1):
+        notify(f"{remaining} ...")
         clock.sleep(1.0)

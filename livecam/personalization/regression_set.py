@@ -1,7 +1,7 @@
-"""Scenes that a personal model may not become worse at: of another person, of empty rooms, of given data.
+"""The regression set: scenes at which a user's model must not become worse than its base.
 
-Nothing of it needs a download. What is true of the demo's astronaut is what the network said of her before,
-in her own picture, which is easy; then she is pasted on rooms. What is true of a room is that it is empty.
+The set needs no download. It shows another person (the demo's astronaut, whose ground truth is the base
+model's matte in her own, easy image) pasted on rooms, empty rooms, and data that the user gives.
 """
 
 from collections.abc import Sequence
@@ -21,51 +21,57 @@ from livecam.training.data.dataset import SceneDataset
 from livecam.training.data.scene_sampler import AssetPool
 
 SCENES, SEED = 32, 1969
-MAX_GIVEN_BACKGROUNDS = 40
-"""Pictures of each given folder's test split, at most."""
+MAX_GIVEN_IMAGES = 40
+"""Maximum number of images of each given test split."""
 _SIZE = Size(512, 288)
 
 
 def demo_foregrounds(model: str) -> list[Foreground]:
-    """The demo's person in four of her places, with the mattes that a model says of them."""
+    """Return the demo's person in four positions, with the mattes of a model."""
     demo, pipeline = DemoSource(Size(640, 360)), Pipeline.load(model, threads=1)
-    subjects = []
+    foregrounds = []
     for seconds in (0.0, 2.0, 4.0, 6.0):
         frame = demo.frame_at(seconds)
         pipeline.reset()
-        subjects.append(foreground_from_matte(f"astronaut_{seconds:g}", frame, pipeline.matte(frame)))
+        foregrounds.append(foreground_from_matte(f"astronaut_{seconds:g}", frame, pipeline.matte(frame)))
     pipeline.close()
-    return subjects
+    return foregrounds
 
 
 def regression_set(
-    others: list[Foreground], rooms: Sequence[Frame], data: Sequence[Path]
+    others: list[Foreground], backgrounds: Sequence[Frame], data: Sequence[Path]
 ) -> list[LabeledFrame]:
-    """The same scenes each time: `SCENES` drawn ones, then pictures of the test splits of
-    `data`.
+    """Return the regression set, the same one each time.
+
+    Args:
+        others: foregrounds of other people.
+        backgrounds: images to paste them on.
+        data: directories in Pets layout; their test splits are added.
 
     Raises:
-        TrainingError: a folder that is not in Pets layout.
+        TrainingError: a directory is not in Pets layout.
     """
-    drawn = SceneDataset(
-        AssetPool(others, list(rooms), []), _SIZE, batch=SCENES, steps=1, seed=SEED, mix=REPLAY_MIX
+    rendered = SceneDataset(
+        AssetPool(others, list(backgrounds), []), _SIZE, batch=SCENES, steps=1, seed=SEED, mix=REPLAY_MIX
     )
-    shots = [
-        LabeledFrame(view.frame, view.matte.astype(np.float32) / np.float32(255), view.valid_mask > 0)
-        for view in drawn.examples(0)
+    frames = [
+        LabeledFrame(
+            example.frame, example.matte.astype(np.float32) / np.float32(255), example.valid_mask > 0
+        )
+        for example in rendered.examples(0)
     ]
-    cases = [
-        case
+    samples = [
+        sample
         for folder in data
-        for case in load_evaluation_set(folder, "test", MAX_GIVEN_BACKGROUNDS, crop_tall=True)
+        for sample in load_evaluation_set(folder, "test", MAX_GIVEN_IMAGES, crop_tall=True)
     ]
-    return shots + [shot for case in cases for shot in case.frames()]
+    return frames + [frame for sample in samples for frame in sample.frames()]
 
 
 def load_backgrounds(folders: Sequence[Path], longest: int = 640) -> list[Frame]:
-    """The drawn rooms, and the pictures of the folders that a user gave.
+    """Return the synthetic backgrounds, and the images of the user's directories.
 
     Raises:
-        TrainingError: a folder without pictures, or one that can't be read.
+        TrainingError: a directory has no images, or one can't be read.
     """
-    return synthetic_backgrounds() + [room for folder in folders for room in load_images(folder, longest)]
+    return synthetic_backgrounds() + [image for folder in folders for image in load_images(folder, longest)]

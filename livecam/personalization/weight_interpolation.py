@@ -1,7 +1,7 @@
-"""How far a fine-tune's weights are followed: each is taken between its old and its new value.
+"""Interpolation between the base weights and the fine-tuned weights of a network.
 
-"WiSE-FT", Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022. How far, is decided by frames
-that were not learnt from, and by scenes at which the network may not become worse.
+Source: "WiSE-FT", Wortsman et al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022. Frames of the user
+that were not trained with, and scenes at which the network must not become worse, select the position.
 """
 
 from collections.abc import Sequence
@@ -20,24 +20,31 @@ from livecam.matting.cleanup import clean_matte
 from livecam.training.checkpoint import Arrays
 
 ALPHAS: tuple[float, ...] = (1.0, 0.8, 0.6, 0.4, 0.25)
-"""How far the weights may go from the old ones to the tuned ones."""
+"""Candidate positions between the base weights (0) and the fine-tuned weights (1)."""
 MAX_REGRESSION_DROP = 0.3
-"""Points of mIoU that the regression set may lose where the share is chosen: less than what is allowed in
-the end, as the whole way of a frame and rounded weights come on top."""
+"""Points of mIoU that the regression set may lose here. Less than `results.MAX_MIOU_LOSS`, because rounded
+weights and the complete pipeline change the figure again."""
+_BATCH = 16
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How far the weights went, and what chose it: foreground IoU and mIoU in %, before and after."""
+    """The selected position.
+
+    Attributes:
+        alpha: position between the base weights (0) and the fine-tuned weights (1).
+        own: foreground IoU in % of the user's selection frames, before and after.
+        regression: mIoU in % of the regression set, before and after.
+    """
 
     alpha: float
     own: tuple[float, float]
     regression: tuple[float, float]
 
 
-def interpolate(old: Arrays, new: Arrays, share: float) -> Arrays:
-    """The weights on the line from the old ones (share 0) to the new ones (share 1)."""
-    return [np.asarray(o + share * (n - o), o.dtype) for o, n in zip(old, new, strict=True)]
+def interpolate(old: Arrays, new: Arrays, alpha: float) -> Arrays:
+    """Return the weights ``old + alpha * (new - old)``, new arrays of the old dtypes."""
+    return [np.asarray(o + alpha * (n - o), o.dtype) for o, n in zip(old, new, strict=True)]
 
 
 def select_alpha(
@@ -46,45 +53,51 @@ def select_alpha(
     new: Arrays,
     own: Sequence[LabeledFrame],
     regression: Sequence[LabeledFrame],
-    shares: Sequence[float] = ALPHAS,
+    alphas: Sequence[float] = ALPHAS,
 ) -> Choice:
-    """Give `model` the weights between old and new that see best: `own` frames, kept back, decide.
+    """Set the interpolated weights with the best foreground IoU on `own`.
 
-    Only those are chosen from at which `regression` loses at most `MAX_REGRESSION_DROP`; if there are
-    none, the nearest to
-    the old ones.
+    Only positions are allowed at which `regression` loses at most `MAX_REGRESSION_DROP`; if there are none,
+    the smallest position is taken.
+
+    Args:
+        model: receives the selected weights.
+        old: the base weights.
+        new: the fine-tuned weights.
+        own: frames of the user that were not trained with.
+        regression: scenes at which the network must not become worse.
+        alphas: candidate positions.
     """
-    before = _marks(model, old, own)[0], _marks(model, old, regression)[1]
+    before = _metrics(model, old, own)[0], _metrics(model, old, regression)[1]
     tried: dict[float, tuple[float, float]] = {}
-    for share in shares:
-        weights = interpolate(old, new, share)
-        tried[share] = _marks(model, weights, own)[0], _marks(model, weights, regression)[1]
-    allowed = [share for share in shares if tried[share][1] >= before[1] - MAX_REGRESSION_DROP] or [
-        min(shares)
-    ]
-    best = max(allowed, key=lambda share: tried[share][0])
+    for alpha in alphas:
+        weights = interpolate(old, new, alpha)
+        tried[alpha] = _metrics(model, weights, own)[0], _metrics(model, weights, regression)[1]
+    allowed = [alpha for alpha in alphas if tried[alpha][1] >= before[1] - MAX_REGRESSION_DROP]
+    best = max(allowed or [min(alphas)], key=lambda alpha: tried[alpha][0])
     model.set_weights(interpolate(old, new, best))
     return Choice(best, (before[0], tried[best][0]), (before[1], tried[best][1]))
 
 
-def _marks(model: keras.Model, weights: Arrays, shots: Sequence[LabeledFrame]) -> tuple[float, float]:
-    """Foreground IoU and mIoU in %, means over shots, of the network alone at its own size."""
+def _metrics(model: keras.Model, weights: Arrays, frames: Sequence[LabeledFrame]) -> tuple[float, float]:
+    """Return mean foreground IoU and mean mIoU in % of the network alone, at its input size."""
     model.set_weights(weights)
     _, height, width, _ = model.input_shape
     size, rows = Size(width, height), []
-    for first in range(0, len(shots), 16):
-        some = shots[first : first + 16]
-        pictures = np.stack([downscale(shot.frame, size) for shot in some]).astype(np.float32) / np.float32(
-            255
-        )
-        said = keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])[..., 0]
-        # As live: an island that is nowhere sure would else count as much as a person in an empty room.
-        rows += [_ious(clean_matte(matte), shot, size) for matte, shot in zip(said, some, strict=True)]
+    for start in range(0, len(frames), _BATCH):
+        batch = frames[start : start + _BATCH]
+        images = np.stack([downscale(labeled.frame, size) for labeled in batch]).astype(np.float32)
+        output = model(images / np.float32(255), training=False)["matte"]
+        mattes = keras.ops.convert_to_numpy(output)[..., 0]
+        # Cleaned as in a live run: without it an uncertain island in an empty room counts as a person.
+        rows += [
+            _ious(clean_matte(matte), labeled, size) for matte, labeled in zip(mattes, batch, strict=True)
+        ]
     foreground, background = np.mean(rows, axis=0)
     return 100 * float(foreground), 50 * float(foreground + background)
 
 
-def _ious(said: NDArray[Any], shot: LabeledFrame, size: Size) -> tuple[float, float]:
-    known = downscale_matte(shot.valid_mask.astype(np.float32), size) > 0.99
-    inside, subject = said > 0.5, downscale_matte(shot.matte, size) > 0.5
-    return iou(inside, subject, known), iou(~inside, ~subject, known)
+def _ious(matte: NDArray[Any], labeled: LabeledFrame, size: Size) -> tuple[float, float]:
+    valid = downscale_matte(labeled.valid_mask.astype(np.float32), size) > 0.99
+    predicted, truth = matte > 0.5, downscale_matte(labeled.matte, size) > 0.5
+    return iou(predicted, truth, valid), iou(~predicted, ~truth, valid)

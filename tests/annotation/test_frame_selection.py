@@ -57,10 +57,10 @@ def test_wanted_frames_are_chosen_beside_the_others() -> None:
 
 
 def test_a_long_clip_is_remembered_in_bounded_memory() -> None:
-    glances = SignatureBuffer(wanted=(3,), most=16)
+    glances = SignatureBuffer(required=(3,), capacity=16)
     for number in range(1000):
         glances.add(IndexedFrame(number, 0.0, view(number % 50)))
-        assert len(glances._kept) <= 32
+        assert len(glances._optional_signatures) <= 32
     assert glances.count == 1000
     chosen = glances.select_frames(12)
     assert 3 in chosen

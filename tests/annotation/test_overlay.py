@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from livecam.annotation.overlay import (
-    DROP,
-    KEEP,
+    NEGATIVE,
+    POSITIVE,
     OverlayScale,
     draw_annotation,
     draw_outline,
@@ -21,7 +21,7 @@ SIZES = [Size(20, 12), Size(640, 480), Size(300, 900), Size(12000, 300), Size(40
 sizes = pytest.mark.parametrize("size", SIZES, ids=str)
 
 
-def grey_frame(size: Size) -> np.ndarray:
+def gray_frame(size: Size) -> np.ndarray:
     return np.full((size.height, size.width, 3), 128, np.uint8)
 
 
@@ -41,16 +41,16 @@ def test_tiny_pictures_are_enlarged_and_huge_ones_shrunk_in_their_shape(size: Si
 @sizes
 def test_dots_are_where_the_points_are_green_kept_and_red_dropped(size: Size) -> None:
     keep, drop = Point(size.width // 4, size.height // 2), Point(size.width * 3 // 4, size.height // 2)
-    overlay = draw_overlay(grey_frame(size), left_half(size), [Prompt((keep,), (drop,))], "")
-    view = OverlayScale.of(size)
-    for point, colour in ((keep, KEEP), (drop, DROP)):
-        x, y = (round(place) for place in view.spot(*point))
+    overlay = draw_overlay(gray_frame(size), left_half(size), [Prompt((keep,), (drop,))], "")
+    scale = OverlayScale.of(size)
+    for point, colour in ((keep, POSITIVE), (drop, NEGATIVE)):
+        x, y = (round(place) for place in scale.to_overlay(*point))
         assert tuple(overlay[y, x]) == colour
 
 
 def test_what_is_kept_is_tinted_and_the_rest_is_darker() -> None:
     size = Size(640, 480)
-    overlay = draw_overlay(grey_frame(size), left_half(size), [], "").astype(int)
+    overlay = draw_overlay(gray_frame(size), left_half(size), [], "").astype(int)
     inside, outside = overlay[240, 100], overlay[240, 500]
     assert inside[2] > inside[0] + 40
     assert outside[0] == outside[1] == outside[2] < 128
@@ -59,19 +59,19 @@ def test_what_is_kept_is_tinted_and_the_rest_is_darker() -> None:
 
 def test_a_box_is_drawn_around_what_it_is_around() -> None:
     size = Size(640, 480)
-    overlay = draw_overlay(grey_frame(size), left_half(size), [Prompt(box=Box(400, 100, 600, 300))], "")
+    overlay = draw_overlay(gray_frame(size), left_half(size), [Prompt(box=Box(400, 100, 600, 300))], "")
     for x, y in ((400, 200), (600, 200), (500, 100), (500, 300)):
-        assert (overlay[y - 3 : y + 4, x - 3 : x + 4] == KEEP).all(axis=2).any(), (x, y)
-    assert not (overlay[150:250, 450:550] == KEEP).all(axis=2).any()
+        assert (overlay[y - 3 : y + 4, x - 3 : x + 4] == POSITIVE).all(axis=2).any(), (x, y)
+    assert not (overlay[150:250, 450:550] == POSITIVE).all(axis=2).any()
 
 
-WORDS = "rank 1: score 0.987 (mask 2)"
+CAPTION = "rank 1: score 0.987 (mask 2)"
 
 
 @sizes
 def test_words_stand_in_the_corner_whole_and_large_enough(size: Size) -> None:
-    written = draw_overlay(grey_frame(size), left_half(size), [], WORDS)
-    plain = draw_overlay(grey_frame(size), left_half(size), [], "")
+    written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
+    plain = draw_overlay(gray_frame(size), left_half(size), [], "")
     above = written.shape[0] - plain.shape[0]
     changed = (written[:, :, 0] == 0) if above else (written != plain).any(axis=2)
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed[:18].any(0))
@@ -87,13 +87,13 @@ def test_words_stand_in_the_corner_whole_and_large_enough(size: Size) -> None:
 
 def test_of_a_strip_the_words_hide_nothing() -> None:
     size = Size(12000, 300)
-    plain = draw_overlay(grey_frame(size), left_half(size), [], "")
-    written = draw_overlay(grey_frame(size), left_half(size), [], WORDS)
+    plain = draw_overlay(gray_frame(size), left_half(size), [], "")
+    written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
     np.testing.assert_array_equal(written[-len(plain) :], plain)
 
 
 def test_the_frame_itself_is_left_alone() -> None:
-    frame = grey_frame(Size(640, 480))
+    frame = gray_frame(Size(640, 480))
     draw_overlay(frame, left_half(Size(640, 480)), [Prompt((Point(1, 1),))], "words")
     assert (frame == 128).all()
 

@@ -1,4 +1,4 @@
-"""What memory a SAM takes, before it is loaded, and what there is."""
+"""Estimate of the memory of a SAM before it is loaded, and the free memory."""
 
 import re
 from collections.abc import Iterator
@@ -10,29 +10,29 @@ from typing import Any, NamedTuple
 from livecam.core.errors import AnnotationError
 
 _MEMINFO = Path("/proc/meminfo")
-_FLOAT = 4  # bytes
+_FLOAT_BYTES = 4
 _MB = 1e6
 # TensorFlow and KerasHub themselves: measured with base and large (scripts/measure_sam.py).
-_RUNTIME = 930 * _MB
-# Attention maps that exist at once: measured likewise.
-_MAPS = 4
-# While the file of weights is read, beside the weights themselves.
-_READING = 1.25
-# Weights beside the image encoder's: its neck, the prompt encoder, the mask decoder.
-_REST = 5e6
-_SAID = ("hidden_size", "num_layers", "num_heads", "intermediate_dim", "patch_size", "window_size")
+_RUNTIME_BYTES = 930 * _MB
+# Attention maps that exist at the same time: measured in the same way.
+_ATTENTION_MAPS = 4
+# Peak while the weights file is read, as a multiple of the weights.
+_READING_FACTOR = 1.25
+# Number of weights of the neck, the prompt encoder and the mask decoder.
+_OTHER_WEIGHTS = 5e6
+_CONFIG_KEYS = ("hidden_size", "num_layers", "num_heads", "intermediate_dim", "patch_size", "window_size")
 
 
 class EncoderConfig(NamedTuple):
-    """What of SAM's image encoder takes memory; the rest of SAM is small beside it.
+    """Sizes of SAM's image encoder that determine the memory; the rest of SAM is small.
 
     Attributes:
         hidden: width of a token.
-        layers: how many.
-        heads: of attention.
+        layers: number of transformer layers.
+        heads: attention heads of a layer.
         middle: width of the inner dense layers.
-        window: tokens a side that a layer attends to; as many as `cells` where one layer attends to all.
-        cells: tokens a side.
+        window: tokens per side that a layer attends to; equal to `cells` if one layer attends to all.
+        cells: tokens per side.
     """
 
     hidden: int
@@ -48,8 +48,8 @@ class MemoryEstimate:
     """Memory in bytes.
 
     Attributes:
-        weights: of the network itself, as long as it is loaded.
-        look: while it looks at one picture.
+        weights: weights of the network.
+        embedding: activations while the embedding of one image is computed.
     """
 
     weights: float
@@ -57,39 +57,41 @@ class MemoryEstimate:
 
     @classmethod
     def of(cls, encoder: EncoderConfig) -> "MemoryEstimate":
-        """Of a SAM with this image encoder."""
+        """Return the estimate for a SAM with this image encoder."""
         hidden, layers, heads, middle, window, cells = encoder
         tokens = cells**2
-        weights = layers * (4 * hidden**2 + 2 * hidden * middle) + hidden * (3 * 16**2 + tokens) + _REST
-        look = _MAPS * heads * tokens * window**2 + tokens * (4 * hidden + 2 * middle)
-        return cls(_FLOAT * weights, _FLOAT * look)
+        weights = (
+            layers * (4 * hidden**2 + 2 * hidden * middle) + hidden * (3 * 16**2 + tokens) + _OTHER_WEIGHTS
+        )
+        activations = _ATTENTION_MAPS * heads * tokens * window**2 + tokens * (4 * hidden + 2 * middle)
+        return cls(_FLOAT_BYTES * weights, _FLOAT_BYTES * activations)
 
     @classmethod
     def of_preset(cls, name: str) -> "MemoryEstimate | None":
-        """Of a preset by its name; None for others."""
+        """Return the estimate for a preset of `PRESETS`; None for another name."""
         return _PRESETS.get(name)
 
     @classmethod
     def of_config(cls, config: dict[str, Any]) -> "MemoryEstimate | None":
-        """Of a preset's config.json; None if it says too little."""
+        """Return the estimate for a preset's config.json; None if sizes are missing."""
         try:
-            said = config["config"]["image_encoder"]["config"]
-            hidden, layers, heads, middle, patch, window = (int(said[name]) for name in _SAID)
-            cells = int(said["image_shape"][0]) // patch
-            window = cells if said["global_attention_layer_indices"] else window
+            encoder = config["config"]["image_encoder"]["config"]
+            hidden, layers, heads, middle, patch, window = (int(encoder[name]) for name in _CONFIG_KEYS)
+            cells = int(encoder["image_shape"][0]) // patch
+            window = cells if encoder["global_attention_layer_indices"] else window
             return cls.of(EncoderConfig(hidden, layers, heads, middle, window, cells))
         except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
             return None
 
     @property
-    def whole(self) -> float:
-        """To load it and look at one picture."""
-        return _RUNTIME + max(_READING * self.weights, self.weights + self.embedding)
+    def total(self) -> float:
+        """Memory to load SAM and compute the embedding of one image."""
+        return _RUNTIME_BYTES + max(_READING_FACTOR * self.weights, self.weights + self.embedding)
 
-    def batch(self, most: int = 4) -> int:
-        """How many pictures to look at together with what memory is free now."""
+    def batch(self, max_size: int = 4) -> int:
+        """Return the number of images in a batch for the memory that is free now, at least 1."""
         free = available_memory()
-        return most if free is None else max(1, min(most, int(0.5 * free / self.embedding)))
+        return max_size if free is None else max(1, min(max_size, int(0.5 * free / self.embedding)))
 
 
 _PRESETS = {
@@ -100,7 +102,7 @@ _PRESETS = {
 
 
 def available_memory() -> float | None:
-    """Bytes that can be had without swapping; None where Linux doesn't say."""
+    """Return the bytes that are available without swapping; None except on Linux."""
     try:
         found = re.search(r"^MemAvailable:\s*(\d+) kB", _MEMINFO.read_text(), re.MULTILINE)
     except OSError:
@@ -108,41 +110,41 @@ def available_memory() -> float | None:
     return int(found[1]) * 1024.0 if found else None
 
 
-def check_memory(preset: str, footprint: MemoryEstimate) -> None:
-    """See that a preset fits into what memory is free.
+def check_memory(preset: str, estimate: MemoryEstimate) -> None:
+    """Check that a preset fits into the free memory.
 
     Raises:
-        AnnotationError: it doesn't.
+        AnnotationError: it does not; the message names a smaller preset that does.
     """
     free = available_memory()
-    if free is None or footprint.whole <= free:
+    if free is None or estimate.total <= free:
         return
     smaller = [
-        f"--preset {name} ({_gigabytes(other.whole)})"
+        f"--preset {name} ({_gigabytes(other.total)})"
         for name, other in _PRESETS.items()
-        if other.whole <= free and other.whole < footprint.whole
+        if other.total <= free and other.total < estimate.total
     ]
     remedy = f"use {smaller[-1]}" if smaller else "close other programs, or use a machine with more"
     raise AnnotationError(
-        f"{preset} needs about {_gigabytes(footprint.whole)} of memory, {_gigabytes(free)} are free; {remedy}"
+        f"{preset} needs about {_gigabytes(estimate.total)} of memory, {_gigabytes(free)} are free; {remedy}"
     )
 
 
 @contextmanager
-def oom_as_error(doing: str) -> Iterator[None]:
-    """Have memory that runs out in here said in one line.
+def oom_as_error(activity: str) -> Iterator[None]:
+    """Raise AnnotationError if the memory runs out in the `with` block.
 
-    Raises:
-        AnnotationError: it ran out.
+    Args:
+        activity: what was done, for the message ("while ...").
     """
     try:
         yield
     except Exception as error:
-        # TensorFlow's and PyTorch's own, which this module need not import.
+        # Compared by name: TensorFlow's and PyTorch's errors, without an import of either.
         if not isinstance(error, MemoryError) and type(error).__name__ not in _EXHAUSTED:
             raise
         raise AnnotationError(
-            f"memory ran out while {doing}; close other programs, or use a smaller preset or picture"
+            f"memory ran out while {activity}; close other programs, or use a smaller preset or picture"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""From a preset's name or folder to a loaded SAM, and one clear line where that can't be."""
+"""Loading of SAM presets by name or directory, with one clear line if that fails."""
 
 import json
 import os
@@ -12,36 +12,39 @@ from livecam.core.errors import AnnotationError
 from livecam.core.fileio import not_found_message, os_error_reason
 
 PRESETS = ("sam_base_sa1b", "sam_large_sa1b", "sam_huge_sa1b")
-_CONFIG, _KIND = "config.json", "SAMBackbone"
+_CONFIG, _BACKBONE = "config.json", "SAMBackbone"
 _WEIGHTS = ("model.weights.h5", "model.weights.json")
 
 
 def load_preset(preset: str) -> tuple[Any, MemoryEstimate | None]:
-    """Load a preset: KerasHub's SAMImageSegmenter, and what memory it takes (None where that isn't known).
+    """Load a preset.
 
     Args:
-        preset: one of `PRESETS`, a folder written by `save_to_preset`, or an address of KerasHub's with ://.
+        preset: one of `PRESETS`, a directory written by `save_to_preset`, or a KerasHub address with ://.
+
+    Returns:
+        KerasHub's SAMImageSegmenter, and its memory (None if that is not known).
 
     Raises:
-        AnnotationError: KerasHub is missing, there is no such preset, it can't be downloaded, it holds no
-            SAM, or memory is too little for it.
+        AnnotationError: KerasHub is missing, the preset does not exist, can't be downloaded or is not a SAM,
+            or there is not enough memory.
     """
     folder = _folder(preset)
-    footprint = _read_footprint(folder) if folder else MemoryEstimate.of_preset(preset)
-    if footprint is not None:
-        check_memory(preset, footprint)
+    memory = _read_memory(folder) if folder else MemoryEstimate.of_preset(preset)
+    if memory is not None:
+        check_memory(preset, memory)
     segmenter = _import_segmenter()
     try:
         with oom_as_error(f"loading {preset}"):
-            return segmenter.from_preset(str(folder or preset)), footprint
+            return segmenter.from_preset(str(folder or preset)), memory
     except AnnotationError:
         raise
-    except Exception as error:  # whatever Keras, HDF5 or the network meet
-        raise AnnotationError(_why(preset, folder, error)) from error
+    except Exception as error:  # Keras, HDF5 and the network raise errors of different types
+        raise AnnotationError(_load_error(preset, folder, error)) from error
 
 
 def _folder(preset: str) -> Path | None:
-    """The folder that a preset's name means, None for one that is downloaded."""
+    """Return the directory of a preset; None for a preset that is downloaded."""
     if preset in PRESETS or "://" in preset:
         return None
     path = Path(preset).expanduser()
@@ -56,7 +59,7 @@ def _folder(preset: str) -> Path | None:
     raise AnnotationError(f"there is no preset {preset!r}; {hint}")
 
 
-def _read_footprint(folder: Path) -> MemoryEstimate | None:
+def _read_memory(folder: Path) -> MemoryEstimate | None:
     try:
         config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
         kind = str(config["registered_name"]).rpartition(">")[2]
@@ -68,7 +71,7 @@ def _read_footprint(folder: Path) -> MemoryEstimate | None:
         raise AnnotationError(
             f"{folder / _CONFIG} can't be read ({os_error_reason(error)}); download or copy the preset again"
         ) from error
-    if kind != _KIND:
+    if kind != _BACKBONE:
         raise AnnotationError(f"{folder} holds a {kind}, no SAM; use {PRESETS[0]} or a SAM's folder")
     if not any((folder / name).exists() for name in _WEIGHTS):
         raise AnnotationError(f"{folder} has no {_WEIGHTS[0]}; download or copy the preset again")
@@ -86,16 +89,16 @@ def _import_segmenter() -> Any:
     return keras_hub.models.SAMImageSegmenter
 
 
-def _why(preset: str, folder: Path | None, error: Exception) -> str:
-    said = shorten(os_error_reason(error), 140, placeholder=" ...")
+def _load_error(preset: str, folder: Path | None, error: Exception) -> str:
+    reason = shorten(os_error_reason(error), 140, placeholder=" ...")
     if folder is not None:
-        return f"{folder} can't be loaded as SAM ({said}); download or copy the preset again"
+        return f"{folder} can't be loaded as SAM ({reason}); download or copy the preset again"
     if preset not in PRESETS:
-        return f"{preset} can't be loaded ({said}); check the address and the network, or name a folder"
+        return f"{preset} can't be loaded ({reason}); check the address and the network, or name a folder"
     cache = os.environ.get("KAGGLEHUB_CACHE") or "~/.cache/kagglehub"
     fetch = f"import kagglehub; print(kagglehub.model_download('keras/sam/keras/{preset}'))"
     return (
-        f"{preset} can't be downloaded ({said}); once it is, it lies in {cache} (KAGGLEHUB_CACHE). Without a "
-        f'network: run python -c "{fetch}" on another machine (pip install kagglehub), copy the folder it '
+        f"{preset} can't be downloaded ({reason}); once it is, it lies in {cache} (KAGGLEHUB_CACHE). Without "
+        f'a network: run python -c "{fetch}" on another machine (pip install kagglehub), copy the folder it '
         "prints, and give that with --preset FOLDER"
     )

@@ -36,12 +36,12 @@ def test_the_weights_are_as_many_as_are_published(preset: str, millions: float) 
 def test_what_is_foretold_is_what_was_measured(preset: str, gigabytes: float) -> None:
     known = MemoryEstimate.of_preset(preset)
     assert known is not None
-    assert known.whole / 1e9 == pytest.approx(gigabytes, rel=0.05)
+    assert known.total / 1e9 == pytest.approx(gigabytes, rel=0.05)
 
 
 def test_a_larger_preset_takes_more() -> None:
     known = [MemoryEstimate.of_preset(preset) for preset in PRESETS]
-    wholes = [each.whole for each in known if each]
+    wholes = [each.total for each in known if each]
     assert wholes == sorted(wholes)
     assert len(wholes) == 3
 
@@ -90,12 +90,12 @@ def test_where_the_system_does_not_say_nothing_is_refused(free: Path) -> None:
     free.unlink()
     assert available_memory() is None
     check_memory("vast", MemoryEstimate(1e15, 1e15))
-    assert MemoryEstimate(1.0, 1e15).batch(most=4) == 4
+    assert MemoryEstimate(1.0, 1e15).batch(max_size=4) == 4
 
 
 def test_pictures_are_looked_at_together_as_far_as_memory_goes(free: Path) -> None:
     assert MemoryEstimate(0, 1e9).batch() == 2
-    assert MemoryEstimate(0, 1e6).batch(most=4) == 4
+    assert MemoryEstimate(0, 1e6).batch(max_size=4) == 4
     assert MemoryEstimate(0, 1e12).batch() == 1
 
 
