@@ -64,7 +64,7 @@ def run_source(
                     if clock.now() >= seconds:
                         break
             except SourceIdle:
-                assert len(camera.on) == 0 or len(camera.on[-1]) == 2
+                assert len(camera.open_spans) == 0 or len(camera.open_spans[-1]) == 2
             except CameraError as error:
                 messages.texts.append(str(error))
     return camera, times, messages.texts
