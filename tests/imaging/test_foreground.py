@@ -14,8 +14,8 @@ def random_frames(shape: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np
 
 
 def soft_disc(height: int, width: int, softness: float) -> np.ndarray:
-    down, across = np.mgrid[:height, :width]
-    distance = np.hypot(down - height * 0.6, across - width * 0.5)
+    rows, columns = np.mgrid[:height, :width]
+    distance = np.hypot(rows - height * 0.6, columns - width * 0.5)
     return np.clip((height * 0.3 - distance) / softness + 0.5, 0, 1).astype(np.float32)
 
 
@@ -46,10 +46,10 @@ def test_certain_pixels_keep_their_bytes_in_any_shape(shape: tuple[int, int]) ->
 @pytest.mark.parametrize("size", [(360, 640), (720, 1280)])
 def test_soft_edge_shows_less_of_the_old_background_than_a_blend(size: tuple[int, int]) -> None:
     matte = soft_disc(*size, softness=size[0] / 30)
-    share = matte[..., None]
-    subject, old, new = (np.full((*size, 3), color, np.float32) for color in ((200, 30, 30), OLD, NEW))
-    frame = np.rint(subject * share + old * (1 - share)).astype(np.uint8)
-    background, exact = new.astype(np.uint8), subject * share + new * (1 - share)
+    alpha = matte[..., None]
+    person, old, new = (np.full((*size, 3), color, np.float32) for color in ((200, 30, 30), OLD, NEW))
+    frame = np.rint(person * alpha + old * (1 - alpha)).astype(np.uint8)
+    background, exact = new.astype(np.uint8), person * alpha + new * (1 - alpha)
     soft = (matte > 0.05) & (matte < 0.95)
 
     errors = [

@@ -112,7 +112,7 @@ def test_fill_holes_fills_hole_at_image_bottom() -> None:
 
 
 def test_fill_holes_of_floating_person_keeps_open_regions() -> None:
-    """A person who floats: the rectangle around what is sure ends before the picture does."""
+    """The bounding box of the confident foreground ends above the bottom of the image."""
     floating = np.zeros((144, 256), np.float32)
     floating[40:100, 90:170] = 1.0
     for rows, columns in ((slice(95, 100), slice(110, 120)), (slice(60, 70), slice(90, 95))):
@@ -125,7 +125,7 @@ def test_fill_holes_of_floating_person_keeps_open_regions() -> None:
 
 
 def reference(matte: np.ndarray) -> np.ndarray:
-    """The same by looking at every part of the whole picture."""
+    """Clean a matte with the components of the whole image instead of their boxes."""
     count, labels = cv2.connectedComponents((matte > LOW_ALPHA).view(np.uint8), connectivity=8)
     cleaned = matte.copy()
     for label in range(1, count):

@@ -65,7 +65,7 @@ def test_upsample_of_soft_matte_stays_soft() -> None:
 
 
 class WholeFrameUpsampler(GuidedFilterUpsampler):
-    """Looks at the whole picture."""
+    """Computes the whole frame instead of a region of interest."""
 
     def _region_of_interest(self, filtered: np.ndarray, size: Size) -> RegionOfInterest | None:
         return RegionOfInterest.around(np.ones(filtered.shape, bool), 0, size)
@@ -74,13 +74,13 @@ class WholeFrameUpsampler(GuidedFilterUpsampler):
 @pytest.mark.parametrize("shape", [(360, 640), (480, 640), (361, 641), (720, 1280), (150, 210)])
 @pytest.mark.parametrize("seed", range(8))
 def test_region_of_interest_equals_whole_frame_on_noise(shape: tuple[int, int], seed: int) -> None:
-    """Noise is the worst guide: it is nowhere like the small matte."""
+    """Noise is the worst guide, because it does not correlate with the coarse matte."""
     rng = np.random.default_rng(seed)
     frame = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
     y, x = rng.uniform(0, 160), rng.uniform(0, 256)
     rows, columns = np.mgrid[:160, :256]
     person = np.clip(rng.uniform(5, 60) - np.hypot(rows - y, columns - x), 0, 1)
-    # What a network leaves of a room: never quite nothing.
+    # A network gives small values above 0 in the background.
     filtered = np.maximum(person, rng.uniform(0, 0.013, person.shape)).astype(np.float32)
     result = GuidedFilterUpsampler().upsample(filtered, frame)
     assert np.abs(result - WholeFrameUpsampler().upsample(filtered, frame)).max() < 1e-3
@@ -89,7 +89,7 @@ def test_region_of_interest_equals_whole_frame_on_noise(shape: tuple[int, int], 
 
 @pytest.mark.parametrize("alpha", [0.013, 0.1])
 def test_region_of_interest_equals_whole_frame_on_highlights(alpha: float) -> None:
-    """Where the picture is lightest, a line that fits a faint matte rises far above it."""
+    """In a highlight the local linear model of a faint matte predicts values far above it."""
     filtered, frame = disc(160, 256, 20), np.full((720, 1280, 3), 90, np.uint8)
     for left in range(20, 60, 4):
         filtered[20:40, left : left + 2] = alpha
