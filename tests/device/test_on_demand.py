@@ -1,4 +1,4 @@
-"""The webcam's light is on only while somebody watches."""
+"""The webcam is open only while a program reads the virtual camera."""
 
 import os
 import time
@@ -19,7 +19,7 @@ def is_on(program: Livecam) -> bool:
 
 
 def watch_and_leave(program: Livecam) -> float:
-    """The person is shown to who watches; the seconds until the camera is off again."""
+    """Check that a viewer sees the person; return the seconds until the camera is closed again."""
     with CameraReader(CALL) as reader:
         assert hides_room_bars(reader.read_until(shows_person, 15))
         assert is_on(program)
@@ -32,7 +32,7 @@ def test_camera_is_open_only_while_there_is_a_viewer(loopback: str, livecam: Sta
     assert not is_on(program)
     for _ in range(2):
         assert watch_and_leave(program) < 3
-    # Apps that list cameras open each for a moment, again and again.
+    # Apps that list cameras open each one briefly, repeatedly.
     until = time.monotonic() + 2
     while time.monotonic() < until:
         assert query_capability(CALL)

@@ -21,12 +21,12 @@ fcntl = pytest.importorskip("fcntl")
 
 
 def event(kind: int, count: int) -> bytes:
-    """struct v4l2_event as a 64-bit kernel lays it out."""
+    """Pack a struct v4l2_event as a 64-bit kernel lays it out."""
     return struct.pack("=I4xI", kind, count).ljust(136, b"\0")
 
 
 class Kernel:
-    """Answers the two calls; `events` are waiting, and the poll is ready while there are any."""
+    """Fake kernel: answers both requests; `events` are queued, and the poll is ready while there are any."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, has_event: bool = True) -> None:
         self.has_event, self.events, self.subscriptions = (

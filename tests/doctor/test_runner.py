@@ -2,11 +2,14 @@
 
 import errno
 import json
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import livecam.doctor
 from livecam.core.clock import ManualClock
 from livecam.core.config import LiveSettings
 from livecam.core.errors import CameraBusyError, CameraError, ModelError, UsageError
@@ -520,3 +523,9 @@ def test_check_model_keeps_a_problem_with_semicolon(laptop: FakeHost) -> None:
     laptop.model_error = ModelError("card.json has no size; it has a shape", "export it again")
     finding = next(each for each in run_checks(DEFAULTS, laptop) if each.name == "weights-damaged")
     assert finding.observation.endswith("card.json has no size; it has a shape")
+
+
+def test_names_of_the_doctor_package_shadow_no_module() -> None:
+    modules = {info.name for info in pkgutil.iter_modules(livecam.doctor.__path__)}
+    assert not modules & set(livecam.doctor.__all__)
+    assert all(isinstance(getattr(livecam.doctor, name, livecam), ModuleType) for name in modules)

@@ -1,4 +1,4 @@
-"""A source that is open only while somebody watches."""
+"""On-demand source: the camera is open only while there is a viewer."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,7 +14,7 @@ from tests.support.log_messages import MessageCollector
 
 
 class FakeMonitor:
-    """Viewers by the clock: somebody watches between these seconds."""
+    """Fake viewer monitor: there is a viewer between these seconds of the clock."""
 
     def __init__(self, clock: ManualClock, *spans: tuple[float, float]) -> None:
         self._clock, self._spans = clock, spans
@@ -24,7 +24,7 @@ class FakeMonitor:
 
 
 class Camera(FakeCamera):
-    """Ten frames a second, for ever; notes when it was on."""
+    """Fake camera with ten frames per second; records when it was open."""
 
     def __init__(self, clock: ManualClock, lost_at: float = 1e9) -> None:
         super().__init__()
