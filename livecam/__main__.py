@@ -13,16 +13,23 @@ def main() -> None:
     Raises:
         SystemExit: always.
     """
+    from livecam.cli.streams import protect_standard_streams
+
+    protect_standard_streams()
     # Signals during imports end the process at once: nothing must be finished yet, and a KeyboardInterrupt
     # raised in a callback of an imported module could be lost.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _exit_immediately)
+    from livecam.cli.signals import ENDING_SIGNALS
+
+    for number in ENDING_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _exit_immediately)
     from livecam.cli.main import main as run
 
     code = run()
     if any(thread.name.startswith("livecam-") for thread in threading.enumerate()):
         # A daemon thread that still blocks in a driver would crash the interpreter while it shuts down.
-        _flush_output()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 
@@ -30,14 +37,6 @@ def main() -> None:
 def _exit_immediately(number: int, frame: FrameType | None) -> None:
     os.write(2, b"livecam: interrupted\n")
     os._exit(130)
-
-
-def _flush_output() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:  # the reader of the stream has closed it
-            continue
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 from livecam.annotation.media import MediaItem
 from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
 from livecam.core.errors import UsageError
-from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.core.fileio import not_found_message, os_error_reason, read_text
 from livecam.core.geometry import Size
 
 _KEYS = ("keep", "drop", "boxes")
@@ -96,7 +96,7 @@ def load_prompt_file(path: Path, media: Sequence[MediaItem]) -> dict[str, ClipPr
         UsageError: the file can't be read, has another form, or names something that is not in `media`.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(read_text(path))
     except FileNotFoundError as error:
         raise UsageError(not_found_message(path)) from error
     except (OSError, ValueError) as error:

@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -22,10 +21,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print_message("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of stdout has closed it. Python must not write to it again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except Exception as error:
         if "--debug" in argv:
             import traceback
@@ -45,8 +40,6 @@ def _run(argv: list[str]) -> int:
         code = command.run(args)
     except SystemExit as exit_request:  # argparse raises it after --help and --version
         code = int(exit_request.code or 0)
-    # Flushed here, where a closed stdout can still be handled as an error.
-    sys.stdout.flush()
     return code
 
 

@@ -233,11 +233,13 @@ def read_config(path: Path, *, required: bool = False) -> LiveSettings:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    from livecam.core.fileio import read_text
+
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         problem = f"the configuration file {path} can't be read ({error})"
         raise UsageError(problem, "mend or remove it", path=path) from error
     # Imported here: 22 ms of processor time that a run without a configuration file doesn't need.

@@ -1,5 +1,6 @@
 """Atomic writes, JSON files, and one-line reasons why a file cannot be read."""
 
+import codecs
 import json
 import os
 import shutil
@@ -117,6 +118,19 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a UTF-8 file; a byte order mark, as editors on Windows write it, is left out.
+
+    Raises:
+        ValueError: the file is UTF-16, or no text.
+        OSError: it can't be read.
+    """
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("it is UTF-16 text; save it as UTF-8")
+    return content.decode("utf-8-sig")
+
+
 def read_json(path: Path, missing: Any = None, *, hint: str = "mend or delete it") -> Any:
     """Return the JSON value in a file.
 
@@ -131,7 +145,7 @@ def read_json(path: Path, missing: Any = None, *, hint: str = "mend or delete it
     if missing is not None and not path.exists():
         return missing
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (OSError, ValueError) as error:
         problem = f"{path} can't be read ({os_error_reason(error)})"
         raise FileReadError(problem, hint, path=path) from error

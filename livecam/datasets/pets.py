@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.errors import ImageError, TrainingError
-from livecam.core.fileio import os_error_reason
+from livecam.core.fileio import os_error_reason, read_text
 from livecam.core.geometry import Size
 from livecam.core.media_types import IMAGE_SUFFIXES, is_image
 from livecam.core.types import Frame
@@ -80,9 +80,8 @@ def list_samples(folder: Path, split: str) -> list[SamplePaths]:
 
 def _lines(listing: Path) -> list[str]:
     try:
-        # Editors on Windows write a byte order mark.
-        text = listing.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(listing)
+    except (OSError, ValueError) as error:
         raise TrainingError(
             f"{listing} can't be read ({os_error_reason(error)}); write it again as UTF-8 text"
         ) from error

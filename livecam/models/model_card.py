@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.errors import ModelError
-from livecam.core.fileio import json_bytes, write_atomic
+from livecam.core.fileio import json_bytes, read_text, write_atomic
 from livecam.core.geometry import Size
 
 FORMAT = 1
@@ -48,7 +48,7 @@ class ModelCard:
             ModelError: the file is missing, no JSON or of another format, or a field is missing or invalid.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_text(path))
         except OSError as error:
             raise ModelError(
                 f"the weights' card {path} can't be read ({error.strerror})",

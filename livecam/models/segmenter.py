@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -72,7 +73,8 @@ class LiteRTSegmenter:
         """
         path = resolve_model(model)
         card = ModelCard.read(path)
-        file = path.parent / card.file
+        # A file that the user names is the one used; the checksum of its card decides.
+        file = Path(model).expanduser() if model.endswith(".tflite") else path.parent / card.file
         try:
             weights = file.read_bytes()
         except OSError as error:

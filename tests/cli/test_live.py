@@ -118,8 +118,8 @@ def test_lost_camera_is_exit_code_1(
 
 @pytest.mark.parametrize(
     "numbers",
-    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT]],
-    ids=["int", "term", "twice"],
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGINT], [signal.SIGHUP], [signal.SIGQUIT]],
+    ids=["int", "term", "twice", "hup", "quit"],
 )
 def test_signal_finishes_the_recording(numbers: list[signal.Signals]) -> None:
     with start_livecam(f"{LIVE} --record o.mp4") as process:
@@ -135,6 +135,20 @@ def test_signal_finishes_the_recording(numbers: list[signal.Signals]) -> None:
     frames = read_frames("o.mp4")
     assert len(frames) > 3
     assert not any(shows_secret(crop_room(frame)) for frame in frames)
+
+
+def test_hangup_is_ignored_under_nohup() -> None:
+    ignore = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    ignore += "os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-m", "livecam", *LIVE.split(), "--record", "o.mp4", "--seconds", "1.5"]
+    with subprocess.Popen(
+        [sys.executable, "-c", ignore, *command], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "Ctrl-C ends" in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(20) == 0
+    assert read_frames("o.mp4")
 
 
 def test_closed_stderr_does_not_end_a_recording() -> None:

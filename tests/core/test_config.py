@@ -155,3 +155,14 @@ def test_resolve_makes_existing_files_absolute(tmp_path: Path, monkeypatch: pyte
     settings = LiveSettings(camera="demo", background=("beach.jpg", "blur", "none.jpg")).resolve()
     assert settings.background == (str(tmp_path / "beach.jpg"), "blur", "none.jpg")
     assert (settings.camera, settings.model) == ("demo", "person")
+
+
+def test_config_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('background = "teal"\n', encoding="utf-8-sig")
+    assert read_config(tmp_path / "a.toml").background == ("teal",)
+
+
+def test_config_in_utf16_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('background = "teal"\n', encoding="utf-16")
+    with pytest.raises(UsageError, match="it is UTF-16 text; save it as UTF-8"):
+        read_config(tmp_path / "a.toml")

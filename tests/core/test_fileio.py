@@ -12,6 +12,7 @@ from livecam.core.fileio import (
     os_error_reason,
     partial_path,
     read_json,
+    read_text,
     translate_os_errors,
     write_atomic,
 )
@@ -135,3 +136,15 @@ def test_translate_os_errors_keeps_errors_of_livecam(tmp_path: Path) -> None:
 def test_os_error_reason_has_neither_path_nor_number() -> None:
     assert os_error_reason(OSError(2, "No such file", "/secret")) == "No such file"
     assert os_error_reason(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_read_text_takes_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_text("größe = 1\n", encoding=encoding)
+    assert read_text(tmp_path / "a.txt") == "größe = 1\n"
+
+
+def test_read_text_refuses_utf16_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a = 1\n", encoding="utf-16")
+    with pytest.raises(ValueError, match="UTF-16 text; save it as UTF-8"):
+        read_text(tmp_path / "a.txt")

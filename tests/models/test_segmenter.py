@@ -168,3 +168,18 @@ def test_builtin_models_return_valid_mattes() -> None:
         for frame in frames:
             matte = segmenter.predict(np.ascontiguousarray(frame))
             check_matte(matte, matte.shape)
+
+
+def test_model_file_of_another_name_is_the_one_used(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    for suffix in (".tflite", ".json"):
+        path.with_suffix(suffix).rename(tmp_path / f"mine{suffix}")
+    assert LiteRTSegmenter.load(str(tmp_path / "mine.tflite")).card.size == SIZE
+
+
+def test_checksum_decides_about_the_named_file(tmp_path: Path) -> None:
+    path = write_model(tmp_path)
+    path.with_suffix(".json").rename(tmp_path / "mine.json")
+    (tmp_path / "mine.tflite").write_bytes(b"another model")
+    with pytest.raises(ModelError, match=r"mine\.tflite is damaged or not the file its card describes"):
+        LiteRTSegmenter.load(str(tmp_path / "mine.tflite"))
