@@ -1,12 +1,8 @@
 """Progress bars on stderr. Library code reports progress through a callback ``(stage, done, total)``."""
 
-from collections.abc import Callable
 from typing import Any
 
 from livecam.cli.messages import print_message
-
-ProgressCallback = Callable[[str, int, int], None]
-"""Called with the stage, the number of finished units, and the number of all units (0: unknown)."""
 
 _LABELS = {
     "record": "recording",
@@ -36,7 +32,8 @@ class ProgressReporter:
     """A progress bar with the time left; a new bar for every stage.
 
     The first word of a stage selects label and unit, for example ``decode test`` or ``epoch 3/60``.
-    The object is a `ProgressCallback` and a context manager that closes the bar. Use it in one thread.
+    The object is a `livecam.core.progress.ProgressCallback`, and a context manager that closes the bar.
+    Use it in one thread.
 
     Args:
         quiet: True: no bar. None or False: a bar, if stderr is a terminal.

@@ -1,9 +1,6 @@
 """`livecam train`: train a segmenter."""
 
 import argparse
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from livecam.cli.options import require_keras
@@ -44,27 +41,10 @@ examples:
         from livecam.training.trainer import create_recipe, fit
 
         recipe = create_recipe(namespace_to_kwargs(args))
-        with ProgressReporter() as progress, _logged_by(progress.print_message):
+        with ProgressReporter() as progress:
             best = fit(recipe, recipe.settings.run, progress)
         print(f"best weights: {best}; make them a model with `livecam export {best.parent} mine.tflite`")
         return 0
-
-
-@contextmanager
-def _logged_by(show: Callable[[str], None]) -> Iterator[None]:
-    """Print what the training logs above the progress bar."""
-    logger, handler = logging.getLogger("livecam.training"), logging.Handler()
-    handler.emit = lambda record: show(record.getMessage())  # type: ignore[method-assign]
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
 
 
 def _parse_weight(text: str) -> tuple[str, int]:

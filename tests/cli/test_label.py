@@ -1,3 +1,5 @@
+"""`livecam label`: data set, review decisions, messages and exit codes."""
+
 import json
 import os
 import signal
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from livecam.annotation import job as bootstrap
+from livecam.annotation import job
 from livecam.annotation.store import AnnotationStore
 from livecam.cli.main import main
 from livecam.imaging.image_io import write_image
@@ -20,47 +22,51 @@ TOP = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def sam(monkeypatch: pytest.MonkeyPatch) -> FakeSam:
-    """In SAM's place, and the compact model's."""
+    """In SAM's point, and the compact model's."""
     fake = FakeSam()
-    monkeypatch.setattr(bootstrap, "_load_sam", lambda preset: fake)
-    monkeypatch.setattr(bootstrap.LiteRTSegmenter, "load", lambda model: GreenModel())
+    monkeypatch.setattr(job, "_load_sam", lambda preset: fake)
+    monkeypatch.setattr(job.LiteRTSegmenter, "load", lambda model: GreenModel())
     return fake
 
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
+    """A clip of 16 frames: a person and a chair."""
     return write_scenes(tmp_path / "talk.mkv", 16)
 
 
-def run(*words: object) -> int:
-    return main(["label", *map(str, words)])
+def run(*argv: object) -> int:
+    """Run `livecam label`; return the exit code."""
+    return main(["label", *map(str, argv)])
 
 
-def test_the_command_line_labels_and_tells(
+def test_label_writes_a_data_set_and_reports_it(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = ",".join(f"{side:g}" for side in chair_place(0))
-    assert run(clip, "--out", tmp_path / "set", "--keep", place, "--frames", 5, "--quiet") == 0
-    said = capsys.readouterr()
-    assert "5 frames, " in said.out
-    assert "one clip only" in said.out
-    assert "livecam train" in said.out
-    assert said.err == ""
+    point = ",".join(f"{side:g}" for side in chair_place(0))
+    assert run(clip, "--out", tmp_path / "set", "--keep", point, "--frames", 5, "--quiet") == 0
+    output = capsys.readouterr()
+    assert "5 frames, " in output.out
+    assert "one clip only" in output.out
+    assert "livecam train" in output.out
+    assert output.err == ""
     assert all(len(label.objects) == 1 for label in AnnotationStore(tmp_path / "set").records.values())
 
 
-@pytest.mark.parametrize("words", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
-def test_who_draws_the_person_can_be_said(
-    words: list[str], clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("argv", [["--person", "none"], ["--no-person"], ["--person", "Model"]])
+def test_person_option_selects_who_draws(
+    argv: list[str], clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = ",".join(f"{side:g}" for side in chair_place(0))
+    point = ",".join(f"{side:g}" for side in chair_place(0))
     out = tmp_path / "set"
-    assert run(clip, "--out", out, "--keep", place, *words, "--frames", 3, "--quiet") == 0
-    assert all(bool(one.person) == (words[-1] == "Model") for one in AnnotationStore(out).records.values())
+    assert run(clip, "--out", out, "--keep", point, *argv, "--frames", 3, "--quiet") == 0
+    assert all(
+        bool(record.person) == (argv[-1] == "Model") for record in AnnotationStore(out).records.values()
+    )
     assert not any(prompt.box and prompt.box.left > 80 for prompt in sam.prompts)
 
 
-def test_accept_and_reject_work_without_any_page(
+def test_accept_and_reject_without_a_page(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sam._tamper = worse(0.5)
@@ -75,7 +81,7 @@ def test_accept_and_reject_work_without_any_page(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("argv", "part"),
     [
         ([], "nothing to label"),
         (["talk.mkv"], "add --out DATASET"),
@@ -100,9 +106,9 @@ def test_accept_and_reject_work_without_any_page(
         (["talk.mkv", "--out", "set", "--prompts", "none.json"], "there is no none.json"),
     ],
 )
-def test_every_wrong_word_is_one_line(
-    words: list[str],
-    told: str,
+def test_wrong_usage_is_one_line(
+    argv: list[str],
+    part: str,
     clip: Path,
     tmp_path: Path,
     sam: FakeSam,
@@ -110,34 +116,34 @@ def test_every_wrong_word_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if not words:
-        words = ["--out", "set"]
-    assert main(["label", *words]) == 2
-    said = capsys.readouterr()
-    assert told in said.err
-    assert said.err.count("\n") == 1
-    assert said.out == ""
+    if not argv:
+        argv = ["--out", "set"]
+    assert main(["label", *argv]) == 2
+    output = capsys.readouterr()
+    assert part in output.err
+    assert output.err.count("\n") == 1
+    assert output.out == ""
 
 
-def test_ctrl_c_ends_with_130_and_the_rest_comes_later(
+def test_interrupted_label_is_continued(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(looked: int) -> None:
-        if looked == 2:
+    def stop(count: int) -> None:
+        if count == 2:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
 
     sam.before_look = stop
-    words = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
-    assert run(*words) == 130
+    argv = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
+    assert run(*argv) == 130
     assert capsys.readouterr().err == "livecam: interrupted\n"
     assert len(AnnotationStore(tmp_path / "set").records) == 2
-    sam.before_look = lambda looked: None
-    assert run(*words) == 0
+    sam.before_look = lambda count: None
+    assert run(*argv) == 0
     assert len(AnnotationStore(tmp_path / "set").records) == 5
 
 
-def test_left_out_pictures_are_told_on_stderr(
+def test_unreadable_images_are_reported_on_stderr(
     tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "p").mkdir()
@@ -145,13 +151,13 @@ def test_left_out_pictures_are_told_on_stderr(
     write_image(tmp_path / "p/c.png", draw_scene(5))
     (tmp_path / "p/b.jpg").write_bytes(b"no")
     assert run(tmp_path / "p", "--out", tmp_path / "set", "--quiet") == 0
-    said = capsys.readouterr()
-    assert said.err.startswith("livecam: left out: ")
-    assert said.err.count("\n") == 1
-    assert "1 could not be read" in said.out
+    output = capsys.readouterr()
+    assert output.err.startswith("livecam: left out: ")
+    assert output.err.count("\n") == 1
+    assert "1 could not be read" in output.out
 
 
-def test_true_mattes_need_neither_keras_nor_kerashub(clip: Path, tmp_path: Path) -> None:
+def test_mattes_need_neither_keras_nor_kerashub(clip: Path, tmp_path: Path) -> None:
     write_scenes(tmp_path / "m.mkv", 16)
     code = (
         "import sys\nfrom livecam.cli.main import main\n"
@@ -159,19 +165,19 @@ def test_true_mattes_need_neither_keras_nor_kerashub(clip: Path, tmp_path: Path)
         f"'--mattes', {str(tmp_path / 'm.mkv')!r}, '--quiet']) == 0\nprint('LOADED', *sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
     )
-    assert done.returncode == 0, done.stderr
-    loaded = set(done.stdout.partition("LOADED ")[2].split())
+    assert result.returncode == 0, result.stderr
+    loaded = set(result.stdout.partition("LOADED ")[2].split())
     assert not loaded & {"keras", "keras_hub", "tensorflow", "torch"}
 
 
-def test_a_bar_shows_each_stage(
+def test_each_stage_has_a_progress_bar(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert run(clip, "--out", tmp_path / "set", "--frames", 3) == 0
-    said = capsys.readouterr().err
-    assert "choosing" in said
-    assert "labelling" in said
+    output = capsys.readouterr().err
+    assert "choosing" in output
+    assert "labelling" in output

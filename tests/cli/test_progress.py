@@ -1,6 +1,7 @@
 """Progress bars, and messages beside them."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +79,9 @@ def test_message_to_closed_stderr_is_ignored(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(sys, "stderr", Closed())
     print_message("nothing")
+
+
+def test_only_this_package_draws_progress_bars() -> None:
+    package = Path(__file__).parent.parent.parent / "livecam"
+    users = {path for path in package.rglob("*.py") if "tqdm" in path.read_text(encoding="utf-8")}
+    assert {path.relative_to(package).parts[0] for path in users} == {"cli"}
