@@ -147,7 +147,7 @@ VIRTUAL: dict[str, Message] = {
     ),
     "module-without-events": _warn(
         "`--on-demand` is slow to start",
-        "v4l2loopback {version} can't say when somebody watches: --on-demand looks once a second",
+        "v4l2loopback {version} can't report its viewers: --on-demand looks once a second",
         "{upgrade} && " + RELOAD,
     ),
     "module-without-exclusive-caps": _error(
