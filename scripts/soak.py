@@ -36,9 +36,9 @@ from livecam.runtime.controls import RunControls
 from livecam.runtime.live_loop import Timeouts, run
 from livecam.sinks.recorder import Recorder
 from livecam.sinks.virtual_camera import VirtualCameraSink
-from tests.support.fault_injection import FaultyCamera, HurriedClock
+from tests.support.fault_injection import FastClock, FaultyCamera
 from tests.support.log_messages import MessageCollector
-from tests.support.soak_watch import Hand, Heartbeat, measure
+from tests.support.soak_watch import Heartbeat, SimulatedUser, measure
 from tests.support.tiny_model import write_model
 
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
@@ -50,19 +50,19 @@ GROWTH_MEGABYTES, SILENCE_SECONDS = 5.0, 1.0
 
 def main() -> int:
     """Soak and print; 0 if nothing leaked, grew or stopped."""
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument(
+    spec = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    spec.add_argument(
         "--seconds", type=float, default=3600, metavar="S", help="so many seconds' worth (3600)"
     )
-    words.add_argument("--frames", type=int, metavar="N", help="so many frames instead")
-    words.add_argument("--wall", type=float, metavar="S", help="stop after so many seconds of real time")
-    words.add_argument("--seed", type=int, default=1, metavar="N", help="of the script of faults (1)")
-    words.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
-    said = words.parse_args()
-    result = soak(said.frames or round(said.seconds * FPS), said.seed, said.wall)
+    spec.add_argument("--frames", type=int, metavar="N", help="so many frames instead")
+    spec.add_argument("--wall", type=float, metavar="S", help="stop after so many seconds of real time")
+    spec.add_argument("--seed", type=int, default=1, metavar="N", help="of the script of faults (1)")
+    spec.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+    message = spec.parse_args()
+    result = soak(message.frames or round(message.seconds * FPS), message.seed, message.wall)
     print(table(result))
-    if said.json:
-        said.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if message.json:
+        message.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for fault in result["broken"]:
         print(f"soak: {fault}", file=sys.stderr)
     return 1 if result["broken"] else 0
@@ -87,7 +87,7 @@ class TimedPipeline(Pipeline):
             self.replaced += 1
 
 
-class KeepingDoor:
+class LastFrameBackend:
     """In place of a virtual camera's device: keeps the last frame, as a device does."""
 
     device = "soak"
@@ -108,7 +108,7 @@ def soak(
     frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
 ) -> dict[str, Any]:
     """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
-    clock, controls, messages = HurriedClock(), RunControls(), MessageCollector()
+    clock, controls, messages = FastClock(), RunControls(), MessageCollector()
     with tempfile.TemporaryDirectory() as folder:
         names = backgrounds(Path(folder))
         segmenter = LiteRTSegmenter.load(str(write_model(Path(folder), NETWORK)), threads=1)
@@ -121,10 +121,10 @@ def soak(
         )
         pipeline.prepare(frames)
         camera = FaultyCamera(frames, seed=seed, clock=clock, gaps=gaps)
-        hand = Hand(camera, controls, names, clock)
-        hand.end_seconds = wall
-        door = KeepingDoor()
-        call = VirtualCameraSink(camera.size, FPS, opener=lambda *_: door, ask=lambda _: None)
+        user = SimulatedUser(camera, controls, names, clock)
+        user.end_seconds = wall
+        backend = LastFrameBackend()
+        call = VirtualCameraSink(camera.size, FPS, opener=lambda *_: backend, ask=lambda _: None)
         gc.collect()
         before, earlier = measure(), set(threading.enumerate())
         start = time.monotonic()
@@ -132,7 +132,7 @@ def soak(
             report = run(
                 camera,
                 pipeline,
-                [hand.watcher, call],
+                [user.sink, call],
                 controls=controls,
                 clock=clock,
                 timeouts=Timeouts(camera_lost=float("inf")),
@@ -141,7 +141,7 @@ def soak(
         pipeline.close()
         gc.collect()
         after = measure()
-    result = figures(camera, hand, pipeline, before, after)
+    result = figures(camera, user, pipeline, before, after)
     result |= {
         "seconds": round(seconds, 1),
         "seed": seed,
@@ -149,7 +149,7 @@ def soak(
         "shown": report.frames_shown,
         "failed": report.frames_failed,
         "dropped": report.frames_dropped,
-        "received": door.frames,
+        "received": backend.frames,
         "lost": sum("lost" in text for text in messages.texts),
         "messages": sorted(set(messages.texts)),
         "left_running": [
@@ -162,32 +162,32 @@ def soak(
 
 def backgrounds(folder: Path) -> list[str]:
     """One of each kind: blur, colour, scene, picture, video."""
-    with Recorder(folder / "waves.mp4", Size(64, 48), FPS) as film:
+    with Recorder(folder / "waves.mp4", Size(64, 48), FPS) as video:
         for number in range(30):
-            film.send(np.full((48, 64, 3), (10, 90 + number, 120), np.uint8), number / FPS)
+            video.send(np.full((48, 64, 3), (10, 90 + number, 120), np.uint8), number / FPS)
     (folder / "green.png").write_bytes(greened(PHOTO))
     return ["teal", "blur", "dusk", str(folder / "waves.mp4"), "paper", str(folder / "green.png")]
 
 
 def greened(photo: Path) -> bytes:
     """The photograph without its reds and blues, which the search for the secret would find."""
-    picture = np.array(Image.open(photo).convert("RGB"))
-    picture[..., (0, 2)] //= 2
-    picture[..., 1] |= 128
+    image = np.array(Image.open(photo).convert("RGB"))
+    image[..., (0, 2)] //= 2
+    image[..., 1] |= 128
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG")
+    Image.fromarray(image).save(out, "PNG")
     return out.getvalue()
 
 
 def figures(
     camera: FaultyCamera,
-    hand: Hand,
+    user: SimulatedUser,
     pipeline: TimedPipeline,
     before: tuple[float, ...],
     after: tuple[float, ...],
 ) -> dict[str, Any]:
     """What was measured."""
-    samples = hand.samples[: hand.count]
+    samples = user.samples[: user.count]
     begin = min(max(WARM_SHARE * camera.given, WARM_FRAMES), WARM_AT_MOST * camera.given)
     warm = samples[samples[:, 0] >= begin]
     fifth = max(1, len(warm) // 5)
@@ -197,12 +197,12 @@ def figures(
     took = pipeline.seconds[: pipeline.replaced]
     return {
         "frames": camera.given,
-        "sent": hand.watcher.frames,
-        "faults": dict(sorted(camera.happened.items())),
-        "sizes": {str(size): count for size, count in sorted(hand.watcher.sizes.items())},
+        "sent": user.sink.frames,
+        "faults": dict(sorted(camera.fault_counts.items())),
+        "sizes": {str(size): count for size, count in sorted(user.sink.sizes.items())},
         "frame_ms": {f"p{p}": round(1e3 * float(np.nanpercentile(took, p)), 2) for p in (50, 95, 99)},
-        "longest_silence_ms": round(1e3 * hand.watcher.longest_silence),
-        "leaks": hand.watcher.leaks,
+        "longest_silence_ms": round(1e3 * user.sink.longest_silence),
+        "leaks": user.sink.leaks,
         "megabytes": {
             "warm": round(float(np.median(early[:, 1])), 1),
             "end": round(float(np.median(late[:, 1])), 1),

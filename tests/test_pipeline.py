@@ -37,7 +37,7 @@ def make(background: Any = None, temporal_filter: Any = None, **settings: Any) -
     )
 
 
-def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_backdrop() -> None:
+def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_background() -> None:
     frame = secret_frame()
     shown, person = make().replace(frame), is_person(frame) == 1
     assert (shown[person] == PERSON).all()
@@ -120,7 +120,7 @@ def test_nonsense_from_a_stage_raises_instead_of_giving_a_frame(stage: str, bad:
         pipeline.replace(secret_frame())
 
 
-def test_a_transparent_backdrop_gives_cutouts_without_the_room() -> None:
+def test_a_transparent_background_gives_cutouts_without_the_room() -> None:
     pipeline, frame = make(TransparentBackground()), secret_frame()
     cutout = pipeline.replace(frame)
     assert pipeline.transparent
@@ -174,19 +174,19 @@ def test_replace_passes_the_timestamp_to_the_background() -> None:
     assert times == [1.5, None]
 
 
-def test_a_switched_backdrop_is_shown_from_the_next_frame_on() -> None:
+def test_a_switched_background_is_shown_from_the_next_frame_on() -> None:
     pipeline = make()
     pipeline.set_background(ColorBackground((1, 2, 3)))
     assert (pipeline.replace(secret_frame())[0, 0] == (1, 2, 3)).all()
 
 
-def test_alone_falls_back_to_a_card_when_the_backdrop_fails() -> None:
+def test_alone_falls_back_to_a_card_when_the_background_fails() -> None:
     backdrop = ColorBackground()
     backdrop.render_standalone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
     assert make(backdrop).render_standalone(Size(64, 48)).shape == (48, 64, 3)
 
 
-def test_a_backdrop_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:
+def test_a_background_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:
     first, second = ColorBackground(), ColorBackground()
     pipeline = make(first)
     pipeline.set_background(second)

@@ -112,6 +112,6 @@ def _unknown_message(spec: str, path: Path) -> str:
     close = next(iter(get_close_matches(spec.casefold(), names, n=1)), None) or closest_existing_name(path)
     hint = f"did you mean {close}? " if close else ""
     return (
-        f"no background {spec[:80]!r}; {hint}Give a picture, video or folder, a colour (#00b140, teal), "
+        f"no background {spec[:80]!r}; {hint}Give an image, video or folder, a color (#00b140, teal), "
         f"blur, blur:1 to blur:100, transparent, or one of {', '.join(PROCEDURAL_BACKGROUNDS)}"
     )

@@ -53,7 +53,7 @@ class SlideshowBackground:
         if not seconds > 0.0:
             raise UsageError(f"slides of {seconds:g} seconds can't be; give a number above 0, for example 10")
         if not list_images(folder):
-            raise UsageError(f"there is no picture in {folder}; put JPEG or PNG files there")
+            raise UsageError(f"there is no image in {folder}; put JPEG or PNG files there")
         self._folder = folder
         self._fit = fit
         self._clock = clock
@@ -156,4 +156,4 @@ def _read_next(folder: Path, after: Path | None, fit: FitMode) -> _Slide:
             return _Slide(path, image_background(read_image(path), fit))
         except ImageError as error:
             failure = failure or error
-    raise ImageError(f"no picture in {folder} can be read any more; put some back") from failure
+    raise ImageError(f"no image in {folder} can be read any more; put some back") from failure

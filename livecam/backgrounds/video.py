@@ -60,7 +60,7 @@ class VideoBackground:
         except BaseException as error:
             video.close()
             if isinstance(error, StopIteration):
-                raise VideoError("the video holds no picture; choose another") from error
+                raise VideoError("the video holds no image; choose another") from error
             raise
         self._shown = first.image
         self._shown_seconds = self._loop_start = first.timestamp

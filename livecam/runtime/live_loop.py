@@ -121,7 +121,7 @@ class LiveLoop:
         self._capture = CaptureThread(source)
         self._processing = ProcessingThread(self._capture.output, pipeline)
         self._frames_shown = self._frames_failed = 0
-        self._paused = False  # the wish of the user, also while the camera is lost
+        self._paused = False  # requested by the user, also while the camera is lost
         self._last_failure = ""
         # Rendered now and kept: when a stage hangs, the loop must not need a stage.
         self._placeholder = pipeline.render_standalone(self._size)

@@ -127,7 +127,7 @@ class Recorder:
         try:
             return self._writer.add_audio_stream(source, start_seconds)
         except (OSError, ValueError) as error:
-            raise SinkError(f"can't record the clip's sound: {error}; try another kind of file") from error
+            raise SinkError(f"can't record the clip's audio: {error}; try another file type") from error
 
     def write_audio(self, packets: Sequence[AudioPacket]) -> None:
         """Write packets of an AudioStreamWriter.

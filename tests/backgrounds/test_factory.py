@@ -25,20 +25,20 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
 
 
-def chosen(words: str) -> Background:
-    return create_background(words, clock=ManualClock())
+def chosen(spec: str) -> Background:
+    return create_background(spec, clock=ManualClock())
 
 
-def tone(words: str) -> tuple[int, ...]:
-    return tuple(int(value) for value in chosen(words).render_standalone(SIZE)[18, 32])
+def tone(spec: str) -> tuple[int, ...]:
+    return tuple(int(value) for value in chosen(spec).render_standalone(SIZE)[18, 32])
 
 
-def paint(name: str, colour: str = "red") -> None:
-    Image.new("RGB", (32, 18), colour).save(name)
+def paint(name: str, color: str = "red") -> None:
+    Image.new("RGB", (32, 18), color).save(name)
 
 
 @pytest.mark.parametrize(
-    ("words", "colour"),
+    ("spec", "color"),
     [
         ("#00b140", (0, 177, 64)),
         ("#0B4", (0, 187, 68)),
@@ -46,21 +46,21 @@ def paint(name: str, colour: str = "red") -> None:
         (" rebeccapurple ", (102, 51, 153)),
     ],
 )
-def test_colours_go_by_number_and_by_name(words: str, colour: tuple[int, int, int]) -> None:
-    assert tone(words) == colour
+def test_colors_go_by_number_and_by_name(spec: str, color: tuple[int, int, int]) -> None:
+    assert tone(spec) == color
 
 
-@pytest.mark.parametrize("words", ["blur", "blur:25", "BLUR:7.5", "blur:1", "blur:100"])
-def test_blur_takes_a_strength(words: str) -> None:
-    found = chosen(words)
+@pytest.mark.parametrize("spec", ["blur", "blur:25", "BLUR:7.5", "blur:1", "blur:100"])
+def test_blur_takes_a_strength(spec: str) -> None:
+    found = chosen(spec)
     assert isinstance(found, BlurredBackground)
-    assert found.strength == float(words.partition(":")[2] or 25)
+    assert found.strength == float(spec.partition(":")[2] or 25)
 
 
-@pytest.mark.parametrize("words", ["blur:0", "blur:101", "blur:", "blur:much", "blur:nan"])
-def test_a_wrong_strength_is_told(words: str) -> None:
+@pytest.mark.parametrize("spec", ["blur:0", "blur:101", "blur:", "blur:much", "blur:nan"])
+def test_a_wrong_strength_is_reported(spec: str) -> None:
     with pytest.raises(UsageError, match="1 to 100"):
-        chosen(words)
+        chosen(spec)
 
 
 def test_every_kind_gives_frames_of_the_size_and_shows_no_source_alone() -> None:
@@ -71,17 +71,17 @@ def test_every_kind_gives_frames_of_the_size_and_shows_no_source_alone() -> None
     images[0].save("a.gif", save_all=True, append_images=images[1:], duration=100)
     frame = np.ascontiguousarray(astronaut()[:180, :320])
     matte = np.zeros((180, 320), np.float32)
-    for words in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *PROCEDURAL_BACKGROUNDS):
-        backdrop = chosen(words)
-        before = backdrop.render_standalone(Size.of(frame)).copy()
-        rendered = backdrop.render(frame, matte)
-        assert backdrop.is_transparent == (rendered is None) == (words == "transparent")
+    for spec in ("a.png", "a.gif", "slides", "blur", "transparent", "teal", *PROCEDURAL_BACKGROUNDS):
+        background = chosen(spec)
+        before = background.render_standalone(Size.of(frame)).copy()
+        rendered = background.render(frame, matte)
+        assert background.is_transparent == (rendered is None) == (spec == "transparent")
         if rendered is not None:
             assert check_frame(rendered).shape == frame.shape
             assert not rendered.flags.writeable
-        assert np.array_equal(backdrop.render_standalone(Size.of(frame)), before)
-        backdrop.close()
-        backdrop.close()
+        assert np.array_equal(background.render_standalone(Size.of(frame)), before)
+        background.close()
+        background.close()
 
 
 def test_transparent_is_black_and_known_by_its_class() -> None:
@@ -131,11 +131,11 @@ def test_fit_is_handed_on() -> None:
         create_background("a.png", fit=fit, clock=ManualClock()).render_standalone(Size(20, 20))[10, 2]
         for fit in FitMode
     ]
-    assert [int(colour.argmax()) for colour in left] == [1, 0, 0]
+    assert [int(color.argmax()) for color in left] == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
-    ("words", "near"),
+    ("spec", "near"),
     [
         ("dsuk", "dusk"),
         ("blurr", "blur"),
@@ -144,40 +144,40 @@ def test_fit_is_handed_on() -> None:
         ("holidays", "holiday"),
     ],
 )
-def test_an_unknown_word_names_the_nearest_and_the_kinds(words: str, near: str) -> None:
+def test_an_unknown_word_names_the_nearest_and_the_kinds(spec: str, near: str) -> None:
     Path("holiday").mkdir()
     with pytest.raises(UsageError) as error:
-        chosen(words)
+        chosen(spec)
     text = str(error.value)
     assert f"did you mean {near}?" in text
     assert "\n" not in text
     assert all(
         word in text
-        for word in ("picture", "video", "folder", "#00b140", "blur", "transparent", *PROCEDURAL_BACKGROUNDS)
+        for word in ("image", "video", "folder", "#00b140", "blur", "transparent", *PROCEDURAL_BACKGROUNDS)
     )
 
 
 @pytest.mark.parametrize(
-    "words", ["", "  ", "0x00b140", "#00b14", "#00b140ff", "rgb(1,2,3)", "a\0b", "x" * 5000]
+    "spec", ["", "  ", "0x00b140", "#00b14", "#00b140ff", "rgb(1,2,3)", "a\0b", "x" * 5000]
 )
-def test_what_is_nothing_is_refused_in_one_line(words: str) -> None:
+def test_what_is_nothing_is_refused_in_one_line(spec: str) -> None:
     with pytest.raises(UsageError) as error:
-        chosen(words)
+        chosen(spec)
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 400
 
 
 def test_a_missing_path_names_the_nearest_file() -> None:
     paint("beach.jpg")
-    for words in ("beech.jpg", "./beech.jpg"):
+    for spec in ("beech.jpg", "./beech.jpg"):
         with pytest.raises(UsageError, match=r"did you mean beach\.jpg"):
-            chosen(words)
+            chosen(spec)
 
 
 def test_files_that_cannot_be_read_say_so_at_once() -> None:
     Path("a.png").write_bytes(b"nonsense")
     Path("a.mp4").write_bytes(b"nonsense")
     Path("empty").mkdir()
-    for words, kind in (("a.png", ImageError), ("a.mp4", VideoError), ("empty", UsageError)):
+    for spec, kind in (("a.png", ImageError), ("a.mp4", VideoError), ("empty", UsageError)):
         with pytest.raises(kind):
-            chosen(words)
+            chosen(spec)

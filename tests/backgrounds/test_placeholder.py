@@ -10,9 +10,9 @@ from livecam.core.types import check_frame
 @pytest.mark.parametrize(
     "size", [Size(16, 16), Size(17, 900), Size(900, 17), Size(161, 121), Size(1920, 1080)]
 )
-@pytest.mark.parametrize("words", ["back soon", "", "gleich zurück", "日本 😀\nzwei", "\ud800\0", "x" * 3000])
-def test_the_card_can_be_drawn_at_any_size_with_any_words(size: Size, words: str) -> None:
-    card = check_frame(placeholder_frame(size, words))
+@pytest.mark.parametrize("spec", ["back soon", "", "gleich zurück", "日本 😀\nzwei", "\ud800\0", "x" * 3000])
+def test_the_card_can_be_drawn_at_any_size_with_any_words(size: Size, spec: str) -> None:
+    card = check_frame(placeholder_frame(size, spec))
     assert Size.of(card) == size
     assert not card.flags.writeable
 
@@ -53,7 +53,7 @@ def test_words_stand_on_a_darker_strip_below_the_middle():
     assert (shown[: rows.min()] == BLUE[0]).all()
 
 
-def test_the_picture_itself_stays_as_it_is_and_the_notice_is_never_written_again():
+def test_the_image_itself_stays_as_it_is_and_the_notice_is_never_written_again():
     before = BLUE.copy()
     shown = with_caption(BLUE, "camera lost")
     assert (before == BLUE).all()
@@ -65,14 +65,14 @@ def test_other_words_make_another_notice():
 
 
 @pytest.mark.parametrize("shape", [(180, 320, 4), (16, 16, 3), (1, 1, 3), (40, 2000, 3)])
-def test_cutouts_and_small_pictures_have_room_for_no_words_and_come_back_all_the_same(shape):
-    picture = np.zeros(shape, np.uint8)
-    shown = with_caption(picture, "camera lost")
+def test_cutouts_and_small_images_have_room_for_no_words_and_come_back_all_the_same(shape):
+    image = np.zeros(shape, np.uint8)
+    shown = with_caption(image, "camera lost")
     assert shown.shape == shape
-    assert (shape[1] == 2000) or (shown == picture).all()
+    assert (shape[1] == 2000) or (shown == image).all()
 
 
-def test_a_notice_that_cannot_be_drawn_does_not_cost_the_picture(monkeypatch):
+def test_a_notice_that_cannot_be_drawn_does_not_cost_the_image(monkeypatch):
     def fail(*_):
         raise OSError("no font")
 

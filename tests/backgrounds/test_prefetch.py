@@ -11,7 +11,7 @@ def quiet() -> None:
     pass
 
 
-def test_the_next_one_is_made_while_nobody_waits() -> None:
+def test_the_next_one_is_made_while_no_thread_waits() -> None:
     made = threading.Event()
     ahead = Prefetcher(lambda: made.set() or 7, quiet)
     assert not made.is_set()

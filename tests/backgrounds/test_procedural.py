@@ -31,7 +31,7 @@ def test_a_scene_looks_alike_at_another_resolution(draw: Callable[[Size], Frame]
 
 
 @each_scene
-def test_a_scene_is_a_picture_and_does_not_band(draw: Callable[[Size], Frame]) -> None:
+def test_a_scene_is_a_image_and_does_not_band(draw: Callable[[Size], Frame]) -> None:
     frame = draw(Size(640, 360))
     assert float(frame.std()) > 5.0
     # Of neighbours along a row some differ nearly everywhere: a band would be one shade from side to side.

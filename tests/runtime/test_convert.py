@@ -18,7 +18,7 @@ SECRET = np.asarray(
 )
 
 
-class Same:
+class IdentityPipeline:
     """Gives every frame back; remembers what it was told."""
 
     transparent = False
@@ -38,7 +38,7 @@ class Same:
         self.resets += 1
 
 
-class Cut(Same):
+class CutoutPipeline(IdentityPipeline):
     """Gives cutouts whose left half is empty."""
 
     transparent = True
@@ -52,7 +52,7 @@ class Cut(Same):
         return np.zeros((size.height, size.width, 4), np.uint8)
 
 
-class Failing(Same):
+class Failing(IdentityPipeline):
     """Fails at the frames it is told to, in the way it is told to."""
 
     def __init__(self, at, way):
@@ -66,7 +66,7 @@ class Failing(Same):
         return self.way(frame)
 
 
-class Speechless(Failing):
+class FailingAlone(Failing):
     """Has nothing to show for a failed frame either."""
 
     def render_standalone(self, size, timestamp=None):
@@ -97,7 +97,7 @@ def write_sound(output, stream, start, pitch):
     output.mux(stream.encode(None))
 
 
-def clip(path, *, voices=(), times=None, frames=None, options=None):
+def clip(path, *, tracks=(), times=None, frames=None, options=None):
     """A clip of flashes, or of `frames`, with (codec, start) voices that beep at the same moments."""
     times = [index / 30 for index in range(90)] if times is None else times
     with av.open(str(path), "w", container_options=options or {}) as output:
@@ -106,56 +106,56 @@ def clip(path, *, voices=(), times=None, frames=None, options=None):
         )
         stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
         stream.codec_context.time_base = TICK
-        sounds = [output.add_stream(codec, rate=RATE) for codec, _ in voices]
+        sounds = [output.add_stream(codec, rate=RATE) for codec, _ in tracks]
         for sound in sounds:
             sound.codec_context.layout = "mono"
         for index, seconds in enumerate(times):
             frame = np.full((96, 128, 3), brightness(seconds), np.uint8) if frames is None else frames[index]
-            picture = av.VideoFrame.from_ndarray(frame)
-            picture.pts, picture.time_base = round(seconds / TICK), TICK
-            output.mux(stream.encode(picture))
+            image = av.VideoFrame.from_ndarray(frame)
+            image.pts, image.time_base = round(seconds / TICK), TICK
+            output.mux(stream.encode(image))
         output.mux(stream.encode(None))
-        for index, (sound, (_, start)) in enumerate(zip(sounds, voices, strict=True)):
+        for index, (sound, (_, start)) in enumerate(zip(sounds, tracks, strict=True)):
             write_sound(output, sound, start, 1000 + 400 * index)
     return path
 
 
 def flashes(path):
     """When the picture gets bright, seconds by the file."""
-    seen, lit = [], False
+    recorded, lit = [], False
     with av.open(str(path)) as film:
-        for picture in film.decode(video=0):
-            bright = picture.to_ndarray(format="gray").mean() > 120
+        for image in film.decode(video=0):
+            bright = image.to_ndarray(format="gray").mean() > 120
             if bright and not lit:
-                seen.append(picture.time)
+                recorded.append(image.time)
             lit = bright
-    return seen
+    return recorded
 
 
-def heard(path, voice):
+def audio_onsets(path, track):
     """When the sound gets loud, and when it ends, seconds by the file."""
-    seen, last, end = [], -9.0, 0.0
+    recorded, last, end = [], -9.0, 0.0
     with av.open(str(path)) as film:
         to_mono = av.AudioResampler("flt", "mono", RATE)
-        for decoded in film.decode(audio=voice):
+        for decoded in film.decode(audio=track):
             for frame in to_mono.resample(decoded):
                 begin = float(frame.pts * frame.time_base)
                 for at in np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2):
                     seconds = begin + at / RATE
                     if seconds - last > 0.3:
-                        seen.append(seconds)
+                        recorded.append(seconds)
                     last = seconds
                 end = begin + frame.samples / RATE
-    return seen, end
+    return recorded, end
 
 
-def picture_times(path):
+def frame_times(path):
     with av.open(str(path)) as film:
-        return [picture.time for picture in film.decode(video=0)]
+        return [image.time for image in film.decode(video=0)]
 
 
 def run(source, target, pipeline=None, **settings):
-    return convert_video(source, target, pipeline or Same(), **settings)
+    return convert_video(source, target, pipeline or IdentityPipeline(), **settings)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov", ".y4m"])
@@ -173,11 +173,11 @@ def test_every_frame_comes_out_once_and_in_order(tmp_path, suffix):
 def test_irregular_times_are_kept(tmp_path, suffix):
     times = [0, 0.01, 0.5, 0.517, 2.0, 2.04, 3.9, 4.0]
     run(clip(tmp_path / "in.mp4", times=times), tmp_path / f"out{suffix}")
-    assert picture_times(tmp_path / f"out{suffix}") == pytest.approx(times, abs=0.001)
+    assert frame_times(tmp_path / f"out{suffix}") == pytest.approx(times, abs=0.001)
 
 
 @pytest.mark.parametrize(
-    ("source", "voices", "options", "suffix"),
+    ("source", "tracks", "options", "suffix"),
     [
         ("in.mp4", [("aac", 0.0)], {}, ".mp4"),
         ("in.mp4", [("aac", 0.0)], {}, ".webm"),
@@ -192,29 +192,29 @@ def test_irregular_times_are_kept(tmp_path, suffix):
         ("in.mov", [("pcm_s16le", 0.0), ("pcm_s16le", 0.0)], {}, ".mov"),
     ],
 )
-def test_all_sound_stays_with_its_picture(tmp_path, source, voices, options, suffix):
-    before, after = clip(tmp_path / source, voices=voices, options=options), tmp_path / f"out{suffix}"
+def test_all_audio_stays_with_its_image(tmp_path, source, tracks, options, suffix):
+    before, after = clip(tmp_path / source, tracks=tracks, options=options), tmp_path / f"out{suffix}"
     report = run(before, after)
-    assert report.audio_streams == len(voices)
+    assert report.audio_streams == len(tracks)
     assert report.dropped_audio_streams == 0
     flashed = flashes(after)
     shift = flashed[-1] - flashes(before)[-1]
     assert len(flashed) == len(FLASHES)
-    for voice in range(len(voices)):
-        (was, was_end), (now, now_end) = heard(before, voice), heard(after, voice)
+    for track in range(len(tracks)):
+        (was, was_end), (now, now_end) = audio_onsets(before, track), audio_onsets(after, track)
         assert len(now) == len(was) >= 2
         # One frame is allowed; half of one shows a priming that was counted twice.
         assert np.abs(np.subtract(now, was) - shift).max() < 1 / 60
         assert now_end - was_end - shift == pytest.approx(0, abs=1 / 30)
 
 
-def test_pictures_that_begin_after_the_sound_stay_behind_it(tmp_path):
+def test_images_that_begin_after_the_audio_stay_behind_it(tmp_path):
     times = [0.4 + index / 30 for index in range(70)]
-    before, after = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)], times=times), tmp_path / "out.mp4"
-    pipeline = Same()
+    before, after = clip(tmp_path / "in.mp4", tracks=[("aac", 0.0)], times=times), tmp_path / "out.mp4"
+    pipeline = IdentityPipeline()
     convert_video(before, after, pipeline)
-    assert picture_times(after) == pytest.approx(times, abs=0.001)
-    assert heard(after, 0)[0] == pytest.approx(flashes(after), abs=0.005)
+    assert frame_times(after) == pytest.approx(times, abs=0.001)
+    assert audio_onsets(after, 0)[0] == pytest.approx(flashes(after), abs=0.005)
     assert pipeline.times == pytest.approx(times, abs=0.001)
 
 
@@ -223,54 +223,54 @@ def payload(path):
         return [bytes(packet) for packet in film.demux(audio=0) if packet.size]
 
 
-def test_sound_the_file_takes_is_copied_bit_by_bit(tmp_path):
-    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)])
+def test_audio_the_file_takes_is_copied_bit_by_bit(tmp_path):
+    source = clip(tmp_path / "in.mp4", tracks=[("aac", 0.0)])
     run(source, tmp_path / "out.mp4")
     assert payload(tmp_path / "out.mp4") == payload(source)
 
 
 @pytest.mark.parametrize("name", ["out.y4m", "out/"])
-def test_what_carries_no_sound_says_so(tmp_path, name):
-    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0), ("aac", 0.0)], times=[0.0, 0.1])
-    report = convert_video(source, f"{tmp_path}/{name}", Same())
+def test_what_carries_no_audio_says_so(tmp_path, name):
+    source = clip(tmp_path / "in.mp4", tracks=[("aac", 0.0), ("aac", 0.0)], times=[0.0, 0.1])
+    report = convert_video(source, f"{tmp_path}/{name}", IdentityPipeline())
     assert (report.frames, report.audio_streams, report.dropped_audio_streams) == (2, 0, 2)
 
 
 def test_the_pipeline_is_reset_once_and_sees_the_time_of_each_frame(tmp_path):
     times = [0, 0.1, 0.5, 2.0]
-    pipeline = Same()
+    pipeline = IdentityPipeline()
     convert_video(clip(tmp_path / "in.mp4", times=times), tmp_path / "out.mp4", pipeline)
     assert pipeline.resets == 1
     assert pipeline.times == pytest.approx(times, abs=1e-3)
 
 
 def test_progress_reaches_the_end(tmp_path):
-    told = []
-    run(clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", progress=told.append)
-    assert [each.frames for each in told] == list(range(1, 91))
-    assert {each.total for each in told} == {90}
-    assert told[-1].seconds_done == pytest.approx(89 / 30, abs=0.01)
-    assert told[-1].seconds_total == pytest.approx(3.0, abs=0.05)
+    messages = []
+    run(clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", progress=messages.append)
+    assert [each.frames for each in messages] == list(range(1, 91))
+    assert {each.total for each in messages} == {90}
+    assert messages[-1].seconds_done == pytest.approx(89 / 30, abs=0.01)
+    assert messages[-1].seconds_total == pytest.approx(3.0, abs=0.05)
 
 
 def test_a_transparent_pipeline_makes_cutouts(tmp_path):
     frames = [np.full((96, 128, 3), 200, np.uint8)] * 3
-    run(clip(tmp_path / "in.mp4", frames=frames, times=[0, 0.1, 0.2]), tmp_path / "out", Cut())
-    picture = np.asarray(Image.open(tmp_path / "out" / "000003.png"))
-    assert picture[:, :64].max() == 0
-    assert picture[:, 64:, 3].min() == 255
+    run(clip(tmp_path / "in.mp4", frames=frames, times=[0, 0.1, 0.2]), tmp_path / "out", CutoutPipeline())
+    image = np.asarray(Image.open(tmp_path / "out" / "000003.png"))
+    assert image[:, :64].max() == 0
+    assert image[:, 64:, 3].min() == 255
     with pytest.raises(UsageError, match="transparent"):
-        run(tmp_path / "in.mp4", tmp_path / "out.mp4", Cut())
+        run(tmp_path / "in.mp4", tmp_path / "out.mp4", CutoutPipeline())
 
 
-def likeness(picture):
+def pattern_strength(image):
     """How much of the secret pattern is in a picture: 1 is all, 0 none."""
-    grey = picture[..., :3].mean(axis=2)
-    wanted = SECRET.astype(float) - SECRET.mean()
-    return abs(float(((grey - grey.mean()) * wanted).sum())) / float((wanted**2).sum())
+    gray = image[..., :3].mean(axis=2)
+    expected = SECRET.astype(float) - SECRET.mean()
+    return abs(float(((gray - gray.mean()) * expected).sum())) / float((expected**2).sum())
 
 
-WAYS = {
+FAULTS = {
     "raises": raising,
     "gives nothing": lambda frame: None,
     "gives a smaller picture": lambda frame: frame[:50],
@@ -281,20 +281,20 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("pipeline", [Failing, Speechless])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("pipeline", [Failing, FailingAlone])
+@pytest.mark.parametrize("way", FAULTS)
 def test_a_secret_in_the_clip_is_in_no_frame_that_failed(tmp_path, way, pipeline):
     secret = np.dstack([SECRET] * 3)
     source = clip(tmp_path / "in.mp4", frames=[secret] * 8, times=[index / 30 for index in range(8)])
     with VideoReader(source) as check:
-        assert min(likeness(frame) for frame in check) > 0.9
-    report = run(source, tmp_path / "out", pipeline({0, 3, 4, 7}, WAYS[way]))
-    pictures = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "out").iterdir())]
-    assert len(pictures) == 8
-    assert max(likeness(picture) for picture in pictures) < 0.02
+        assert min(pattern_strength(frame) for frame in check) > 0.9
+    report = run(source, tmp_path / "out", pipeline({0, 3, 4, 7}, FAULTS[way]))
+    images = [np.asarray(Image.open(file)) for file in sorted((tmp_path / "out").iterdir())]
+    assert len(images) == 8
+    assert max(pattern_strength(image) for image in images) < 0.02
     assert (report.frames, report.failed_frames) == (8, 4)
     assert report.first_error is not None
-    shown = [tuple(picture[48, 64]) for picture in pictures]
+    shown = [tuple(image[48, 64]) for image in images]
     failed = (0, 60, 200) if pipeline is Failing else (0, 0, 0)
     assert shown == [failed if index in {0, 3, 4, 7} else (90, 90, 90) for index in range(8)]
 
@@ -303,7 +303,7 @@ def test_the_likeness_of_the_secret_is_found_where_it_is(tmp_path):
     secret = np.dstack([SECRET] * 3)
     source = clip(tmp_path / "in.mp4", frames=[secret] * 2, times=[0, 0.1])
     run(source, tmp_path / "out")
-    assert likeness(np.asarray(Image.open(tmp_path / "out" / "000001.png"))) > 0.9
+    assert pattern_strength(np.asarray(Image.open(tmp_path / "out" / "000001.png"))) > 0.9
 
 
 def test_a_clip_is_not_written_over_itself(tmp_path):
@@ -316,14 +316,14 @@ def test_a_clip_is_not_written_over_itself(tmp_path):
     assert source.read_bytes() == content
 
 
-def test_an_existing_result_is_kept_or_replaced_as_asked(tmp_path):
+def test_an_existing_result_is_kept_or_replaced_as_requested(tmp_path):
     source = clip(tmp_path / "in.mp4", times=[0, 0.1])
     (tmp_path / "out.mp4").write_text("precious")
     with pytest.raises(UsageError, match="--overwrite"):
         run(source, tmp_path / "out.mp4")
     assert (tmp_path / "out.mp4").read_text() == "precious"
     run(source, tmp_path / "out.mp4", overwrite=True)
-    assert len(picture_times(tmp_path / "out.mp4")) == 2
+    assert len(frame_times(tmp_path / "out.mp4")) == 2
 
 
 def test_a_missing_clip_leaves_nothing_behind(tmp_path):
@@ -338,9 +338,9 @@ def test_an_interrupted_conversion_leaves_what_was_done(tmp_path, ending):
         if progress.frames == 40:
             raise ending
 
-    source = clip(tmp_path / "in.mp4", voices=[("aac", 0.0)])
+    source = clip(tmp_path / "in.mp4", tracks=[("aac", 0.0)])
     with pytest.raises(ending):
         run(source, tmp_path / "out.mp4", progress=stop)
-    assert len(picture_times(tmp_path / "out.mp4")) == 40
-    assert heard(tmp_path / "out.mp4", 0)[0] == pytest.approx(flashes(tmp_path / "out.mp4"), abs=0.005)
+    assert len(frame_times(tmp_path / "out.mp4")) == 40
+    assert audio_onsets(tmp_path / "out.mp4", 0)[0] == pytest.approx(flashes(tmp_path / "out.mp4"), abs=0.005)
     assert sorted(path.name for path in Path(tmp_path).iterdir()) == ["in.mp4", "out.mp4"]

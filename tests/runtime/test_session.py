@@ -70,7 +70,7 @@ def _log_level(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "livecam")
 
 
-def test_all_is_opened_told_and_closed(
+def test_all_is_opened_reported_and_closed(
     camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = run_live(settings, RunControls())
@@ -102,7 +102,7 @@ def test_without_a_virtual_camera_a_recording_goes_on(
         assert len(list(clip)) > 2
 
 
-def test_a_virtual_camera_asked_for_by_name_must_work(
+def test_a_virtual_camera_requested_for_by_name_must_work(
     camera: FakeCamera, virtual: FakeSink, settings: LiveSettings, tmp_path: Path
 ) -> None:
     virtual.error = SinkError("install it")
@@ -133,7 +133,7 @@ def test_transparency_is_for_recordings_only(
     assert camera.closed == camera.opened
 
 
-def test_a_kept_device_is_no_hindrance_when_no_virtual_camera_is_wanted(
+def test_a_kept_device_is_no_hindrance_when_no_virtual_camera_is_requested(
     camera: FakeCamera, settings: LiveSettings, tmp_path: Path
 ) -> None:
     cutting = replace(settings, background=("transparent",), device="livecam", virtual_camera=False)
@@ -161,17 +161,17 @@ def test_on_demand_is_for_the_virtual_camera_alone(
     assert camera.opened == 0
 
 
-class Audience:
+class FakeMonitor:
     """Viewers of a device, as the test says."""
 
     def __init__(self, watched: bool) -> None:
         self.watched, self.closed = watched, 0
 
-    def __call__(self, path: str, **_: Any) -> "Audience":
+    def __call__(self, path: str, **_: Any) -> "FakeMonitor":
         assert path == FakeSink.device
         return self
 
-    def __enter__(self) -> "Audience":
+    def __enter__(self) -> "FakeMonitor":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,11 +190,11 @@ def test_on_demand_the_camera_is_opened_for_viewers_only(
     caplog: pytest.LogCaptureFixture,
     watched: bool,
 ) -> None:
-    audience = Audience(watched)
-    monkeypatch.setattr(live, "ViewerMonitor", audience)
+    monitor = FakeMonitor(watched)
+    monkeypatch.setattr(live, "ViewerMonitor", monitor)
     report = run_live(replace(settings, on_demand=True, seconds=1.5), RunControls())
     assert caplog.messages[0] == "camera 0 (on demand) to virtual camera /dev/video9; Ctrl-C ends"
-    assert (camera.opened, camera.closed, audience.closed) == (watched, watched, 1)
+    assert (camera.opened, camera.closed, monitor.closed) == (watched, watched, 1)
     assert (report.frames_shown > 0) == watched
     assert virtual.frames
 

@@ -20,10 +20,10 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.resets = 0
-        self.seen = threading.Semaphore(0)
+        self.recorded = threading.Semaphore(0)
 
     def replace(self, frame: Frame) -> Frame:
-        self.seen.release()
+        self.recorded.release()
         return 255 - frame
 
     def reset(self) -> None:
@@ -36,106 +36,106 @@ def frames() -> LatestSlot[Frame]:
 
 
 def started(frames: LatestSlot[Frame], pipeline: FakePipeline) -> ProcessingThread:
-    worker = ProcessingThread(frames, pipeline)
-    worker.start()
-    return worker
+    thread = ProcessingThread(frames, pipeline)
+    thread.start()
+    return thread
 
 
 def test_a_frame_becomes_a_result(frames: LatestSlot[Frame]) -> None:
-    worker = started(frames, FakePipeline())
+    thread = started(frames, FakePipeline())
     frames.put(FRAME)
-    result = worker.get(5)
+    result = thread.get(5)
     assert result is not None
     assert (result.frame == 255 - FRAME).all()
     assert (result.generation, result.error) == (0, None)
     frames.close()
 
 
-def test_a_stage_that_fails_gives_its_error_and_no_picture(frames: LatestSlot[Frame]) -> None:
+def test_a_stage_that_fails_gives_its_error_and_no_image(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
     pipeline.replace = lambda frame: 1 // 0  # type: ignore[method-assign, assignment, return-value]
-    worker = started(frames, pipeline)
+    thread = started(frames, pipeline)
     frames.put(FRAME)
-    result = worker.get(5)
+    result = thread.get(5)
     assert result is not None
     assert result.frame is None
     assert isinstance(result.error, ZeroDivisionError)
     frames.close()
 
 
-def test_nothing_is_remembered_from_one_epoch_to_the_next(frames: LatestSlot[Frame]) -> None:
+def test_nothing_is_remembered_from_one_generation_to_the_next(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
-    worker = started(frames, pipeline)
-    epochs = []
+    thread = started(frames, pipeline)
+    generations = []
     for turn in range(4):
         if turn == 2:
-            worker.begin_generation()
+            thread.begin_generation()
             # The one that is waited for now was asked for in the epoch before.
             frames.put(FRAME)
-            worker.get(5)
+            thread.get(5)
         frames.put(FRAME)
-        result = worker.get(5)
+        result = thread.get(5)
         assert result is not None
-        epochs.append(result.generation)
-    assert epochs == [0, 0, 1, 1]
+        generations.append(result.generation)
+    assert generations == [0, 0, 1, 1]
     assert pipeline.resets == 2
     frames.close()
 
 
 def test_while_paused_no_frame_is_looked_at(frames: LatestSlot[Frame]) -> None:
     pipeline = FakePipeline()
-    worker = started(frames, pipeline)
-    worker.pause()
+    thread = started(frames, pipeline)
+    thread.pause()
     frames.put(FRAME)
-    assert worker.get(0.2) is None
-    assert not pipeline.seen.acquire(blocking=False)
-    worker.resume()
+    assert thread.get(0.2) is None
+    assert not pipeline.recorded.acquire(blocking=False)
+    thread.resume()
     frames.put(FRAME)
-    assert worker.get(5) is not None
+    assert thread.get(5) is not None
     frames.close()
 
 
 def test_the_end_of_the_frames_is_the_end_of_the_results(frames: LatestSlot[Frame]) -> None:
-    worker = started(frames, FakePipeline())
+    thread = started(frames, FakePipeline())
     frames.close()
     with pytest.raises(SlotClosed):
-        worker.get(5)
-    assert worker.ended.wait(5)
+        thread.get(5)
+    assert thread.ended.wait(5)
 
 
-def test_a_lost_camera_is_told_and_waited_for(frames: LatestSlot[Frame]) -> None:
-    worker = started(frames, FakePipeline())
+def test_a_lost_camera_is_reported_and_waited_for(frames: LatestSlot[Frame]) -> None:
+    thread = started(frames, FakePipeline())
     frames.fail(CameraError("lost"))
     with pytest.raises(CameraError, match="lost"):
-        worker.get(5)
+        thread.get(5)
     frames.put(FRAME)
-    assert worker.get(5) is not None
+    assert thread.get(5) is not None
     frames.close()
 
 
 def test_any_other_error_of_the_source_ends_it(frames: LatestSlot[Frame]) -> None:
-    worker = started(frames, FakePipeline())
+    thread = started(frames, FakePipeline())
     frames.fail(OSError("gone"))
     with pytest.raises(OSError, match="gone"):
-        worker.get(5)
+        thread.get(5)
     with pytest.raises(SlotClosed):
-        worker.get(5)
+        thread.get(5)
 
 
 def test_stopping_does_not_wait_for_a_stage_that_hangs(frames: LatestSlot[Frame]) -> None:
     pipeline, hangs = FakePipeline(), BlockingCall()
     pipeline.replace = hangs  # type: ignore[method-assign, assignment]
-    worker = started(frames, pipeline)
+    thread = started(frames, pipeline)
     frames.put(np.zeros_like(FRAME))
-    worker.stop()
+    thread.stop()
     with pytest.raises(SlotClosed):
-        worker.get(1)
-    assert not worker.ended.is_set()
+        thread.get(1)
+    assert not thread.ended.is_set()
     hangs.released.set()
-    assert worker.ended.wait(5)
+    assert thread.ended.wait(5)
 
 
-SOON = 5.0
+TIMEOUT = 5.0
 
 
 class FakeSource:
@@ -164,33 +164,33 @@ def reading(source, retry_seconds=0.01):
     return reader
 
 
-def test_an_idle_source_is_asked_again_at_once_and_nobody_is_told():
+def test_an_idle_source_is_requested_again_at_once_and_no_thread_is_reported():
     reader = reading(FakeSource([1, SourceIdle()], [SourceIdle()], [2]), retry_seconds=60)
-    assert reader.ended.wait(SOON)
-    assert reader.get(SOON) == 2
+    assert reader.ended.wait(TIMEOUT)
+    assert reader.get(TIMEOUT) == 2
     with pytest.raises(SlotClosed):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
 
 
 def test_the_end_of_the_source_closes_it_in_the_readers_thread():
     source = FakeSource([1])
     reader = reading(source)
-    assert reader.ended.wait(SOON)
+    assert reader.ended.wait(TIMEOUT)
     assert source.closed_by == ["livecam-reader"]
-    assert reader.get(SOON) == 1
+    assert reader.get(TIMEOUT) == 1
     with pytest.raises(SlotClosed):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
 
 
-def test_a_lost_camera_is_told_and_tried_again():
-    told = threading.Event()
-    source = FakeSource([CameraError("lost")], [lambda: told.wait(SOON), "back"])
+def test_a_lost_camera_is_reported_and_tried_again():
+    messages = threading.Event()
+    source = FakeSource([CameraError("lost")], [lambda: messages.wait(TIMEOUT), "back"])
     reader = reading(source)
     with pytest.raises(CameraError):
-        reader.get(SOON)
-    told.set()
-    assert reader.get(SOON) == "back"
-    assert reader.ended.wait(SOON)
+        reader.get(TIMEOUT)
+    messages.set()
+    assert reader.get(TIMEOUT) == "back"
+    assert reader.ended.wait(TIMEOUT)
     assert len(source.closed_by) == 1
 
 
@@ -198,34 +198,34 @@ def test_any_other_error_ends_it():
     source = FakeSource([VideoError("damaged")])
     reader = reading(source)
     with pytest.raises(VideoError):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
     with pytest.raises(SlotClosed):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
     assert len(source.closed_by) == 1
 
 
-def test_an_error_while_closing_is_told_too():
+def test_an_error_while_closing_is_reported_too():
     class Sticky(FakeSource):
         def __exit__(self, *_):
             raise OSError("sticks")
 
     reader = reading(Sticky([]))
-    assert reader.ended.wait(SOON)
+    assert reader.ended.wait(TIMEOUT)
     with pytest.raises(OSError, match="sticks"):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
 
 
 def test_stopping_returns_at_once_though_the_driver_blocks_and_closes_when_it_comes_back():
     driver = threading.Event()
     source = FakeSource([1, driver.wait, 2, 3])
     reader = reading(source)
-    assert reader.get(SOON) == 1
+    assert reader.get(TIMEOUT) == 1
     start = time.monotonic()
     reader.stop()
     assert time.monotonic() - start < 0.5
     assert source.closed_by == []
     driver.set()
-    assert reader.ended.wait(SOON)
+    assert reader.ended.wait(TIMEOUT)
     assert len(source.closed_by) == 1
     with pytest.raises(SlotClosed):
         reader.get(0)
@@ -234,16 +234,16 @@ def test_stopping_returns_at_once_though_the_driver_blocks_and_closes_when_it_co
 def test_stopping_ends_a_source_that_has_no_end():
     source = FakeSource(itertools.count())
     reader = reading(source)
-    assert reader.get(SOON) is not None
+    assert reader.get(TIMEOUT) is not None
     reader.stop()
-    assert reader.ended.wait(SOON)
+    assert reader.ended.wait(TIMEOUT)
 
 
 def test_stopping_ends_the_wait_for_a_lost_camera():
     source = FakeSource([CameraError("lost")])
     reader = reading(source, retry_seconds=3600)
     with pytest.raises(CameraError):
-        reader.get(SOON)
+        reader.get(TIMEOUT)
     reader.stop()
-    assert reader.ended.wait(SOON)
+    assert reader.ended.wait(TIMEOUT)
     assert len(source.closed_by) == 1

@@ -22,9 +22,9 @@ class FakeWindow:
         self.opened += 1
         self.there = True
 
-    def show(self, title, picture):
+    def show(self, title, image):
         self.there = True
-        self.shown.append(picture)
+        self.shown.append(image)
 
     def key(self):
         return self.keys.pop(0) if self.keys else -1
@@ -45,11 +45,11 @@ def half_red(width=160, height=90):
 
 def pressed(keys, *, sends=None, **options):
     """The preview, its window and the keys it told after as many frames as keys."""
-    window, told = FakeWindow(keys), []
-    with PreviewSink("livecam", keys=told.append, window=window, **options) as preview:
+    window, messages = FakeWindow(keys), []
+    with PreviewSink("livecam", keys=messages.append, window=window, **options) as preview:
         for _ in range(sends or len(keys)):
             preview.send(half_red())
-    return window, told
+    return window, messages
 
 
 def test_frames_are_shown_as_opencv_wants_them():
@@ -80,17 +80,17 @@ def test_the_mirror_swaps_left_and_right_in_the_window_only():
         ("N", PreviewAction.NEXT),
     ],
 )
-def test_each_key_is_told(char, key):
+def test_each_key_is_reported(char, key):
     assert pressed(char)[1] == [key]
 
 
-def test_other_keys_and_none_are_not_told():
+def test_other_keys_and_none_are_not_reported():
     assert pressed("xyz\r", sends=6)[1] == []
 
 
 def test_m_turns_the_mirror_over():
     window, _ = pressed("mm", sends=3, mirror=False)
-    first, second, third = (picture[0, 0, 2] for picture in window.shown)
+    first, second, third = (image[0, 0, 2] for image in window.shown)
     assert (first, second, third) == (255, 0, 255)
 
 
@@ -107,17 +107,17 @@ def test_large_frames_are_shown_no_wider_than_1280():
     with PreviewSink("livecam", keys=print, window=window) as preview:
         preview.send(half_red(1920, 1080))
         preview.send(half_red(1280, 720))
-    assert [picture.shape for picture in window.shown] == [(720, 1280, 3)] * 2
+    assert [image.shape for image in window.shown] == [(720, 1280, 3)] * 2
 
 
 def test_its_closing_button_means_quit_once_and_the_window_stays_away():
-    window, told = FakeWindow(), []
-    with PreviewSink("livecam", keys=told.append, window=window) as preview:
+    window, messages = FakeWindow(), []
+    with PreviewSink("livecam", keys=messages.append, window=window) as preview:
         preview.send(half_red())
         window.there = False
         for _ in range(3):
             preview.send(half_red())
-    assert told == [PreviewAction.QUIT]
+    assert messages == [PreviewAction.QUIT]
     assert len(window.shown) == 1
     assert not window.there
 

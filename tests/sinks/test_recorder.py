@@ -53,18 +53,18 @@ def names(folder):
 
 
 @pytest.mark.parametrize("suffix", VIDEOS)
-def test_every_video_gives_back_all_frames_in_their_colours(tmp_path, suffix):
+def test_every_video_gives_back_all_frames_in_their_colors(tmp_path, suffix):
     recorder = record(tmp_path / f"a{suffix}", [photo()] * 40)
-    pictures = play(tmp_path / f"a{suffix}")
-    assert len(pictures) == recorder.frames == 40
-    for picture in (pictures[0], pictures[-1]):
+    images = play(tmp_path / f"a{suffix}")
+    assert len(images) == recorder.frames == 40
+    for picture in (images[0], images[-1]):
         # A wrong matrix or range is off by 8 and more on average.
         assert np.abs(rgb(picture).astype(int) - photo()).mean() < 5
     assert names(tmp_path) == [f"a{suffix}"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
-def test_colours_are_tagged_as_bt709_in_limited_range(tmp_path, suffix):
+def test_colors_are_tagged_as_bt709_in_limited_range(tmp_path, suffix):
     record(tmp_path / f"a{suffix}", [photo()] * 2)
     picture = play(tmp_path / f"a{suffix}")[0]
     assert (picture.colorspace, picture.color_range) == (1, 1)
@@ -91,18 +91,18 @@ def test_a_folder_of_cutouts_keeps_them_exactly(tmp_path):
 
 
 @pytest.mark.parametrize(("suffix", "decoder"), [(".webm", "libvpx-vp9"), (".mov", "prores")])
-def test_a_transparent_video_carries_colour_and_alpha(tmp_path, suffix, decoder):
+def test_a_transparent_video_carries_color_and_alpha(tmp_path, suffix, decoder):
     path = tmp_path / f"a{suffix}"
     record(path, [cutout()] * 5, transparent=True)
-    pictures = []
+    images = []
     with av.open(str(path)) as film:
         context = av.CodecContext.create(decoder, "r")
         context.extradata = film.streams.video[0].codec_context.extradata
         for packet in film.demux(video=0):
-            pictures += context.decode(packet) if packet.size else []
-    assert len(pictures) == 5
-    assert pictures[-1].format.name.startswith("yuva")
-    rgba = pictures[-1].to_ndarray(format="rgba", src_colorspace="ITU709").astype(int)
+            images += context.decode(packet) if packet.size else []
+    assert len(images) == 5
+    assert images[-1].format.name.startswith("yuva")
+    rgba = images[-1].to_ndarray(format="rgba", src_colorspace="ITU709").astype(int)
     assert np.abs(rgba[..., 3] - cutout()[..., 3]).mean() < 3
     assert np.abs(rgba[:, SIZE.width // 2 + 8 :] - cutout()[:, SIZE.width // 2 + 8 :]).mean() < 6
     # Matroska's AlphaMode = 1, without which players never look for alpha.
@@ -126,7 +126,7 @@ def test_an_impossible_rate_is_refused(tmp_path, fps):
         Recorder(tmp_path / "a.mp4", SIZE, fps)
 
 
-def test_what_is_no_picture_of_its_kind_is_refused(tmp_path):
+def test_what_is_no_image_of_its_kind_is_refused(tmp_path):
     with Recorder(tmp_path / "a.webm", SIZE, 30, transparent=True) as recorder, pytest.raises(FrameError):
         recorder.send(photo())
     with Recorder(tmp_path / "a.mp4", SIZE, 30) as recorder, pytest.raises(FrameError):
@@ -231,8 +231,8 @@ def test_frames_of_one_moment_still_rise_in_time(tmp_path, suffix):
 def test_y4m_keeps_time_by_repeating(tmp_path):
     frames = noise(3)
     record(tmp_path / "a.y4m", frames, [0.0, 0.2, 0.3], fps=10.0)
-    pictures = play(tmp_path / "a.y4m")
-    nearest = [min(range(3), key=lambda i: np.abs(rgb(p).astype(int) - frames[i]).mean()) for p in pictures]
+    images = play(tmp_path / "a.y4m")
+    nearest = [min(range(3), key=lambda i: np.abs(rgb(p).astype(int) - frames[i]).mean()) for p in images]
     assert nearest == [0, 0, 1, 2]
 
 
@@ -306,17 +306,17 @@ def test_a_closed_recorder_closes_quietly_again_and_takes_no_more(tmp_path):
 
 def fill_up(path):
     """Record noise until it fails; what the errors said at send, once more, and when closing."""
-    said = []
+    message = []
     with suppress(SinkError), Recorder(path, SIZE, 30) as recorder:
         for _ in range(2):
             try:
                 for index, frame in enumerate(noise(90)):
                     recorder.send(frame, index / 30)
             except SinkError as error:
-                said.append(str(error))
+                message.append(str(error))
         recorder.close()
-        said.append("closed")
-    return said
+        message.append("closed")
+    return message
 
 
 @pytest.fixture
@@ -334,19 +334,19 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.webm", "a.mov", "a.y4m", "take"])
 def test_a_full_disk_keeps_what_was_written_under_its_name(small_disk, name):
-    said = fill_up(small_disk / name)
-    assert len(said) == 3
-    assert said[0] == said[1]
-    assert "disk full" in said[0]
-    assert "kept the first" in said[0]
-    assert said[2] == "closed"
+    message = fill_up(small_disk / name)
+    assert len(message) == 3
+    assert message[0] == message[1]
+    assert "disk full" in message[0]
+    assert "kept the first" in message[0]
+    assert message[2] == "closed"
     assert names(small_disk) == [name]
     if name == "take":
         for file in (small_disk / name).iterdir():
             with Image.open(file) as image:
                 image.load()
     else:
-        kept = float(said[0].split("kept the first ")[1].split(" s")[0])
+        kept = float(message[0].split("kept the first ")[1].split(" s")[0])
         assert play_what_plays(small_disk / name) == pytest.approx(kept, abs=0.11)
 
 
@@ -388,7 +388,7 @@ def test_an_end_that_does_not_fit_leaves_a_file_that_plays(tmp_path, missing_byt
     assert play_what_plays(tmp_path / "a.mp4") > 1.0
 
 
-def test_a_disk_that_is_full_from_the_start_is_told_before_recording(small_disk):
+def test_a_disk_that_is_full_from_the_start_is_reported_before_recording(small_disk):
     (small_disk / "ballast").write_bytes(bytes(512 * 1024))
     with pytest.raises(SinkError, match="another place"), Recorder(small_disk / "a.mp4", SIZE, 30):
         pass
@@ -407,6 +407,6 @@ def test_ctrl_c_stays_ctrl_c_on_a_full_disk(small_disk):
 
 def test_a_recording_of_which_nothing_fits_leaves_nothing(small_disk):
     (small_disk / "ballast").write_bytes(bytes(504 * 1024))
-    said = fill_up(small_disk / "a.mov")
-    assert "nothing" in said[0]
+    message = fill_up(small_disk / "a.mov")
+    assert "nothing" in message[0]
     assert names(small_disk) == ["ballast"]

@@ -32,15 +32,15 @@ class CaptureFactory:
     """Hands out one door and keeps how it was asked for."""
 
     def __init__(self, error=None):
-        self.door = FakeDoor()
+        self.backend = FakeDoor()
         self.error = error
-        self.asked = None
+        self.requested = None
 
     def __call__(self, size, fps, device):
-        self.asked = (size, fps, device)
+        self.requested = (size, fps, device)
         if self.error:
             raise self.error
-        return self.door
+        return self.backend
 
 
 def test_frames_go_through_as_they_are_in_rgb():
@@ -48,15 +48,15 @@ def test_frames_go_through_as_they_are_in_rgb():
     with VirtualCameraSink(Size(160, 90), 29.97, opener=opener) as camera:
         camera.send(RED)
         assert camera.device == "/dev/video10"
-    assert opener.asked == (Size(160, 90), 29.97, None)
-    assert (opener.door.sent[0] == RED).all()
+    assert opener.requested == (Size(160, 90), 29.97, None)
+    assert (opener.backend.sent[0] == RED).all()
 
 
 def test_a_frame_of_another_size_is_letterboxed():
     opener = CaptureFactory()
     with VirtualCameraSink(Size(160, 120), 30, opener=opener) as camera:
         camera.send(RED)
-    sent = opener.door.sent[0]
+    sent = opener.backend.sent[0]
     assert sent.shape == (120, 160, 3)
     assert (sent[60] == (255, 0, 0)).all()
     assert (sent[[0, -1]] == 0).all()
@@ -66,8 +66,8 @@ def test_odd_sizes_become_even():
     opener = CaptureFactory()
     with VirtualCameraSink(Size(161, 91), 30, opener=opener) as camera:
         camera.send(np.zeros((91, 161, 3), np.uint8))
-    assert opener.asked[0] == camera.size == Size(160, 90)
-    assert opener.door.sent[0].shape == (90, 160, 3)
+    assert opener.requested[0] == camera.size == Size(160, 90)
+    assert opener.backend.sent[0].shape == (90, 160, 3)
 
 
 def kept(width, height, letters="YU12"):
@@ -85,30 +85,30 @@ class TestKeptFormat:
         opener = CaptureFactory()
         with VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=kept(160, 120)) as camera:
             camera.send(RED)
-        assert (opener.asked, opener.door.closed) == ((Size(160, 120), 30, "/dev/video10"), 2)
-        sent = opener.door.sent[0]
+        assert (opener.requested, opener.backend.closed) == ((Size(160, 120), 30, "/dev/video10"), 2)
+        sent = opener.backend.sent[0]
         assert sent.shape == (120, 160, 3)
         assert (sent[[0, -1]] == 0).all()
 
     @pytest.mark.parametrize("ask", [kept(160, 90), lambda path: None])
-    def test_a_device_that_took_what_was_asked_is_opened_once(self, ask):
+    def test_a_device_that_took_what_was_requested_is_opened_once(self, ask):
         opener = CaptureFactory()
         with VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=ask) as camera:
             assert camera.size == Size(160, 90)
-        assert opener.door.closed == 1
+        assert opener.backend.closed == 1
 
     def test_a_device_that_keeps_other_pixels_names_the_remedy_and_is_given_back(self):
         opener = CaptureFactory()
         with pytest.raises(SinkError, match="keep_format=0"):
             VirtualCameraSink(Size(160, 90), 30, opener=opener, ask=kept(160, 90, "YUYV")).__enter__()
-        assert opener.door.closed == 1
+        assert opener.backend.closed == 1
 
 
 def test_a_cutout_is_refused():
     opener = CaptureFactory()
     with VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera, pytest.raises(FrameError):
         camera.send(np.zeros((90, 160, 4), np.uint8))
-    assert opener.door.sent == []
+    assert opener.backend.sent == []
 
 
 def test_closing_gives_the_device_back_once_and_sends_nothing():
@@ -116,8 +116,8 @@ def test_closing_gives_the_device_back_once_and_sends_nothing():
     with VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera:
         camera.send(RED)
         camera.close()
-    assert opener.door.closed == 1
-    assert len(opener.door.sent) == 1
+    assert opener.backend.closed == 1
+    assert len(opener.backend.sent) == 1
     with pytest.raises(SinkError, match="not open"):
         camera.send(RED)
 
@@ -128,13 +128,13 @@ def test_an_error_while_sending_is_translated():
     def fail(frame):
         raise RuntimeError("gone")
 
-    opener.door.send = fail
+    opener.backend.send = fail
     with (
         VirtualCameraSink(Size(160, 90), 30, opener=opener) as camera,
         pytest.raises(SinkError, match="gone"),
     ):
         camera.send(RED)
-    assert opener.door.closed == 1
+    assert opener.backend.closed == 1
 
 
 def test_an_error_while_opening_is_translated():
@@ -172,11 +172,11 @@ def no_loopback(monkeypatch):
 
 
 @pytest.mark.usefixtures("one_loopback")
-@pytest.mark.parametrize(("words", "found"), [("Livecam", "/dev/video10"), ("/dev/video3", "/dev/video3")])
-def test_a_card_label_is_as_good_as_a_device_file(words, found):
+@pytest.mark.parametrize(("spec", "found"), [("Livecam", "/dev/video10"), ("/dev/video3", "/dev/video3")])
+def test_a_card_label_is_as_good_as_a_device_file(spec, found):
     opener = CaptureFactory()
-    with VirtualCameraSink(Size(160, 90), 30, device=words, opener=opener):
-        assert opener.asked[2] == resolve_virtual_camera(words) == found
+    with VirtualCameraSink(Size(160, 90), 30, device=spec, opener=opener):
+        assert opener.requested[2] == resolve_virtual_camera(spec) == found
 
 
 @pytest.mark.usefixtures("no_loopback")
@@ -190,7 +190,7 @@ def test_each_platform_has_its_remedy(platform, remedy):
 
 @pytest.mark.usefixtures("no_loopback")
 @pytest.mark.parametrize(
-    ("said", "remedy"),
+    ("message", "remedy"),
     [
         ("Device /dev/video9 does not exist.", "no virtual camera"),
         ("Device capabilities of /dev/video9 could not be queried.", "no virtual camera"),
@@ -201,8 +201,8 @@ def test_each_platform_has_its_remedy(platform, remedy):
         ("Could not access /dev/video9 due to missing permissions.", "usermod -aG video"),
     ],
 )
-def test_each_of_pyvirtualcams_refusals_is_told_apart(said, remedy):
-    text = open_failure_message(said, "/dev/video9", "linux")
+def test_each_of_pyvirtualcams_refusals_is_reported_apart(message, remedy):
+    text = open_failure_message(message, "/dev/video9", "linux")
     assert remedy in text
     assert "/dev/video9" in text
 

@@ -14,11 +14,11 @@ from tests.support.fakes import secret_frame
 
 SIZES = (Size(192, 108), Size(160, 120), Size(256, 144), Size(128, 96))
 # How many frames lie between two faults of a kind, on average, and how many seconds one takes.
-GAPS = {"drop": 60, "repeat": 60, "size": 700, "stall": 900, "disconnect": 2200}
+FAULT_INTERVALS = {"drop": 60, "repeat": 60, "size": 700, "stall": 900, "disconnect": 2200}
 STALL_SECONDS, AWAY_SECONDS = (0.3, 2.5), (0.5, 4.0)
 
 
-class HurriedClock:
+class FastClock:
     """The machine's clock, running `speed` times as fast."""
 
     def __init__(self, speed: float = 10.0) -> None:
@@ -47,14 +47,14 @@ class FaultyCamera:
         self.format_description = f"{self.size} at 30 fps"
         self.given = 0
         self.closed = 0
-        self.happened: Counter[str] = Counter()
+        self.fault_counts: Counter[str] = Counter()
         self.count, self._clock = count, clock
-        self._chance = random.Random(seed)
-        self._gaps = gaps or GAPS
+        self._random = random.Random(seed)
+        self._gaps = gaps or FAULT_INTERVALS
         self._due = {kind: self._draw(kind) for kind in self._gaps}
         self._back_at = 0.0
         self._number = 0
-        self._rooms = {size: [secret_frame(number, size) for number in range(20)] for size in SIZES}
+        self._images = {size: [secret_frame(number, size) for number in range(20)] for size in SIZES}
         self._taken = threading.Event()
 
     def __enter__(self) -> "FaultyCamera":
@@ -62,7 +62,7 @@ class FaultyCamera:
 
     def __exit__(self, *_: object) -> None:
         self.closed += 1
-        self._rooms.clear()
+        self._images.clear()
 
     def go_on(self) -> None:
         """The last frame was shown."""
@@ -73,33 +73,33 @@ class FaultyCamera:
             raise CameraError("camera still lost")
         repeated: Frame | None = None
         while self.given < self.count:
-            self._suffer()
+            self._inject_faults()
             if repeated is None or not self._is_due("repeat"):
-                rooms = self._rooms[self.size]
-                repeated = rooms[self._number % len(rooms)].copy()
+                images = self._images[self.size]
+                repeated = images[self._number % len(images)].copy()
                 self._number += 1
             self.given += 1
             self._taken.clear()
             yield repeated
             self._taken.wait(0.05)
 
-    def _suffer(self) -> None:
+    def _inject_faults(self) -> None:
         if self._is_due("drop"):
-            self._number += self._chance.randint(1, 9)
+            self._number += self._random.randint(1, 9)
         if self._is_due("size"):
-            self.size = self._chance.choice([size for size in SIZES if size != self.size])
+            self.size = self._random.choice([size for size in SIZES if size != self.size])
         if self._is_due("stall"):
-            self._clock.sleep(self._chance.uniform(*STALL_SECONDS))
+            self._clock.sleep(self._random.uniform(*STALL_SECONDS))
         if self._is_due("disconnect"):
-            self._back_at = self._clock.now() + self._chance.uniform(*AWAY_SECONDS)
+            self._back_at = self._clock.now() + self._random.uniform(*AWAY_SECONDS)
             raise CameraError("camera lost: plug it in again")
 
     def _is_due(self, kind: str) -> bool:
         if kind not in self._due or self.given < self._due[kind]:
             return False
         self._due[kind] = self.given + self._draw(kind)
-        self.happened[kind] += 1
+        self.fault_counts[kind] += 1
         return True
 
     def _draw(self, kind: str) -> int:
-        return 1 + round(self._chance.expovariate(1 / self._gaps[kind]))
+        return 1 + round(self._random.expovariate(1 / self._gaps[kind]))

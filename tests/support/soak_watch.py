@@ -19,12 +19,12 @@ from tests.support.fakes import shows_secret
 from tests.support.fault_injection import FaultyCamera
 
 # Each background is shown twice soon, then changed as often as somebody who can't decide.
-SOON, SOON_UNTIL, SWITCH_EVERY = 120, 1440, 960
+TIMEOUT, SOON_UNTIL, SWITCH_EVERY = 120, 1440, 960
 PAUSE_EVERY, PAUSE_FRAMES = 4000, 5
 SAMPLES = 400
 
 
-class Watcher:
+class WatchingSink:
     """A sink that counts frames, silence and leaks, and keeps nothing."""
 
     def __init__(
@@ -64,18 +64,18 @@ def beside_the_person(frame: Frame) -> Frame:
     return np.hstack([frame[:, :left], frame[:, right:]])
 
 
-def shows_stripes(picture: Frame) -> bool:
+def shows_stripes(image: Frame) -> bool:
     """Whether the secret's stripes, magenta beside white, can be told apart."""
-    red_and_blue = np.minimum(picture[..., 0], picture[..., 2])
-    steps = np.abs(np.diff(picture[..., 1].astype(np.int16), axis=1)) > 80
+    red_and_blue = np.minimum(image[..., 0], image[..., 2])
+    steps = np.abs(np.diff(image[..., 1].astype(np.int16), axis=1)) > 80
     return bool((steps & (red_and_blue[:, 1:] > 150) & (red_and_blue[:, :-1] > 150)).any())
 
 
-class Hand:
+class SimulatedUser:
     """Does what a user does meanwhile: other backgrounds, a pause now and then; and takes samples."""
 
     def __init__(self, camera: FaultyCamera, controls: RunControls, names: list[str], clock: Clock) -> None:
-        self.watcher = Watcher(self.after)
+        self.sink = WatchingSink(self.after)
         self.samples = np.full((SAMPLES, 4), np.nan)
         self._camera, self._controls, self._names, self._clock = camera, controls, names, clock
         self._place = self._paused_at = self._sharp_at = self._next_sample = 0
@@ -85,16 +85,16 @@ class Hand:
 
     def after(self) -> None:
         """After each frame that was shown."""
-        watcher, controls = self.watcher, self._controls
-        if controls.state is LoopState.PAUSED and watcher.frames >= self._paused_at + PAUSE_FRAMES:
+        sink, controls = self.sink, self._controls
+        if controls.state is LoopState.PAUSED and sink.frames >= self._paused_at + PAUSE_FRAMES:
             controls.toggle_pause()
-        elif watcher.frames % PAUSE_EVERY == PAUSE_EVERY - 1:
-            self._paused_at = watcher.frames
+        elif sink.frames % PAUSE_EVERY == PAUSE_EVERY - 1:
+            self._paused_at = sink.frames
             controls.toggle_pause()
-        if watcher.frames % (SOON if watcher.frames <= SOON_UNTIL else SWITCH_EVERY) == 0:
+        if sink.frames % (TIMEOUT if sink.frames <= SOON_UNTIL else SWITCH_EVERY) == 0:
             self._switch()
-        if watcher.blurred and self._sharp_at and watcher.frames >= self._sharp_at:
-            watcher.blurred, self._sharp_at = False, 0
+        if sink.blurred and self._sharp_at and sink.frames >= self._sharp_at:
+            sink.blurred, self._sharp_at = False, 0
         if self.end_seconds is not None and time.monotonic() - self._began > self.end_seconds:
             controls.stop()
         self._sample()
@@ -105,9 +105,9 @@ class Hand:
         name = self._names[self._place % len(self._names)]
         self._controls.set_background(create_background(name, clock=self._clock))
         if name == "blur":
-            self.watcher.blurred = True
+            self.sink.blurred = True
         # What is on its way yet may be blurred.
-        self._sharp_at = 0 if name == "blur" else self.watcher.frames + 30
+        self._sharp_at = 0 if name == "blur" else self.sink.frames + 30
 
     def _sample(self) -> None:
         share = self._share()

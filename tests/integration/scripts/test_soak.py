@@ -16,9 +16,9 @@ from livecam.core.errors import CameraError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from tests.support.fakes import secret_frame
-from tests.support.fault_injection import FaultyCamera, HurriedClock
+from tests.support.fault_injection import FastClock, FaultyCamera
 from tests.support.scripts import load_script
-from tests.support.soak_watch import Heartbeat, Watcher, beside_the_person, shows_stripes
+from tests.support.soak_watch import Heartbeat, WatchingSink, beside_the_person, shows_stripes
 
 SMALL = (Size(192, 128), Size(160, 120), Size(256, 144))
 OFTEN = {"drop": 20, "repeat": 20, "size": 100, "stall": 200, "disconnect": 500}
@@ -63,7 +63,7 @@ def test_a_soak_ends_when_its_time_is_up(soak: ModuleType) -> None:
     assert made["seconds"] < 20
 
 
-WORSE = [
+FAULTY_RESULTS = [
     ("showed the room", "leaks", 1),
     ("nothing was sent", "longest_silence_ms", 1600),
     ("memory grew", "megabytes", {"growth": 5.5}),
@@ -76,8 +76,8 @@ WORSE = [
 ]
 
 
-@pytest.mark.parametrize(("words", "name", "value"), WORSE)
-def test_a_soak_says_what_must_not_be(soak: ModuleType, words: str, name: str, value: object) -> None:
+@pytest.mark.parametrize(("spec", "name", "value"), FAULTY_RESULTS)
+def test_a_soak_says_what_must_not_be(soak: ModuleType, spec: str, name: str, value: object) -> None:
     fine = {
         "leaks": 0,
         "longest_silence_ms": 1400,
@@ -93,7 +93,7 @@ def test_a_soak_says_what_must_not_be(soak: ModuleType, words: str, name: str, v
     }
     assert soak.faults(fine) == []
     broken = copy.deepcopy(fine) | {name: value}
-    assert [words in said for said in soak.faults(broken)] == [True]
+    assert [spec in message for message in soak.faults(broken)] == [True]
 
 
 @pytest.mark.parametrize("keep", ["replace", "open"])
@@ -110,25 +110,27 @@ def test_a_soak_notices_a_frame_that_gets_through(
     monkeypatch.setattr(soak.TimedPipeline, "replace", careless)
     with stack:
         broken = soak.soak(300, 1)["broken"]
-    assert any(("showed the room" if keep == "replace" else "files stay open") in said for said in broken)
+    assert any(
+        ("showed the room" if keep == "replace" else "files stay open") in message for message in broken
+    )
 
 
 def events(seed: int) -> list[Any]:
     clock = ManualClock()
     camera = FaultyCamera(300, seed=seed, clock=clock, gaps=OFTEN)
     camera._taken.wait = lambda timeout=None: True  # type: ignore[assignment, method-assign]
-    seen: list[Any] = []
+    recorded: list[Any] = []
 
     def frames() -> Iterator[Frame]:
         while camera.given < 300:
             try:
                 yield from camera
             except CameraError:
-                seen.append("lost")
+                recorded.append("lost")
                 clock.sleep(0.5)
 
-    seen += [(Size.of(frame), int(frame.sum())) for frame in frames()]
-    return [*seen, clock.now(), dict(camera.happened)]
+    recorded += [(Size.of(frame), int(frame.sum())) for frame in frames()]
+    return [*recorded, clock.now(), dict(camera.fault_counts)]
 
 
 def test_the_same_seed_is_the_same_script_and_another_is_another() -> None:
@@ -146,7 +148,7 @@ def test_a_lost_camera_stays_lost_for_a_while() -> None:
 
 
 def test_hurried_time_runs_faster() -> None:
-    clock = HurriedClock(50)
+    clock = FastClock(50)
     start = clock.now()
     clock.sleep(1.0)
     assert 1.0 <= clock.now() - start < 30
@@ -162,16 +164,16 @@ def test_a_heartbeat_is_late_when_nothing_else_may_run() -> None:
 
 def test_the_watcher_sees_the_room_sharp_or_blurred_and_silence() -> None:
     moments = iter([0.0, 0.5, 2.0, 2.1])
-    watcher = Watcher(lambda: None, lambda: next(moments))
+    sink = WatchingSink(lambda: None, lambda: next(moments))
     room, plain = secret_frame(size=SMALL[0]), np.full((128, 192, 3), 90, np.uint8)
     tinted = np.full((128, 192, 3), (255, 120, 255), np.uint8)
-    watcher.blurred = True
+    sink.blurred = True
     for frame in (tinted, plain, room):
-        watcher.send(frame)
-    assert watcher.leaks == 1
-    watcher.blurred = False
-    watcher.send(tinted)
-    assert (watcher.leaks, watcher.frames, watcher.longest_silence) == (2, 4, 1.5)
+        sink.send(frame)
+    assert sink.leaks == 1
+    sink.blurred = False
+    sink.send(tinted)
+    assert (sink.leaks, sink.frames, sink.longest_silence) == (2, 4, 1.5)
 
 
 def test_the_stripes_of_the_room_are_beside_the_person() -> None:
