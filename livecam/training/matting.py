@@ -19,7 +19,9 @@ from livecam.training.augmentation_preview import write_augmentation_preview
 from livecam.training.callbacks import EmaCallback
 from livecam.training.checkpoint import Arrays, Checkpoint
 from livecam.training.config import RunConfig, TrainSettings
-from livecam.training.data.dataset import AssetPool, SceneDataset, TrainingExample
+from livecam.training.data.dataset import SceneDataset
+from livecam.training.data.scene_renderer import TrainingExample
+from livecam.training.data.scene_sampler import AssetPool
 from livecam.training.distillation import DistillationDataset, TeacherModel, student_losses, student_model
 from livecam.training.figures import plot_predictions, plot_scenes
 from livecam.training.losses import MattingLoss

@@ -64,7 +64,8 @@ from livecam.pipeline import Pipeline
 from livecam.training.callbacks import EmaCallback, save_atomic, write_checkpoint
 from livecam.training.checkpoint import Arrays, find_checkpoint, prepare_run_dir, restore
 from livecam.training.config import RunConfig, TrainSettings
-from livecam.training.data.dataset import AssetPool, SceneDataset
+from livecam.training.data.dataset import SceneDataset
+from livecam.training.data.scene_sampler import AssetPool
 from livecam.training.losses import MattingLoss
 from livecam.training.malloc import retain_freed_memory
 from livecam.training.matting import compile_model, load_asset_pool

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.training.data.augmentation import Rng, Transform, jitter_transform, warp_matte
-from livecam.training.data.dataset import SceneDataset, TrainingExample, collate, lower_thread_priority
+from livecam.training.data.dataset import SceneDataset, collate, lower_thread_priority
+from livecam.training.data.scene_renderer import TrainingExample
 from livecam.training.networks.net2net import transfer_weights
 
 NOTHING, ANOTHER = 0.3, 0.15

@@ -1,6 +1,6 @@
-"""What may happen to a picture before the network sees it: places, light and the faults of webcams.
+"""Augmentation of training images: transforms, lighting and camera artifacts.
 
-Pictures are drawn at twice the network's size and shrunk at the end, as a webcam's frame is.
+Images are rendered at twice the network's size and downscaled at the end, as a webcam's frame is.
 """
 
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class LightingAugmentation:
-    """How a scene is lit and rendered: per-channel gain, gamma and offset, drawn once for a scene.
+    """Lighting of a scene: gain per channel, gamma and offset, sampled once per scene.
 
-    `side` is how much brighter it is (as a logarithm) at the right and at the bottom than in the middle: a
-    window, a lamp, a screen. `below` is how much darker (as a logarithm) each channel is at the bottom
-    than at the top: dark or dyed clothes.
+    `side` is the log brightness at the right and at the bottom border relative to the center: a window, a
+    lamp, a screen. `below` is how much darker (as a logarithm) each channel is at the bottom than at the top:
+    dark or tinted clothes.
     """
 
     gain: tuple[float, float, float]
@@ -35,13 +35,13 @@ class LightingAugmentation:
 
     @classmethod
     def sample(cls, rng: Rng, strength: float = 1.0) -> "LightingAugmentation":
-        """Draw a light: mostly mild, now and then dark or coloured; of strength 0 it changes nothing."""
-        cast_of_colour = rng.normal(0, 0.06 * strength, 3)
+        """Sample a lighting: mostly mild, sometimes dark or with a color cast; with strength 0 neutral."""
+        color_cast = rng.normal(0, 0.06 * strength, 3)
         gamma = float(np.exp(rng.normal(0, 0.25 * strength)))
         brightness = float(np.exp(rng.normal(-0.05 * strength, 0.18 * strength)))
         if rng.random() < 0.12 * strength:
             brightness *= rng.uniform(0.25, 0.6)
-        gain = tuple(float(brightness * (1 + c)) for c in cast_of_colour)
+        gain = tuple(float(brightness * (1 + c)) for c in color_cast)
         offset = float(rng.normal(0, 8 * strength))
         side = (0.0, 0.0)
         if rng.random() < 0.2 * strength:
@@ -49,30 +49,30 @@ class LightingAugmentation:
         return cls(cast(tuple[float, float, float], gain), gamma, offset, side)
 
     def with_vertical_gradient(self, falls: tuple[float, float, float]) -> "LightingAugmentation":
-        """The same light, darker by `falls` (of each channel, a logarithm) at the bottom, not at the top."""
+        """Return this lighting, darker by `falls` (a logarithm per channel) at the bottom, not at the top."""
         return replace(self, below=falls)
 
     def apply(self, frame: Frame) -> Frame:
-        """Apply the light, by a table of 256 entries a channel, then what comes from the side."""
+        """Apply the gradients, then gain, gamma and offset by a table of 256 entries per channel."""
         if any(self.side) or any(self.below):
-            frame = cast(Frame, cv2.multiply(frame, self._rise(Size.of(frame)), dtype=cv2.CV_8U))
+            frame = cast(Frame, cv2.multiply(frame, self._gradient(Size.of(frame)), dtype=cv2.CV_8U))
         ramp = (np.arange(256) / 255.0) ** self.gamma * 255
         table = np.stack([np.clip(ramp * g + self.offset, 0, 255) for g in self.gain], axis=-1)
         return cast(Frame, cv2.LUT(frame, np.rint(table).astype(np.uint8)[None]))
 
-    def _rise(self, size: Size) -> NDArray[np.float32]:
-        """The factor of every pixel and channel, float32 (h, w, 3)."""
+    def _gradient(self, size: Size) -> NDArray[np.float32]:
+        """Return the factor of every pixel and channel, float32 (h, w, 3)."""
         across, down = (np.linspace(-s, s, n) for s, n in zip(self.side, size, strict=True))
         falls = np.linspace(0, 1, size.height)[:, None] * np.array(self.below)
-        # Rows and columns apart: the exponential of every pixel would take most of a scene's time.
+        # Rows and columns separately: the exponential of every pixel would take most of the rendering time.
         rows = np.exp(down[:, None] - falls).astype(np.float32)
-        rise: NDArray[np.float32] = rows[:, None] * np.exp(across).astype(np.float32)[None, :, None]
-        return rise
+        gradient: NDArray[np.float32] = rows[:, None] * np.exp(across).astype(np.float32)[None, :, None]
+        return gradient
 
 
 @dataclass(frozen=True)
 class CameraArtifacts:
-    """The faults of a webcam, drawn once for a scene; only the noise differs from frame to frame."""
+    """Artifacts of a webcam, sampled once per scene; only the noise differs from frame to frame."""
 
     blur: float
     motion: tuple[int, float]
@@ -83,10 +83,10 @@ class CameraArtifacts:
 
     @classmethod
     def sample(cls, rng: Rng) -> "CameraArtifacts":
-        """Draw faults: most scenes have few."""
+        """Sample artifacts; most scenes have few."""
         return cls(
             blur=float(rng.uniform(0.4, 1.8)) if rng.random() < 0.3 else 0.0,
-            motion=_draw_motion(rng) if rng.random() < 0.1 else (0, 0.0),
+            motion=_sample_motion(rng) if rng.random() < 0.1 else (0, 0.0),
             noise=float(rng.gamma(1.2, 4.0)) if rng.random() < 0.6 else 0.0,
             noise_grain=float(rng.uniform(0.8, 2.0)),
             jpeg_quality=int(rng.integers(25, 95)) if rng.random() < 0.5 else 100,
@@ -94,9 +94,9 @@ class CameraArtifacts:
         )
 
     def apply(self, frame: Frame, rng: Rng) -> Frame:
-        """Apply them, in the order in which a camera does."""
+        """Apply the artifacts in the order in which a camera adds them."""
         if self.motion[0]:
-            frame = _smear(frame, *self.motion)
+            frame = _motion_blur(frame, *self.motion)
         if self.blur:
             frame = cast(Frame, cv2.GaussianBlur(frame, (0, 0), self.blur))
         if self.downscale < 1:
@@ -108,28 +108,28 @@ class CameraArtifacts:
         if self.noise:
             frame = _add_noise(frame, self.noise, self.noise_grain, rng)
         if self.jpeg_quality < 100:
-            _, code = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
-            frame = cast(Frame, cv2.imdecode(code, cv2.IMREAD_COLOR))
+            _, encoded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg_quality])
+            frame = cast(Frame, cv2.imdecode(encoded, cv2.IMREAD_COLOR))
         return frame
 
 
-def _draw_motion(rng: Rng) -> tuple[int, float]:
-    """Length in pixels and angle in radians of a smear."""
+def _sample_motion(rng: Rng) -> tuple[int, float]:
+    """Sample length in pixels and angle in radians of a motion blur."""
     return int(rng.integers(3, 12)), float(rng.uniform(0, np.pi))
 
 
-def _smear(frame: Frame, length: int, angle: float) -> Frame:
+def _motion_blur(frame: Frame, length: int, angle: float) -> Frame:
     kernel = np.zeros((length, length), np.float32)
-    middle, reach = (length - 1) / 2, (length - 1) / 2
-    dx, dy = np.cos(angle) * reach, np.sin(angle) * reach
-    ends = (round(middle - dx), round(middle - dy)), (round(middle + dx), round(middle + dy))
+    center, half_length = (length - 1) / 2, (length - 1) / 2
+    dx, dy = np.cos(angle) * half_length, np.sin(angle) * half_length
+    ends = (round(center - dx), round(center - dy)), (round(center + dx), round(center + dy))
     cv2.line(kernel, *ends, 1.0)
     return cast(Frame, cv2.filter2D(frame, -1, kernel / kernel.sum()))
 
 
 def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
     noise: NDArray[np.int16] = np.empty(frame.shape, np.int16)
-    # OpenCV draws normal numbers an order of magnitude faster than NumPy; its seed comes from ours.
+    # OpenCV samples normal numbers ten times faster than NumPy; its seed comes from `rng`.
     cv2.setRNGSeed(int(rng.integers(1 << 31)))
     cv2.randn(noise, np.zeros(3), np.full(3, strength))
     if grain > 1.4:
@@ -140,64 +140,66 @@ def _add_noise(frame: Frame, strength: float, grain: float, rng: Rng) -> Frame:
 def similarity_transform(
     scale: tuple[float, float], degrees: float, pivot: tuple[float, float], to: tuple[float, float]
 ) -> Transform:
-    """The 2×3 transform that scales and turns around `pivot` (x, y) and brings it to `to`."""
-    turn = np.deg2rad(degrees)
-    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ np.diag(scale)
+    """Return the 2×3 transform that scales and rotates around `pivot` (x, y) and moves it to `to`."""
+    radians = np.deg2rad(degrees)
+    linear = np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]]) @ np.diag(
+        scale
+    )
     return np.hstack([linear, (np.array(to) - linear @ np.array(pivot))[:, None]])
 
 
 def compose(second: Transform, first: Transform) -> Transform:
-    """One 2×3 transform that does `first`, then `second`."""
+    """Return the 2×3 transform that applies `first`, then `second`."""
     return np.asarray((np.vstack([second, [0, 0, 1]]) @ np.vstack([first, [0, 0, 1]]))[:2])
 
 
 def jitter_transform(transform: Transform, rng: Rng, size: Size, amount: float) -> Transform:
-    """A slightly later place of the same thing: shifted, turned and scaled by a few per cent of `amount`."""
+    """Add a small random shift, rotation and scaling to a transform: a few per cent times `amount`."""
     zoom = 1 + float(rng.normal(0, 0.015 * amount))
-    middle = (size.width / 2, size.height / 2)
-    across = middle[0] + float(rng.normal(0, 0.015 * amount)) * size.width
-    down = middle[1] + float(rng.normal(0, 0.01 * amount)) * size.height
+    center = (size.width / 2, size.height / 2)
+    across = center[0] + float(rng.normal(0, 0.015 * amount)) * size.width
+    down = center[1] + float(rng.normal(0, 0.01 * amount)) * size.height
     return compose(
-        similarity_transform((zoom, zoom), float(rng.normal(0, amount)), middle, (across, down)), transform
+        similarity_transform((zoom, zoom), float(rng.normal(0, amount)), center, (across, down)), transform
     )
 
 
-def warp(picture: Frame, transform: Transform, size: Size) -> Frame:
-    """Draw a picture or an 8-bit matte at its place, bilinear; beyond its edges it goes on mirrored."""
+def warp(image: Frame, transform: Transform, size: Size) -> Frame:
+    """Warp an image or an 8-bit matte, bilinear; mirrored beyond its borders."""
     flags, border = cv2.INTER_LINEAR, cv2.BORDER_REFLECT_101
-    return cast(Frame, cv2.warpAffine(picture, transform, tuple(size), flags=flags, borderMode=border))
+    return cast(Frame, cv2.warpAffine(image, transform, tuple(size), flags=flags, borderMode=border))
 
 
 def warp_matte(matte: NDArray[np.uint8], transform: Transform, size: Size) -> NDArray[np.uint8]:
-    """Draw an 8-bit matte at its place, bilinear; nothing is kept outside it."""
-    drawn = cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
-    return cast("NDArray[np.uint8]", drawn)
+    """Warp an 8-bit matte, bilinear; 0 outside it."""
+    warped = cv2.warpAffine(matte, transform, tuple(size), flags=cv2.INTER_LINEAR, borderValue=0)
+    return cast("NDArray[np.uint8]", warped)
 
 
 def warp_trimap(
     trimap: NDArray[np.uint8], transform: Transform, size: Size, border: int = cv2.BORDER_CONSTANT
 ) -> NDArray[np.uint8]:
-    """Draw a trimap at its place by the nearest pixel: labels are never mixed; outside lies background."""
+    """Warp a trimap by nearest neighbour, so that labels are never mixed; background outside it."""
     flags = cv2.INTER_NEAREST
-    drawn = cv2.warpAffine(
+    warped = cv2.warpAffine(
         trimap, transform, tuple(size), flags=flags, borderMode=border, borderValue=BACKGROUND
     )
-    return cast("NDArray[np.uint8]", drawn)
+    return cast("NDArray[np.uint8]", warped)
 
 
-def match_mean_color(frame: Frame, matte: NDArray[np.uint8], room: Frame, strength: float) -> Frame:
-    """Bring the subject's mean colour towards the room's by `strength` in [0, 1]."""
-    inside = (matte > 127).astype(np.uint8)
-    if not inside.any():
+def match_mean_color(frame: Frame, matte: NDArray[np.uint8], background: Frame, strength: float) -> Frame:
+    """Move the foreground's mean color towards the background's by `strength` in [0, 1]."""
+    mask = (matte > 127).astype(np.uint8)
+    if not mask.any():
         return frame
-    subject = np.array(cv2.mean(frame, mask=inside)[:3]) + 1
-    scene = np.array(cv2.mean(room)[:3]) + 1
-    gain = np.clip((scene / subject) ** strength, 0.5, 1.6)
+    foreground_mean = np.array(cv2.mean(frame, mask=mask)[:3]) + 1
+    background_mean = np.array(cv2.mean(background)[:3]) + 1
+    gain = np.clip((background_mean / foreground_mean) ** strength, 0.5, 1.6)
     table = np.rint(np.clip(np.arange(256)[:, None] * gain[None], 0, 255)).astype(np.uint8)
     return cast(Frame, cv2.LUT(frame, table[None]))
 
 
-def paste(frame: Frame, matte: NDArray[np.uint8], room: Frame) -> Frame:
-    """Paste a frame on a room by its 8-bit matte."""
-    share = matte.astype(np.float32) / 255
-    return cast(Frame, cv2.blendLinear(frame, room, share, 1 - share))
+def paste(frame: Frame, matte: NDArray[np.uint8], background: Frame) -> Frame:
+    """Paste a frame on a background by its 8-bit matte."""
+    alpha = matte.astype(np.float32) / 255
+    return cast(Frame, cv2.blendLinear(frame, background, alpha, 1 - alpha))

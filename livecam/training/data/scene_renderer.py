@@ -1,6 +1,7 @@
-"""Scenes shot: what the network sees and what it should say.
+"""Rendering of scenes to training examples.
 
-A scene can be shot twice, the subject and the camera moved a little in between: such pairs teach steadiness.
+A scene can be rendered twice with a small motion of foreground and camera: such pairs train temporal
+stability.
 """
 
 from typing import NamedTuple, cast
@@ -29,9 +30,9 @@ from livecam.training.data.scene_sampler import PlacedForeground, Scene
 
 
 class TrainingExample(NamedTuple):
-    """What the network sees and should say.
+    """Input and ground truth of the network.
 
-    `image` is uint8 (h, w, 3); `trimap` (1, 2, 3), `matte` and `valid_mask` (0 or 255) are uint8 (h, w).
+    `frame` is uint8 (h, w, 3); `trimap` (1, 2, 3), `matte` and `valid_mask` (0 or 255) are uint8 (h, w).
     """
 
     frame: Frame
@@ -40,67 +41,78 @@ class TrainingExample(NamedTuple):
     valid_mask: NDArray[np.uint8]
 
 
-def render_scene(scene: Scene, canvas: Size, rng: Rng, motion: float = 0.0) -> TrainingExample:
-    """Draw a scene at half the size of `canvas`; `motion` > 0 moves its subject and camera by that amount."""
-    still = np.eye(2, 3)
-    camera = jitter_transform(still, rng, canvas, motion) if motion and rng.random() < 0.5 else still
-    small = Size(canvas.width // 2, canvas.height // 2)
+def render_scene(scene: Scene, scene_size: Size, rng: Rng, motion: float = 0.0) -> TrainingExample:
+    """Render a scene at half of `scene_size`; `motion` > 0 moves its foreground and camera by that amount."""
+    identity = np.eye(2, 3)
+    camera = (
+        jitter_transform(identity, rng, scene_size, motion) if motion and rng.random() < 0.5 else identity
+    )
+    half_size = Size(scene_size.width // 2, scene_size.height // 2)
     if scene.background is None:
-        view = _render_real(scene.foregrounds[0], canvas, camera, motion, rng)
+        example = _render_real(scene.foregrounds[0], scene_size, camera, motion, rng)
     else:
-        view = _render_pasted(scene, scene.background, canvas, camera, motion, rng)
-    frame = downscale(scene.artifacts.apply(scene.lighting.apply(view.frame), rng), small)
-    view = TrainingExample(frame, view.trimap, downscale(view.matte, small), view.valid_mask)
-    return TrainingExample(*(np.ascontiguousarray(p[:, ::-1]) for p in view)) if scene.mirrored else view
+        example = _render_pasted(scene, scene.background, scene_size, camera, motion, rng)
+    frame = downscale(scene.artifacts.apply(scene.lighting.apply(example.frame), rng), half_size)
+    example = TrainingExample(frame, example.trimap, downscale(example.matte, half_size), example.valid_mask)
+    return (
+        TrainingExample(*(np.ascontiguousarray(p[:, ::-1]) for p in example)) if scene.mirrored else example
+    )
 
 
-def _half_scale(at: Transform) -> Transform:
-    """The same place on a canvas of half the size, whose pixel 0 covers the pixels 0 and 1."""
-    return np.asarray(at * 0.5 - np.array([[0, 0, 0.25], [0, 0, 0.25]]))
+def _half_scale(transform: Transform) -> Transform:
+    """Return the transform for half the size, where pixel 0 covers the pixels 0 and 1."""
+    return np.asarray(transform * 0.5 - np.array([[0, 0, 0.25], [0, 0, 0.25]]))
 
 
 def _render_real(
-    actor: PlacedForeground, canvas: Size, camera: Transform, motion: float, rng: Rng
+    placed: PlacedForeground, scene_size: Size, camera: Transform, motion: float, rng: Rng
 ) -> TrainingExample:
-    subject, at = actor.foreground, compose(camera, actor.transform)
+    foreground, transform = placed.foreground, compose(camera, placed.transform)
     if motion:
-        at = jitter_transform(at, rng, canvas, motion)
-    small = Size(canvas.width // 2, canvas.height // 2)
-    # The picture goes on mirrored beyond its edges, and so do its labels.
-    trimap = warp_trimap(subject.trimap, _half_scale(at), small, cv2.BORDER_REFLECT_101)
-    matte, known = warp(subject.matte, at, canvas), np.full(trimap.shape, 255, np.uint8)
-    if subject.has_exact_matte:
-        shrunk = downscale(matte, small)
-        trimap[(shrunk > 12) & (shrunk < 243)] = UNKNOWN
+        transform = jitter_transform(transform, rng, scene_size, motion)
+    half_size = Size(scene_size.width // 2, scene_size.height // 2)
+    # Image and labels are mirrored beyond the borders.
+    trimap = warp_trimap(foreground.trimap, _half_scale(transform), half_size, cv2.BORDER_REFLECT_101)
+    matte, valid_mask = warp(foreground.matte, transform, scene_size), np.full(trimap.shape, 255, np.uint8)
+    if foreground.has_exact_matte:
+        small_matte = downscale(matte, half_size)
+        trimap[(small_matte > 12) & (small_matte < 243)] = UNKNOWN
     else:
-        known[trimap == UNKNOWN] = 0
-    return TrainingExample(warp(_dressed(actor, subject.image), at, canvas), trimap, matte, known)
+        valid_mask[trimap == UNKNOWN] = 0
+    return TrainingExample(
+        warp(_with_clothes(placed, foreground.image), transform, scene_size), trimap, matte, valid_mask
+    )
 
 
 def _render_pasted(
-    scene: Scene, room: Frame, canvas: Size, camera: Transform, motion: float, rng: Rng
+    scene: Scene, background: Frame, scene_size: Size, camera: Transform, motion: float, rng: Rng
 ) -> TrainingExample:
-    frame = warp(room, compose(camera, scene.background_transform), canvas)
-    small = Size(canvas.width // 2, canvas.height // 2)
-    bare = np.full((canvas.height, canvas.width), 255, np.uint8)
-    contour = np.zeros((small.height, small.width), bool)
-    for actor in scene.foregrounds:
-        at = compose(
-            camera, jitter_transform(actor.transform, rng, canvas, motion) if motion else actor.transform
+    frame = warp(background, compose(camera, scene.background_transform), scene_size)
+    half_size = Size(scene_size.width // 2, scene_size.height // 2)
+    background_weight = np.full((scene_size.height, scene_size.width), 255, np.uint8)
+    contour = np.zeros((half_size.height, half_size.width), bool)
+    for placed in scene.foregrounds:
+        transform = compose(
+            camera,
+            jitter_transform(placed.transform, rng, scene_size, motion) if motion else placed.transform,
         )
-        share = warp_matte(actor.foreground.matte, at, canvas)
-        body = actor.lighting.apply(warp(_dressed(actor, actor.foreground.clean_image), at, canvas))
-        frame = paste(match_mean_color(body, share, frame, actor.color_match), share, frame)
-        # What is left of the room behind two soft edges is the product of what each lets through.
-        bare = cast("NDArray[np.uint8]", cv2.multiply(bare, 255 - share, scale=1 / 255))
-        if actor.foreground.has_exact_matte:
-            contour |= warp_trimap(actor.foreground.trimap, _half_scale(at), small) == UNKNOWN
-    matte = 255 - bare
-    shrunk = np.asarray(downscale(matte, small), np.float32) / np.float32(255)
-    trimap = trimap_from_matte(shrunk)
-    trimap[contour & (shrunk > 0.02) & (shrunk < 0.98)] = UNKNOWN
+        alpha = warp_matte(placed.foreground.matte, transform, scene_size)
+        foreground_image = placed.lighting.apply(
+            warp(_with_clothes(placed, placed.foreground.clean_image), transform, scene_size)
+        )
+        frame = paste(match_mean_color(foreground_image, alpha, frame, placed.color_match), alpha, frame)
+        # Behind two soft edges the background's weight is the product of both transparencies.
+        background_weight = cast(
+            "NDArray[np.uint8]", cv2.multiply(background_weight, 255 - alpha, scale=1 / 255)
+        )
+        if placed.foreground.has_exact_matte:
+            contour |= warp_trimap(placed.foreground.trimap, _half_scale(transform), half_size) == UNKNOWN
+    matte = 255 - background_weight
+    small_matte = np.asarray(downscale(matte, half_size), np.float32) / np.float32(255)
+    trimap = trimap_from_matte(small_matte)
+    trimap[contour & (small_matte > 0.02) & (small_matte < 0.98)] = UNKNOWN
     return TrainingExample(frame, trimap, matte, np.full(trimap.shape, 255, np.uint8))
 
 
-def _dressed(actor: PlacedForeground, frame: Frame) -> Frame:
-    return apply_clothes(frame, actor.foreground.matte, actor.clothes) if actor.clothes else frame
+def _with_clothes(placed: PlacedForeground, frame: Frame) -> Frame:
+    return apply_clothes(frame, placed.foreground.matte, placed.clothes) if placed.clothes else frame

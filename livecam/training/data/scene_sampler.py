@@ -1,7 +1,7 @@
-"""Scenes drawn from subjects and rooms, before they are shot.
+"""Sampling of scenes from foregrounds and backgrounds, before they are rendered.
 
-A scene is one of: a real picture cropped and stretched, one or two subjects pasted on a room, or a room or
-clothes alone.
+A scene is one of: an original image, cropped and stretched; one or two foregrounds pasted on a background; a
+background or a negative image.
 """
 
 from collections.abc import Mapping
@@ -23,22 +23,22 @@ from livecam.training.data.augmentation import (
 )
 from livecam.training.data.clothes import Clothes, sample_clothes
 
-WHOLE_IMAGE_SHARE = 0.4
-"""The share of pictures that are shown whole, whatever their shape."""
+WHOLE_IMAGE_FRACTION = 0.4
+"""Fraction of images that are shown whole, whatever their aspect ratio."""
 
-NEGATIVE_BACKGROUND_SHARE = 0.1
-"""The share of pasted subjects that stand before what looks like people and is none."""
+NEGATIVE_BACKGROUND_FRACTION = 0.1
+"""Fraction of pasted foregrounds with a negative image as background."""
 
-DARK_CLOTHES_SHARE = 0.2
-"""The share of pasted subjects whose lower part is made dark: dark clothes before dark rooms are hard."""
+DARK_CLOTHES_FRACTION = 0.2
+"""Fraction of pasted foregrounds with a darkened lower part: dark clothes on dark backgrounds are hard."""
 
-TINTED_CLOTHES_SHARE = 0.15
-"""The share of pasted subjects whose lower part gets another colour: loud clothes are rare in pictures."""
+TINTED_CLOTHES_FRACTION = 0.15
+"""Fraction of pasted foregrounds with a tinted lower part: bright clothes are rare in images."""
 
 
 @dataclass(frozen=True)
 class SceneMix:
-    """The shares of the kinds of scene; what is left is pasted."""
+    """Fractions of the kinds of scenes; the rest has one pasted foreground."""
 
     real: float = 0.35
     empty: float = 0.07
@@ -47,9 +47,9 @@ class SceneMix:
 
 @dataclass
 class AssetPool:
-    """All that scenes are made of, decoded.
+    """Decoded images that scenes are made of.
 
-    `oversample` tells how many times as often as others the subjects are shown whose names begin with a word.
+    `oversample` maps the start of a name to how many times as often such foregrounds are sampled.
     """
 
     foregrounds: list[Foreground]
@@ -59,30 +59,33 @@ class AssetPool:
     pasteable: list[Foreground] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.foregrounds = [subject for subject in self.foregrounds for _ in range(self._times(subject))]
+        self.foregrounds = [
+            foreground for foreground in self.foregrounds for _ in range(self._times(foreground))
+        ]
         self.pasteable = [
-            subject for subject in self.foregrounds if subject.pasteable and _is_pasteable_pose(subject)
+            foreground
+            for foreground in self.foregrounds
+            if foreground.pasteable and _is_pasteable_pose(foreground)
         ]
 
-    def _times(self, subject: Foreground) -> int:
+    def _times(self, foreground: Foreground) -> int:
         return max(
-            [times for name, times in self.oversample.items() if subject.name.startswith(name)], default=1
+            [times for name, times in self.oversample.items() if foreground.name.startswith(name)], default=1
         )
 
 
-def _is_pasteable_pose(subject: Foreground) -> bool:
-    """Large enough, and cut by its picture's bottom as webcams cut people, or a whole body: no bystander."""
-    body = subject.trimap != BACKGROUND
-    if body.mean() < 0.06:
+def _is_pasteable_pose(foreground: Foreground) -> bool:
+    """Return whether a foreground is large and cut by the bottom border, as in webcams, or a full body."""
+    mask = foreground.trimap != BACKGROUND
+    if mask.mean() < 0.06:
         return False
-    rows, columns = np.flatnonzero(body.any(axis=1)), np.flatnonzero(body.any(axis=0))
-    slender = (rows[-1] - rows[0]) / max(1, columns[-1] - columns[0])
-    return bool(body[-3:].any() or slender > 1.8)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    aspect = (rows[-1] - rows[0]) / max(1, columns[-1] - columns[0])
+    return bool(mask[-3:].any() or aspect > 1.8)
 
 
 class PlacedForeground(NamedTuple):
-    """A subject with its place, its light, how far (0 to 1) its colours are brought to the room's,
-    and other clothes, if any."""
+    """A foreground with position, lighting, strength of the color match (0 to 1), and clothes, if changed."""
 
     foreground: Foreground
     transform: Transform
@@ -92,7 +95,7 @@ class PlacedForeground(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Everything drawn by chance but the noise: with no room, its actor's own picture."""
+    """All random choices of a scene except the noise. Without a background: the original image."""
 
     background: Frame | None
     background_transform: Transform
@@ -102,114 +105,121 @@ class Scene(NamedTuple):
     mirrored: bool
 
 
-def sample_scene(stock: AssetPool, mix: SceneMix, canvas: Size, rng: Rng) -> Scene:
-    """Draw one scene for a canvas of `canvas` pixels; what the stock can't give becomes a real picture."""
-    kind = rng.random()
-    light, faults, mirrored = (
+def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> Scene:
+    """Sample a scene of `scene_size` pixels; an original image if the pool lacks the assets of its kind."""
+    draw = rng.random()
+    lighting, artifacts, mirrored = (
         LightingAugmentation.sample(rng),
         CameraArtifacts.sample(rng),
         bool(rng.random() < 0.5),
     )
-    no_one: tuple[PlacedForeground, ...] = ()
-    bare = (
-        stock.negatives
-        if stock.negatives and (not stock.backgrounds or rng.random() < 0.5)
-        else stock.backgrounds
+    nothing: tuple[PlacedForeground, ...] = ()
+    empty_images = (
+        pool.negatives
+        if pool.negatives and (not pool.backgrounds or rng.random() < 0.5)
+        else pool.backgrounds
     )
-    if mix.real <= kind < mix.real + mix.empty and bare:
-        room, actors = bare[int(rng.integers(len(bare)))], no_one
-    elif kind >= mix.real + mix.empty and stock.backgrounds and stock.pasteable:
-        behind = (
-            stock.negatives
-            if stock.negatives and rng.random() < NEGATIVE_BACKGROUND_SHARE
-            else stock.backgrounds
+    if mix.real <= draw < mix.real + mix.empty and empty_images:
+        background, placed = empty_images[int(rng.integers(len(empty_images)))], nothing
+    elif draw >= mix.real + mix.empty and pool.backgrounds and pool.pasteable:
+        candidates = (
+            pool.negatives
+            if pool.negatives and rng.random() < NEGATIVE_BACKGROUND_FRACTION
+            else pool.backgrounds
         )
-        room = behind[int(rng.integers(len(behind)))]
-        crowd = 2 if kind < mix.real + mix.empty + mix.double else 1
-        actors = tuple(_place_foreground(stock, canvas, rng, crowd) for _ in range(crowd))
+        background = candidates[int(rng.integers(len(candidates)))]
+        count = 2 if draw < mix.real + mix.empty + mix.double else 1
+        placed = tuple(_place_foreground(pool, scene_size, rng, count) for _ in range(count))
     else:
-        subject = stock.foregrounds[int(rng.integers(len(stock.foregrounds)))]
-        actor = PlacedForeground(
-            subject,
-            _crop(Size.of(subject.image), canvas, rng),
+        foreground = pool.foregrounds[int(rng.integers(len(pool.foregrounds)))]
+        original = PlacedForeground(
+            foreground,
+            _crop(Size.of(foreground.image), scene_size, rng),
             LightingAugmentation.sample(rng, 0.0),
             0.0,
-            _clothes(stock, subject, rng),
+            _sample_clothes(pool, foreground, rng),
         )
-        return Scene(None, actor.transform, (actor,), light, faults, mirrored)
-    return Scene(room, _crop(Size.of(room), canvas, rng), actors, light, faults, mirrored)
+        return Scene(None, original.transform, (original,), lighting, artifacts, mirrored)
+    return Scene(
+        background, _crop(Size.of(background), scene_size, rng), placed, lighting, artifacts, mirrored
+    )
 
 
-def _whole(size: Size, canvas: Size, rng: Rng) -> Transform:
-    # What a call shows of a tall picture ends below the chest; a little is lost at each side, or shown twice.
+def _whole_image(size: Size, scene_size: Size, rng: Rng) -> Transform:
+    # A webcam frame of a tall image ends below the chest; borders are cropped a little, or mirrored.
     height = min(size.height, size.width * 1.25)
-    grown = float(np.exp(rng.normal(0, 0.06)))
-    scale = (canvas.width / size.width * grown, canvas.height / height * grown)
-    middle = (size.width * (0.5 + float(rng.normal(0, 0.02))), height * (0.5 + float(rng.normal(0, 0.02))))
-    return similarity_transform(scale, 0.0, middle, (canvas.width / 2, canvas.height / 2))
+    zoom = float(np.exp(rng.normal(0, 0.06)))
+    scale = (scene_size.width / size.width * zoom, scene_size.height / height * zoom)
+    center = (size.width * (0.5 + float(rng.normal(0, 0.02))), height * (0.5 + float(rng.normal(0, 0.02))))
+    return similarity_transform(scale, 0.0, center, (scene_size.width / 2, scene_size.height / 2))
 
 
-def _crop(size: Size, canvas: Size, rng: Rng) -> Transform:
-    """A part of a picture over the whole canvas, its shape kept, stretched somewhat, or altogether.
+def _crop(size: Size, scene_size: Size, rng: Rng) -> Transform:
+    """Sample a crop that fills the scene, with or without stretching.
 
-    One in `WHOLE_IMAGE_SHARE` is all of it, stretched: so livecam shows pictures of any shape to its network.
+    A fraction of `WHOLE_IMAGE_FRACTION` is the whole image, stretched, as livecam feeds frames of any aspect
+    ratio to the network.
     """
-    if rng.random() < WHOLE_IMAGE_SHARE:
-        return _whole(size, canvas, rng)
-    shape = canvas.width / canvas.height
+    if rng.random() < WHOLE_IMAGE_FRACTION:
+        return _whole_image(size, scene_size, rng)
+    shape = scene_size.width / scene_size.height
     stretch = 1.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(-0.1, 0.95)))
-    share = rng.uniform(0.6, 1.0) if rng.random() < 0.7 else 1.0
-    height = min(size.height, size.width / shape * stretch) * share
+    fraction = rng.uniform(0.6, 1.0) if rng.random() < 0.7 else 1.0
+    height = min(size.height, size.width / shape * stretch) * fraction
     width = min(size.width, height * shape / stretch)
     left = rng.uniform(0, size.width - width) if size.width > width else 0.0
-    # Faces stand in the upper part of a tall picture.
+    # Faces are in the upper part of a tall image.
     top = rng.beta(1.0, 2.0) * (size.height - height) if size.height > height else 0.0
-    scale = (canvas.width / width, canvas.height / height)
-    turn = float(rng.normal(0, 4)) if rng.random() < 0.3 else 0.0
+    scale = (scene_size.width / width, scene_size.height / height)
+    degrees = float(rng.normal(0, 4)) if rng.random() < 0.3 else 0.0
     return similarity_transform(
-        scale, turn, (left + width / 2, top + height / 2), (canvas.width / 2, canvas.height / 2)
+        scale, degrees, (left + width / 2, top + height / 2), (scene_size.width / 2, scene_size.height / 2)
     )
 
 
-def _place_foreground(stock: AssetPool, canvas: Size, rng: Rng, crowd: int) -> PlacedForeground:
-    subject = stock.pasteable[int(rng.integers(len(stock.pasteable)))]
-    body = np.argwhere(subject.trimap != BACKGROUND)
-    (top, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
-    tall = _relative_height(subject, (bottom - top) / max(1, right - left), rng)
-    scale = canvas.height * tall / max(1, bottom - top)
+def _place_foreground(pool: AssetPool, scene_size: Size, rng: Rng, count: int) -> PlacedForeground:
+    foreground = pool.pasteable[int(rng.integers(len(pool.pasteable)))]
+    mask = np.argwhere(foreground.trimap != BACKGROUND)
+    (top, left), (bottom, right) = mask.min(axis=0), mask.max(axis=0)
+    height_ratio = _relative_height(foreground, (bottom - top) / max(1, right - left), rng)
+    scale = scene_size.height * height_ratio / max(1, bottom - top)
     stretch = float(np.exp(rng.normal(0, 0.08))) * (1.33 if rng.random() < 0.2 else 1.0)
-    middle = canvas.width * (0.5 + float(rng.normal(0, 0.14 if crowd == 1 else 0.26)))
-    turn = float(rng.normal(0, 3))
-    # The subject's lowest row lies at the frame's bottom or below it: webcams cut people there.
-    below = abs(float(rng.normal(0.02, 0.06))) + (0.0 if subject.cropped_top else max(0.0, tall - 1))
-    feet = canvas.height * (1 + below) + abs(np.sin(np.deg2rad(turn))) * (right - left) * scale / 2
-    at = similarity_transform(
-        (scale * stretch, scale), turn, ((left + right) / 2, float(bottom)), (middle, feet)
+    center = scene_size.width * (0.5 + float(rng.normal(0, 0.14 if count == 1 else 0.26)))
+    degrees = float(rng.normal(0, 3))
+    # The lowest row is at the bottom border or below it: webcams crop people there.
+    below = abs(float(rng.normal(0.02, 0.06))) + (
+        0.0 if foreground.cropped_top else max(0.0, height_ratio - 1)
     )
-    light = LightingAugmentation.sample(rng, 0.5).with_vertical_gradient(_sample_clothing_tint(rng))
-    return PlacedForeground(subject, at, light, float(rng.beta(1.0, 1.5)), _clothes(stock, subject, rng))
+    bottom_y = scene_size.height * (1 + below) + abs(np.sin(np.deg2rad(degrees))) * (right - left) * scale / 2
+    transform = similarity_transform(
+        (scale * stretch, scale), degrees, ((left + right) / 2, float(bottom)), (center, bottom_y)
+    )
+    lighting = LightingAugmentation.sample(rng, 0.5).with_vertical_gradient(_sample_clothing_tint(rng))
+    return PlacedForeground(
+        foreground, transform, lighting, float(rng.beta(1.0, 1.5)), _sample_clothes(pool, foreground, rng)
+    )
 
 
-def _clothes(stock: AssetPool, subject: Foreground, rng: Rng) -> Clothes | None:
-    """Other clothes for a subject whose matte is known."""
-    return sample_clothes(stock.negatives or stock.backgrounds, rng) if subject.has_exact_matte else None
+def _sample_clothes(pool: AssetPool, foreground: Foreground, rng: Rng) -> Clothes | None:
+    """Sample clothes for a foreground with an exact matte."""
+    return sample_clothes(pool.negatives or pool.backgrounds, rng) if foreground.has_exact_matte else None
 
 
 def _sample_clothing_tint(rng: Rng) -> tuple[float, float, float]:
-    """How much darker each channel becomes down to a subject's bottom, as logarithms: mostly none."""
-    kind = rng.random()
-    if kind < DARK_CLOTHES_SHARE:
+    """Sample how much darker each channel becomes towards the bottom, as logarithms; mostly not at all."""
+    draw = rng.random()
+    if draw < DARK_CLOTHES_FRACTION:
         return (float(rng.uniform(0.6, 1.8)),) * 3
-    if kind < DARK_CLOTHES_SHARE + TINTED_CLOTHES_SHARE:
+    if draw < DARK_CLOTHES_FRACTION + TINTED_CLOTHES_FRACTION:
         red, green, blue = rng.uniform(0, 1.8, 3)
         return float(red), float(green), float(blue)
     return (0.0, 0.0, 0.0)
 
 
-def _relative_height(subject: Foreground, slender: float, rng: Rng) -> float:
-    """The subject's height in canvas heights; `slender` is its own height over its width."""
-    tall = float(rng.uniform(0.6, 1.15) if rng.random() < 0.9 else rng.uniform(0.35, 0.6))
-    if subject.cropped_top:
+def _relative_height(foreground: Foreground, aspect: float, rng: Rng) -> float:
+    """Sample the foreground's height as a multiple of the scene's; `aspect` is its height over its width."""
+    height_ratio = float(rng.uniform(0.6, 1.15) if rng.random() < 0.9 else rng.uniform(0.35, 0.6))
+    if foreground.cropped_top:
         return float(rng.uniform(1.25, 1.7))
-    # A whole body: mostly its upper half.
-    return tall * float(rng.uniform(1.0, 2.2)) if slender > 2 else tall
+    # A full body: mostly its upper half is visible.
+    return height_ratio * float(rng.uniform(1.0, 2.2)) if aspect > 2 else height_ratio

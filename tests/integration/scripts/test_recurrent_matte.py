@@ -11,8 +11,9 @@ keras = pytest.importorskip("keras", reason="needs the train extra: pip install 
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
 
 from livecam.datasets.pets import Foreground  # noqa: E402
-from livecam.training.data.dataset import AssetPool, SceneDataset, SceneMix  # noqa: E402
+from livecam.training.data.dataset import SceneDataset  # noqa: E402
 from livecam.training.data.scene_renderer import TrainingExample  # noqa: E402
+from livecam.training.data.scene_sampler import AssetPool, SceneMix  # noqa: E402
 from livecam.training.export.litert_converter import convert_to_litert, output_indices  # noqa: E402
 from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model  # noqa: E402
 from scripts.experiments.recurrent_matte import (  # noqa: E402

@@ -57,6 +57,6 @@ def test_a_share_of_subjects_gets_plain_or_patterned_clothes() -> None:
     drawn = [sample_clothes(patterns, rng) for _ in range(2000)]
 
     given = [c for c in drawn if c]
-    assert abs(len(given) / 2000 - module.CHANGED_CLOTHES_SHARE) < 0.03
+    assert abs(len(given) / 2000 - module.CHANGED_CLOTHES_FRACTION) < 0.03
     assert 0.4 < np.mean([c.pattern.shape == (1, 1, 3) for c in given]) < 0.6
     assert all(0.4 <= c.begin <= 0.8 for c in given)

@@ -18,12 +18,11 @@ from livecam.datasets.pets import Foreground
 from livecam.training.data.dataset import (
     ECHO_DISTANCE,
     WORKER_NICENESS,
-    AssetPool,
     SceneDataset,
-    SceneMix,
     collate,
     near_contour,
 )
+from livecam.training.data.scene_sampler import AssetPool, SceneMix
 
 pytestmark = pytest.mark.training
 
@@ -112,7 +111,7 @@ def test_the_contour_s_neighbours_are_near_the_outline_and_no_others() -> None:
     trimap = np.full((11, 11), 2, np.uint8)
     trimap[5, 5] = 3
 
-    near = near_contour(trimap, reach=5)
+    near = near_contour(trimap, width=5)
 
     assert (near[3:8, 3:8] == 1).all()
     assert near.sum() == 25
@@ -148,7 +147,7 @@ def test_batches_that_are_kept_for_an_echo_are_let_go(stock: AssetPool) -> None:
     kept = []
     for index in range(2 * ECHO_DISTANCE):
         gone_through.examples(index)
-        kept.append(len(gone_through._drawn))
+        kept.append(len(gone_through._echo_sources))
 
     assert max(kept) <= ECHO_DISTANCE // 2 + 1
     assert kept[-1] == 0

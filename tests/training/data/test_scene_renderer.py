@@ -104,7 +104,8 @@ def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
     # A picture three times the canvas, pixel centres on pixel centres.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
     scene = real(subject(size=Size(CANVAS.width * 3, CANVAS.height * 3), exact=False))
-    view = render_scene(scene._replace(actors=(scene.foregrounds[0]._replace(at=at),)), CANVAS, rng())
+    placed = scene.foregrounds[0]._replace(transform=at)
+    view = render_scene(scene._replace(foregrounds=(placed,)), CANVAS, rng())
 
     shown, labelled = (
         np.argwhere(m).mean(axis=0) for m in (view.frame[..., 0] > 200, view.trimap == FOREGROUND)

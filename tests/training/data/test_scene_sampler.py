@@ -7,9 +7,9 @@ import pytest
 from livecam.core.geometry import Size
 from livecam.datasets.pets import Foreground
 from livecam.training.data.scene_sampler import (
-    DARK_CLOTHES_SHARE,
-    TINTED_CLOTHES_SHARE,
-    WHOLE_IMAGE_SHARE,
+    DARK_CLOTHES_FRACTION,
+    TINTED_CLOTHES_FRACTION,
+    WHOLE_IMAGE_FRACTION,
     AssetPool,
     SceneMix,
     _crop,
@@ -112,8 +112,8 @@ def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: AssetP
 
     dark = [falls for falls in worn if falls[0] and len(set(falls)) == 1]
     dyed = [falls for falls in worn if len(set(falls)) == 3]
-    assert len(dark) / len(worn) == pytest.approx(DARK_CLOTHES_SHARE, abs=0.05)
-    assert len(dyed) / len(worn) == pytest.approx(TINTED_CLOTHES_SHARE, abs=0.05)
+    assert len(dark) / len(worn) == pytest.approx(DARK_CLOTHES_FRACTION, abs=0.05)
+    assert len(dyed) / len(worn) == pytest.approx(TINTED_CLOTHES_FRACTION, abs=0.05)
     assert min(min(falls) for falls in dyed) >= 0
 
 
@@ -151,7 +151,7 @@ def seen(shape: tuple[int, int], seed: int) -> np.ndarray:
 def test_pictures_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
     whole = (0.0, 0.0, 1.0, bottom)
     near = [np.abs(seen(shape, seed) - whole).max() < 0.15 for seed in range(400)]
-    assert np.mean(near) >= WHOLE_IMAGE_SHARE * 0.8
+    assert np.mean(near) >= WHOLE_IMAGE_FRACTION * 0.8
 
 
 def test_pictures_are_as_often_shown_in_part() -> None:
