@@ -1,6 +1,5 @@
 """Settings, progress and report of `livecam label`."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -141,6 +140,9 @@ class AnnotationSettings:
         Raises:
             OSError: the prompts file can't be read.
         """
+        # Imported here: OpenSSL takes 5 ms that a usage error of `livecam label` does not need.
+        import hashlib
+
         # Stored only if not default: data sets of versions without these settings can be continued.
         values: dict[str, Any] = {"size": self.size} if self.size else {}
         values |= {"person": self.person} if self.person is PersonSource.MODEL else {}

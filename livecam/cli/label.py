@@ -194,7 +194,7 @@ def _reject_other_options(option: str, values: dict[str, Any]) -> None:
     others = [name for name, value in values.items() if value != ()]
     if others:
         name = _OPTIONS.get(others[0], others[0]).replace("_", "-")
-        raise UsageError(f"{option} stands alone; leave out --{name}")
+        raise UsageError(f"{option} can't be combined with other options; leave out --{name}")
 
 
 def _print_decisions(store: Any) -> None:

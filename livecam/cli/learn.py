@@ -135,7 +135,7 @@ def _learn(values: dict[str, Any]) -> int:
         **{"camera": stored.camera, "size": stored.size, "fps": stored.fps, **values}
     )
     result = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
-    print(f"\n{result.figures}\n\nbefore and after as a picture: {result.comparison_image}")
+    print(f"\n{result.figures}\n\nbefore and after as an image: {result.comparison_image}")
     print(f"learning and comparing took {result.seconds:.0f} s; frames and labels stay on this machine until")
     print(f"  livecam learn --name {result.name} --forget")
     if result.installed:

@@ -99,7 +99,7 @@ def test_accept_and_reject_without_a_page(
         (["-c", "demo", "--out", "set", "--size", "640"], "is not WIDTHxHEIGHT"),
         (["talk.mkv", "--out", "set", "--kep", "3,3"], "did you mean --keep"),
         (["--review", "."], "no data set made by"),
-        (["--review", "set", "--frames", "3"], "stands alone; leave out --frames"),
+        (["--review", "set", "--frames", "3"], "combined with other options; leave out --frames"),
         (["--accept", "a"], "name the data set"),
         ([".", "--accept", "a"], "no data set made by"),
         (["talk.mkv", "--out", "set", "--mattes", "none.mkv"], "there is no none.mkv"),
