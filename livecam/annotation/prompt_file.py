@@ -76,7 +76,7 @@ def parse_frame_prompts(value: object, where: str) -> FramePrompts:
         UsageError: the value has another form.
     """
     if not isinstance(value, dict):
-        raise UsageError(f'{where} is no wish; write {{"keep": [[x, y]], "drop": [], "boxes": []}}')
+        raise UsageError(f'{where} is no prompt; write {{"keep": [[x, y]], "drop": [], "boxes": []}}')
     for key in value:
         if key not in _KEYS:
             raise UsageError(f"{where} says {key!r}; there are keep, drop, boxes and frames")

@@ -13,52 +13,52 @@ def chair(number: int = 0) -> tuple[Frame, Matte, Box]:
     return frame, matte, bounding_box(matte > 0.5)
 
 
-def test_a_thing_agrees_with_itself_where_it_is_and_less_elsewhere() -> None:
-    likeness = AppearanceDescriptor.of(*chair())
+def test_shape_iou_is_highest_at_the_objects_position() -> None:
+    descriptor = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
-    assert likeness.shape_iou(matte, box) > 0.9
-    assert likeness.shape_iou(matte, box.translated(8, 0)) < 0.7
-    assert likeness.shape_iou(matte, box.translated(80, 0)) == 0
+    assert descriptor.shape_iou(matte, box) > 0.9
+    assert descriptor.shape_iou(matte, box.translated(8, 0)) < 0.7
+    assert descriptor.shape_iou(matte, box.translated(80, 0)) == 0
     _, later, there = chair(5)
-    assert likeness.shape_iou(later, box.translated(chair_place(5).x - chair_place(0).x, 0)) > 0.9
+    assert descriptor.shape_iou(later, box.translated(chair_place(5).x - chair_place(0).x, 0)) > 0.9
     assert there != box
 
 
-def test_a_part_and_a_whole_wall_agree_less_than_the_thing() -> None:
-    likeness = AppearanceDescriptor.of(*chair())
+def test_shape_iou_is_lower_for_a_part_and_for_the_wall() -> None:
+    descriptor = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
     half = matte.copy()
     half[: int(box.top + box.bottom) // 2] = 0
-    assert 0.4 < likeness.shape_iou(half, box) < 0.6
-    assert likeness.shape_iou(np.ones_like(matte), box) < 0.1
-    assert likeness.shape_iou(np.zeros_like(matte), box) == 0
+    assert 0.4 < descriptor.shape_iou(half, box) < 0.6
+    assert descriptor.shape_iou(np.ones_like(matte), box) < 0.1
+    assert descriptor.shape_iou(np.zeros_like(matte), box) == 0
 
 
-def test_a_shape_that_hangs_out_of_the_picture_is_not_squeezed() -> None:
-    likeness = AppearanceDescriptor.of(*chair())
+def test_shape_outside_the_image_is_not_squeezed() -> None:
+    descriptor = AppearanceDescriptor.of(*chair())
     _, matte, box = chair()
     away = np.zeros_like(matte)
     away[:, :-30] = matte[:, 30:]
-    assert likeness.shape_iou(away, box.translated(-30, 0)) > 0.85
+    assert descriptor.shape_iou(away, box.translated(-30, 0)) > 0.85
 
 
-def test_colours_tell_a_thing_from_what_stands_there_now() -> None:
+def test_colors_distinguish_an_object_from_the_wall() -> None:
     frame, matte, box = chair()
-    likeness = AppearanceDescriptor.of(frame, matte, box)
+    descriptor = AppearanceDescriptor.of(frame, matte, box)
     brighter = np.clip(frame.astype(int) + 25, 0, 255).astype(np.uint8)
-    assert likeness.similar_color(AppearanceDescriptor.of(brighter, matte, box))
+    assert descriptor.similar_color(AppearanceDescriptor.of(brighter, matte, box))
     wall = draw_scene(0, chair=False)
-    assert not likeness.similar_color(AppearanceDescriptor.of(wall, matte, box))
+    assert not descriptor.similar_color(AppearanceDescriptor.of(wall, matte, box))
 
 
-def test_a_likeness_survives_json() -> None:
-    likeness = AppearanceDescriptor.of(*chair())
-    again = AppearanceDescriptor.from_base64(likeness.to_base64())
-    np.testing.assert_array_equal(again.cells, likeness.cells)
-    assert len(likeness.to_base64()) < 1500
+def test_descriptor_survives_json() -> None:
+    descriptor = AppearanceDescriptor.of(*chair())
+    again = AppearanceDescriptor.from_base64(descriptor.to_base64())
+    np.testing.assert_array_equal(again.cells, descriptor.cells)
+    assert len(descriptor.to_base64()) < 1500
 
 
-def test_a_thing_smaller_than_the_grid_is_drawn_too() -> None:
+def test_object_smaller_than_the_grid_is_described() -> None:
     frame, matte = draw_scene(0), np.zeros((108, 192), np.float32)
     matte[50:53, 60:65] = 1
     box = bounding_box(matte > 0.5)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation import job as bootstrap
+from livecam.annotation import job as job
 from livecam.annotation import store as labelled
 from livecam.annotation.config import most_common_reason
 from livecam.annotation.frame_selection import FramePlan
@@ -85,7 +85,7 @@ def test_keep_adds_a_chair_to_the_person_in_every_frame(clip: Path, tmp_path: Pa
         assert read_trimap(path)[int(y), int(x)] == FOREGROUND
 
 
-def test_only_the_chair_is_kept_where_nobody_is_asked_for(clip: Path, tmp_path: Path) -> None:
+def test_person_none_keeps_the_chair_only(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, boxes=(Box(14, 40, 45, 79),), person=PersonSource.NONE, segmenter=None)
     assert max(foregrounds(out, PERSON)) < 0.2
@@ -96,7 +96,7 @@ def nobody_asks(*_: object) -> FakeSam:
     raise AssertionError("SAM was loaded though nothing is asked of it")
 
 
-def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path: Path) -> None:
+def test_person_model_uses_sam_for_the_chair_only(clip: Path, tmp_path: Path) -> None:
     out, sam = tmp_path / "set", FakeSam()
     report = run(clip, out=out, sam=sam, keep=(chair_place(0),), person=PersonSource.MODEL)
     assert report.kept == 8
@@ -111,17 +111,17 @@ def test_the_model_draws_the_person_and_sam_only_the_chair(clip: Path, tmp_path:
     assert json.loads((out / "label.json").read_text())["person"] == "model"
 
 
-def test_where_the_model_draws_everything_sam_is_not_loaded(
+def test_person_model_alone_does_not_load_sam(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "_load_sam", nobody_asks)
+    monkeypatch.setattr(job, "_load_sam", nobody_asks)
     settings = AnnotationSettings((str(clip),), tmp_path / "set", frames=4, person=PersonSource.MODEL)
     assert annotate(settings, segmenter=GreenModel()).kept == 4
     assert min(foregrounds(tmp_path / "set", PERSON)) > 0.9
     assert max(foregrounds(tmp_path / "set", CHAIR)) < 0.3
 
 
-def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> None:
+def test_frame_without_a_person_has_the_chair_only(tmp_path: Path) -> None:
     empty = write_scenes(tmp_path / "e.mkv", 8, lambda n: draw_scene(n, person=False))
     out = tmp_path / "set"
     report = run(empty, out=out, keep=(chair_place(0),), person=PersonSource.MODEL)
@@ -129,7 +129,7 @@ def test_a_frame_without_any_person_holds_the_chair_alone(tmp_path: Path) -> Non
     assert min(foregrounds(out, CHAIR)) > 0.9
 
 
-def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_person(tmp_path: Path) -> None:
+def test_person_model_flags_doubtful_objects(tmp_path: Path) -> None:
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
     said = {"keep": (chair_place(0),), "person": PersonSource.MODEL}
     report = run(clip, out=tmp_path / "lost", **said)
@@ -143,32 +143,32 @@ def test_what_is_doubtful_of_things_is_set_aside_though_the_model_draws_the_pers
     assert "SAM gives its own mask 0.48" in str(report)
 
 
-def test_a_data_set_begun_before_there_was_a_choice_is_gone_on_with(clip: Path, tmp_path: Path) -> None:
+def test_data_set_of_an_older_version_is_continued(clip: Path, tmp_path: Path) -> None:
     run(clip, out=tmp_path / "set")
     assert not {"person", "size"} & set(json.loads((tmp_path / "set/label.json").read_text()))
     with pytest.raises(UsageError, match=r"other settings \(person\)"):
         run(clip, out=tmp_path / "set", person=PersonSource.MODEL)
 
 
-def test_the_commonest_reason_is_told_whatever_its_numbers() -> None:
+def test_most_common_reason_ignores_numbers() -> None:
     reasons = [("lost at 3,4",), ("score 0.5", "lost at 7,8.5"), ("score 0.41",), ("lost at 1,1",)]
     assert most_common_reason(reasons) == "3 of them as: lost at 3,4"
     assert most_common_reason(reasons[:1]) == "lost at 3,4"
     assert most_common_reason([]) == ""
 
 
-def test_what_was_to_be_dropped_but_is_kept_is_set_aside(clip: Path, tmp_path: Path) -> None:
+def test_covered_negative_point_flags_the_frame(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, drop=(Point(130, 85),))
     first = min(AnnotationStore(out).records.values(), key=lambda one: one.number)
     assert first.reasons == ("130,85 was to be dropped, but is kept",)
 
 
-def test_points_to_drop_beside_the_person_change_nothing(clip: Path, tmp_path: Path) -> None:
+def test_negative_point_beside_the_person_changes_nothing(clip: Path, tmp_path: Path) -> None:
     assert run(clip, out=tmp_path / "set", drop=(Point(170, 10),)).kept == 8
 
 
-def test_the_labels_say_how_each_frame_was_made(clip: Path, tmp_path: Path) -> None:
+def test_records_name_source_and_scores(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, keep=(chair_place(0),), preset="small")
     for line in (out / "annotations/labels.jsonl").read_text().splitlines():
@@ -181,7 +181,7 @@ def test_the_labels_say_how_each_frame_was_made(clip: Path, tmp_path: Path) -> N
         assert plain["things"][0]["score"] == 0.96
 
 
-def test_what_is_doubtful_is_set_aside_with_its_reasons(clip: Path, tmp_path: Path) -> None:
+def test_low_scores_flag_frames_with_reasons(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     report = run(clip, out=out, sam=FakeSam(worse(0.5)))
     assert (report.kept, report.flagged) == (0, 8)
@@ -192,7 +192,7 @@ def test_what_is_doubtful_is_set_aside_with_its_reasons(clip: Path, tmp_path: Pa
     assert "--review" in str(report)
 
 
-def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_path: Path) -> None:
+def test_uncertain_model_flags_an_empty_frame(tmp_path: Path) -> None:
     empty = write_scenes(tmp_path / "e.mkv", 3, lambda n: draw_scene(n, person=False))
     report = run(empty, out=tmp_path / "sure")
     assert report.flagged == 0
@@ -206,7 +206,7 @@ def test_an_unsure_model_sets_an_empty_frame_aside_and_a_sure_one_does_not(tmp_p
     assert report.flagged >= 1
 
 
-def test_clips_and_pictures_are_split_as_wholes(clip: Path, tmp_path: Path) -> None:
+def test_clips_and_images_are_split_as_wholes(clip: Path, tmp_path: Path) -> None:
     write_scenes(tmp_path / "other.mkv", 12, lambda n: draw_scene(n, seed=9))
     for number in range(3):
         write_image(tmp_path / f"p{number}.png", draw_scene(number * 5, seed=number))
@@ -235,7 +235,7 @@ def stop_after(count: int) -> FakeSam:
 
 
 @pytest.mark.parametrize("count", [0, 3, 7])
-def test_interrupted_and_run_again_gives_what_one_run_gives(count: int, clip: Path, tmp_path: Path) -> None:
+def test_interrupted_run_gives_the_files_of_one_run(count: int, clip: Path, tmp_path: Path) -> None:
     keep = (chair_place(0),)
     run(clip, out=tmp_path / "whole", keep=keep)
     with pytest.raises(KeyboardInterrupt):
@@ -248,7 +248,7 @@ def test_interrupted_and_run_again_gives_what_one_run_gives(count: int, clip: Pa
     assert {k: v for k, v in whole.items() if k != page} == {k: v for k, v in parts.items() if k != page}
 
 
-def test_done_is_done(clip: Path, tmp_path: Path) -> None:
+def test_finished_data_set_is_not_changed(clip: Path, tmp_path: Path) -> None:
     run(clip, out=tmp_path / "set")
     before = everything(tmp_path / "set")
     again = FakeSam()
@@ -287,7 +287,7 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
     assert run(clip, out=tmp_path / "set").kept == 8
 
 
-def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -> None:
+def test_again_never_changes_frames_with_a_decision(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, sam=FakeSam(worse(0.5)))
     made = AnnotationStore(out)
@@ -310,7 +310,7 @@ def test_again_never_touches_what_a_person_decided(clip: Path, tmp_path: Path) -
     assert AnnotationStore(out).records[names[0]].reasons
 
 
-def test_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_unreadable_sources_are_skipped_and_counted(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(3):
@@ -352,7 +352,7 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
         ({"prompts": Path("missing.json")}, "there is no missing.json"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_labelled(
+def test_invalid_settings_fail_before_annotation(
     said: dict[str, Any], words: str, clip: Path, tmp_path: Path
 ) -> None:
     sam = FakeSam()
@@ -362,20 +362,20 @@ def test_what_cannot_be_is_said_before_anything_is_labelled(
     assert run(clip, out=tmp_path / "set").kept == 8
 
 
-def test_drop_points_alone_in_a_file_are_refused_without_the_person(clip: Path, tmp_path: Path) -> None:
+def test_negative_points_alone_need_the_person(clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "p.json"
     path.write_text(json.dumps({"talk": {"drop": [[3, 3]]}}))
     with pytest.raises(UsageError, match="points to drop alone"):
         run(clip, out=tmp_path / "set", prompts=path, person=PersonSource.NONE)
 
 
-def test_points_on_the_command_line_are_for_one_source(clip: Path, tmp_path: Path) -> None:
+def test_option_points_are_for_one_source(clip: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "p.png", draw_scene(0))
     with pytest.raises(UsageError, match=r"not in 2; .*--prompts"):
         run(clip, tmp_path / "p.png", out=tmp_path / "set", keep=(Point(3, 3),))
 
 
-def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_path: Path) -> None:
+def test_prompts_file_applies_to_clips_images_and_frames(clip: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "p.png", draw_scene(0))
     path = tmp_path / "prompts.json"
     plain = {
@@ -391,16 +391,14 @@ def test_a_prompts_file_speaks_for_clips_pictures_and_frames(clip: Path, tmp_pat
         assert len(one.objects) == (1 if one.stem == "p" or one.number >= 13 else 0)
 
 
-def test_a_frame_that_the_clip_does_not_have_is_said(clip: Path, tmp_path: Path) -> None:
+def test_prompt_for_a_missing_frame_is_refused(clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "prompts.json"
     path.write_text(json.dumps({"talk": {"frames": {"20": {"keep": [[3, 3]]}}}}))
     with pytest.raises(UsageError, match="has no frame 20; its last is 19"):
         run(clip, out=tmp_path / "set", prompts=path)
 
 
-def test_the_command_line_comes_before_the_file_and_the_file_before_clicks(
-    clip: Path, tmp_path: Path
-) -> None:
+def test_options_precede_the_file_and_the_file_clicks(clip: Path, tmp_path: Path) -> None:
     path = tmp_path / "prompts.json"
     path.write_text(json.dumps({"talk": {"keep": [[9, 9], [8, 8]]}}))
     out = tmp_path / "a"
@@ -422,7 +420,7 @@ def clicking(x: float, y: float) -> Callable[..., None]:
     return collect
 
 
-def test_clicks_are_asked_for_once(clip: Path, tmp_path: Path) -> None:
+def test_clicks_are_collected_once(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     first = chair_place(0)
     run(clip, out=out, click=True, collect=clicking(first.x + 4, first.y))
@@ -434,7 +432,7 @@ def test_clicks_are_asked_for_once(clip: Path, tmp_path: Path) -> None:
     run(clip, out=out, click=True, collect=never)
 
 
-def test_a_lost_thing_is_set_aside_and_said(tmp_path: Path) -> None:
+def test_lost_object_flags_the_frame(tmp_path: Path) -> None:
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
     out = tmp_path / "set"
     report = run(clip, out=out, keep=(chair_place(0),))
@@ -477,7 +475,7 @@ def test_true_mattes_need_no_sam(name: str, clip: Path, tmp_path: Path) -> None:
     ("count", "shift", "words"),
     [(19, 0, "holds 19 mattes, .* 20 frames"), (21, 0, "holds 21 mattes"), (20, 2, "are 190x108")],
 )
-def test_mattes_that_do_not_fit_are_said(
+def test_mattes_that_do_not_fit_are_refused(
     count: int, shift: int, words: str, clip: Path, tmp_path: Path
 ) -> None:
     mattes = write_mattes(tmp_path / "m.mkv", count, shift)
@@ -485,7 +483,7 @@ def test_mattes_that_do_not_fit_are_said(
         run(clip, out=tmp_path / "set", mattes=mattes)
 
 
-def test_mattes_of_pictures_go_by_name(tmp_path: Path) -> None:
+def test_mattes_of_images_match_by_name(tmp_path: Path) -> None:
     (tmp_path / "p").mkdir()
     (tmp_path / "m").mkdir()
     for number in (3, 9):
@@ -503,7 +501,7 @@ def test_mattes_of_pictures_go_by_name(tmp_path: Path) -> None:
         run(tmp_path / "p", out=tmp_path / "set2", mattes=tmp_path / "m")
 
 
-def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
+def test_camera_is_recorded_once_and_annotated(tmp_path: Path) -> None:
     out = tmp_path / "set"
     stages: list[str] = []
     report = run(out=out, camera="demo", seconds=0.5, progress=lambda p: stages.append(p.stage))
@@ -514,7 +512,7 @@ def test_a_camera_is_recorded_once_and_labelled(tmp_path: Path) -> None:
     assert "record" not in stages
 
 
-def test_the_camera_is_asked_for_the_size_that_was_said(tmp_path: Path) -> None:
+def test_camera_is_opened_with_the_requested_size(tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(out=out, camera="demo", seconds=0.5, size=Size(320, 240))
     assert {read_image(path).image.shape for path in (out / "overlays").iterdir()} <= {(240, 320, 3)}
@@ -541,12 +539,12 @@ def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pyt
 
     def watched(self: MediaItem) -> Any:
         nonlocal most
-        for moment in inner(self):
-            frame = moment.frame.copy()
+        for indexed in inner(self):
+            frame = indexed.frame.copy()
             alive.append(weakref.ref(frame))
             most = max(most, sum(ref() is not None for ref in alive))
-            yield IndexedFrame(moment.number, moment.seconds, frame)
-            del frame, moment
+            yield IndexedFrame(indexed.number, indexed.seconds, frame)
+            del frame, indexed
 
     monkeypatch.setattr(MediaItem, "frames", watched)
     run(clip, out=tmp_path / "set", keep=(chair_place(0),))

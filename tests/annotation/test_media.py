@@ -16,7 +16,7 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_a_folder_gives_its_clips_and_pictures_by_name(tmp_path: Path) -> None:
+def test_directory_gives_its_media_sorted_by_name(tmp_path: Path) -> None:
     touch(tmp_path, "b.MP4", "a.jpg", "notes.txt", ".hidden.jpg", "c.webm", "deeper/d.jpg")
     found = collect_media([str(tmp_path)])
     assert [(each.path.name, each.is_video) for each in found] == [
@@ -24,7 +24,7 @@ def test_a_folder_gives_its_clips_and_pictures_by_name(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_names_are_one_word_each_and_nobody_elses(tmp_path: Path) -> None:
+def test_stems_are_unique_single_words(tmp_path: Path) -> None:
     touch(tmp_path, "my talk #1.mp4", "a/x.jpg", "b/x.jpg", "b/X.png", "# - .mp4")
     found = collect_media([str(tmp_path), str(tmp_path / "a"), str(tmp_path / "b")])
     stems = [each.stem for each in found]
@@ -45,7 +45,7 @@ def test_what_is_named_twice_is_labelled_once(tmp_path: Path) -> None:
         (["notes.txt"], "holds no clip and no picture"),
     ],
 )
-def test_nothing_to_label_is_said(tmp_path: Path, make: list[str], words: str) -> None:
+def test_nothing_to_annotate_is_an_error(tmp_path: Path, make: list[str], words: str) -> None:
     touch(tmp_path, *make)
     with pytest.raises(UsageError, match=words):
         collect_media([str(tmp_path)] if make else [])
@@ -57,20 +57,20 @@ def test_a_mistyped_name_gets_the_near_one(tmp_path: Path) -> None:
         collect_media([str(tmp_path / "tlak.mp4")])
 
 
-def test_frames_of_a_clip_are_numbered_and_a_picture_is_one(tmp_path: Path) -> None:
+def test_clip_frames_are_numbered_and_an_image_is_one(tmp_path: Path) -> None:
     write_video(tmp_path / "c.mkv", [secret_frame(n) for n in range(5)])
     write_image(tmp_path / "p.png", secret_frame(7))
     clip, picture = collect_media([str(tmp_path)])
-    moments = list(clip.frames())
-    assert [moment.number for moment in moments] == [0, 1, 2, 3, 4]
-    assert moments[4].seconds == pytest.approx(4 / 25)
+    frames = list(clip.frames())
+    assert [frame.number for frame in frames] == [0, 1, 2, 3, 4]
+    assert frames[4].seconds == pytest.approx(4 / 25)
     assert clip.name(4) == "c-000004"
     (only,) = picture.frames()
     assert (only.number, picture.name(0)) == (0, "p")
     np.testing.assert_array_equal(only.frame, secret_frame(7))
 
 
-def test_a_moving_gif_is_a_clip_and_a_still_one_a_picture(tmp_path: Path) -> None:
+def test_animated_gif_is_a_clip_and_a_still_one_an_image(tmp_path: Path) -> None:
     from PIL import Image
 
     shots = [Image.fromarray(secret_frame(n)) for n in range(3)]

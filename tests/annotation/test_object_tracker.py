@@ -21,28 +21,28 @@ def overlap(first: Box, second: Box) -> float:
     return both / (sum(areas) - both)
 
 
-def watch(
-    things: ObjectTracker, sam: FakeSam, frames: range, chosen: set[int]
+def track(
+    tracker: ObjectTracker, sam: FakeSam, frames: range, selected: set[int]
 ) -> dict[int, list[Observation]]:
     found = {}
     for number in frames:
         frame = draw_scene(number)
         if number:
-            things.follow(frame)
-        if number in chosen:
-            found[number] = things.find(sam.embed(frame), frame)
+            tracker.follow(frame)
+        if number in selected:
+            found[number] = tracker.find(sam.embed(frame), frame)
     return found
 
 
-def test_a_kept_chair_is_found_in_every_chosen_frame() -> None:
+def test_tracker_finds_a_moving_chair_in_every_selected_frame() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, sam, range(16), {0, 5, 15})
-    for number, (sighting,) in found.items():
-        assert sighting.candidate is not None
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, sam, range(16), {0, 5, 15})
+    for number, (observation,) in found.items():
+        assert observation.candidate is not None
         true = is_near(draw_scene(number), CHAIR).astype(np.float32)
-        assert iou(sighting.candidate.matte, true) > 0.9
-        assert sighting.reasons == ()
+        assert iou(observation.candidate.matte, true) > 0.9
+        assert observation.reasons == ()
     # By the point, then with its own box; later within the box where it should be, and one as at first.
     assert [prompt.box is not None for prompt in sam.prompts] == [False, *[True] * 4]
     for prompt in sam.prompts[3:]:
@@ -50,144 +50,144 @@ def test_a_kept_chair_is_found_in_every_chosen_frame() -> None:
         assert overlap(prompt.box, Box(44, 40, 75, 79)) > 0.75
 
 
-def test_a_box_is_a_thing_and_each_point_outside_is_another() -> None:
-    wish = FramePrompts((Point(30, 60), Point(100, 20), Point(150, 90)), (), (Box(14, 40, 45, 79),))
-    things = ObjectTracker(wish, draw_scene(0))
+def test_each_box_and_each_outside_point_is_an_object() -> None:
+    prompts = FramePrompts((Point(30, 60), Point(100, 20), Point(150, 90)), (), (Box(14, 40, 45, 79),))
+    tracker = ObjectTracker(prompts, draw_scene(0))
     sam = FakeSam()
-    things.find(sam.embed(draw_scene(0)), draw_scene(0))
-    assert {point for prompt in sam.prompts for point in prompt.positive} == set(wish.positive)
+    tracker.find(sam.embed(draw_scene(0)), draw_scene(0))
+    assert {point for prompt in sam.prompts for point in prompt.positive} == set(prompts.positive)
     assert all(len(prompt.positive) == 1 for prompt in sam.prompts)
     assert sam.prompts[0].box is not None
     assert [prompt.positive for prompt in sam.prompts if prompt.box is None] == [
-        (wish.positive[1],),
-        (wish.positive[2],),
+        (prompts.positive[1],),
+        (prompts.positive[2],),
     ]
 
 
-def test_a_box_alone_moves_with_what_is_in_it() -> None:
+def test_box_without_points_moves_with_its_object() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(boxes=(Box(14, 40, 45, 79),)), draw_scene(0))
-    found = watch(things, sam, range(11), {10})
+    tracker = ObjectTracker(FramePrompts(boxes=(Box(14, 40, 45, 79),)), draw_scene(0))
+    found = track(tracker, sam, range(11), {10})
     assert found[10][0].reasons == ()
     box = sam.prompts[0].box
     assert box is not None
     assert overlap(box, Box(34, 40, 65, 79)) > 0.75
 
 
-def test_what_is_lost_is_said_and_sam_not_asked() -> None:
+def test_lost_object_gives_a_reason_and_no_prompt() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     for number in range(1, 5):
-        things.follow(draw_scene(number, chair=False))
+        tracker.follow(draw_scene(number, chair=False))
     gone = draw_scene(4, chair=False)
-    (sighting,) = things.find(sam.embed(gone), gone)
-    assert sighting.candidate is None
-    assert "lost" in sighting.reasons[0]
+    (observation,) = tracker.find(sam.embed(gone), gone)
+    assert observation.candidate is None
+    assert "lost" in observation.reasons[0]
     assert sam.prompts == []
 
 
-def test_a_mask_that_jumps_is_a_reason() -> None:
+def test_mask_that_grows_suddenly_gives_a_reason() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number else answers
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, FakeSam(spill), range(4), {0, 3})
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, FakeSam(spill), range(4), {0, 3})
     assert "times larger" in found[3][0].reasons[0]
 
 
-def test_once_found_the_likest_answer_is_taken_not_the_proudest() -> None:
+def test_later_frames_take_the_most_similar_candidate() -> None:
     def proud(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[2], iou_score=0.99), *answers[:2]] if number else answers
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, FakeSam(proud), range(4), {0, 3})
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, FakeSam(proud), range(4), {0, 3})
     answer = found[3][0].candidate
     assert answer is not None
     assert answer.index == 0
 
 
-def test_a_score_that_is_no_number_never_wins() -> None:
+def test_candidate_with_nan_score_is_never_selected() -> None:
     def damaged(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return (
             [replace(answers[0], iou_score=float("nan")), replace(answers[0], index=3)] if number else answers
         )
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    (sighting,) = watch(things, FakeSam(damaged), range(4), {0, 3})[3]
-    assert sighting.candidate is not None
-    assert sighting.candidate.index == 3
-    nan = replace(sighting, candidate=FakeAnswer(0, float("nan"), sighting.candidate.matte))
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    (observation,) = track(tracker, FakeSam(damaged), range(4), {0, 3})[3]
+    assert observation.candidate is not None
+    assert observation.candidate.index == 3
+    nan = replace(observation, candidate=FakeAnswer(0, float("nan"), observation.candidate.matte))
     assert ObjectRecord.of(nan).to_dict()["score"] is None
 
 
-def test_nothing_under_the_point_is_a_reason() -> None:
+def test_empty_mask_gives_a_reason() -> None:
     def nothing(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[0], matte=np.zeros_like(answers[0].matte))]
 
     frame = draw_scene(0)
-    (sighting,) = ObjectTracker(FramePrompts(positive=(Point(9, 9),)), frame).find(
+    (observation,) = ObjectTracker(FramePrompts(positive=(Point(9, 9),)), frame).find(
         FakeSam(nothing).embed(frame), frame
     )
-    assert "finds nothing" in sighting.reasons[0]
+    assert "finds nothing" in observation.reasons[0]
 
 
-def test_points_to_drop_are_followed_too() -> None:
+def test_negative_points_are_tracked() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts((Point(150, 90),), (chair_place(0),)), draw_scene(0))
-    watch(things, sam, range(9), {8})
+    tracker = ObjectTracker(FramePrompts((Point(150, 90),), (chair_place(0),)), draw_scene(0))
+    track(tracker, sam, range(9), {8})
     (drop,) = sam.prompts[0].negative
     assert abs(drop.x - chair_place(8).x) < 2
 
 
-def test_what_was_found_before_survives_its_plain_form() -> None:
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    (sighting,) = things.find(FakeSam().embed(draw_scene(0)), draw_scene(0))
-    read = ObjectRecord.from_dict(ObjectRecord.of(sighting).to_dict()).state
+def test_track_state_survives_json() -> None:
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    (observation,) = tracker.find(FakeSam().embed(draw_scene(0)), draw_scene(0))
+    read = ObjectRecord.from_dict(ObjectRecord.of(observation).to_dict()).state
     assert read is not None
-    assert sighting.state is not None
-    assert read == sighting.state
+    assert observation.state is not None
+    assert read == observation.state
     assert ObjectRecord.from_dict({"last": None}).state is None
     assert ObjectRecord.from_dict({"last": [[1, 2], [1, 2, 3, 4], 5]}).state is None
 
 
-def test_every_prompt_stays_in_the_picture_while_a_thing_leaves_it() -> None:
+def test_prompts_stay_inside_while_an_object_leaves_the_image() -> None:
     sam = FakeSam()
-    things = ObjectTracker(FramePrompts(positive=(Point(20, 46), Point(40, 46))), draw_scene(0))
-    things.find(sam.embed(draw_scene(0)), draw_scene(0))
+    tracker = ObjectTracker(FramePrompts(positive=(Point(20, 46), Point(40, 46))), draw_scene(0))
+    tracker.find(sam.embed(draw_scene(0)), draw_scene(0))
     for number in range(1, 12):
         frame = np.roll(draw_scene(0, person=False), -4 * number, axis=1)
-        things.follow(frame)
-        things.find(sam.embed(frame), frame)
+        tracker.follow(frame)
+        tracker.find(sam.embed(frame), frame)
     for prompt in sam.prompts:
         validate_prompt(prompt, Size(192, 108))
 
 
-def test_a_thing_that_was_hidden_is_found_where_it_stood() -> None:
+def test_hidden_object_is_found_at_its_last_position() -> None:
     still = draw_scene(0, person=False)
     gone = draw_scene(0, person=False, chair=False)
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
-    things.find(FakeSam().embed(still), still)
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
+    tracker.find(FakeSam().embed(still), still)
     for frame in (gone, gone, gone):
-        things.follow(frame)
+        tracker.follow(frame)
     sam = FakeSam()
-    (hidden,) = things.find(sam.embed(gone), gone)
+    (hidden,) = tracker.find(sam.embed(gone), gone)
     assert "lost" in hidden.reasons[0]
     # Once more in a mirror image: following can't know it by its looks, SAM can by its shape.
     back = still.copy()
     back[40:80, 14:46] = still[40:80, 14:46][::-1, ::-1]
-    things.follow(back)
-    (sighting,) = things.find(FakeSam().embed(back), back)
-    assert sighting.reasons == ()
-    assert sighting.candidate is not None
-    assert iou(sighting.candidate.matte, is_near(back, CHAIR).astype(np.float32)) > 0.9
-    things.follow(back)
-    assert things.find(FakeSam().embed(back), back)[0].reasons == ()
+    tracker.follow(back)
+    (observation,) = tracker.find(FakeSam().embed(back), back)
+    assert observation.reasons == ()
+    assert observation.candidate is not None
+    assert iou(observation.candidate.matte, is_near(back, CHAIR).astype(np.float32)) > 0.9
+    tracker.follow(back)
+    assert tracker.find(FakeSam().embed(back), back)[0].reasons == ()
 
 
-def test_something_else_where_a_lost_thing_stood_is_not_it() -> None:
+def test_another_object_at_the_last_position_is_not_accepted() -> None:
     still = draw_scene(0, person=False)
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
-    things.find(FakeSam().embed(still), still)
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), still)
+    tracker.find(FakeSam().embed(still), still)
     other = still.copy()
     noise = np.random.default_rng(1).integers(0, 40, (40, 32, 3))
     other[40:80, 14:46] = np.array((40, 90, 190)) + noise
@@ -198,26 +198,26 @@ def test_something_else_where_a_lost_thing_stood_is_not_it() -> None:
         return [replace(answers[0], matte=matte)]
 
     for frame in (draw_scene(0, person=False, chair=False), other):
-        things.follow(frame)
-    (sighting,) = things.find(FakeSam(blue).embed(other), other)
-    assert "lost" in sighting.reasons[0]
+        tracker.follow(frame)
+    (observation,) = tracker.find(FakeSam(blue).embed(other), other)
+    assert "lost" in observation.reasons[0]
 
 
-def test_specks_do_not_stretch_the_box_that_is_asked_for_next() -> None:
+def test_small_islands_do_not_extend_the_next_box() -> None:
     def speckled(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         matte = answers[0].matte.copy()
         matte[2:5, 180:184] = 1
         return [replace(answers[0], matte=matte)]
 
     sam = FakeSam(speckled)
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    watch(things, sam, range(6), {0, 5})
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    track(tracker, sam, range(6), {0, 5})
     boxes = [prompt.box for prompt in sam.prompts if prompt.box]
     assert overlap(boxes[0], Box(14, 40, 45, 79)) > 0.75
     assert overlap(boxes[-1], Box(24, 40, 55, 79)) > 0.75
 
 
-def test_a_box_that_makes_the_answer_grow_does_not_creep() -> None:
+def test_box_does_not_drift_with_a_greedy_mask() -> None:
     def greedy(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         if prompt.box is None:
             return answers[:1]
@@ -226,8 +226,8 @@ def test_a_box_that_makes_the_answer_grow_does_not_creep() -> None:
         matte[top : bottom + 1, left : right + 1] = 1
         return [replace(answers[0], matte=matte, iou_score=0.99)]
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, FakeSam(greedy), range(19), set(range(0, 19, 2)))
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, FakeSam(greedy), range(19), set(range(0, 19, 2)))
     first, last = found[2][0].candidate, found[18][0].candidate
     assert first is not None
     assert last is not None
@@ -235,17 +235,17 @@ def test_a_box_that_makes_the_answer_grow_does_not_creep() -> None:
     assert iou(last.matte, is_near(draw_scene(18), CHAIR).astype(np.float32)) > 0.6
 
 
-def test_a_jump_is_not_what_the_next_frame_is_compared_with() -> None:
+def test_suspicious_mask_is_not_the_next_reference() -> None:
     def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]] if number == 1 else answers
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, FakeSam(spill), range(7), {0, 3, 6})
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, FakeSam(spill), range(7), {0, 3, 6})
     assert found[3][0].reasons
     assert found[6][0].reasons == ()
 
 
-def test_another_shape_of_the_same_area_is_a_reason() -> None:
+def test_another_shape_of_the_same_area_gives_a_reason() -> None:
     def lying(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         if not number:
             return answers
@@ -253,6 +253,6 @@ def test_another_shape_of_the_same_area_is_a_reason() -> None:
         matte[58:66, :150] = 1
         return [replace(answers[0], matte=matte)]
 
-    things = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
-    found = watch(things, FakeSam(lying), range(4), {0, 3})
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    found = track(tracker, FakeSam(lying), range(4), {0, 3})
     assert "another shape than before" in found[3][0].reasons[0]

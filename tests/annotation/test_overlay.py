@@ -32,7 +32,7 @@ def left_half(size: Size) -> np.ndarray:
 
 
 @sizes
-def test_tiny_pictures_are_enlarged_and_huge_ones_shrunk_in_their_shape(size: Size) -> None:
+def test_overlay_size_is_limited_in_both_directions(size: Size) -> None:
     shown = OverlayScale.of(size).shown
     assert 640 <= max(shown) <= 1920
     assert shown.width / shown.height == pytest.approx(size.width / size.height, rel=0.05)
@@ -69,7 +69,7 @@ CAPTION = "rank 1: score 0.987 (mask 2)"
 
 
 @sizes
-def test_words_stand_in_the_corner_whole_and_large_enough(size: Size) -> None:
+def test_caption_is_complete_and_legible(size: Size) -> None:
     written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
     plain = draw_overlay(gray_frame(size), left_half(size), [], "")
     above = written.shape[0] - plain.shape[0]
@@ -85,7 +85,7 @@ def test_words_stand_in_the_corner_whole_and_large_enough(size: Size) -> None:
         assert columns[-1] < 0.99 * written.shape[1]
 
 
-def test_of_a_strip_the_words_hide_nothing() -> None:
+def test_caption_of_a_flat_image_hides_nothing() -> None:
     size = Size(12000, 300)
     plain = draw_overlay(gray_frame(size), left_half(size), [], "")
     written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
@@ -114,7 +114,7 @@ def ramp(width: float) -> np.ndarray:  # type: ignore[type-arg]
     return np.tile(np.clip((50 - x) / np.float32(width) + 0.5, 0, 1), (40, 1)).astype(np.float32)
 
 
-def test_the_contour_is_as_wide_as_the_doubt() -> None:
+def test_unknown_region_is_as_wide_as_the_uncertainty() -> None:
     widths = [int((trimap_from_uncertainty(ramp(w))[20] == UNKNOWN).sum()) for w in (0.01, 10, 30)]
     assert widths[0] in (2, 3)
     assert 8 <= widths[1] <= 12
@@ -124,7 +124,7 @@ def test_the_contour_is_as_wide_as_the_doubt() -> None:
     assert (trimap[20, 60:] == BACKGROUND).all()
 
 
-def test_sure_mattes_have_no_contour() -> None:
+def test_certain_mattes_have_no_unknown_region() -> None:
     assert (trimap_from_uncertainty(np.zeros((8, 9), np.float32)) == BACKGROUND).all()
     assert (trimap_from_uncertainty(np.ones((8, 9), np.float32)) == FOREGROUND).all()
 
@@ -148,7 +148,7 @@ def test_prompts_are_drawn_where_they_are_however_large_the_frame() -> None:
     assert shown[150, 150, 2] > shown[150, 150, 0] + 50
 
 
-def test_a_rim_is_drawn_and_the_frame_left_alone() -> None:
+def test_outline_is_drawn_on_a_copy() -> None:
     frame = np.full((40, 100, 3), 90, np.uint8)
     rimmed = draw_outline(frame, ramp(1))
     assert (rimmed != frame).any(axis=2).any()

@@ -35,7 +35,7 @@ def drawn(
     return segment_person(estimate_person(GreenModel(), frame), sam.embed(frame), points, before)
 
 
-def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
+def test_segment_person_agrees_with_the_model() -> None:
     frame = draw_scene(2)
     said = drawn(frame, FakeSam())
     assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.95
@@ -45,7 +45,7 @@ def test_the_person_is_drawn_by_sam_and_agreed_upon() -> None:
     assert low_score_reasons(said.candidates) == []
 
 
-def test_of_sams_answers_the_one_that_the_model_means_is_taken() -> None:
+def test_segment_person_takes_the_candidate_near_the_model() -> None:
     def shirt_first(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [replace(answers[1], iou_score=0.99), answers[0]]
 
@@ -53,7 +53,7 @@ def test_of_sams_answers_the_one_that_the_model_means_is_taken() -> None:
     assert answer.index == 0
 
 
-def test_disagreement_is_a_reason() -> None:
+def test_low_agreement_gives_a_reason() -> None:
     def all_of_it(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
         return [answers[2]]
 
@@ -61,7 +61,7 @@ def test_disagreement_is_a_reason() -> None:
     assert "agree on" in reason
 
 
-def test_a_mask_that_grows_while_the_person_does_not_is_a_reason() -> None:
+def test_mask_that_grows_alone_gives_a_reason() -> None:
     frame = draw_scene(2)
     sam, model = drawn(frame, FakeSam()).areas
     assert drawn(frame, FakeSam(), (sam * 0.5, model * 0.5)).reasons == ()
@@ -72,19 +72,19 @@ def test_a_mask_that_grows_while_the_person_does_not_is_a_reason() -> None:
 
 
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
-def test_low_scores_and_none_at_all_are_reasons(score: float, count: int) -> None:
+def test_low_and_nan_scores_give_reasons(score: float, count: int) -> None:
     said = drawn(draw_scene(2), FakeSam(worse(score)))
     assert len(low_score_reasons(said.candidates)) == count
 
 
-def test_nobody_is_an_empty_matte_without_reasons() -> None:
+def test_no_person_gives_an_empty_matte_without_reasons() -> None:
     said = drawn(draw_scene(0, person=False), FakeSam())
     assert said.matte.shape == (108, 192)
     assert not said.matte.any()
     assert (said.reasons, said.agreement, said.areas) == ((), None, (0.0, 0.0))
 
 
-def test_the_model_s_own_matte_is_what_live_shows_in_a_first_frame() -> None:
+def test_person_from_model_equals_the_first_live_frame() -> None:
     frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
     said = person_from_model(estimate_person(soft, frame))
     pipeline = Pipeline(soft, AdaptiveTemporalFilter(), GuidedFilterUpsampler(), TransparentBackground())
@@ -98,7 +98,7 @@ def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
     return downscale_matte(body.astype(np.float32), Size(96, 54))
 
 
-def test_a_model_in_doubt_about_the_person_is_a_reason() -> None:
+def test_uncertain_model_matte_gives_a_reason() -> None:
     frame = draw_scene(2)
     for share, words in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
         body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
@@ -108,20 +108,20 @@ def test_a_model_in_doubt_about_the_person_is_a_reason() -> None:
     assert "isn't sure" in person_from_model(PersonEstimate(nobody, (), confident=False)).reasons[0]
 
 
-def test_points_to_drop_reach_sam() -> None:
+def test_negative_points_reach_sam() -> None:
     sam = FakeSam()
     drawn(draw_scene(2), sam, drops=2)
     assert {Point(3, 3), Point(4, 3)} <= set(sam.prompts[0].negative)
 
 
-def test_mattes_are_united_by_the_largest() -> None:
+def test_union_takes_the_maximum() -> None:
     a, b = np.zeros((2, 2), np.float32), np.array([[0.2, 0.7], [0, 1]], np.float32)
     np.testing.assert_array_equal(union([a, b], (2, 2)), b)
     assert not a.any()
     assert iou(a, a) == 1.0
 
 
-def test_points_lie_inside_and_outside_the_person_and_the_box_around_them() -> None:
+def test_prompts_from_matte_match_the_person() -> None:
     frame = draw_scene(0)
     person = estimate_person(GreenModel(), frame)
     (prompt,) = person.prompts
@@ -136,7 +136,7 @@ def test_points_lie_inside_and_outside_the_person_and_the_box_around_them() -> N
     assert person.confident
 
 
-def test_two_people_are_two_prompts_the_larger_first() -> None:
+def test_two_people_give_two_prompts_larger_first() -> None:
     matte = np.zeros((100, 200), np.float32)
     matte[30:90, 20:50] = 1
     matte[20:95, 100:180] = 1
@@ -145,12 +145,12 @@ def test_two_people_are_two_prompts_the_larger_first() -> None:
     assert second.positive[0].x < 51
 
 
-def test_nobody_is_nobody_and_that_can_be_sure() -> None:
+def test_empty_room_is_confident() -> None:
     person = estimate_person(GreenModel(), draw_scene(0, person=False))
     assert (person.prompts, person.confident) == ((), True)
 
 
-def test_a_model_that_half_sees_somebody_is_not_sure_that_there_is_nobody() -> None:
+def test_faint_person_is_not_confident() -> None:
     def faint(frame: np.ndarray) -> Matte:  # type: ignore[type-arg]
         return is_near(frame, PERSON).astype(np.float32) * np.float32(0.7)
 
@@ -158,7 +158,7 @@ def test_a_model_that_half_sees_somebody_is_not_sure_that_there_is_nobody() -> N
     assert (person.prompts, person.confident) == ((), False)
 
 
-def test_the_deepest_points_are_far_from_the_edge_and_from_each_other() -> None:
+def test_interior_points_are_deep_and_far_apart() -> None:
     area = np.zeros((60, 120), bool)
     area[10:50, 10:110] = True
     points = interior_points(area, 3)
@@ -168,13 +168,13 @@ def test_the_deepest_points_are_far_from_the_edge_and_from_each_other() -> None:
     assert min(gaps) > 15
 
 
-def test_nothing_is_deep_in_a_line() -> None:
+def test_thin_line_has_no_interior_points() -> None:
     area = np.zeros((60, 120), bool)
     area[30] = True
     assert interior_points(area, 3) == ()
 
 
-def test_bounds_stay_in_the_picture() -> None:
+def test_bounding_box_stays_inside_the_image() -> None:
     area = np.zeros((60, 120), bool)
     area[0:60, 100:120] = True
     assert bounding_box(area, 0.5) == (90, 0, 119, 59)

@@ -27,13 +27,13 @@ def test_a_box_is_its_top_left_and_its_bottom_right() -> None:
 
 
 @pytest.mark.parametrize("words", ["", "3", "3,4,5", "a,b", "nan,3", "3,inf", "3;4"])
-def test_what_is_no_point_is_said_with_an_example(words: str) -> None:
+def test_invalid_point_is_refused_with_an_example(words: str) -> None:
     with pytest.raises(UsageError, match=r"not x,y .* for example 320,180"):
         parse_point(words)
 
 
 @pytest.mark.parametrize("words", ["", "1,2,3", "1,2,3,4,5", "1,2,nan,4", "1,2,x,4"])
-def test_what_is_no_box_is_said_with_an_example(words: str) -> None:
+def test_invalid_box_is_refused_with_an_example(words: str) -> None:
     with pytest.raises(UsageError, match=r"not x0,y0,x1,y1 .* as in 40,30,300,240"):
         parse_box(words)
 
@@ -55,13 +55,13 @@ def test_a_box_without_area_says_which_corner_comes_first(words: str) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["positive", "negative"])
-def test_a_point_outside_the_picture_is_refused(kind: str, point: Point, part: str) -> None:
+def test_point_outside_the_image_is_refused(kind: str, point: Point, part: str) -> None:
     prompt = Prompt(**{"positive": (Point(1, 1),), kind: (point,)})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=part.replace("?", r"\?")):
         validate_prompt(prompt, WIDE)
 
 
-def test_the_corners_of_the_picture_are_inside() -> None:
+def test_image_corners_are_inside() -> None:
     validate_prompt(Prompt((Point(0, 0), Point(639, 479), Point(639.5, -0.5))), WIDE)
     validate_prompt(Prompt(box=Box(0, 0, 640, 480)), WIDE)
     validate_prompt(Prompt((Point(0, 0),)), Size(1, 1))
@@ -70,12 +70,12 @@ def test_the_corners_of_the_picture_are_inside() -> None:
 @pytest.mark.parametrize(
     "box", [Box(-2, 0, 100, 100), Box(0, -2, 100, 100), Box(0, 0, 641, 100), Box(0, 0, 9, 481)]
 )
-def test_a_box_outside_the_picture_is_refused(box: Box) -> None:
+def test_box_outside_the_image_is_refused(box: Box) -> None:
     with pytest.raises(UsageError, match="outside the picture of 640x480"):
         validate_prompt(Prompt(box=box), WIDE)
 
 
-def test_points_to_drop_alone_select_nothing() -> None:
+def test_negative_points_alone_are_refused() -> None:
     with pytest.raises(UsageError, match="points to drop alone select nothing; add --point"):
         validate_prompt(Prompt(negative=(Point(3, 3),)), WIDE)
     validate_prompt(Prompt(negative=(Point(3, 3),), box=Box(0, 0, 9, 9)), WIDE)
@@ -87,18 +87,18 @@ def test_an_empty_prompt_says_what_to_give() -> None:
         validate_prompt(Prompt(), WIDE)
 
 
-def test_a_rough_matte_has_the_pictures_size() -> None:
+def test_mask_of_another_size_is_refused() -> None:
     with pytest.raises(UsageError, match="the rough matte is 480x640, the picture 640x480"):
         validate_prompt(Prompt(mask=np.zeros((640, 480), np.float32)), WIDE)
 
 
-def test_points_without_boxes_are_one_thing() -> None:
+def test_points_without_boxes_are_one_object() -> None:
     keep, drop = [Point(1, 1), Point(5, 5)], [Point(9, 9)]
     (prompt,) = group_prompts(keep, drop, [])
     assert (prompt.positive, prompt.negative, prompt.box) == (tuple(keep), tuple(drop), None)
 
 
-def test_each_box_is_a_thing_with_the_points_in_it() -> None:
+def test_each_box_is_an_object_with_its_points() -> None:
     first, second = Box(0, 0, 10, 10), Box(20, 20, 30, 30)
     prompts = group_prompts([Point(5, 5), Point(25, 25)], [Point(2, 2)], [first, second])
     assert [prompt.box for prompt in prompts] == [first, second]
@@ -106,14 +106,14 @@ def test_each_box_is_a_thing_with_the_points_in_it() -> None:
     assert [prompt.negative for prompt in prompts] == [(Point(2, 2),), ()]
 
 
-def test_points_to_keep_outside_every_box_are_one_thing_more() -> None:
+def test_positive_points_outside_boxes_are_one_object() -> None:
     box, inside, outside, away = Box(0, 0, 10, 10), Point(5, 5), Point(50, 50), Point(60, 60)
     boxed, loose = group_prompts([inside, outside], [away], [box])
     assert (boxed.positive, boxed.negative, boxed.box) == ((inside,), (), box)
     assert (loose.positive, loose.negative, loose.box) == ((outside,), (away,), None)
 
 
-def test_points_to_drop_alone_stay_a_prompt_that_is_refused() -> None:
+def test_group_of_negative_points_is_refused() -> None:
     (prompt,) = group_prompts([], [Point(3, 3)], [])
     with pytest.raises(UsageError, match="alone select nothing"):
         validate_prompt(prompt, WIDE)

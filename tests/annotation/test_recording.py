@@ -24,7 +24,7 @@ class TimedCamera(FakeCamera):
             yield frame
 
 
-def test_so_many_seconds_are_recorded(tmp_path: Path) -> None:
+def test_record_camera_records_the_requested_seconds(tmp_path: Path) -> None:
     clock = ManualClock()
     heard: list[float] = []
     camera = TimedCamera(50, clock)
@@ -39,7 +39,7 @@ def test_so_many_seconds_are_recorded(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["camera.mp4"]
 
 
-def test_a_recording_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_existing_recording_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "camera.mp4").write_bytes(b"there")
     assert record_camera("nobody", 2.0, tmp_path / "camera.mp4").read_bytes() == b"there"
 
@@ -59,13 +59,13 @@ def test_an_interrupted_recording_is_made_again(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_a_camera_without_pictures_is_said(tmp_path: Path) -> None:
+def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="gave no pictures"):
         record_camera("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(0))
     assert not (tmp_path / "camera.mp4").exists()
 
 
-def test_a_disk_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_while_recording_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from livecam.sinks.recorder import Recorder
 
     def full(self: Recorder, picture: Frame, seconds: float | None = None) -> None:

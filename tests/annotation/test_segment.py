@@ -66,7 +66,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.labelling
-def test_the_whole_way_from_a_click_to_a_trimap(
+def test_segment_command_writes_overlays_matte_and_trimap(
     picture: Path, drawn_sam_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = picture.parent / "out"
@@ -86,7 +86,7 @@ def test_the_whole_way_from_a_click_to_a_trimap(
     assert "score" in said
 
 
-def test_without_all_there_is_the_best_of_each_thing_and_what_is_kept(picture: Path) -> None:
+def test_segment_writes_the_best_of_each_object_and_the_union(picture: Path) -> None:
     (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60), Box(140, 70, 180, 110)))
     things = {f"disc.thing{number}.rank1.png" for number in (1, 2, 3)}
     assert names(done.files[0].parent) == things | {
@@ -97,14 +97,14 @@ def test_without_all_there_is_the_best_of_each_thing_and_what_is_kept(picture: P
     np.testing.assert_array_equal(done.matte, whole)
 
 
-def test_all_gives_every_candidate_of_every_thing(picture: Path) -> None:
+def test_all_candidates_writes_every_candidate(picture: Path) -> None:
     (done,) = run(picture, keep=(Point(60, 50),), boxes=(Box(140, 20, 180, 60),), all_candidates=True)
     overlays = [path for path in done.files if "rank" in path.name]
     assert len(overlays) == 8
     assert [candidate.index for candidate in done.objects[0]] == [2, 0, 3, 1]
 
 
-def test_the_preset_that_was_asked_for_is_loaded(picture: Path) -> None:
+def test_requested_preset_is_loaded(picture: Path) -> None:
     asked: list[str] = []
     run(picture, lambda preset: asked.append(preset) or Knowing(), keep=(Point(1, 1),), preset="other")
     assert asked == ["other"]
@@ -120,14 +120,12 @@ def test_the_preset_that_was_asked_for_is_loaded(picture: Path) -> None:
         ({"boxes": (Box(0, 0, 300, 20),)}, "outside the picture"),
     ],
 )
-def test_a_prompt_that_cannot_be_used_is_said_before_sam_is_loaded(
-    picture: Path, more: dict[str, Any], part: str
-) -> None:
+def test_invalid_prompt_fails_before_sam_is_loaded(picture: Path, more: dict[str, Any], part: str) -> None:
     with pytest.raises(UsageError, match=part):
         run(picture, never, **more)
 
 
-def test_earlier_results_stay_unless_they_may_be_replaced(picture: Path) -> None:
+def test_results_are_replaced_with_overwrite_only(picture: Path) -> None:
     run(picture, keep=(Point(60, 50),), all_candidates=True)
     with pytest.raises(UsageError, match="exists; choose another --out, or give --overwrite"):
         run(picture, never, keep=(Point(60, 50),))
@@ -141,13 +139,13 @@ def test_earlier_results_stay_unless_they_may_be_replaced(picture: Path) -> None
     assert names(done.files[0].parent) == {path.name for path in done.files}
 
 
-def test_two_pictures_of_one_name_are_refused(picture: Path) -> None:
+def test_two_images_of_one_stem_are_refused(picture: Path) -> None:
     settings = SegmentSettings((picture, picture), picture.parent / "out", keep=(Point(1, 1),))
     with pytest.raises(UsageError, match="two pictures are called disc"):
         segment(settings, never)
 
 
-def test_progress_counts_pictures(picture: Path) -> None:
+def test_progress_counts_images(picture: Path) -> None:
     others = [picture.with_name(f"{name}.png") for name in "abc"]
     for other in others:
         other.write_bytes(picture.read_bytes())
@@ -157,7 +155,7 @@ def test_progress_counts_pictures(picture: Path) -> None:
     assert told == [1, 2, 3]
 
 
-def test_a_rough_matte_goes_with_one_thing(picture: Path) -> None:
+def test_mask_is_used_with_one_object_only(picture: Path) -> None:
     rough = picture.with_name("rough.png")
     Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(rough)
     sam = Knowing()
@@ -167,14 +165,14 @@ def test_a_rough_matte_goes_with_one_thing(picture: Path) -> None:
         run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), mask=rough, overwrite=True)
 
 
-def test_a_rough_matte_of_another_size_is_refused(picture: Path) -> None:
+def test_mask_file_of_another_size_is_refused(picture: Path) -> None:
     rough = picture.with_name("rough.png")
     Image.fromarray(np.zeros((60, 100), np.uint8)).save(rough)
     with pytest.raises(UsageError, match="the rough matte is 100x60, the picture 200x120"):
         run(picture, never, mask=rough)
 
 
-def test_pixels_are_those_of_the_upright_picture(picture: Path) -> None:
+def test_prompts_are_in_pixels_of_the_upright_image(picture: Path) -> None:
     turned = picture.with_name("turned.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter
@@ -184,7 +182,7 @@ def test_pixels_are_those_of_the_upright_picture(picture: Path) -> None:
     assert done.matte.shape == (SIZE.width, SIZE.height)
 
 
-def test_a_long_picture_keeps_its_pixels(picture: Path) -> None:
+def test_long_image_is_not_scaled(picture: Path) -> None:
     long = picture.with_name("long.png")
     write_image(long, np.zeros((30, 12000, 3), np.uint8))
     (done,) = run(long, keep=(Point(11990, 20),))
@@ -204,7 +202,7 @@ def test_a_long_picture_keeps_its_pixels(picture: Path) -> None:
         ("segmnt disc.png", 2, "did you mean segment?"),
     ],
 )
-def test_whatever_is_wrong_is_one_line(
+def test_segment_errors_are_one_line(
     words: str, code: int, part: str, picture: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation import store as labelled
+from livecam.annotation import store as store_module
 from livecam.annotation.store import AnnotationRecord, AnnotationStore
 from livecam.core.errors import AnnotationError, FileWriteError, UsageError
 from livecam.core.fileio import write_atomic
@@ -18,13 +18,13 @@ from tests.support.synthetic_people import draw_scene
 SETTINGS = {"frames": 24, "preset": "small"}
 
 
-def add(made: AnnotationStore, number: int, *reasons: str, stem: str = "a") -> str:
+def add(store: AnnotationStore, number: int, *reasons: str, stem: str = "a") -> str:
     name = f"{stem}-{number:06d}"
     frame = draw_scene(number)
     matte = np.zeros(frame.shape[:2], np.float32)
     matte[40:90, 30:80] = 1
     label = AnnotationRecord(name, stem, f"{stem}.mp4", number, number * 2.0, "small", reasons)
-    made.add(label, frame, trimap_from_matte(matte), matte, frame)
+    store.add(label, frame, trimap_from_matte(matte), matte, frame)
     return name
 
 
@@ -33,10 +33,10 @@ def files(folder: Path) -> list[str]:
 
 
 def test_training_reads_what_was_written(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path / "set", SETTINGS)
+    store = AnnotationStore.begin(tmp_path / "set", SETTINGS)
     for number in range(6):
-        add(made, number)
-    split = made.sync_files()
+        add(store, number)
+    split = store.sync_files()
     for name, listed in (("trainval", split.train), ("test", split.test)):
         samples = list_samples(tmp_path / "set", name)
         assert [sample.name for sample in samples] == list(listed)
@@ -46,41 +46,41 @@ def test_training_reads_what_was_written(tmp_path: Path) -> None:
             assert subject.trimap.shape == subject.image.shape[:2] == subject.matte.shape
 
 
-def test_what_has_reasons_is_set_aside_until_accepted_and_moves_both_ways(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    fine, odd = add(made, 0), add(made, 1, "too dark")
-    made.sync_files()
-    assert not (tmp_path / f"images/{odd}.jpg").exists()
-    assert (tmp_path / f"review/annotations/trimaps/{odd}.png").is_file()
-    made.set_decisions(accept=[odd], reject=[fine])
-    made.sync_files()
-    assert (tmp_path / f"images/{odd}.jpg").is_file()
-    assert (tmp_path / f"annotations/mattes/{odd}.png").is_file()
+def test_flagged_frames_move_with_their_decision(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    fine, flagged = add(store, 0), add(store, 1, "too dark")
+    store.sync_files()
+    assert not (tmp_path / f"images/{flagged}.jpg").exists()
+    assert (tmp_path / f"review/annotations/trimaps/{flagged}.png").is_file()
+    store.set_decisions(accept=[flagged], reject=[fine])
+    store.sync_files()
+    assert (tmp_path / f"images/{flagged}.jpg").is_file()
+    assert (tmp_path / f"annotations/mattes/{flagged}.png").is_file()
     assert (tmp_path / f"review/images/{fine}.jpg").is_file()
-    assert [sample.name for sample in list_samples(tmp_path, "trainval")] == [odd]
-    made.set_decisions(forget=[odd, fine])
-    made.sync_files()
-    assert (tmp_path / f"review/overlays/{odd}.jpg").is_file()
+    assert [sample.name for sample in list_samples(tmp_path, "trainval")] == [flagged]
+    store.set_decisions(forget=[flagged, fine])
+    store.sync_files()
+    assert (tmp_path / f"review/overlays/{flagged}.jpg").is_file()
     assert [sample.name for sample in list_samples(tmp_path, "trainval")] == [fine]
 
 
-def test_labels_and_decisions_are_there_again_later(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    add(made, 0)
-    name = add(made, 1, "too dark", "too far")
-    made.set_decisions(accept=[name])
+def test_records_and_decisions_are_read_again(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    add(store, 0)
+    name = add(store, 1, "too dark", "too far")
+    store.set_decisions(accept=[name])
     later = AnnotationStore.begin(tmp_path, SETTINGS)
-    assert later.records == made.records
+    assert later.records == store.records
     assert later.is_accepted(later.records[name])
     assert later.is_done(name, "a.mp4")
     assert not later.is_done("a-000009", "a.mp4")
 
 
-def test_two_sources_of_one_name_are_told_apart(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    name = add(made, 0)
+def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    name = add(store, 0)
     with pytest.raises(UsageError, match="would both be called"):
-        made.is_done(name, "b.mp4")
+        store.is_done(name, "b.mp4")
 
 
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
@@ -92,16 +92,16 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 def test_other_settings_are_taken_while_nothing_is_labelled(tmp_path: Path) -> None:
     AnnotationStore.begin(tmp_path, SETTINGS)
     (tmp_path / "chosen.json").write_text("{}")
-    made = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12})
-    assert made.settings["frames"] == 12
+    store = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12})
+    assert store.settings["frames"] == 12
     assert not (tmp_path / "chosen.json").exists()
 
 
-def test_again_drops_all_but_what_a_person_decided(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    names = [add(made, n, *(["odd"] if n % 2 else [])) for n in range(4)]
-    made.set_decisions(accept=[names[1]], reject=[names[0]])
-    made.sync_files()
+def test_again_keeps_frames_with_a_decision(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    names = [add(store, n, *(["flagged"] if n % 2 else [])) for n in range(4)]
+    store.set_decisions(accept=[names[1]], reject=[names[0]])
+    store.sync_files()
     before = (tmp_path / f"annotations/trimaps/{names[1]}.png").read_bytes()
     again = AnnotationStore.begin(tmp_path, SETTINGS | {"frames": 12}, again=True)
     assert set(again.records) == {names[0], names[1]}
@@ -110,10 +110,10 @@ def test_again_drops_all_but_what_a_person_decided(tmp_path: Path) -> None:
     assert AnnotationStore(tmp_path).settings["frames"] == 12
 
 
-def test_a_line_that_was_cut_off_is_a_frame_that_is_done_again(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    add(made, 0)
-    add(made, 1)
+def test_incomplete_last_line_is_removed(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    add(store, 0)
+    add(store, 1)
     lines = tmp_path / "annotations/labels.jsonl"
     lines.write_bytes(lines.read_bytes()[:-20])
     later = AnnotationStore.begin(tmp_path, SETTINGS)
@@ -123,18 +123,16 @@ def test_a_line_that_was_cut_off_is_a_frame_that_is_done_again(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", ["{}\n", "nonsense\n", "[]\n", "\n"])
-def test_damaged_labels_are_said(content: str, tmp_path: Path) -> None:
+def test_damaged_records_give_an_error(content: str, tmp_path: Path) -> None:
     add(AnnotationStore.begin(tmp_path, SETTINGS), 0)
     (tmp_path / "annotations/labels.jsonl").write_text(content)
     with pytest.raises(AnnotationError, match=r"labels\.jsonl can't be read"):
         AnnotationStore(tmp_path)
 
 
-def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    add(made, 0)
+def test_full_disk_is_one_line_and_can_be_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    add(store, 0)
 
     def full(path: Path, content: bytes) -> None:
         if "mattes" in path.parts:
@@ -142,9 +140,9 @@ def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
         write_atomic(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(labelled, "write_atomic", full)
+        patched.setattr(store_module, "write_atomic", full)
         with pytest.raises(FileWriteError, match=r"No space left on device.*goes on where it stopped"):
-            add(made, 1)
+            add(store, 1)
     later = AnnotationStore.begin(tmp_path, SETTINGS)
     assert list(later.records) == ["a-000000"]
     add(later, 1)
@@ -152,14 +150,14 @@ def test_a_disk_that_fills_up_is_one_line_and_can_be_resumed(
     assert list_samples(tmp_path, "test")
 
 
-def test_nothing_half_written_is_left(tmp_path: Path) -> None:
+def test_failed_write_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_atomic(tmp_path / "a", b"1")
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_file_and_somebody_elses_folder_are_refused(tmp_path: Path) -> None:
+def test_file_and_foreign_directory_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
         AnnotationStore.begin(tmp_path / "file", SETTINGS)
@@ -177,11 +175,11 @@ def test_a_file_and_somebody_elses_folder_are_refused(tmp_path: Path) -> None:
         ({"accept": ["a-000000"], "reject": ["a-000000"]}, "both accepted and rejected"),
     ],
 )
-def test_decisions_about_nothing_are_refused(said: dict[str, Any], words: str, tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    add(made, 0)
+def test_decisions_for_unknown_frames_are_refused(said: dict[str, Any], words: str, tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    add(store, 0)
     with pytest.raises(UsageError, match=words):
-        made.set_decisions(**said)
+        store.set_decisions(**said)
     assert not (tmp_path / "decisions.json").exists()
 
 
@@ -195,8 +193,8 @@ def test_mattes_and_trimaps_are_kept_exactly(tmp_path: Path) -> None:
         np.testing.assert_array_equal(np.array(image), levels)
 
 
-def test_a_label_is_one_line_of_json(tmp_path: Path) -> None:
-    made = AnnotationStore.begin(tmp_path, SETTINGS)
-    add(made, 0, "“odd”")
+def test_record_is_one_line_of_json(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    add(store, 0, "“flagged”")
     (line,) = (tmp_path / "annotations/labels.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(line)["reasons"] == ["“odd”"]
+    assert json.loads(line)["reasons"] == ["“flagged”"]

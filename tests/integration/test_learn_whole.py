@@ -40,7 +40,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "MAX_MIOU_LOSS", 20.0)
 
 
-def test_a_point_on_a_thing_becomes_a_model_that_keeps_it(
+def test_prompted_object_becomes_a_model_that_keeps_it(
     drawn_sam_folder: Path, little: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, clip = teach(tmp_path, steps=300), tmp_path / "clip.mkv"

@@ -44,7 +44,7 @@ def _spot(number: int, turn: int) -> Point:
     return Point(x + 13 * np.cos(turn * 2.1), y + 13 * np.sin(turn * 2.1))
 
 
-def test_a_kept_disc_is_followed_and_drawn_by_sam(drawn_sam_folder: Path, tmp_path: Path) -> None:
+def test_prompted_disc_is_tracked_and_segmented(drawn_sam_folder: Path, tmp_path: Path) -> None:
     if not (drawn_sam_folder / "model.weights.h5").is_file():
         pytest.skip(f"{drawn_sam_folder} holds no weights; train them with scripts/train_drawn_sam.py")
     write_video(tmp_path / "clip.mkv", [draw(number)[0] for number in range(12)])

@@ -28,7 +28,7 @@ def test_a_model_that_is_not_better_has_a_reason(
     assert not ComparisonResult((90.0, 90.1), (97.0, 96.6), 3).reason
 
 
-def test_figures_come_from_the_whole_pipeline_and_the_worst_frame_is_on_top(tmp_path: Path) -> None:
+def test_compare_uses_the_pipeline_and_sorts_by_iou(tmp_path: Path) -> None:
     model = str(write_model(tmp_path))
     shots = []
     for number in range(3):

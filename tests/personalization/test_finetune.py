@@ -71,7 +71,7 @@ def learn(base: Path, name: str = "me", effort: FinetuneConfig = SMALL) -> Perso
     return PersonalizationWorkflow(settings, lambda message: None, write_scenes).learn()
 
 
-def test_what_a_user_keeps_is_kept_and_the_rest_stays(base: Path) -> None:
+def test_learned_object_is_kept_and_the_rest_unchanged(base: Path) -> None:
     learnt = learn(base)
     model = str(workspace_dir("me") / "model" / "me.tflite")
 
@@ -113,7 +113,7 @@ def lessons_for(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
     )
 
 
-def test_a_fine_tune_that_was_interrupted_ends_as_an_unbroken_one(
+def test_interrupted_finetune_equals_an_unbroken_one(
     base: Path, whole: tuple[Path, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = tune.FinetuneCheckpoint.on_train_batch_end
@@ -136,7 +136,7 @@ def test_a_fine_tune_that_was_interrupted_ends_as_an_unbroken_one(
         np.testing.assert_allclose(there, here, atol=2e-5)
 
 
-def test_a_damaged_state_begins_the_fine_tune_anew(
+def test_damaged_checkpoint_restarts_the_finetune(
     base: Path, whole: tuple[Path, list[Any]], tmp_path: Path
 ) -> None:
     (tmp_path / "backup").mkdir()
@@ -145,7 +145,7 @@ def test_a_damaged_state_begins_the_fine_tune_anew(
         np.testing.assert_allclose(there, here, atol=2e-5)
 
 
-def test_normalisation_stays_as_it_was(base: Path, whole: tuple[Path, list[Any]]) -> None:
+def test_batch_normalization_is_frozen(base: Path, whole: tuple[Path, list[Any]]) -> None:
     model = load_network(base.with_suffix(".keras"))
     changed = [
         (weight.path, not np.array_equal(old, new))
@@ -155,7 +155,7 @@ def test_normalisation_stays_as_it_was(base: Path, whole: tuple[Path, list[Any]]
     assert all(moved for path, moved in changed if "_conv/" in path)
 
 
-def test_where_nothing_may_change_the_network_s_own_answer_is_the_truth(base: Path) -> None:
+def test_replay_targets_are_the_teachers_predictions(base: Path) -> None:
     lessons, _ = lessons_for(base)
     lessons.set_epoch(0)
     pictures, truth = lessons[0]
@@ -180,7 +180,7 @@ def test_batches_depend_on_epoch_and_number_alone(base: Path) -> None:
     np.testing.assert_array_equal(first[1][0], second[1][0])
 
 
-def test_the_loss_of_kept_rows_is_least_where_the_old_answer_is_given() -> None:
+def test_replay_loss_is_lowest_at_the_teachers_prediction() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1, (6, 4, 5, 4)).astype(np.float32)
     shares = np.exp(logits[..., :3]) / np.exp(logits[..., :3]).sum(axis=-1, keepdims=True)
@@ -223,7 +223,7 @@ class Constant:
         (0.4, 2.6, 0.25),
     ],
 )
-def test_the_share_of_the_new_weights_is_chosen_by_both_sets(old: float, new: float, expected: float) -> None:
+def test_select_alpha_uses_both_sets(old: float, new: float, expected: float) -> None:
     ones, zeros = np.ones((16, 16), np.float32), np.zeros((16, 16), np.float32)
     frame, known = np.zeros((16, 16, 3), np.uint8), np.ones((16, 16), bool)
     own, other = (
@@ -237,7 +237,7 @@ def test_the_share_of_the_new_weights_is_chosen_by_both_sets(old: float, new: fl
     assert model.said[0][0] == pytest.approx(old + choice.alpha * (new - old))
 
 
-def test_weights_between_keep_their_kind() -> None:
+def test_interpolate_keeps_the_dtype() -> None:
     (mixed,) = interpolate([np.zeros(2, np.float32)], [np.ones(2, np.float32)], 0.25)
     assert mixed.dtype == np.float32
     np.testing.assert_allclose(mixed, 0.25)
@@ -252,7 +252,7 @@ def test_a_base_without_its_network_is_one_line(tmp_path: Path, content: bytes |
         load_network(path)
 
 
-def test_rooms_are_the_same_each_time_and_differ_from_each_other() -> None:
+def test_synthetic_backgrounds_are_stable_and_distinct() -> None:
     first, second = synthetic_backgrounds(Size(64, 36), 4), synthetic_backgrounds(Size(64, 36), 4)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)

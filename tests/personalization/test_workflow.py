@@ -106,7 +106,7 @@ def learn(settings: PersonalizationSettings, school: School) -> learning.Persona
     return PersonalizationWorkflow(settings, lambda words: None, school.label, ManualClock()).learn()
 
 
-def test_a_better_model_is_installed_and_its_card_tells_why(
+def test_better_model_is_installed_with_its_figures(
     settings: PersonalizationSettings, school: School
 ) -> None:
     learnt = learn(settings, school)
@@ -124,7 +124,7 @@ def test_a_better_model_is_installed_and_its_card_tells_why(
 @pytest.mark.parametrize(
     ("verdict", "words"), [(NO_BETTER, "not cut out better"), (FORGETFUL, "became worse")]
 )
-def test_what_is_not_better_is_not_installed_but_kept(
+def test_model_that_is_not_better_is_kept_but_not_installed(
     settings: PersonalizationSettings, school: School, verdict: ComparisonResult, words: str
 ) -> None:
     school.verdict = verdict
@@ -137,7 +137,7 @@ def test_what_is_not_better_is_not_installed_but_kept(
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
-def test_the_same_command_goes_on_after_ctrl_c_in_any_stage(
+def test_same_command_continues_after_ctrl_c(
     settings: PersonalizationSettings, school: School, stage: str
 ) -> None:
     school.failing[stage] = KeyboardInterrupt()
@@ -152,7 +152,7 @@ def test_the_same_command_goes_on_after_ctrl_c_in_any_stage(
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+def test_full_disk_is_one_line_and_can_be_continued(
     settings: PersonalizationSettings, school: School, stage: str
 ) -> None:
     school.failing[stage] = OSError(28, "No space left on device")
@@ -161,9 +161,7 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
     assert learn(settings, school).installed
 
 
-def test_a_finished_one_tells_its_figures_again_and_does_nothing(
-    settings: PersonalizationSettings, school: School
-) -> None:
+def test_finished_run_returns_its_result_again(settings: PersonalizationSettings, school: School) -> None:
     first = learn(settings, school)
     school.calls.clear()
     assert learn(settings, school) == first
@@ -180,7 +178,7 @@ def test_a_model_that_was_removed_is_installed_again(
     assert school.calls.count("tune") == 1
 
 
-def test_other_words_for_the_same_name_are_refused(
+def test_other_settings_for_the_same_name_are_refused(
     settings: PersonalizationSettings, school: School, tmp_path: Path
 ) -> None:
     learn(settings, school)
@@ -191,18 +189,14 @@ def test_other_words_for_the_same_name_are_refused(
         learn(changed, school)
 
 
-def test_who_draws_the_person_is_a_word_that_must_stay(
-    settings: PersonalizationSettings, school: School
-) -> None:
+def test_another_person_source_is_refused(settings: PersonalizationSettings, school: School) -> None:
     kept = with_annotation(settings, keep=(Point(3, 4),))
     learn(kept, school)
     with pytest.raises(UsageError, match=r"begun with person sam \(now model\)"):
         learn(with_annotation(kept, person=PersonSource.MODEL), school)
 
 
-def test_a_run_begun_before_a_word_was_known_is_gone_on_with(
-    settings: PersonalizationSettings, school: School
-) -> None:
+def test_run_of_an_older_version_is_continued(settings: PersonalizationSettings, school: School) -> None:
     learn(settings, school)
     path = workspace_dir("me") / "journal.json"
     content = json.loads(path.read_text())
@@ -212,7 +206,7 @@ def test_a_run_begun_before_a_word_was_known_is_gone_on_with(
     assert school.calls.count("label") == 1
 
 
-def test_a_second_learner_of_the_same_name_is_refused_and_changes_nothing(
+def test_second_process_is_refused_and_changes_nothing(
     settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn(settings, school)
@@ -245,7 +239,7 @@ def test_forgetting_deletes_every_frame_and_leaves_the_model(
     assert "nothing of me" in delete_workspace("me")
 
 
-def test_forgetting_by_words_names_what_stays(
+def test_forget_command_names_the_installed_model(
     settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learn(settings, school)
@@ -260,7 +254,7 @@ def test_forgetting_one_name_leaves_the_others(settings: PersonalizationSettings
     assert workspace_dir("me").is_dir()
 
 
-def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
+def test_too_few_frames_fail_and_annotation_is_repeated(
     settings: PersonalizationSettings, school: School
 ) -> None:
     few = [(frame, is_person(frame)) for frame in map(secret_frame, range(4))]
@@ -273,7 +267,7 @@ def test_too_few_labelled_frames_are_told_and_labelling_is_asked_again(
     assert learn(settings, school).installed
 
 
-def test_when_every_frame_was_set_aside_the_way_to_look_at_them_is_told(
+def test_all_frames_flagged_names_the_review_command(
     settings: PersonalizationSettings, school: School
 ) -> None:
     def label_none(settings: AnnotationSettings, notify: Any) -> None:
@@ -306,7 +300,7 @@ def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, school
         (["--size", "big"], "is not WIDTHxHEIGHT"),
     ],
 )
-def test_words_that_can_t_be_used_are_one_line(
+def test_invalid_options_are_one_line(
     words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
@@ -340,7 +334,7 @@ class Sitting:
             self.clock.sleep(0.1)
 
 
-def test_a_recording_counts_down_tells_what_to_do_and_ends(tmp_path: Path) -> None:
+def test_guided_recording_counts_down_and_instructs(tmp_path: Path) -> None:
     clock, said = ManualClock(), []  # type: ignore[var-annotated]
     path = record_guided(lambda: Sitting(clock), tmp_path, 5.0, said.append, clock)
 
@@ -350,7 +344,7 @@ def test_a_recording_counts_down_tells_what_to_do_and_ends(tmp_path: Path) -> No
     assert sum("hands" in words for words in said) == 1
 
 
-def test_an_interrupted_recording_is_gone_on_with_and_becomes_one_clip(tmp_path: Path) -> None:
+def test_interrupted_recording_continues_as_one_clip(tmp_path: Path) -> None:
     clock = ManualClock()
     with pytest.raises(KeyboardInterrupt):
         record_guided(lambda: Sitting(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
@@ -369,7 +363,7 @@ def recorded_seconds(path: Path) -> float:
         return clip.duration_seconds or 0.0
 
 
-def test_a_camera_that_gives_nothing_is_told(tmp_path: Path) -> None:
+def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
     class Silent(Sitting):
         def __iter__(self) -> Iterator[Frame]:
             return iter(())

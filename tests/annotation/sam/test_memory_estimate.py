@@ -33,7 +33,7 @@ def test_the_weights_are_as_many_as_are_published(preset: str, millions: float) 
 
 
 @pytest.mark.parametrize(("preset", "gigabytes"), [("sam_base_sa1b", 4.46), ("sam_large_sa1b", 6.62)])
-def test_what_is_foretold_is_what_was_measured(preset: str, gigabytes: float) -> None:
+def test_estimate_matches_the_measurement(preset: str, gigabytes: float) -> None:
     known = MemoryEstimate.of_preset(preset)
     assert known is not None
     assert known.total / 1e9 == pytest.approx(gigabytes, rel=0.05)
@@ -46,7 +46,7 @@ def test_a_larger_preset_takes_more() -> None:
     assert len(wholes) == 3
 
 
-def test_a_folders_own_configuration_says_what_it_takes() -> None:
+def test_estimate_is_read_from_a_preset_config() -> None:
     encoder = {
         "hidden_size": 768, "num_layers": 12, "num_heads": 12, "intermediate_dim": 3072, "patch_size": 16,
         "window_size": 14, "global_attention_layer_indices": [2, 5, 8, 11], "image_shape": [1024, 1024, 3],
@@ -63,7 +63,7 @@ def test_a_folders_own_configuration_says_what_it_takes() -> None:
 @pytest.mark.parametrize(
     "config", [{}, {"config": None}, {"config": {"image_encoder": {"config": {}}}}, json.loads("[]")]
 )
-def test_a_configuration_that_says_too_little_is_no_error(config: object) -> None:
+def test_incomplete_config_has_no_estimate(config: object) -> None:
     assert MemoryEstimate.of_config(config) is None  # type: ignore[arg-type]
 
 
@@ -78,7 +78,7 @@ def test_too_little_memory_names_what_would_fit(free: Path) -> None:
         check_memory("sam_huge_sa1b", huge)
 
 
-def test_where_nothing_fits_programs_are_to_be_closed(free: Path) -> None:
+def test_if_nothing_fits_closing_programs_is_advised(free: Path) -> None:
     free.write_text("MemAvailable: 1000000 kB\n")
     base = MemoryEstimate.of_preset("sam_base_sa1b")
     assert base is not None
@@ -86,14 +86,14 @@ def test_where_nothing_fits_programs_are_to_be_closed(free: Path) -> None:
         check_memory("sam_base_sa1b", base)
 
 
-def test_where_the_system_does_not_say_nothing_is_refused(free: Path) -> None:
+def test_unknown_free_memory_refuses_nothing(free: Path) -> None:
     free.unlink()
     assert available_memory() is None
     check_memory("vast", MemoryEstimate(1e15, 1e15))
     assert MemoryEstimate(1.0, 1e15).batch(max_size=4) == 4
 
 
-def test_pictures_are_looked_at_together_as_far_as_memory_goes(free: Path) -> None:
+def test_batch_size_follows_the_free_memory(free: Path) -> None:
     assert MemoryEstimate(0, 1e9).batch() == 2
     assert MemoryEstimate(0, 1e6).batch(max_size=4) == 4
     assert MemoryEstimate(0, 1e12).batch() == 1

@@ -68,9 +68,7 @@ def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[floa
 
 
 @pytest.mark.parametrize("size", [Size(960, 400), Size(300, 800), Size(40, 24), Size(4000, 1200)], ids=str)
-def test_a_point_selects_the_disc_under_it_in_pictures_of_all_shapes(
-    drawn_sam: SamPredictor, size: Size
-) -> None:
+def test_point_selects_its_disc_in_images_of_all_shapes(drawn_sam: SamPredictor, size: Size) -> None:
     frame, first, second = two_discs(size)
     seen = drawn_sam.embed(frame)
     for share, right, wrong in ((0.25, first, second), (0.75, second, first)):
@@ -93,7 +91,7 @@ def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
     assert iou(seen.predict(Prompt(box=Box(50, 290, 190, 430)))[0].matte, other) > 0.75
 
 
-def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(drawn_sam: SamPredictor) -> None:
+def test_four_candidates_have_image_size_best_first(drawn_sam: SamPredictor) -> None:
     frame, _, _ = two_discs(Size(321, 123))
     candidates = drawn_sam.embed(frame).predict(Prompt((Point(80, 30),)))
     assert sorted(candidate.index for candidate in candidates) == [0, 1, 2, 3]
@@ -106,7 +104,7 @@ def test_candidates_are_four_of_the_pictures_size_with_the_best_score_first(draw
         assert candidate.matte.max() <= 1
 
 
-def test_the_score_tells_how_good_the_candidate_is(drawn_sam: SamPredictor) -> None:
+def test_score_predicts_the_iou(drawn_sam: SamPredictor) -> None:
     frame, first, _ = two_discs(Size(640, 400))
     best = drawn_sam.embed(frame).predict(Prompt((Point(160, 100),)))[0]
     assert best.iou_score == pytest.approx(iou(best.matte, first), abs=0.2)
@@ -141,7 +139,7 @@ def counted(sam: SamPredictor, look: float = 1.0) -> tuple[SamPredictor, Countin
     ), encoder
 
 
-def test_a_picture_is_looked_at_once_for_several_prompts(drawn_sam: SamPredictor) -> None:
+def test_embedding_is_computed_once_for_several_prompts(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     frame, first, second = two_discs(Size(320, 200))
     seen = sam.embed(frame)
@@ -152,7 +150,7 @@ def test_a_picture_is_looked_at_once_for_several_prompts(drawn_sam: SamPredictor
     assert iou(said[1].matte, second) > 0.75
 
 
-def test_several_pictures_are_looked_at_together_and_come_in_order(drawn_sam: SamPredictor) -> None:
+def test_embed_many_uses_batches_and_keeps_the_order(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     sizes = [Size(160, 100), Size(100, 160), Size(120, 120), Size(64, 64), Size(200, 50)]
     looked = list(sam.embed_many(two_discs(size)[0] for size in sizes))
@@ -165,7 +163,7 @@ def test_several_pictures_are_looked_at_together_and_come_in_order(drawn_sam: Sa
     assert iou(alone, first) > 0.7
 
 
-def test_no_picture_is_drawn_before_it_is_wanted(drawn_sam: SamPredictor) -> None:
+def test_embed_many_reads_one_batch_ahead_only(drawn_sam: SamPredictor) -> None:
     sam, _ = counted(drawn_sam)
     asked: list[int] = []
 
@@ -178,7 +176,7 @@ def test_no_picture_is_drawn_before_it_is_wanted(drawn_sam: SamPredictor) -> Non
     assert len(asked) == 4
 
 
-def test_several_boxes_are_several_things_and_one_matte(drawn_sam: SamPredictor) -> None:
+def test_several_boxes_give_one_united_matte(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
     seen = drawn_sam.embed(frame)
     prompts = group_prompts([], [], [box_of(first), box_of(second)])
@@ -186,7 +184,7 @@ def test_several_boxes_are_several_things_and_one_matte(drawn_sam: SamPredictor)
     assert iou(kept, np.maximum(first, second)) > 0.75
 
 
-def test_a_rough_matte_selects_what_it_lies_on(drawn_sam: SamPredictor) -> None:
+def test_mask_prompt_selects_the_object_below(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
     seen = drawn_sam.embed(frame)
     for disc, spot in ((first, Point(160, 100)), (second, Point(480, 300))):
@@ -195,7 +193,7 @@ def test_a_rough_matte_selects_what_it_lies_on(drawn_sam: SamPredictor) -> None:
         assert iou(said, disc) > iou(rough, disc) + 0.05
 
 
-def test_a_prompt_that_cannot_be_used_is_refused_before_sam_is_asked(drawn_sam: SamPredictor) -> None:
+def test_predict_refuses_an_invalid_prompt(drawn_sam: SamPredictor) -> None:
     seen = drawn_sam.embed(two_discs(Size(64, 48))[0])
     with pytest.raises(UsageError, match="outside the picture of 64x48"):
         seen.predict(Prompt((Point(64, 10),)))
@@ -203,12 +201,12 @@ def test_a_prompt_that_cannot_be_used_is_refused_before_sam_is_asked(drawn_sam: 
         seen.predict(Prompt(negative=(Point(3, 3),)))
 
 
-def test_what_is_no_frame_is_refused(drawn_sam: SamPredictor) -> None:
+def test_embed_refuses_an_array_that_is_not_a_frame(drawn_sam: SamPredictor) -> None:
     with pytest.raises(FrameError):
         drawn_sam.embed(np.zeros((4, 4), np.uint8))
 
 
-def test_memory_that_runs_out_while_looking_is_one_line() -> None:
+def test_embed_out_of_memory_is_one_line() -> None:
     class Hungry:
         image_shape = (1024, 1024, 3)
 
@@ -220,7 +218,7 @@ def test_memory_that_runs_out_while_looking_is_one_line() -> None:
         sam.embed(np.zeros((4, 4, 3), np.uint8))
 
 
-def test_candidates_are_ranked_by_score_and_those_without_one_come_last() -> None:
+def test_rank_puts_nan_last() -> None:
     nan = float("nan")
     assert rank([0.1, 0.9, 0.5, 0.7]) == [1, 3, 2, 0]
     assert rank([nan, 0.2, nan, -0.5]) == [1, 3, 0, 2]
@@ -234,6 +232,6 @@ def test_united_mattes_are_the_largest_at_each_pixel() -> None:
     ]
 
 
-def test_the_preset_says_what_memory_it_takes(drawn_sam_folder: Path, drawn_sam: SamPredictor) -> None:
+def test_predictor_knows_its_memory(drawn_sam_folder: Path, drawn_sam: SamPredictor) -> None:
     assert drawn_sam._memory is not None
     assert 0 < drawn_sam._memory.embedding < 0.5e9

@@ -29,7 +29,7 @@ def test_the_longer_side_fills_the_square_and_the_shape_is_kept(size: Size) -> N
 
 
 @sizes
-def test_the_pictures_corners_are_the_inner_pictures_corners(size: Size) -> None:
+def test_image_corners_map_to_inner_corners(size: Size) -> None:
     canvas = ResizeLongestSide.of(size)
     assert canvas.apply_point(Point(-0.5, -0.5)) == pytest.approx((-0.5, -0.5))
     far = canvas.apply_point(Point(size.width - 0.5, size.height - 0.5))
@@ -41,7 +41,7 @@ def test_x_stays_x_and_y_stays_y() -> None:
 
 
 @pytest.mark.parametrize("size", [Size(640, 480), Size(300, 900), Size(20, 12)], ids=str)
-def test_a_point_on_a_spot_is_on_that_spot_of_the_square(size: Size) -> None:
+def test_point_and_image_are_transformed_alike(size: Size) -> None:
     frame = np.zeros((size.height, size.width, 3), np.uint8)
     spot = Point(size.width * 3 // 4, size.height // 4)
     frame[int(spot.y), int(spot.x)] = 255
@@ -64,7 +64,7 @@ def test_padding_is_what_the_encoder_takes_for_zero(size: Size) -> None:
     np.testing.assert_array_equal(square[~inside], np.broadcast_to(MEAN, square[~inside].shape))
 
 
-def test_colours_are_scaled_and_shifted_as_the_preset_says() -> None:
+def test_colors_are_scaled_and_shifted() -> None:
     frame = np.full((4, 4, 3), (0, 100, 200), np.uint8)
     square = ResizeLongestSide.of(Size(4, 4)).apply_image(
         frame, np.float32([0.01, 0.02, 0.03]), np.float32([1, 2, 3])
@@ -73,7 +73,7 @@ def test_colours_are_scaled_and_shifted_as_the_preset_says() -> None:
 
 
 @sizes
-def test_logits_become_a_matte_of_the_pictures_size_without_the_padding(size: Size) -> None:
+def test_logits_to_matte_has_image_size_without_padding(size: Size) -> None:
     canvas = ResizeLongestSide.of(size)
     width, height = (-(-length // 4) + 1 for length in canvas.inner)
     logits = np.full((256, 256), 20, np.float32)
@@ -93,7 +93,7 @@ def test_a_matte_goes_to_the_square_and_back(size: Size) -> None:
     assert iou(canvas.logits_to_matte(canvas.mask_to_logits(matte)), matte) > 0.9
 
 
-def test_the_edge_is_soft_as_logits_are_resized_and_not_a_thresholded_matte() -> None:
+def test_logits_to_matte_has_soft_edges() -> None:
     logits = np.where(np.arange(256) < 128, -3, 3).astype(np.float32) * np.ones((256, 1), np.float32)
     row = ResizeLongestSide.of(Size(4096, 4096)).logits_to_matte(logits)[2000]
     assert np.all(np.diff(row) >= -1e-6)
@@ -105,7 +105,7 @@ def test_the_edge_is_soft_as_logits_are_resized_and_not_a_thresholded_matte() ->
     np.testing.assert_allclose(edge, 1 / (1 + np.exp(-np.linspace(-3, 3, 33)[1::2])), atol=0.06)
 
 
-def test_damaged_logits_become_no_damaged_matte() -> None:
+def test_nan_logits_give_a_finite_matte() -> None:
     logits = np.full((256, 256), np.nan, np.float32)
     logits[:10], logits[10:20] = np.inf, -np.inf
     matte = ResizeLongestSide.of(Size(64, 48)).logits_to_matte(logits)
@@ -114,7 +114,7 @@ def test_damaged_logits_become_no_damaged_matte() -> None:
     assert matte.max() <= 1
 
 
-def test_a_rough_matte_is_sure_that_the_padding_is_none_of_it() -> None:
+def test_mask_to_logits_excludes_the_padding() -> None:
     rough = ResizeLongestSide.of(Size(400, 100)).mask_to_logits(np.ones((100, 400), np.float32))
     assert rough.shape == (256, 256)
     assert (rough[:64] > 0).all()

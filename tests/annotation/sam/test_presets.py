@@ -75,15 +75,13 @@ def test_damaged_weights_are_one_line(tmp_path: Path, drawn_sam_folder: Path) ->
     assert "download or copy the preset again" in line
 
 
-def test_too_little_memory_is_said_before_anything_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_fails_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable: 1000000 kB\n")
     monkeypatch.setattr(footprint, "_MEMINFO", tmp_path / "meminfo")
     assert "sam_large_sa1b needs about" in complaint("sam_large_sa1b")
 
 
-def test_a_machine_without_network_is_told_where_to_download_and_what_to_copy(
+def test_failed_download_names_the_offline_way(
     drawn_sam_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import keras_hub
@@ -111,7 +109,7 @@ def test_without_kerashub_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "(keras_hub): pip install 'livecam[label]'" in complaint("sam_base_sa1b")
 
 
-def test_the_folder_of_the_tests_tells_nothing_of_where_it_was_made(drawn_sam_folder: Path) -> None:
+def test_drawn_sam_has_no_build_paths(drawn_sam_folder: Path) -> None:
     for path in drawn_sam_folder.iterdir():
         content = path.read_bytes()
         assert not any(part in content for part in (b"/home/", b"/root/", b"/tmp/", b"/work/")), path.name
@@ -119,7 +117,7 @@ def test_the_folder_of_the_tests_tells_nothing_of_where_it_was_made(drawn_sam_fo
     assert whole < 3_000_000
 
 
-def test_colours_come_as_the_presets_converter_wants_them(drawn_sam_folder: Path) -> None:
+def test_normalization_follows_the_presets_converter(drawn_sam_folder: Path) -> None:
     from livecam.annotation.sam.predictor import SamPredictor
 
     task, known = load_preset(str(drawn_sam_folder))

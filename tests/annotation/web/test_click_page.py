@@ -41,20 +41,20 @@ def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, Frame
     assert not thread.is_alive()
 
 
-def test_what_is_clicked_is_a_prompts_file(tmp_path: Path) -> None:
+def test_clicks_become_a_prompts_file(tmp_path: Path) -> None:
     with asking(tmp_path) as (url, path, plan):
         said = {
             "talk-000004": {"keep": [[30, 60]], "drop": [[1, 2]], "boxes": [[5, 6, 70, 80]]},
             "talk-000001": {},
         }
         assert fetch(url + "done", said)[0] == 200
-    wishes = load_prompt_file(path, [plan.media])
-    assert list(wishes["talk"]) == [4]
-    assert wishes["talk"][4].to_dict() == said["talk-000004"]
+    prompts = load_prompt_file(path, [plan.media])
+    assert list(prompts["talk"]) == [4]
+    assert prompts["talk"][4].to_dict() == said["talk-000004"]
     assert not (tmp_path / UNFINISHED).exists()
 
 
-def test_each_click_is_kept_at_once_and_is_there_again_after_an_interruption(tmp_path: Path) -> None:
+def test_each_click_is_stored_at_once(tmp_path: Path) -> None:
     said = {"talk-000001": {"keep": [[30, 60]]}}
     with asking(tmp_path) as (url, path, _):
         assert fetch(url + "keep", said)[0] == 200
@@ -67,7 +67,7 @@ def test_each_click_is_kept_at_once_and_is_there_again_after_an_interruption(tmp
         fetch(url + "done", said)
 
 
-def test_the_frames_are_shown_with_a_rim_around_the_person(tmp_path: Path) -> None:
+def test_frames_are_shown_with_the_person_outlined(tmp_path: Path) -> None:
     import io
 
     import numpy as np
@@ -96,7 +96,7 @@ def test_the_frames_are_shown_with_a_rim_around_the_person(tmp_path: Path) -> No
         None,
     ],
 )
-def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -> None:
+def test_invalid_clicks_are_refused_and_not_stored(said: Any, tmp_path: Path) -> None:
     with asking(tmp_path) as (url, path, _):
         assert fetch(url + "done", said)[0] in (400, 409)
         assert not path.exists()
@@ -105,7 +105,7 @@ def test_nonsense_is_refused_and_nothing_of_it_kept(said: Any, tmp_path: Path) -
     assert json.loads(path.read_text()) == {}
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_can_be_used_by_keys(tmp_path: Path) -> None:
+def test_page_is_self_contained_and_has_keys(tmp_path: Path) -> None:
     text = render_template("click", {})
     assert not re.search(r"https?://|src=[\"']//|@import|<link", text)
     assert 'lang="en"' in text
@@ -143,7 +143,7 @@ def run(steps: str) -> Any:
     return run_page(render_template("click", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
 
 
-def test_a_picture_fills_the_window_in_its_own_shape_and_in_the_screens_pixels() -> None:
+def test_image_fills_the_window_in_screen_pixels() -> None:
     tall, small = run(
         "const look = () => [canvas.style.width, canvas.style.height, canvas.width, canvas.height];"
         "const tall = look(); open(1); return [tall, look()];"
@@ -158,7 +158,7 @@ def test_the_page_itself_is_as_high_as_the_window() -> None:
     assert "minmax(12rem, 1fr)" in text
 
 
-def test_clicks_are_the_pixels_under_the_pointer_whatever_the_size_on_the_page() -> None:
+def test_clicks_are_in_image_pixels_at_any_size() -> None:
     sent = run(
         "press([20, 30.5]); press([119.9, 530.4]); canvas.fire('contextmenu', at(70.2, 280.6, {button: 2}));"
         "open(1); press([29.9, 40.4]); press([30, 40.5]); await calm(); return sent;"
@@ -178,7 +178,7 @@ def test_a_drag_is_a_box_in_any_direction_and_ends_at_the_border() -> None:
     assert len(sent) == 2
 
 
-def test_a_long_press_drops_and_a_tap_keeps_also_of_a_finger_that_shakes() -> None:
+def test_long_press_drops_and_tap_keeps() -> None:
     sent = run(
         "const finger = (x, y) => at(x, y, {pointerType: 'touch'});"
         "canvas.fire('pointerdown', finger(30, 40)); canvas.fire('pointermove', finger(38, 44));"
@@ -193,7 +193,7 @@ def test_a_long_press_drops_and_a_tap_keeps_also_of_a_finger_that_shakes() -> No
     assert len(sent) == 2
 
 
-def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> None:
+def test_second_finger_menu_key_and_held_key_do_not_click() -> None:
     sent, place = run(
         "canvas.fire('pointerdown', at(50, 60, {isPrimary: false})); canvas.fire('pointerup', at(50, 60));"
         "canvas.fire('contextmenu', at(50, 60, {pointerType: ''}));"
@@ -204,7 +204,7 @@ def test_neither_a_second_finger_nor_the_menu_key_nor_a_held_key_clicks() -> Non
     assert place == [0, 102, 500]
 
 
-def test_finishing_without_a_click_wants_to_be_said_twice() -> None:
+def test_finish_without_a_click_needs_confirmation() -> None:
     once, told, twice, thanks, place = run(
         "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
         "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent, now];"
@@ -216,7 +216,7 @@ def test_finishing_without_a_click_wants_to_be_said_twice() -> None:
     assert place == 0
 
 
-def test_the_page_says_how_much_it_knows_and_what_was_refused_or_not_heard() -> None:
+def test_page_sends_its_revision_and_shows_errors() -> None:
     verbs, told = run(
         "answers.push({ok: true, told: {heard: 7}}, {ok: false, told: {error: 'not so'}}, new Error());"
         "const told = []; for (const x of [30, 40, 50]) {"
@@ -228,7 +228,7 @@ def test_the_page_says_how_much_it_knows_and_what_was_refused_or_not_heard() -> 
     assert "did not hear this" in told[2]
 
 
-def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
+def test_outdated_tab_changes_nothing(tmp_path: Path) -> None:
     first, second = {"talk-000001": {"keep": [[30, 60]]}}, {"talk-000004": {"keep": [[9, 9]]}}
     with asking(tmp_path) as (url, path, _):
         assert json.loads(fetch(url + "0/keep", first)[1])["heard"] == 1
@@ -243,13 +243,13 @@ def test_a_click_in_an_outdated_tab_takes_nothing_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"talk-000001": 3}', '{"talk-000001": {"kep": []}}'])
-def test_a_broken_draft_is_told_before_a_page_is_shown(content: str, tmp_path: Path) -> None:
+def test_invalid_unfinished_clicks_fail_before_the_page(content: str, tmp_path: Path) -> None:
     (tmp_path / UNFINISHED).write_text(content)
     with pytest.raises((AnnotationError, FileReadError), match=UNFINISHED):
         collect_clicks([], tmp_path / "clicks.json", None, pytest.fail, pytest.fail)
 
 
-def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:
+def test_missing_image_is_a_server_error(tmp_path: Path) -> None:
     with asking(tmp_path) as (url, _, _plan):
         (tmp_path / "clicks/talk-000004.jpg").unlink()
         code, body, _ = fetch(url + "1.jpg")
@@ -258,7 +258,7 @@ def test_a_picture_that_went_away_is_told(tmp_path: Path) -> None:
         fetch(url + "done", {})
 
 
-def test_nothing_at_all_to_keep_is_no_end(tmp_path: Path) -> None:
+def test_finish_without_anything_to_keep_is_refused(tmp_path: Path) -> None:
     said = {"talk-000001": {"keep": [[30, 60]]}}
     with asking(tmp_path, person=False) as (url, path, _):
         code, body, _headers = fetch(url + "0/done", {})

@@ -23,17 +23,17 @@ from tests.support.synthetic_people import draw_scene
 
 
 def make(folder: Path, names: dict[str, tuple[str, ...]]) -> AnnotationStore:
-    made = AnnotationStore.begin(folder, {})
+    store = AnnotationStore.begin(folder, {})
     matte = np.zeros((108, 192), np.float32)
     matte[30:80, 40:90] = 1
     for number, (name, reasons) in enumerate(names.items()):
         label = AnnotationRecord(
             name, name, f"{name}.jpg", 0, 0.0, "small", reasons, PersonRecord(scores=(0.5,))
         )
-        made.add(label, draw_scene(number), trimap_from_matte(matte), matte, draw_scene(number))
-    made.sync_files()
-    write_review(made)
-    return made
+        store.add(label, draw_scene(number), trimap_from_matte(matte), matte, draw_scene(number))
+    store.sync_files()
+    write_review(store)
+    return store
 
 
 class Page(HTMLParser):
@@ -71,7 +71,7 @@ def reviewing(folder: Path) -> Iterator[str]:
 ODD = {"a": (), "b": ("too dark",), "c": ("jumps", "low score"), "d": ("lost",)}
 
 
-def test_the_page_shows_what_is_set_aside_first_with_reasons_and_pictures(tmp_path: Path) -> None:
+def test_review_page_shows_flagged_frames_first(tmp_path: Path) -> None:
     make(tmp_path, ODD)
     text = (tmp_path / "review/index.html").read_text(encoding="utf-8")
     page = Page(text)
@@ -85,7 +85,7 @@ def test_the_page_shows_what_is_set_aside_first_with_reasons_and_pictures(tmp_pa
     assert not re.search(r"https?://|<link|@import", text)
 
 
-def test_the_page_tells_the_command_that_does_the_same(tmp_path: Path) -> None:
+def test_review_page_names_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "my set's"
     make(folder, ODD)
     text = (folder / "review/index.html").read_text(encoding="utf-8")
@@ -96,14 +96,14 @@ def test_the_page_tells_the_command_that_does_the_same(tmp_path: Path) -> None:
 
 def test_names_reasons_and_folders_are_escaped(tmp_path: Path) -> None:
     folder = tmp_path / "<!--SECTIONS--><b>&"
-    made = make(folder, {"a": ("<script>alert(1)</script>",), 'x"y': ("odd",)})
-    page = Page(render_review_page(made))
+    store = make(folder, {"a": ("<script>alert(1)</script>",), 'x"y': ("odd",)})
+    page = Page(render_review_page(store))
     assert page.scripts == 1
     assert page.cards == ["a", 'x"y']
-    assert "<b>&" not in render_review_page(made)
+    assert "<b>&" not in render_review_page(store)
 
 
-def test_decisions_on_the_page_move_frames_and_last(tmp_path: Path) -> None:
+def test_decisions_on_the_page_move_files(tmp_path: Path) -> None:
     make(tmp_path, ODD)
     with reviewing(tmp_path) as url:
         assert url.endswith("/review/")
@@ -127,7 +127,7 @@ def test_decisions_on_the_page_move_frames_and_last(tmp_path: Path) -> None:
     assert Page((tmp_path / "review/index.html").read_text()).cards == ["c", "d", "a", "b"]
 
 
-def test_the_page_hands_out_nothing_but_its_pictures(tmp_path: Path) -> None:
+def test_review_server_serves_only_overlays(tmp_path: Path) -> None:
     make(tmp_path, ODD)
     with reviewing(tmp_path) as url:
         top = url.removesuffix("review/")
@@ -139,9 +139,9 @@ def test_the_page_hands_out_nothing_but_its_pictures(tmp_path: Path) -> None:
         fetch(url + "done", None)
 
 
-def test_frames_without_anything_odd_are_told(tmp_path: Path) -> None:
-    made = make(tmp_path, {"a": ()})
-    assert "Nothing is set aside." in render_review_page(made)
+def test_page_without_flagged_frames_says_so(tmp_path: Path) -> None:
+    store = make(tmp_path, {"a": ()})
+    assert "Nothing is set aside." in render_review_page(store)
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def run(steps: str) -> Any:
     return run_page(render_template("review", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
 
 
-def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:
+def test_second_decision_takes_the_first_back() -> None:
     sent, accepted, taken = run(
         "type('a'); await calm(); const accepted = look();"
         "type('a'); await calm(); return [sent, accepted, look()];"
@@ -170,7 +170,7 @@ def test_a_decision_is_sent_at_once_and_a_second_time_takes_it_back() -> None:
     assert taken == ["0 accepted, 0 rejected; kept at once", "", []]
 
 
-def test_a_decision_that_was_not_heard_is_not_shown_as_kept() -> None:
+def test_refused_decision_is_not_shown_as_stored() -> None:
     refused, deaf = run(
         "answers.push({ok: false, told: {error: 'no room'}}, new Error()); type('r'); await calm();"
         "const refused = look(); type('a'); await calm(); return [refused, look()];"
@@ -181,7 +181,7 @@ def test_a_decision_that_was_not_heard_is_not_shown_as_kept() -> None:
     assert deaf[2] == []
 
 
-def test_a_held_key_decides_nothing_and_what_is_finished_hears_nothing_more() -> None:
+def test_held_key_and_finished_page_decide_nothing() -> None:
     sent, thanks = run(
         "type('a', {repeat: true}); await parts.finish.onclick(); type('r'); await calm();"
         "return [sent, document.body.textContent];"
@@ -190,7 +190,7 @@ def test_a_held_key_decides_nothing_and_what_is_finished_hears_nothing_more() ->
     assert thanks.startswith("Thank you")
 
 
-def test_a_picture_can_be_seen_large_and_its_decision_stays() -> None:
+def test_enlarged_image_keeps_its_decision() -> None:
     large, small = run("type('a'); type('l'); const large = look()[2]; type('l'); return [large, look()[2]];")
     assert large == ["accept", "large"]
     assert small == ["accept"]
