@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs livecam's loop for an hour's worth of frames at full speed, through every fault, and looks for leaks.
+"""Run the live loop at full speed for an hour's worth of frames, with every fault, and look for leaks.
 
 The source is a painted room that drops, repeats, stalls, changes size and is lost by a seeded script; the
 network is a small one that knows the painted person (it runs in LiteRT as any does), and the virtual
@@ -49,7 +49,7 @@ GROWTH_MEGABYTES, SILENCE_SECONDS = 5.0, 1.0
 
 
 def main() -> int:
-    """Soak and print; 0 if nothing leaked, grew or stopped."""
+    """Run the soak test and print its table; return 0 if nothing leaked, grew or stopped."""
     spec = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     spec.add_argument(
         "--seconds", type=float, default=3600, metavar="S", help="so many seconds' worth (3600)"
@@ -69,15 +69,15 @@ def main() -> int:
 
 
 class TimedPipeline(Pipeline):
-    """Notes how long each frame took."""
+    """Pipeline that records the processing time of each frame."""
 
     def prepare(self, frames: int) -> None:
-        """Take the memory for the times of so many frames now, so that it is no growth later."""
+        """Allocate memory for the times of `frames` frames now, so that it does not count as growth later."""
         self.seconds = np.full(frames, np.nan, np.float32)
         self.replaced = 0
 
     def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
-        """Replace as ever."""
+        """Replace the background and record the time."""
         start = time.perf_counter()
         try:
             return super().replace(frame, timestamp)
@@ -88,7 +88,7 @@ class TimedPipeline(Pipeline):
 
 
 class LastFrameBackend:
-    """In place of a virtual camera's device: keeps the last frame, as a device does."""
+    """Fake device of a virtual camera: keeps the last frame, as a real device does."""
 
     device = "soak"
 
@@ -97,17 +97,17 @@ class LastFrameBackend:
         self.last: Frame | None = None
 
     def send(self, frame: Frame) -> None:
-        """Take it."""
+        """Count and keep a frame."""
         self.frames, self.last = self.frames + 1, frame.copy()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""
 
 
 def soak(
     frames: int, seed: int, wall: float | None = None, gaps: dict[str, int] | None = None
 ) -> dict[str, Any]:
-    """Run it, with faults so many frames apart; give back all figures, and what is wrong under `broken`."""
+    """Run the loop with faults about `gaps` frames apart; return all figures, with problems in `broken`."""
     clock, controls, messages = FastClock(), RunControls(), MessageCollector()
     with tempfile.TemporaryDirectory() as folder:
         names = backgrounds(Path(folder))
@@ -161,7 +161,7 @@ def soak(
 
 
 def backgrounds(folder: Path) -> list[str]:
-    """One of each kind: blur, colour, scene, picture, video."""
+    """Return the spec of one background of each kind: color, blur, drawing, video, image."""
     with Recorder(folder / "waves.mp4", Size(64, 48), FPS) as video:
         for number in range(30):
             video.send(np.full((48, 64, 3), (10, 90 + number, 120), np.uint8), number / FPS)
@@ -170,7 +170,7 @@ def backgrounds(folder: Path) -> list[str]:
 
 
 def greened(photo: Path) -> bytes:
-    """The photograph without its reds and blues, which the search for the secret would find."""
+    """Return the photo with less red and blue, which the search for the secret would find."""
     image = np.array(Image.open(photo).convert("RGB"))
     image[..., (0, 2)] //= 2
     image[..., 1] |= 128
@@ -186,7 +186,7 @@ def figures(
     before: tuple[float, ...],
     after: tuple[float, ...],
 ) -> dict[str, Any]:
-    """What was measured."""
+    """Summarize the measurements."""
     samples = user.samples[: user.count]
     begin = min(max(WARM_SHARE * camera.given, WARM_FRAMES), WARM_AT_MOST * camera.given)
     warm = samples[samples[:, 0] >= begin]
@@ -227,7 +227,7 @@ def figures(
 
 
 def faults(result: dict[str, Any]) -> list[str]:
-    """What must not be, in words."""
+    """Describe every limit that a result exceeds."""
     files, threads, found = result["files"], result["threads"], []
     if result["leaks"]:
         found.append(f"{result['leaks']} frames showed the room")
@@ -248,7 +248,7 @@ def faults(result: dict[str, Any]) -> list[str]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as a Markdown table."""
     m, f, t, ms = result["megabytes"], result["files"], result["threads"], result["frame_ms"]
     faults = ", ".join(f"{count} × {kind}" for kind, count in result["faults"].items())
     late = result["machine_late_ms"]

@@ -133,20 +133,20 @@ def test_a_transparent_background_gives_cutouts_without_the_room() -> None:
 
 
 def test_memory_is_reset_by_a_cut_a_stall_and_on_demand() -> None:
-    clock, smoother = ManualClock(), IdentityTemporalFilter()
-    pipeline = make(temporal_filter=smoother, clock=clock)
+    clock, identity_filter = ManualClock(), IdentityTemporalFilter()
+    pipeline = make(temporal_filter=identity_filter, clock=clock)
     for _ in range(5):
         pipeline.matte(secret_frame())
         clock.sleep(1 / 30)
-    assert smoother.resets == 0
+    assert identity_filter.resets == 0
     clock.sleep(2)
     pipeline.matte(secret_frame())
-    assert smoother.resets == 1
+    assert identity_filter.resets == 1
     clock.sleep(1 / 30)
     pipeline.matte(255 - secret_frame())
-    assert smoother.resets == 2
+    assert identity_filter.resets == 2
     pipeline.reset()
-    assert smoother.resets == 3
+    assert identity_filter.resets == 3
 
 
 def test_matte_with_timestamps_ignores_the_clock() -> None:
@@ -181,9 +181,9 @@ def test_a_switched_background_is_shown_from_the_next_frame_on() -> None:
 
 
 def test_alone_falls_back_to_a_card_when_the_background_fails() -> None:
-    backdrop = ColorBackground()
-    backdrop.render_standalone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
-    assert make(backdrop).render_standalone(Size(64, 48)).shape == (48, 64, 3)
+    failing = ColorBackground()
+    failing.render_standalone = lambda size: None  # type: ignore[method-assign, assignment, return-value]
+    assert make(failing).render_standalone(Size(64, 48)).shape == (48, 64, 3)
 
 
 def test_a_background_is_let_go_by_the_one_who_uses_it_once_another_is_shown() -> None:

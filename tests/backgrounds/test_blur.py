@@ -69,9 +69,9 @@ def test_letters_in_the_room_cannot_be_read(soft: float) -> None:
 
 def test_an_empty_room_is_blurred_as_by_a_lens() -> None:
     frame = np.ascontiguousarray(astronaut()[:360])
-    plain = gaussian_blur(frame, 10.0)
+    flat = gaussian_blur(frame, 10.0)
     blurred = BlurredBackground(20).render(frame, np.zeros(frame.shape[:2], np.float32))
-    assert float(np.abs(blurred.astype(int) - plain).mean()) < 2.0
+    assert float(np.abs(blurred.astype(int) - flat).mean()) < 2.0
 
 
 def test_each_side_of_the_room_keeps_its_own_tone() -> None:
@@ -104,13 +104,13 @@ def test_strength_means_the_same_at_every_resolution() -> None:
 
 def test_a_trembling_matte_does_not_make_the_room_flicker() -> None:
     frame = np.ascontiguousarray(astronaut()[:288])
-    calm, dice = oval(288, 512), np.random.default_rng(9)
-    still = BlurredBackground().render(frame, calm).astype(int)
+    smooth, dice = oval(288, 512), np.random.default_rng(9)
+    still = BlurredBackground().render(frame, smooth).astype(int)
     for _ in range(5):
-        trembling = np.roll(calm, int(dice.integers(-1, 2)), axis=1)
-        trembling = np.clip(trembling + dice.normal(0, 0.01, calm.shape), 0, 1).astype(np.float32)
+        trembling = np.roll(smooth, int(dice.integers(-1, 2)), axis=1)
+        trembling = np.clip(trembling + dice.normal(0, 0.01, smooth.shape), 0, 1).astype(np.float32)
         changed = np.abs(BlurredBackground().render(frame, trembling) - still)
-        assert float(changed[calm == 0].mean()) < 1.5
+        assert float(changed[smooth == 0].mean()) < 1.5
 
 
 def test_neither_frame_nor_matte_is_written_to() -> None:

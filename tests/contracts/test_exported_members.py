@@ -44,8 +44,8 @@ def test_type_checkers_see_the_same_names_and_modules() -> None:
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="backdrop"):
-        livecam.backdrop  # noqa: B018
+    with pytest.raises(AttributeError, match="no_such_name"):
+        livecam.no_such_name  # noqa: B018
 
 
 def test_package_is_marked_as_typed() -> None:

@@ -42,9 +42,9 @@ def test_run_shows_the_person_and_never_the_room() -> None:
 def test_first_and_last_frame_are_the_background_alone() -> None:
     sink = RecordingSink()
     run(FakeCamera(10), make_pipeline(), [sink], timeouts=QUICK)
-    alone = ColorBackground().render_standalone(SIZE)
-    assert (sink.frames[0] == alone).all()
-    assert (sink.frames[-1] == alone).all()
+    standalone = ColorBackground().render_standalone(SIZE)
+    assert (sink.frames[0] == standalone).all()
+    assert (sink.frames[-1] == standalone).all()
 
 
 FAULTS: dict[str, Callable[[Any], Any]] = {

@@ -123,8 +123,8 @@ def clip(path, *, tracks=(), times=None, frames=None, options=None):
 def flashes(path):
     """When the picture gets bright, seconds by the file."""
     recorded, lit = [], False
-    with av.open(str(path)) as film:
-        for image in film.decode(video=0):
+    with av.open(str(path)) as container:
+        for image in container.decode(video=0):
             bright = image.to_ndarray(format="gray").mean() > 120
             if bright and not lit:
                 recorded.append(image.time)
@@ -135,9 +135,9 @@ def flashes(path):
 def audio_onsets(path, track):
     """When the sound gets loud, and when it ends, seconds by the file."""
     recorded, last, end = [], -9.0, 0.0
-    with av.open(str(path)) as film:
+    with av.open(str(path)) as container:
         to_mono = av.AudioResampler("flt", "mono", RATE)
-        for decoded in film.decode(audio=track):
+        for decoded in container.decode(audio=track):
             for frame in to_mono.resample(decoded):
                 begin = float(frame.pts * frame.time_base)
                 for at in np.flatnonzero(np.abs(frame.to_ndarray()[0]) > 0.2):
@@ -150,8 +150,8 @@ def audio_onsets(path, track):
 
 
 def frame_times(path):
-    with av.open(str(path)) as film:
-        return [image.time for image in film.decode(video=0)]
+    with av.open(str(path)) as container:
+        return [image.time for image in container.decode(video=0)]
 
 
 def run(source, target, pipeline=None, **settings):
@@ -219,8 +219,8 @@ def test_images_that_begin_after_the_audio_stay_behind_it(tmp_path):
 
 
 def payload(path):
-    with av.open(str(path)) as film:
-        return [bytes(packet) for packet in film.demux(audio=0) if packet.size]
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(audio=0) if packet.size]
 
 
 def test_audio_the_file_takes_is_copied_bit_by_bit(tmp_path):

@@ -67,11 +67,11 @@ def test_lost_camera_shows_a_caption_except_in_the_last_frame() -> None:
             [sink],
             timeouts=Timeouts(stall=5, placeholder_interval=0.02, camera_lost=0.3),
         )
-    alone = ColorBackground().render_standalone(size)
-    captioned = with_caption(alone, CAMERA_LOST_CAPTION)
-    assert (captioned != alone).any()
+    standalone = ColorBackground().render_standalone(size)
+    captioned = with_caption(standalone, CAMERA_LOST_CAPTION)
+    assert (captioned != standalone).any()
     assert sum((frame == captioned).all() for frame in sink.frames) > 5
-    assert (sink.frames[-1] == alone).all()
+    assert (sink.frames[-1] == standalone).all()
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 

@@ -96,10 +96,10 @@ def test_m_turns_the_mirror_over():
 
 def test_h_shows_a_line_of_help_and_takes_it_away_again():
     window, _ = pressed("hh", sends=3)
-    plain, helped, again = window.shown
-    assert (plain != helped).any()
-    assert (plain == again).all()
-    assert (plain[:40] == helped[:40]).all()
+    flat, helped, again = window.shown
+    assert (flat != helped).any()
+    assert (flat == again).all()
+    assert (flat[:40] == helped[:40]).all()
 
 
 def test_large_frames_are_shown_no_wider_than_1280():

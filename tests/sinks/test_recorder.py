@@ -38,8 +38,8 @@ def record(path, frames, seconds=None, size=SIZE, fps=30.0, **settings):
 
 
 def play(path):
-    with av.open(str(path)) as film:
-        return list(film.decode(video=0))
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
 
 
 def rgb(picture):
@@ -95,10 +95,10 @@ def test_a_transparent_video_carries_color_and_alpha(tmp_path, suffix, decoder):
     path = tmp_path / f"a{suffix}"
     record(path, [cutout()] * 5, transparent=True)
     images = []
-    with av.open(str(path)) as film:
+    with av.open(str(path)) as container:
         context = av.CodecContext.create(decoder, "r")
-        context.extradata = film.streams.video[0].codec_context.extradata
-        for packet in film.demux(video=0):
+        context.extradata = container.streams.video[0].codec_context.extradata
+        for packet in container.demux(video=0):
             images += context.decode(packet) if packet.size else []
     assert len(images) == 5
     assert images[-1].format.name.startswith("yuva")
@@ -244,15 +244,15 @@ def test_a_long_pause_does_not_fill_the_disk_with_repeats(tmp_path):
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
 def test_the_last_frame_is_shown_as_long_as_the_others(tmp_path, suffix):
     record(tmp_path / f"a{suffix}", [photo()], fps=5.0)
-    with av.open(str(tmp_path / f"a{suffix}")) as film:
-        assert film.duration / av.time_base == pytest.approx(0.2, abs=0.002)
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        assert container.duration / av.time_base == pytest.approx(0.2, abs=0.002)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 def test_a_slow_camera_still_gets_a_key_frame_every_second(tmp_path, suffix):
     record(tmp_path / f"a{suffix}", [photo()] * 12, [index / 4 for index in range(12)])
-    with av.open(str(tmp_path / f"a{suffix}")) as film:
-        keys = [packet.pts * packet.time_base for packet in film.demux(video=0) if packet.is_keyframe]
+    with av.open(str(tmp_path / f"a{suffix}")) as container:
+        keys = [packet.pts * packet.time_base for packet in container.demux(video=0) if packet.is_keyframe]
     assert [float(key) for key in keys] == pytest.approx([0.0, 1.0, 2.0])
 
 
@@ -352,8 +352,8 @@ def test_a_full_disk_keeps_what_was_written_under_its_name(small_disk, name):
 
 def play_what_plays(path):
     end = 0.0
-    with av.open(str(path)) as film, suppress(av.FFmpegError):
-        for picture in film.decode(video=0):
+    with av.open(str(path)) as container, suppress(av.FFmpegError):
+        for picture in container.decode(video=0):
             end = picture.time + 1 / 30
     return end
 

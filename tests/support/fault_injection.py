@@ -1,4 +1,4 @@
-"""A camera that fails by a seeded script, for hours of frames, and a clock that makes them minutes."""
+"""Camera with faults from a seeded random generator, and a clock that runs faster than real time."""
 
 import random
 import threading
@@ -19,27 +19,26 @@ STALL_SECONDS, AWAY_SECONDS = (0.3, 2.5), (0.5, 4.0)
 
 
 class FastClock:
-    """The machine's clock, running `speed` times as fast."""
+    """System clock that runs `speed` times as fast."""
 
     def __init__(self, speed: float = 10.0) -> None:
         self._speed = speed
 
     def now(self) -> float:
-        """Seconds of the hurried time."""
+        """Return the accelerated time in seconds."""
         return time.monotonic() * self._speed
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds` of the hurried time."""
+        """Wait for `seconds` of the accelerated time."""
         if seconds > 0:
             time.sleep(seconds / self._speed)
 
 
 class FaultyCamera:
-    """Gives `count` frames of the room with the secret, at full speed, and fails by a script.
+    """Yields `count` frames of the room with the secret, at full speed, with injected faults.
 
-    It drops numbers, repeats a frame, stalls, changes its size and is lost for a while, each when the seed
-    says so. The next frame comes when somebody called `go_on`, so that none is lost to a slow
-    machine, or soon.
+    It drops numbers, repeats a frame, stalls, changes its size and is lost for a while; `seed` decides when.
+    The next frame comes after a call of `go_on`, or after 0.05 s, so that a slow machine loses none.
     """
 
     def __init__(self, count: int, *, seed: int, clock: Clock, gaps: dict[str, int] | None = None) -> None:
@@ -65,7 +64,7 @@ class FaultyCamera:
         self._images.clear()
 
     def go_on(self) -> None:
-        """The last frame was shown."""
+        """Allow the next frame, because the last one was shown."""
         self._taken.set()
 
     def __iter__(self) -> Iterator[Frame]:

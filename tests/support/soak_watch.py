@@ -1,4 +1,4 @@
-"""What watches a long run: a sink that looks for the secret and silence, and a hand that does as users do."""
+"""Observers of a soak test: a sink that looks for the secret, and a simulated user."""
 
 import os
 import threading
@@ -18,19 +18,19 @@ from livecam.runtime.states import LoopState
 from tests.support.fakes import shows_secret
 from tests.support.fault_injection import FaultyCamera
 
-# Each background is shown twice soon, then changed as often as somebody who can't decide.
+# Each background is shown twice soon, then changed as often as an indecisive user.
 TIMEOUT, SOON_UNTIL, SWITCH_EVERY = 120, 1440, 960
 PAUSE_EVERY, PAUSE_FRAMES = 4000, 5
 SAMPLES = 400
 
 
 class WatchingSink:
-    """A sink that counts frames, silence and leaks, and keeps nothing."""
+    """Sink that counts frames and leaks, measures the longest silence, and keeps no frame."""
 
     def __init__(
         self, shown: Callable[[], None], shown_seconds: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin to watch.
+        """Start to measure.
 
         Args:
             shown: called after each frame.
@@ -44,7 +44,7 @@ class WatchingSink:
         self._last: float | None = None
 
     def send(self, frame: Frame) -> None:
-        """Look at a frame; a blurred room may have the secret's tint, but not its stripes."""
+        """Check a frame; a blurred room may have the tint of the secret, but not its stripes."""
         now = self._now()
         if self._last is not None:
             self.longest_silence = max(self.longest_silence, now - self._last)
@@ -57,7 +57,7 @@ class WatchingSink:
 
 
 def beside_the_person(frame: Frame) -> Frame:
-    """Where the room was, but for the person's soft edge."""
+    """Return the parts of a frame that are beside the person and its soft edge."""
     width = frame.shape[1]
     margin = width // 12
     left, right = width // 3 - margin, width // 3 + 5 + width // 3 + margin
@@ -65,14 +65,14 @@ def beside_the_person(frame: Frame) -> Frame:
 
 
 def shows_stripes(image: Frame) -> bool:
-    """Whether the secret's stripes, magenta beside white, can be told apart."""
+    """Return True if the stripes of the secret, magenta beside white, are visible."""
     red_and_blue = np.minimum(image[..., 0], image[..., 2])
     steps = np.abs(np.diff(image[..., 1].astype(np.int16), axis=1)) > 80
     return bool((steps & (red_and_blue[:, 1:] > 150) & (red_and_blue[:, :-1] > 150)).any())
 
 
 class SimulatedUser:
-    """Does what a user does meanwhile: other backgrounds, a pause now and then; and takes samples."""
+    """Switches backgrounds and pauses like a user, and samples memory, files and threads."""
 
     def __init__(self, camera: FaultyCamera, controls: RunControls, names: list[str], clock: Clock) -> None:
         self.sink = WatchingSink(self.after)
@@ -84,7 +84,7 @@ class SimulatedUser:
         self.count = 0
 
     def after(self) -> None:
-        """After each frame that was shown."""
+        """React to a frame that was shown."""
         sink, controls = self.sink, self._controls
         if controls.state is LoopState.PAUSED and sink.frames >= self._paused_at + PAUSE_FRAMES:
             controls.toggle_pause()
@@ -124,7 +124,7 @@ class SimulatedUser:
 
 
 class Heartbeat:
-    """A thread that only wakes up now and then; what it was late by, the machine had other things to do."""
+    """Thread that wakes up regularly; `latest` is the longest delay that the machine itself caused."""
 
     def __init__(self, beat_seconds: float = 0.02) -> None:
         self.latest = 0.0
@@ -148,7 +148,7 @@ class Heartbeat:
 
 
 def measure() -> tuple[float, float, float]:
-    """Megabytes of memory, open files and threads of this process; NaN where the system doesn't tell."""
+    """Measure memory in MB, open files and threads of this process; NaN where the system reports none."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         files, threads = count_of("/proc/self/fd"), count_of("/proc/self/task")
@@ -158,5 +158,5 @@ def measure() -> tuple[float, float, float]:
 
 
 def count_of(folder: str) -> int:
-    """How many entries a folder has."""
+    """Count the entries of a folder."""
     return sum(1 for _ in Path(folder).iterdir())

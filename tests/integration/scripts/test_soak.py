@@ -165,10 +165,10 @@ def test_a_heartbeat_is_late_when_nothing_else_may_run() -> None:
 def test_the_watcher_sees_the_room_sharp_or_blurred_and_silence() -> None:
     moments = iter([0.0, 0.5, 2.0, 2.1])
     sink = WatchingSink(lambda: None, lambda: next(moments))
-    room, plain = secret_frame(size=SMALL[0]), np.full((128, 192, 3), 90, np.uint8)
+    room, flat = secret_frame(size=SMALL[0]), np.full((128, 192, 3), 90, np.uint8)
     tinted = np.full((128, 192, 3), (255, 120, 255), np.uint8)
     sink.blurred = True
-    for frame in (tinted, plain, room):
+    for frame in (tinted, flat, room):
         sink.send(frame)
     assert sink.leaks == 1
     sink.blurred = False
