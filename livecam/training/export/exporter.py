@@ -1,6 +1,7 @@
-"""A trained network to LiteRT: ``NAME.tflite`` and its card ``NAME.json``, if both say the same.
+"""Export of a trained network to LiteRT: ``NAME.tflite`` and its model card ``NAME.json``.
 
-Beside them lies ``NAME.keras``, the network as it was trained: what a further training begins with.
+LiteRT and Keras must have the same output. ``NAME.keras`` is the network before quantization, for further
+training.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ from livecam.training.networks.multiply_adds import count_multiply_adds
 from livecam.training.networks.registry import find_network
 
 PATHS = ("data", "rooms", "empty", "out", "start", "teacher")
-"""Settings of a run that name places on its machine."""
+"""Settings of a run that are paths on its machine."""
 
 
 def export_model(
@@ -43,16 +44,15 @@ def export_model(
     precision: str = "int8",
     size: Size | None = None,
 ) -> ModelCard:
-    """Export a run's best weights as `out` (``.tflite``), card and Keras network beside it, replacing others.
+    """Export a run's best weights as `out` (``.tflite``), with card and Keras network; replace old files.
 
     Args:
         run: a run's folder, or a ``.keras`` file.
-        out: where to; the card gets the same stem.
-        notes: lines for the card's reader: sources, licences, limits.
-        scores: the ``scores.json`` of evaluations of what an earlier export of this run gave.
+        out: target file; the card has the same stem.
+        notes: lines for the card: sources, licences, limits.
+        scores: ``scores.json`` files of evaluations of an earlier export of this run.
         precision: of the weights, ``int8``, ``float16`` or ``float32``.
-        size: of the pictures that the model will see, both sides divisible by 16, if not those that it learnt
-            from: a network of convolutions takes any.
+        size: input size of the model, both sides divisible by 16; by default the training size.
 
     Raises:
         UsageError: `out` is no ``.tflite`` file, or there is no such precision or size.
@@ -62,7 +62,7 @@ def export_model(
         raise UsageError(f"{out} must be a file that ends in .tflite; its card gets the same name with .json")
     saved = run / "best.keras" if run.is_dir() else run
     model = with_input_size(_read_model(saved), size) if size else _read_model(saved)
-    about = {
+    metadata = {
         "parameters": int(model.count_params()),
         "multiply_adds": count_multiply_adds(model),
         "classes": list(CLASSES),
@@ -74,23 +74,23 @@ def export_model(
     weights = quantize_weights(exact, precision)
     if precision != "float32":
         parity = check_parity(model, weights, precision)
-    about |= {"precision": precision, "parity_with_keras": asdict(parity)}
+    metadata |= {"precision": precision, "parity_with_keras": asdict(parity)}
     _, height, width, _ = model.input_shape
     sha256 = hashlib.sha256(weights).hexdigest()
     if scores:
-        about["figures"] = load_card_scores(scores, sha256)
+        metadata["figures"] = load_card_scores(scores, sha256)
     card = ModelCard(
-        out.stem, out.name, sha256, Size(width, height), (0.0, 1.0), output_indices(weights), about
+        out.stem, out.name, sha256, Size(width, height), (0.0, 1.0), output_indices(weights), metadata
     )
     _write(out, weights, card, model)
     return card
 
 
 def with_input_size(model: keras.Model, size: Size) -> keras.Model:
-    """The same weights for pictures of another size.
+    """Return the network with the same weights for another input size.
 
     Raises:
-        UsageError: a side that can't be halved four times.
+        UsageError: a side is not divisible by 16.
     """
     check_size(size)
     return resize_network(model, size)
@@ -132,12 +132,12 @@ def _read_model(saved: Path) -> keras.Model:
 
 
 def _history(saved: Path) -> dict[str, Any]:
-    """What the run's folder tells of its best weights: data, settings, the scores of the best epoch."""
-    about: dict[str, Any] = {}
+    """Read data, settings and scores of the best epoch from the run's folder."""
+    metadata: dict[str, Any] = {}
     run = saved.parent
-    # Other files that lie in a run's folder are not what its history tells of.
+    # The history belongs to best.keras only.
     if saved.name != "best.keras":
-        return about
+        return metadata
     if (run / "settings.json").is_file():
         try:
             settings = json.loads((run / "settings.json").read_text(encoding="utf-8"))
@@ -145,16 +145,16 @@ def _history(saved: Path) -> dict[str, Any]:
             raise TrainingError(
                 f"{run / 'settings.json'} can't be read ({os_error_reason(error)}); mend it"
             ) from error
-        # Folders by their names alone: where they lay is nobody's business.
-        about["training"] = {
+        # Names of folders only: their paths are private.
+        metadata["training"] = {
             key: _names(value) if key in PATHS else value for key, value in dict(settings).items()
         }
     rows = read_history(run)
     if rows:
         best = max(rows, key=lambda row: float(row["miou"]))
         names = ("epoch", "miou", "foreground_iou", "boundary_f", "mad")
-        about["scores_on_test_scenes"] = {name: float(best[name]) for name in names if name in best}
-    return about
+        metadata["scores_on_test_scenes"] = {name: float(best[name]) for name in names if name in best}
+    return metadata
 
 
 def _names(paths: Any) -> Any:
@@ -164,14 +164,14 @@ def _names(paths: Any) -> Any:
 
 
 CARD_METRICS = ("miou", "fg_iou", "bf", "mad", "mse", "dtssd", "leak", "hole")
-"""Columns that a card tells; milliseconds depend on the machine."""
+"""Metrics in a card; not ms, which depends on the machine."""
 
 
 def load_card_scores(files: Sequence[Path], sha256: str) -> dict[str, Any]:
-    """By the data's name: the rows of each evaluation, groups, mean and conditions.
+    """Return the rows of each evaluation (groups, mean, attributes) by the name of the data.
 
     Raises:
-        TrainingError: a file that can't be read, or the evaluation of other weights.
+        TrainingError: a file cannot be read, or is the evaluation of other weights.
     """
     return dict(_read(path, sha256) for path in files)
 
@@ -179,7 +179,7 @@ def load_card_scores(files: Sequence[Path], sha256: str) -> dict[str, Any]:
 def _read(path: Path, sha256: str) -> tuple[str, dict[str, Any]]:
     try:
         scores = json.loads(path.read_text(encoding="utf-8"))
-        rows = {row["name"]: _said(row) for row in scores["rows"]}
+        rows = {row["name"]: _card_row(row) for row in scores["rows"]}
         data, model = str(scores["data"]), scores.get("sha256")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(
@@ -190,5 +190,5 @@ def _read(path: Path, sha256: str) -> tuple[str, dict[str, Any]]:
     return data, rows
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
+def _card_row(row: dict[str, Any]) -> dict[str, Any]:
     return {"cases": row["cases"], **{name: round(row[name], 2) for name in CARD_METRICS if name in row}}

@@ -1,4 +1,4 @@
-"""Keras to LiteRT, and whether both say the same."""
+"""Conversion from Keras to LiteRT, and comparison of both outputs."""
 
 import tempfile
 from contextlib import redirect_stderr
@@ -34,7 +34,7 @@ from livecam.models.class_layout import CLASSES, OUTPUT_LAYOUTS, decode_class_ou
 from livecam.training.export.litert_layers import optimize_for_litert
 
 OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
-"""What a livecam network says of each pixel, and in how many numbers."""
+"""Outputs of a livecam network and their channels."""
 PRECISIONS = ("int8", "float16", "float32")
 MIN_QUANTIZED_WEIGHTS = 4000
 """Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
@@ -44,14 +44,14 @@ _CONVOLUTIONS = (
     TFLOperationName.CONV_2D_TRANSPOSE,
 )
 FLOAT_TOLERANCE = 1e-3
-"""How far a conversion that rounds nothing may be off anywhere."""
+"""Largest allowed difference anywhere, of a conversion without quantization."""
 INT8_TOLERANCE = 1e-2
-"""How far one that rounds its weights may be off in the mean."""
+"""Largest allowed mean difference, of a conversion with quantized weights."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far LiteRT's outputs lie from Keras' on the same pictures, at most and in the mean."""
+    """Difference between LiteRT's and Keras' outputs on the same images: maximum and mean."""
 
     largest: float
     mean: float
@@ -100,7 +100,7 @@ def quantize_weights(weights: bytes, precision: str = "int8") -> bytes:
     quantizer = Quantizer(weights)
     for operation, settings in _recipe(precision):
         quantizer.update_quantization_recipe(".*", operation, **settings)
-    # One of its bars is drawn even so.
+    # One of its progress bars cannot be disabled.
     with redirect_stderr(StringIO()):
         done = quantizer.quantize(enable_progress_bar=False, enable_progress_report=False)
     return bytes(done.quantized_model)
@@ -126,7 +126,7 @@ def _recipe(precision: str) -> list[tuple[TFLOperationName, dict[str, Any]]]:
 
 
 def output_indices(weights: bytes) -> dict[str, int]:
-    """Which of the file's outputs is which, by the names of its signature.
+    """Return the index of each output in the file, by the names of its signature.
 
     Raises:
         TrainingError: it has others than a matte and classes (`livecam.models.class_layout`), or LiteRT
@@ -143,7 +143,7 @@ def output_indices(weights: bytes) -> dict[str, int]:
 
 
 def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
-    """Run both on the same pictures.
+    """Compare LiteRT and Keras on the same images.
 
     Raises:
         TrainingError: they take or give other shapes, or differ by more than `FLOAT_TOLERANCE` somewhere,
@@ -161,7 +161,7 @@ def check_parity(model: keras.Model, weights: bytes, precision: str = "float32",
     largest = float(np.max([d.max() for d in differences]))
     mean = float(np.mean([d.mean() for d in differences]))
     off, allowed = (largest, FLOAT_TOLERANCE) if precision == "float32" else (mean, INT8_TOLERANCE)
-    # A NaN fails every comparison: so asked, it is refused.
+    # Written so that NaN, which fails every comparison, is refused.
     if not off <= allowed:
         hint = "" if precision == "float32" else "; try --precision float32"
         raise TrainingError(
@@ -198,7 +198,7 @@ def _difference(keras_said: NDArray[Any], litert_said: NDArray[Any]) -> NDArray[
 
 
 def _pictures(size: Size, count: int) -> list[NDArray[np.float32]]:
-    """Parts of the shipped photograph of a person, in [0, 1], each in another light, with some noise."""
+    """Return crops of the built-in photograph of a person in [0, 1], with random gamma and noise."""
     photo = read_image(Path(str(resources.files("livecam"))) / "assets" / "astronaut.jpg", longest=512).image
     rng, pictures = np.random.default_rng(7), []
     for number in range(count):

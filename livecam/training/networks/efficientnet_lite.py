@@ -1,9 +1,8 @@
-"""The lower half of EfficientNet-Lite0: inverted residuals from 1/4 of the picture to 1/32.
+"""Lower half of EfficientNet-Lite0: inverted residuals from 1/4 of the input size to 1/32.
 
-Shaped, and named, so that weights learnt on a million photographs fit (Sandler et al., "MobileNetV2:
-Inverted Residuals and Linear Bottlenecks", 2018; Tan and Le, "EfficientNet", 2019; the Lite variants do
-without squeezing and end in ReLU6, which rounds well). A network that begins so knows what things look like
-before it sees its first person.
+Shapes and layer names fit the published ImageNet weights (Sandler et al., "MobileNetV2: Inverted Residuals
+and Linear Bottlenecks", 2018; Tan and Le, "EfficientNet", 2019; the Lite variants have no squeeze and
+excitation, and ReLU6, which quantizes well).
 """
 
 from typing import NamedTuple
@@ -13,9 +12,9 @@ from keras import layers
 
 
 class MBConvStage(NamedTuple):
-    """Blocks of one width: `kernel` pixels square, the first with `stride`; their first number is `first`.
+    """Blocks of one width with `kernel` x `kernel` filters, the first with `stride`, numbered from `first`.
 
-    A block looks at `expansion` times as many channels as it is given.
+    A block expands its input to `expansion` times as many channels.
     """
 
     first: int
@@ -27,26 +26,26 @@ class MBConvStage(NamedTuple):
 
 
 STEM_CHANNELS = 24
-"""The channels that the first stage takes, at 1/4 of the picture."""
+"""Input channels of the first stage, at 1/4 of the input size."""
 STEM_STAGES = (MBConvStage(0, 1, 16, 3, 1, 1), MBConvStage(1, 2, STEM_CHANNELS, 3, 2))
-"""The first three blocks of EfficientNet-Lite0, the costliest; livecam has plain convolutions there."""
+"""The first three blocks of EfficientNet-Lite0, the slowest; livecam has plain convolutions instead."""
 LITE0 = (
     MBConvStage(3, 2, 40, 5, 2),
     MBConvStage(5, 3, 80, 3, 2),
     MBConvStage(8, 3, 112, 5, 1),
     MBConvStage(11, 4, 192, 5, 2),
 )
-"""Its stages from 1/8 on, without the last, which only classifies."""
+"""Its stages from 1/8 on, without the last, which only serves classification."""
 
 
 def channel_adapter(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Bring features at 1/4 to the channels that the first stage takes."""
+    """Convert features at 1/4 to the input channels of the first stage."""
     return _normalise(layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_conv")(x), "enter")
 
 
-def teacher_stem(picture: keras.KerasTensor) -> keras.KerasTensor:
-    """EfficientNet-Lite0's own way from a picture, RGB in [0, 1], to features at 1/4."""
-    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
+def teacher_stem(image: keras.KerasTensor) -> keras.KerasTensor:
+    """Build EfficientNet-Lite0's stem: from an image, RGB in [0, 1], to features at 1/4."""
+    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(image)
     x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
     x = layers.ReLU(6.0, name="stem")(_normalise(x, "stem"))
     for stage in STEM_STAGES:
@@ -55,7 +54,7 @@ def teacher_stem(picture: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def mbconv_stage(x: keras.KerasTensor, stage: MBConvStage) -> keras.KerasTensor:
-    """(batch, height, width, channels) through the blocks of a stage, `stride` times smaller."""
+    """Apply the blocks of a stage to (batch, height, width, channels); `stride` times smaller."""
     for i in range(stage.repeats):
         y = _mbconv_block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
         x = layers.Add(name=f"block{stage.first + i}_sum")([x, y]) if i else y
@@ -64,8 +63,8 @@ def mbconv_stage(x: keras.KerasTensor, stage: MBConvStage) -> keras.KerasTensor:
 
 def _mbconv_block(x: keras.KerasTensor, stage: MBConvStage, name: str, stride: int) -> keras.KerasTensor:
     if stage.expansion > 1:
-        wide = x.shape[-1] * stage.expansion
-        x = layers.Conv2D(wide, 1, use_bias=False, name=f"{name}_expand_conv")(x)
+        expanded = x.shape[-1] * stage.expansion
+        x = layers.Conv2D(expanded, 1, use_bias=False, name=f"{name}_expand_conv")(x)
         x = layers.ReLU(6.0, name=f"{name}_expand")(_normalise(x, f"{name}_expand"))
     x = layers.DepthwiseConv2D(
         stage.kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depth_conv"

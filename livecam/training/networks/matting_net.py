@@ -1,10 +1,9 @@
-"""The compact encoder-decoder: strided convolutions down, transposed ones up, a softmax of three classes.
+"""Compact encoder-decoder: strided convolutions down, transposed convolutions up, a softmax of three classes.
 
-Convolutions are plain 3x3 (dilated at the bottom, where the picture is 16 times smaller), since these train
-fast and run fast on a processor; but `person` ends below in blocks that were learnt elsewhere (`inverted`).
-Besides the three classes of a trimap the network tells, for each pixel, which share of a contour pixel is
-foreground; the matte is foreground + contour x share, soft from the start (the unknown region of a trimap,
-resolved: cf. Chen et al., "Semantic Human Matting", 2018).
+Convolutions are plain 3x3 (dilated at 1/16), which train and run fast on a CPU. The lower encoder of `person`
+has EfficientNet-Lite0's blocks (`efficientnet_lite`). Besides the three classes of a trimap, the network
+predicts which fraction of a contour pixel is foreground. The matte is foreground + contour x fraction, soft
+from the start (cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from livecam.training.networks.registry import register_network
 from livecam.training.networks.separable import SeparableNetwork, build_decoder, build_features
 
 DILATIONS = (1, 2, 4, 4)
-"""Of the steps at 1/16, one after the other and over again."""
+"""Dilations of the convolutions at 1/16, repeated cyclically."""
 
 
 @dataclass(frozen=True)
@@ -75,40 +74,40 @@ def _decoder_block(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> 
         skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
     )(x)
     x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
-    # A side that could not be halved was rounded up on the way down.
-    over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
-    if any(over):
-        x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)
+    # A side that could not be halved was rounded up by the encoder.
+    excess = [upsampled - side for upsampled, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
+    if any(excess):
+        x = layers.Cropping2D([(0, pixels) for pixels in excess], name=f"{name}_crop")(x)
     return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
 
 
 def _squeeze_excite(x: keras.KerasTensor) -> keras.KerasTensor:
-    """What the whole picture says about every place of it (squeeze and excitation, Hu et al. 2018)."""
+    """Scale channels by a gate from their global averages (squeeze and excitation, Hu et al. 2018)."""
     pooled = layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(x)
     gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid", name="context_gate")(pooled)
     return layers.Multiply(name="context")([x, gate])
 
 
 def _encoder(x: keras.KerasTensor, network: MattingNetConfig) -> list[keras.KerasTensor]:
-    """What is seen at 1/2, at 1/4, and so on to the lowest level."""
+    """Return the features at 1/2, at 1/4, and so on to the lowest level."""
     x = _conv_block(x, network.widths[0], "down2", stride=2)
-    seen = [x]
+    features = [x]
     for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
         x = _conv_block(x, channels, f"down{2**level}", stride=2)
         for i in range(depth):
-            # At the bottom the dilations make each place see the whole picture.
+            # At 1/16 the dilations extend the receptive field to the whole image.
             dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
-            step = _conv_block(x, channels, f"stay{2**level}_{i}", dilation=dilation)
-            x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, step])
-        seen.append(x)
+            block = _conv_block(x, channels, f"stay{2**level}_{i}", dilation=dilation)
+            x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, block])
+        features.append(x)
     if not network.stages:
-        return [*seen[:-1], _squeeze_excite(x)]
+        return [*features[:-1], _squeeze_excite(x)]
     x = channel_adapter(x)
     for stage in network.stages:
         x = mbconv_stage(x, stage)
-        # Of two stages of one size the later knows more.
-        seen = [*seen, x] if stage.stride == 2 else [*seen[:-1], x]
-    return seen
+        # Of two stages of one size the later has the better features.
+        features = [*features, x] if stage.stride == 2 else [*features[:-1], x]
+    return features
 
 
 def _features(x: keras.KerasTensor, network: MattingNetConfig) -> keras.KerasTensor:
@@ -126,14 +125,13 @@ def _features(x: keras.KerasTensor, network: MattingNetConfig) -> keras.KerasTen
 def build_model(network: AnyNetwork) -> keras.Model:
     """Build the network, untrained.
 
-    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``, the
-    softmax over
-    foreground, background and contour, (batch, height, width, 3), and ``matte``, (batch, height, width, 1),
-    in [0, 1].
+    Input: float32 RGB in [0, 1], shape (batch, height, width, 3). Outputs: ``classes``,
+    the softmax over foreground, background and contour, (batch, height, width, 3), and ``matte``,
+    (batch, height, width, 1), in [0, 1].
     """
     width, height = network.size
-    picture = keras.Input((height, width, 3), name="picture")
-    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(picture)
+    image = keras.Input((height, width, 3), name="picture")
+    x = layers.Rescaling(2.0, offset=-1.0, name="scale")(image)
     x = (
         _features(x, network)
         if isinstance(network, MattingNetConfig)
@@ -141,11 +139,11 @@ def build_model(network: AnyNetwork) -> keras.Model:
     )
     x = layers.Conv2DTranspose(4, 2, strides=2, padding="same", name="head")(x)
     classes = layers.Softmax(name="classes")(x[..., :3])
-    share = layers.Activation("sigmoid", name="share")(x[..., 3:])
-    # Named by layers, since the exported graph calls its outputs after them.
-    contour = layers.Multiply(name="contour_part")([classes[..., 2:], share])
+    fraction = layers.Activation("sigmoid", name="share")(x[..., 3:])
+    # Separate layers, because the exported graph names its outputs after layers.
+    contour = layers.Multiply(name="contour_part")([classes[..., 2:], fraction])
     matte = layers.Add(name="matte")([classes[..., :1], contour])
-    return keras.Model(picture, {"classes": classes, "matte": matte}, name=network.name)
+    return keras.Model(image, {"classes": classes, "matte": matte}, name=network.name)
 
 
 def build_at_size(network: AnyNetwork, size: Size | None) -> keras.Model:
@@ -160,25 +158,25 @@ for _network in ARCHITECTURES.values():
 
 
 def resize_network(model: keras.Model, size: Size) -> keras.Model:
-    """Build the same network, with the same weights, for pictures of another size.
+    """Build the same network, with the same weights, for another input size.
 
-    A network of `ARCHITECTURES` is built anew, since sides that can't be halved need other layers; another
-    one is cloned.
+    A network of `ARCHITECTURES` is built again, because sides that cannot be halved need other layers; any
+    other network is cloned.
     """
     network = ARCHITECTURES.get(model.name)
     other = build_model(replace(network, size=(size.width, size.height))) if network else None
     if other is None or [w.shape for w in other.weights] != [w.shape for w in model.weights]:
-        picture = keras.Input((size.height, size.width, 3), name="picture")
-        other = keras.models.clone_model(model, input_tensors=picture)
+        image = keras.Input((size.height, size.width, 3), name="picture")
+        other = keras.models.clone_model(model, input_tensors=image)
     other.set_weights(model.get_weights())
     return other
 
 
 def freeze_batch_norm(model: keras.Model) -> None:
-    """Let normalisations stay as they are while the rest learns on.
+    """Freeze batch normalisation.
 
-    What a network has counted over many scenes is steadier than what the few of a batch tell; a short
-    fine-tune goes further with it.
+    Statistics of a long training are less noisy than those of single batches; a short fine-tune gets better
+    results with them.
     """
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -186,5 +184,5 @@ def freeze_batch_norm(model: keras.Model) -> None:
 
 
 def logits_model(model: keras.Model) -> keras.Model:
-    """The same layers up to the logits, (batch, height, width, 4), which the loss takes."""
+    """Return a model of the same layers up to the logits, (batch, height, width, 4), for the loss."""
     return keras.Model(model.input, model.get_layer("head").output, name=f"{model.name}_learner")

@@ -1,8 +1,7 @@
-"""The same network on PyTorch's fused kernels: training on a processor takes half the time.
+"""Keras layers on PyTorch's fused kernels: training on a CPU takes half the time.
 
-Keras on its PyTorch backend pads, transposes and normalises in steps of their own; PyTorch does each of them
-in one kernel when it is asked in its own words. Only the way of computing differs: the layers, their names
-and their weights stay those of the Keras model.
+Keras' PyTorch backend pads, transposes and normalises in separate operations; PyTorch has one kernel for each
+layer. Only the computation differs: layers, names and weights stay those of the Keras model.
 """
 
 import warnings
@@ -15,35 +14,33 @@ from keras import layers
 from numpy.typing import NDArray
 
 Tensor = Any
-Ask = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
+Predict = Callable[[NDArray[np.float32]], dict[str, NDArray[np.float32]]]
 
 
 def use_fused_torch_layers(model: keras.Model, precision: str = "") -> keras.Model:
-    """A model of the same layers and weights that computes faster, where Keras runs on PyTorch.
+    """Return a faster model of the same layers and weights, if Keras runs on PyTorch.
 
     `precision` is "float32" or "mixed_bfloat16" (weights stay float32: "Mixed Precision Training",
-    Micikevicius et al., 2018); the latter by default where the processor multiplies bfloat16 by itself. On
-    another backend it is `model` itself.
+    Micikevicius et al., 2018); the latter by default if the CPU has bfloat16 instructions. On
+    another backend `model` itself is returned.
     """
     if keras.backend.backend() != "torch":
         return model
     precision = precision or ("mixed_bfloat16" if _has_bfloat16() else "float32")
-    quick = keras.models.clone_model(model, clone_function=lambda layer: _quick_layer(layer, precision))
-    quick.set_weights(model.get_weights())
-    return quick
+    fused = keras.models.clone_model(model, clone_function=lambda layer: _fused_layer(layer, precision))
+    fused.set_weights(model.get_weights())
+    return fused
 
 
-def freeze_graph(model: keras.Model) -> Ask:
-    """Return a function that asks `model`, as it is now, about a batch of pictures: quicker than ``predict``.
+def freeze_graph(model: keras.Model) -> Predict:
+    """Return a function that runs `model` with its current weights, faster than ``predict``.
 
-    Where Keras runs on PyTorch, the graph is traced and its normalisations are folded into its
-    convolutions: half the time. The
+    On PyTorch the graph is traced and batch normalisation is folded into convolutions: half the time. The
     function takes float32 (batch, height, width, 3) and returns a dict of NumPy arrays like the model's
-    outputs; the batch must
-    always be of the first one's size. Call it from one thread at a time.
+    outputs. Every batch must have the size of the first. Call it from one thread at a time.
     """
     if keras.backend.backend() != "torch":
-        return cast(Ask, model.predict_on_batch)
+        return cast(Predict, model.predict_on_batch)
     import torch
 
     names = sorted(model.output)
@@ -55,20 +52,20 @@ def freeze_graph(model: keras.Model) -> Ask:
             self.model = model
 
         def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-            said = self.model(x, training=False)
-            return tuple(said[name] for name in names)
+            outputs = self.model(x, training=False)
+            return tuple(outputs[name] for name in names)
 
-    def ask(pictures: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def predict(images: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         with torch.no_grad(), warnings.catch_warnings():
-            x = torch.from_numpy(pictures)
+            x = torch.from_numpy(images)
             if not frozen:
                 warnings.simplefilter("ignore")  # PyTorch: tracing is deprecated; shapes are constants.
                 trace = cast(Any, torch.jit.trace)
                 traced = trace(Traced().eval(), x, check_trace=False)
                 frozen.append(torch.jit.freeze(traced))
-            return {name: said.numpy() for name, said in zip(names, frozen[0](x), strict=True)}
+            return {name: outputs.numpy() for name, outputs in zip(names, frozen[0](x), strict=True)}
 
-    return ask
+    return predict
 
 
 def _has_bfloat16() -> bool:
@@ -77,8 +74,8 @@ def _has_bfloat16() -> bool:
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
 
 
-def _quick_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Layer:
-    kinds: dict[Any, Any] = {
+def _fused_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Layer:
+    fused_types: dict[Any, Any] = {
         layers.Conv2D: FusedConv2D,
         layers.DepthwiseConv2D: FusedDepthwiseConv2D,
         layers.Conv2DTranspose: FusedConv2DTranspose,
@@ -88,12 +85,12 @@ def _quick_layer(layer: keras.layers.Layer, precision: str) -> keras.layers.Laye
     settings = layer.get_config()
     if not isinstance(layer, layers.InputLayer):
         settings["dtype"] = precision
-    kind = kinds.get(type(layer), type(layer))
-    return kind.from_config(settings)
+    fused_type = fused_types.get(type(layer), type(layer))
+    return fused_type.from_config(settings)
 
 
 def _first(x: Tensor) -> Tensor:
-    """Channels first as PyTorch counts, last in memory as they are: nothing is moved."""
+    """Return a view with channels first, PyTorch's order; memory stays channels last."""
     return x.permute(0, 3, 1, 2)
 
 
@@ -105,7 +102,7 @@ class FusedConv2D(layers.Conv2D):  # type: ignore[misc]
     """`Conv2D` with padding "same", an odd kernel and strides of 1 or 2."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """(batch, height, width, channels) to the same, `strides` times smaller."""
+        """Convolve (batch, height, width, channels); `strides` times smaller."""
         return self.activation(_convolve(self, inputs, self.kernel.value.permute(3, 2, 0, 1)))
 
 
@@ -113,9 +110,9 @@ class FusedDepthwiseConv2D(layers.DepthwiseConv2D):  # type: ignore[misc]
     """`DepthwiseConv2D` with padding "same", an odd kernel, strides of 1 or 2 and one kernel a channel."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """(batch, height, width, channels) to the same, `strides` times smaller."""
+        """Convolve (batch, height, width, channels); `strides` times smaller."""
         kernel = self.kernel.value.permute(2, 3, 0, 1)
-        # PyTorch's gradient of it takes five times as long in bfloat16 (seen with 2.13).
+        # Its gradient takes five times as long in bfloat16 (PyTorch 2.13).
         x = _convolve(self, inputs.float(), kernel, groups=inputs.shape[-1])
         return self.activation(x.to(inputs.dtype))
 
@@ -124,15 +121,15 @@ def _convolve(layer: keras.layers.Layer, inputs: Tensor, kernel: Tensor, groups:
     from torch.nn import functional
 
     x = _first(inputs)
-    reach = [d * (k // 2) for d, k in zip(layer.dilation_rate, layer.kernel_size, strict=True)]
+    padding = [d * (k // 2) for d, k in zip(layer.dilation_rate, layer.kernel_size, strict=True)]
     if max(layer.strides) > 1:
-        # Keras, and LiteRT, pad an even picture at its right and its bottom only.
-        before = [max(0, r - 1) if side % 2 == 0 else r for r, side in zip(reach, x.shape[2:], strict=True)]
-        x = functional.pad(x, (before[1], reach[1], before[0], reach[0]))
-        reach = [0, 0]
+        # Keras and LiteRT pad an even image at the right and bottom only.
+        before = [max(0, r - 1) if side % 2 == 0 else r for r, side in zip(padding, x.shape[2:], strict=True)]
+        x = functional.pad(x, (before[1], padding[1], before[0], padding[0]))
+        padding = [0, 0]
     bias = layer.bias.value.to(x.dtype) if layer.use_bias else None
     return _last(
-        functional.conv2d(x, kernel.to(x.dtype), bias, layer.strides, reach, layer.dilation_rate, groups)
+        functional.conv2d(x, kernel.to(x.dtype), bias, layer.strides, padding, layer.dilation_rate, groups)
     )
 
 
@@ -140,7 +137,7 @@ class FusedConv2DTranspose(layers.Conv2DTranspose):  # type: ignore[misc]
     """`Conv2DTranspose` whose strides are its kernel's size."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """(batch, height, width, channels) to the same, `strides` times larger."""
+        """Upsample (batch, height, width, channels); `strides` times larger."""
         from torch.nn import functional
 
         kernel = self.kernel.value.permute(3, 2, 0, 1).to(inputs.dtype)
@@ -152,13 +149,13 @@ class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]
     """`BatchNormalization` of the last axis."""
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:
-        """The same shape; moves the averages when training."""
+        """Normalise; updates the moving averages in training."""
         from torch.nn import functional
 
-        learns = bool(training and self.trainable)
+        training_now = bool(training and self.trainable)
         x = functional.batch_norm(
             _first(inputs), self.moving_mean.value, self.moving_variance.value,
-            self.gamma.value, self.beta.value, learns, 1 - self.momentum, self.epsilon,
+            self.gamma.value, self.beta.value, training_now, 1 - self.momentum, self.epsilon,
         )  # fmt: skip
         return _last(x)
 
@@ -167,10 +164,10 @@ class FusedReLU(layers.ReLU):  # type: ignore[misc]
     """`ReLU` without a slope."""
 
     def call(self, inputs: Tensor) -> Tensor:
-        """The same shape."""
+        """Apply the activation."""
         from torch.nn import functional
 
         if self.max_value is None:
             return functional.relu(inputs)
-        # In one pass over memory.
+        # One pass over memory.
         return functional.hardtanh(inputs, 0.0, float(self.max_value))
