@@ -110,9 +110,9 @@ def draw_sheet(overlays: Sequence[Frame], cell: int = 640) -> Frame:
 
 
 def _tinted(frame: Frame, matte: Matte, unit: float) -> Frame:
-    share = (0.5 * matte)[..., None]
+    opacity = (0.5 * matte)[..., None]
     # The rest is darker, so that the tint is visible on blue images too.
-    tinted = frame * (0.6 + 0.4 * matte)[..., None] * (1 - share) + TINT * share
+    tinted = frame * (0.6 + 0.4 * matte)[..., None] * (1 - opacity) + TINT * opacity
     painted: Frame = np.rint(tinted).astype(np.uint8)
     found, _ = cv2.findContours((matte > 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(painted, found, -1, OUTLINE, max(1, round(0.7 * unit)), cv2.LINE_AA)
@@ -184,18 +184,18 @@ def draw_annotation(frame: Frame, trimap: Trimap, prompts: Sequence[Prompt] = ()
 
 
 def _draw_prompt(image: Frame, prompt: Prompt, scale: float) -> None:
-    def place(x: float, y: float) -> tuple[int, int]:
+    def to_small(x: float, y: float) -> tuple[int, int]:
         return round((x + 0.5) * scale - 0.5), round((y + 0.5) * scale - 0.5)
 
     if prompt.box:
         left, top, right, bottom = prompt.box
-        cv2.rectangle(image, place(left, top), place(right, bottom), _BOX_COLOR, 1, cv2.LINE_AA)
+        cv2.rectangle(image, to_small(left, top), to_small(right, bottom), _BOX_COLOR, 1, cv2.LINE_AA)
     for point in prompt.positive:
-        cv2.circle(image, place(*point), 5, (0, 0, 0), -1, cv2.LINE_AA)
-        cv2.circle(image, place(*point), 4, (60, 255, 120), -1, cv2.LINE_AA)
+        cv2.circle(image, to_small(*point), 5, (0, 0, 0), -1, cv2.LINE_AA)
+        cv2.circle(image, to_small(*point), 4, (60, 255, 120), -1, cv2.LINE_AA)
     for point in prompt.negative:
         for thickness, color in ((4, (0, 0, 0)), (2, (255, 70, 70))):
-            cv2.drawMarker(image, place(*point), color, cv2.MARKER_TILTED_CROSS, 10, thickness)
+            cv2.drawMarker(image, to_small(*point), color, cv2.MARKER_TILTED_CROSS, 10, thickness)
 
 
 def draw_outline(frame: Frame, matte: Matte) -> Frame:

@@ -28,7 +28,7 @@ from tests.support.synthetic_people import (
     chair_place,
     draw_scene,
     is_near,
-    worse,
+    low_scores,
     write_scenes,
 )
 from tests.support.tiny_clip import write_video
@@ -138,7 +138,7 @@ def test_person_model_flags_doubtful_objects(tmp_path: Path) -> None:
         one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.number >= 8
     }
     assert "of them as: what was kept at 30,60 is lost" in str(report)
-    report = run(clip, out=tmp_path / "low", sam=FakeSam(worse(0.5)), **said)
+    report = run(clip, out=tmp_path / "low", sam=FakeSam(low_scores(0.5)), **said)
     assert report.kept == 0
     assert "SAM gives its own mask 0.48" in str(report)
 
@@ -183,7 +183,7 @@ def test_records_name_source_and_scores(clip: Path, tmp_path: Path) -> None:
 
 def test_low_scores_flag_frames_with_reasons(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    report = run(clip, out=out, sam=FakeSam(worse(0.5)))
+    report = run(clip, out=out, sam=FakeSam(low_scores(0.5)))
     assert (report.kept, report.flagged) == (0, 8)
     assert len(list((out / "review/images").iterdir())) == 8
     assert not list((out / "images").iterdir())
@@ -230,7 +230,7 @@ def stop_after(count: int) -> FakeSam:
             raise KeyboardInterrupt
 
     sam = FakeSam()
-    sam.before_look = stop
+    sam.before_embed = stop
     return sam
 
 
@@ -242,7 +242,7 @@ def test_interrupted_run_gives_the_files_of_one_run(count: int, clip: Path, tmp_
         run(clip, out=tmp_path / "parts", keep=keep, sam=stop_after(count))
     rest = FakeSam()
     run(clip, out=tmp_path / "parts", keep=keep, sam=rest)
-    assert rest.looked == 8 - count
+    assert rest.embed_count == 8 - count
     whole, parts = everything(tmp_path / "whole"), everything(tmp_path / "parts")
     page = "review/index.html"
     assert {k: v for k, v in whole.items() if k != page} == {k: v for k, v in parts.items() if k != page}
@@ -253,7 +253,7 @@ def test_finished_data_set_is_not_changed(clip: Path, tmp_path: Path) -> None:
     before = everything(tmp_path / "set")
     again = FakeSam()
     run(clip, out=tmp_path / "set", sam=again)
-    assert again.looked == 0
+    assert again.embed_count == 0
     assert everything(tmp_path / "set") == before
 
 
@@ -289,7 +289,7 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
 
 def test_again_never_changes_frames_with_a_decision(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
-    run(clip, out=out, sam=FakeSam(worse(0.5)))
+    run(clip, out=out, sam=FakeSam(low_scores(0.5)))
     made = AnnotationStore(out)
     names = sorted(made.records)
     made.set_decisions(accept=names[:2], reject=names[2:3])
@@ -297,7 +297,7 @@ def test_again_never_changes_frames_with_a_decision(clip: Path, tmp_path: Path) 
     before = everything(out)
     again = FakeSam()
     run(clip, out=out, sam=again, again=True)
-    assert again.looked == 5
+    assert again.embed_count == 5
     after = everything(out)
     for name in names[:2]:
         for place in (
@@ -358,7 +358,7 @@ def test_invalid_settings_fail_before_annotation(
     sam = FakeSam()
     with pytest.raises(UsageError, match=words):
         run(clip, out=tmp_path / "set", sam=sam, **said)
-    assert sam.looked == 0
+    assert sam.embed_count == 0
     assert run(clip, out=tmp_path / "set").kept == 8
 
 

@@ -9,7 +9,7 @@ from livecam.annotation.prompt_file import FramePrompts
 from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
 from livecam.annotation.records import ObjectRecord
 from livecam.core.geometry import Size
-from tests.support.synthetic_people import CHAIR, FakeAnswer, FakeSam, chair_place, draw_scene, is_near
+from tests.support.synthetic_people import CHAIR, FakeCandidate, FakeSam, chair_place, draw_scene, is_near
 
 
 def overlap(first: Box, second: Box) -> float:
@@ -87,7 +87,7 @@ def test_lost_object_gives_a_reason_and_no_prompt() -> None:
 
 
 def test_mask_that_grows_suddenly_gives_a_reason() -> None:
-    def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def spill(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [answers[2]] if number else answers
 
     tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
@@ -96,7 +96,7 @@ def test_mask_that_grows_suddenly_gives_a_reason() -> None:
 
 
 def test_later_frames_take_the_most_similar_candidate() -> None:
-    def proud(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def proud(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [replace(answers[2], iou_score=0.99), *answers[:2]] if number else answers
 
     tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
@@ -107,7 +107,7 @@ def test_later_frames_take_the_most_similar_candidate() -> None:
 
 
 def test_candidate_with_nan_score_is_never_selected() -> None:
-    def damaged(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def damaged(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return (
             [replace(answers[0], iou_score=float("nan")), replace(answers[0], index=3)] if number else answers
         )
@@ -116,12 +116,12 @@ def test_candidate_with_nan_score_is_never_selected() -> None:
     (observation,) = track(tracker, FakeSam(damaged), range(4), {0, 3})[3]
     assert observation.candidate is not None
     assert observation.candidate.index == 3
-    nan = replace(observation, candidate=FakeAnswer(0, float("nan"), observation.candidate.matte))
+    nan = replace(observation, candidate=FakeCandidate(0, float("nan"), observation.candidate.matte))
     assert ObjectRecord.of(nan).to_dict()["score"] is None
 
 
 def test_empty_mask_gives_a_reason() -> None:
-    def nothing(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def nothing(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [replace(answers[0], matte=np.zeros_like(answers[0].matte))]
 
     frame = draw_scene(0)
@@ -192,7 +192,7 @@ def test_another_object_at_the_last_position_is_not_accepted() -> None:
     noise = np.random.default_rng(1).integers(0, 40, (40, 32, 3))
     other[40:80, 14:46] = np.array((40, 90, 190)) + noise
 
-    def blue(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def blue(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         matte = np.zeros((108, 192), np.float32)
         matte[40:80, 14:46] = 1
         return [replace(answers[0], matte=matte)]
@@ -204,7 +204,7 @@ def test_another_object_at_the_last_position_is_not_accepted() -> None:
 
 
 def test_small_islands_do_not_extend_the_next_box() -> None:
-    def speckled(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def speckled(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         matte = answers[0].matte.copy()
         matte[2:5, 180:184] = 1
         return [replace(answers[0], matte=matte)]
@@ -218,7 +218,7 @@ def test_small_islands_do_not_extend_the_next_box() -> None:
 
 
 def test_box_does_not_drift_with_a_greedy_mask() -> None:
-    def greedy(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def greedy(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         if prompt.box is None:
             return answers[:1]
         matte = np.zeros_like(answers[0].matte)
@@ -236,7 +236,7 @@ def test_box_does_not_drift_with_a_greedy_mask() -> None:
 
 
 def test_suspicious_mask_is_not_the_next_reference() -> None:
-    def spill(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def spill(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [answers[2]] if number == 1 else answers
 
     tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
@@ -246,7 +246,7 @@ def test_suspicious_mask_is_not_the_next_reference() -> None:
 
 
 def test_another_shape_of_the_same_area_gives_a_reason() -> None:
-    def lying(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def lying(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         if not number:
             return answers
         matte = np.zeros_like(answers[0].matte)

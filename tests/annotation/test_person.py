@@ -25,7 +25,7 @@ from livecam.matting.guided_filter import GuidedFilterUpsampler
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.pipeline import Pipeline
 from tests.support.fakes import PERSON
-from tests.support.synthetic_people import FakeAnswer, FakeSam, GreenModel, draw_scene, is_near, worse
+from tests.support.synthetic_people import FakeCandidate, FakeSam, GreenModel, draw_scene, is_near, low_scores
 
 
 def drawn(
@@ -46,7 +46,7 @@ def test_segment_person_agrees_with_the_model() -> None:
 
 
 def test_segment_person_takes_the_candidate_near_the_model() -> None:
-    def shirt_first(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def shirt_first(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [replace(answers[1], iou_score=0.99), answers[0]]
 
     (answer,) = drawn(draw_scene(2), FakeSam(shirt_first)).candidates
@@ -54,7 +54,7 @@ def test_segment_person_takes_the_candidate_near_the_model() -> None:
 
 
 def test_low_agreement_gives_a_reason() -> None:
-    def all_of_it(number: int, prompt: Prompt, answers: list[FakeAnswer]) -> list[FakeAnswer]:
+    def all_of_it(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         return [answers[2]]
 
     (reason,) = drawn(draw_scene(2), FakeSam(all_of_it)).reasons
@@ -73,7 +73,7 @@ def test_mask_that_grows_alone_gives_a_reason() -> None:
 
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
 def test_low_and_nan_scores_give_reasons(score: float, count: int) -> None:
-    said = drawn(draw_scene(2), FakeSam(worse(score)))
+    said = drawn(draw_scene(2), FakeSam(low_scores(score)))
     assert len(low_score_reasons(said.candidates)) == count
 
 

@@ -25,7 +25,7 @@ SIZE = Size(200, 120)
 DISC = draw_shape("disc", Point(60, 50), 35, SIZE)
 
 
-class Knowing:
+class FakePredictor:
     """Stands in for SAM: draws a disc around the prompt, four times, the third the best."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ def picture(tmp_path: Path) -> Path:
 
 def run(picture: Path, load: Callable[[str], Any] | None = None, **more: Any) -> Any:
     settings = SegmentSettings((picture,), picture.parent / "out", **more)
-    return segment(settings, load or (lambda preset: Knowing()))
+    return segment(settings, load or (lambda preset: FakePredictor()))
 
 
 def names(folder: Path) -> set[str]:
@@ -106,7 +106,7 @@ def test_all_candidates_writes_every_candidate(picture: Path) -> None:
 
 def test_requested_preset_is_loaded(picture: Path) -> None:
     asked: list[str] = []
-    run(picture, lambda preset: asked.append(preset) or Knowing(), keep=(Point(1, 1),), preset="other")
+    run(picture, lambda preset: asked.append(preset) or FakePredictor(), keep=(Point(1, 1),), preset="other")
     assert asked == ["other"]
 
 
@@ -151,14 +151,14 @@ def test_progress_counts_images(picture: Path) -> None:
         other.write_bytes(picture.read_bytes())
     told: list[int] = []
     settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
-    segment(settings, lambda preset: Knowing(), told.append)  # type: ignore[arg-type,return-value]
+    segment(settings, lambda preset: FakePredictor(), told.append)  # type: ignore[arg-type,return-value]
     assert told == [1, 2, 3]
 
 
 def test_mask_is_used_with_one_object_only(picture: Path) -> None:
     rough = picture.with_name("rough.png")
     Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(rough)
-    sam = Knowing()
+    sam = FakePredictor()
     run(picture, lambda preset: sam, keep=(Point(60, 50),), mask=rough)
     np.testing.assert_allclose(sam.asked[0].mask, DISC, atol=0.01)
     with pytest.raises(UsageError, match="a rough matte is of one thing"):
@@ -225,7 +225,7 @@ def test_segment_decodes_each_image_once(picture: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(segment_module, "read_image", counted)
     settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
-    segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    segment(settings, lambda preset: FakePredictor())  # type: ignore[arg-type,return-value]
     assert decoded == ["a.png", "b.png"]
 
 
@@ -235,7 +235,7 @@ def test_images_beyond_the_cache_are_decoded_twice(picture: Path, monkeypatch: p
     for other in others:
         other.write_bytes(picture.read_bytes())
     settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
-    results = segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    results = segment(settings, lambda preset: FakePredictor())  # type: ignore[arg-type,return-value]
     assert [each.image.name for each in results] == ["a.png", "b.png", "c.png"]
     np.testing.assert_array_equal(results[0].matte, results[2].matte)
 
@@ -244,7 +244,7 @@ def test_results_of_names_that_begin_alike_stay(picture: Path) -> None:
     left = picture.with_name("disc.left.png")
     left.write_bytes(picture.read_bytes())
     settings = SegmentSettings((left, picture), picture.parent / "out", keep=(Point(60, 50),))
-    results = segment(settings, lambda preset: Knowing())  # type: ignore[arg-type,return-value]
+    results = segment(settings, lambda preset: FakePredictor())  # type: ignore[arg-type,return-value]
     written = {path.name for each in results for path in each.files}
     assert names(settings.out) == written
     assert "disc.left.matte.png" in written

@@ -15,7 +15,14 @@ from livecam.annotation import job
 from livecam.annotation.store import AnnotationStore
 from livecam.cli.main import main
 from livecam.imaging.image_io import write_image
-from tests.support.synthetic_people import FakeSam, GreenModel, chair_place, draw_scene, worse, write_scenes
+from tests.support.synthetic_people import (
+    FakeSam,
+    GreenModel,
+    chair_place,
+    draw_scene,
+    low_scores,
+    write_scenes,
+)
 
 TOP = Path(__file__).parent.parent.parent
 
@@ -69,7 +76,7 @@ def test_person_option_selects_who_draws(
 def test_accept_and_reject_without_a_page(
     clip: Path, tmp_path: Path, sam: FakeSam, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sam._tamper = worse(0.5)
+    sam._tamper = low_scores(0.5)
     out = tmp_path / "set"
     assert run(clip, "--out", out, "--frames", 4, "--quiet") == 0
     assert f"livecam label --review {out}" in capsys.readouterr().out
@@ -133,12 +140,12 @@ def test_interrupted_label_is_continued(
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
 
-    sam.before_look = stop
+    sam.before_embed = stop
     argv = (clip, "--out", tmp_path / "set", "--frames", 5, "--quiet")
     assert run(*argv) == 130
     assert capsys.readouterr().err == "livecam: interrupted\n"
     assert len(AnnotationStore(tmp_path / "set").records) == 2
-    sam.before_look = lambda count: None
+    sam.before_embed = lambda count: None
     assert run(*argv) == 0
     assert len(AnnotationStore(tmp_path / "set").records) == 5
 

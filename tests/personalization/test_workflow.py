@@ -31,7 +31,7 @@ from tests.support.tiny_model import write_model
 from tests.support.written_labels import write_labels
 
 
-class School:
+class FakeStages:
     """The heavy stages, done by copying; each call is noted, and one may be made to fail once."""
 
     def __init__(self, verdict: ComparisonResult) -> None:
@@ -76,8 +76,8 @@ FORGETFUL = ComparisonResult((80.0, 95.0), (97.0, 96.4), 2)
 
 
 @pytest.fixture
-def school(monkeypatch: pytest.MonkeyPatch) -> School:
-    made = School(BETTER)
+def stages_double(monkeypatch: pytest.MonkeyPatch) -> FakeStages:
+    made = FakeStages(BETTER)
     fake = SimpleNamespace(run_finetune=made.run_finetune, run_comparison=made.run_comparison)
     monkeypatch.setitem(sys.modules, "livecam.personalization.stages", fake)
     real = learning.install
@@ -102,14 +102,14 @@ def with_annotation(settings: PersonalizationSettings, **changed: Any) -> Person
     return replace(settings, annotation=replace(settings.annotation, **changed))
 
 
-def learn(settings: PersonalizationSettings, school: School) -> learning.PersonalizationResult:
-    return PersonalizationWorkflow(settings, lambda words: None, school.label, ManualClock()).learn()
+def learn(settings: PersonalizationSettings, stages_double: FakeStages) -> learning.PersonalizationResult:
+    return PersonalizationWorkflow(settings, lambda words: None, stages_double.label, ManualClock()).learn()
 
 
 def test_better_model_is_installed_with_its_figures(
-    settings: PersonalizationSettings, school: School
+    settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
-    learnt = learn(settings, school)
+    learnt = learn(settings, stages_double)
 
     assert learnt.installed
     assert learnt.comparison_image.is_file()
@@ -125,10 +125,10 @@ def test_better_model_is_installed_with_its_figures(
     ("verdict", "words"), [(NO_BETTER, "not cut out better"), (FORGETFUL, "became worse")]
 )
 def test_model_that_is_not_better_is_kept_but_not_installed(
-    settings: PersonalizationSettings, school: School, verdict: ComparisonResult, words: str
+    settings: PersonalizationSettings, stages_double: FakeStages, verdict: ComparisonResult, words: str
 ) -> None:
-    school.verdict = verdict
-    learnt = learn(settings, school)
+    stages_double.verdict = verdict
+    learnt = learn(settings, stages_double)
 
     assert not learnt.installed
     assert words in learnt.reason
@@ -138,99 +138,107 @@ def test_model_that_is_not_better_is_kept_but_not_installed(
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_same_command_continues_after_ctrl_c(
-    settings: PersonalizationSettings, school: School, stage: str
+    settings: PersonalizationSettings, stages_double: FakeStages, stage: str
 ) -> None:
-    school.failing[stage] = KeyboardInterrupt()
+    stages_double.failing[stage] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        learn(settings, school)
+        learn(settings, stages_double)
     assert not list_user()
 
-    assert learn(settings, school).installed
+    assert learn(settings, stages_double).installed
     expected = list(STAGES[1:])
     expected.insert(expected.index(stage), stage)
-    assert school.calls == expected
+    assert stages_double.calls == expected
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_full_disk_is_one_line_and_can_be_continued(
-    settings: PersonalizationSettings, school: School, stage: str
+    settings: PersonalizationSettings, stages_double: FakeStages, stage: str
 ) -> None:
-    school.failing[stage] = OSError(28, "No space left on device")
+    stages_double.failing[stage] = OSError(28, "No space left on device")
     with pytest.raises(FileWriteError, match=r"No space left on device.*same command again"):
-        learn(settings, school)
-    assert learn(settings, school).installed
+        learn(settings, stages_double)
+    assert learn(settings, stages_double).installed
 
 
-def test_finished_run_returns_its_result_again(settings: PersonalizationSettings, school: School) -> None:
-    first = learn(settings, school)
-    school.calls.clear()
-    assert learn(settings, school) == first
-    assert not school.calls
+def test_finished_run_returns_its_result_again(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
+    first = learn(settings, stages_double)
+    stages_double.calls.clear()
+    assert learn(settings, stages_double) == first
+    assert not stages_double.calls
 
 
 def test_a_model_that_was_removed_is_installed_again(
-    settings: PersonalizationSettings, school: School
+    settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
-    learn(settings, school)
+    learn(settings, stages_double)
     remove("me")
-    assert learn(settings, school).installed
+    assert learn(settings, stages_double).installed
     assert list_user() == ["me"]
-    assert school.calls.count("tune") == 1
+    assert stages_double.calls.count("tune") == 1
 
 
 def test_other_settings_for_the_same_name_are_refused(
-    settings: PersonalizationSettings, school: School, tmp_path: Path
+    settings: PersonalizationSettings, stages_double: FakeStages, tmp_path: Path
 ) -> None:
-    learn(settings, school)
+    learn(settings, stages_double)
     other = tmp_path / "other.mp4"
     other.touch()
     changed = with_annotation(settings, sources=(str(other),))
     with pytest.raises(UsageError, match=r"sources .*clip\.mp4 \(now .*other\.mp4\).*--forget"):
-        learn(changed, school)
+        learn(changed, stages_double)
 
 
-def test_another_person_source_is_refused(settings: PersonalizationSettings, school: School) -> None:
+def test_another_person_source_is_refused(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
     kept = with_annotation(settings, keep=(Point(3, 4),))
-    learn(kept, school)
+    learn(kept, stages_double)
     with pytest.raises(UsageError, match=r"begun with person sam \(now model\)"):
-        learn(with_annotation(kept, person=PersonSource.MODEL), school)
+        learn(with_annotation(kept, person=PersonSource.MODEL), stages_double)
 
 
-def test_run_of_an_older_version_is_continued(settings: PersonalizationSettings, school: School) -> None:
-    learn(settings, school)
+def test_run_of_an_older_version_is_continued(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
+    learn(settings, stages_double)
     path = workspace_dir("me") / "journal.json"
     content = json.loads(path.read_text())
     del content["words"]["person"]
     path.write_text(json.dumps(content))
-    assert learn(settings, school).installed
-    assert school.calls.count("label") == 1
+    assert learn(settings, stages_double).installed
+    assert stages_double.calls.count("label") == 1
 
 
 def test_second_process_is_refused_and_changes_nothing(
-    settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
+    settings: PersonalizationSettings, stages_double: FakeStages, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learn(settings, school)
+    learn(settings, stages_double)
     before = {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
     with held(workspace_dir("me")):
         with pytest.raises(FolderInUseError, match=r"in use by another livecam; wait .* another --name"):
-            learn(with_annotation(settings, frames=20), school)
+            learn(with_annotation(settings, frames=20), stages_double)
         assert main(["learn", "--forget"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert before == {path: path.read_bytes() for path in workspace_dir("me").rglob("*") if path.is_file()}
-    assert learn(settings, school).installed
+    assert learn(settings, stages_double).installed
 
 
-def test_frames_are_readable_by_their_owner_alone(settings: PersonalizationSettings, school: School) -> None:
+def test_frames_are_readable_by_their_owner_alone(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
     workspace_dir("me").mkdir(parents=True)
     workspace_dir("me").chmod(0o755)
-    learn(settings, school)
+    learn(settings, stages_double)
     assert stat.S_IMODE(workspace_dir("me").stat().st_mode) == 0o700
 
 
 def test_forgetting_deletes_every_frame_and_leaves_the_model(
-    settings: PersonalizationSettings, school: School
+    settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
-    learn(settings, school)
+    learn(settings, stages_double)
     count = sum(path.is_file() for path in workspace_dir("me").rglob("*"))
 
     assert f"forgotten: {count} files" in delete_workspace("me")
@@ -240,22 +248,24 @@ def test_forgetting_deletes_every_frame_and_leaves_the_model(
 
 
 def test_forget_command_names_the_installed_model(
-    settings: PersonalizationSettings, school: School, capsys: pytest.CaptureFixture[str]
+    settings: PersonalizationSettings, stages_double: FakeStages, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    learn(settings, school)
+    learn(settings, stages_double)
     assert main(["learn", "--forget"]) == 0
     assert "livecam models remove me" in capsys.readouterr().out
 
 
-def test_forgetting_one_name_leaves_the_others(settings: PersonalizationSettings, school: School) -> None:
-    learn(settings, school)
+def test_forgetting_one_name_leaves_the_others(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
+    learn(settings, stages_double)
     open_journal("you", {})
     delete_workspace("you")
     assert workspace_dir("me").is_dir()
 
 
 def test_too_few_frames_fail_and_annotation_is_repeated(
-    settings: PersonalizationSettings, school: School
+    settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
     few = [(frame, is_person(frame)) for frame in map(secret_frame, range(4))]
 
@@ -264,25 +274,25 @@ def test_too_few_frames_fail_and_annotation_is_repeated(
 
     with pytest.raises(AnnotationError, match=r"only 2 frames are labelled.*--seconds"):
         PersonalizationWorkflow(settings, lambda words: None, label_few, ManualClock()).learn()
-    assert learn(settings, school).installed
+    assert learn(settings, stages_double).installed
 
 
 def test_all_frames_flagged_names_the_review_command(
-    settings: PersonalizationSettings, school: School
+    settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
     def label_none(settings: AnnotationSettings, notify: Any) -> None:
         write_labels(settings.out, [], 0)
 
     with pytest.raises(AnnotationError, match=r"only 0 frames .*livecam label --review .*same command again"):
         PersonalizationWorkflow(settings, lambda words: None, label_none, ManualClock()).learn()
-    assert learn(settings, school).installed
+    assert learn(settings, stages_double).installed
 
 
-def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, school: School) -> None:
-    learn(settings, school)
+def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, stages_double: FakeStages) -> None:
+    learn(settings, stages_double)
     (workspace_dir("me") / "journal.json").write_text("{")
     with pytest.raises(AnnotationError, match=r"damaged.*--forget"):
-        learn(settings, school)
+        learn(settings, stages_double)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +321,7 @@ def test_invalid_options_are_one_line(
     assert not workspace_dir("me").exists()
 
 
-class Sitting:
+class ClockedCamera:
     """A camera before which a clock runs: ten frames a second, and what `at` does before frame `at[0]`."""
 
     size, fps = FakeCamera(0).size, 10.0
@@ -319,7 +329,7 @@ class Sitting:
     def __init__(self, clock: ManualClock, stop: int | None = None) -> None:
         self.clock, self.stop, self.given = clock, stop, 0
 
-    def __enter__(self) -> "Sitting":
+    def __enter__(self) -> "ClockedCamera":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -336,7 +346,7 @@ class Sitting:
 
 def test_guided_recording_counts_down_and_instructs(tmp_path: Path) -> None:
     clock, said = ManualClock(), []  # type: ignore[var-annotated]
-    path = record_guided(lambda: Sitting(clock), tmp_path, 5.0, said.append, clock)
+    path = record_guided(lambda: ClockedCamera(clock), tmp_path, 5.0, said.append, clock)
 
     assert sum(recorded(tmp_path).values()) == pytest.approx(5.0, abs=0.3)
     assert path == tmp_path / "part-001.mp4"
@@ -347,8 +357,8 @@ def test_guided_recording_counts_down_and_instructs(tmp_path: Path) -> None:
 def test_interrupted_recording_continues_as_one_clip(tmp_path: Path) -> None:
     clock = ManualClock()
     with pytest.raises(KeyboardInterrupt):
-        record_guided(lambda: Sitting(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
-    rest = Sitting(clock)
+        record_guided(lambda: ClockedCamera(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
+    rest = ClockedCamera(clock)
     path = record_guided(lambda: rest, tmp_path, 5.0, lambda words: None, clock)
 
     assert rest.given == pytest.approx(21, abs=2)
@@ -364,7 +374,7 @@ def recorded_seconds(path: Path) -> float:
 
 
 def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
-    class Silent(Sitting):
+    class Silent(ClockedCamera):
         def __iter__(self) -> Iterator[Frame]:
             return iter(())
 
@@ -374,15 +384,17 @@ def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_installed_model_of_the_same_name_is_replaced(
-    settings: PersonalizationSettings, school: School, tmp_path: Path
+    settings: PersonalizationSettings, stages_double: FakeStages, tmp_path: Path
 ) -> None:
     (tmp_path / "old").mkdir()
     install(write_model(tmp_path / "old").with_suffix(".json"), "me")
-    learn(settings, school)
+    learn(settings, stages_double)
     assert "learnt" in ModelCard.read(user_model_path("me")).metadata
 
 
-def test_journal_of_the_old_code_is_continued(settings: PersonalizationSettings, school: School) -> None:
+def test_journal_of_the_old_code_is_continued(
+    settings: PersonalizationSettings, stages_double: FakeStages
+) -> None:
     """The literal form of journal.json before results were typed."""
     words = {
         "sources": list(settings.annotation.sources), "data": [], "rooms": [], "keep": [], "drop": [],
@@ -400,10 +412,10 @@ def test_journal_of_the_old_code_is_continued(settings: PersonalizationSettings,
     workspace_dir("me").mkdir(parents=True)
     path = workspace_dir("me") / "journal.json"
     path.write_text(f'{{"words": {json.dumps(words)}, "done": {done}}}\n')
-    result = learn(settings, school)
+    result = learn(settings, stages_double)
     assert (result.installed, result.seconds) == (False, 170.5)
     assert "not cut out better" in result.reason
-    assert not school.calls
+    assert not stages_double.calls
     journal = open_journal("me", settings.fingerprint())
     assert journal.fingerprint == words
     journal.write()

@@ -75,46 +75,46 @@ class GreenModel:
 
 
 @dataclass(frozen=True)
-class FakeAnswer:
+class FakeCandidate:
     index: int
     iou_score: float
     matte: Matte
 
 
-Tamper = Callable[[int, Prompt, list[FakeAnswer]], Sequence[FakeAnswer]]
+Tamper = Callable[[int, Prompt, list[FakeCandidate]], Sequence[FakeCandidate]]
 
 
 class FakeSam:
     """Knows what is meant by the colour under the point, or in the middle of the box."""
 
     def __init__(self, tamper: Tamper | None = None) -> None:
-        self.looked = 0
+        self.embed_count = 0
         self.prompts: list[Prompt] = []
-        self.before_look: Callable[[int], None] = lambda count: None
+        self.before_embed: Callable[[int], None] = lambda count: None
         self._tamper = tamper
 
-    def embed(self, frame: Frame) -> "FakeSeen":
-        self.before_look(self.looked)
-        self.looked += 1
-        return FakeSeen(self, frame, self.looked - 1)
+    def embed(self, frame: Frame) -> "FakeEmbedding":
+        self.before_embed(self.embed_count)
+        self.embed_count += 1
+        return FakeEmbedding(self, frame, self.embed_count - 1)
 
-    def answer(self, number: int, prompt: Prompt, answers: list[FakeAnswer]) -> Sequence[FakeAnswer]:
+    def answer(self, number: int, prompt: Prompt, answers: list[FakeCandidate]) -> Sequence[FakeCandidate]:
         self.prompts.append(prompt)
         return self._tamper(number, prompt, answers) if self._tamper else answers
 
 
-class FakeSeen:
+class FakeEmbedding:
     def __init__(self, sam: FakeSam, frame: Frame, number: int) -> None:
         self._sam, self._frame, self._number = sam, frame, number
 
-    def predict(self, prompt: Prompt) -> Sequence[FakeAnswer]:
+    def predict(self, prompt: Prompt) -> Sequence[FakeCandidate]:
         body = np.zeros(self._frame.shape[:2], np.float32)
         for point in prompt.positive or (_middle(prompt),):
             body = np.maximum(body, _region(self._frame, point))
-        whole = FakeAnswer(0, 0.96, np.asarray(cv2.blur(body, (3, 3)), np.float32))
+        whole = FakeCandidate(0, 0.96, np.asarray(cv2.blur(body, (3, 3)), np.float32))
         part = body.copy()
         part[: self._frame.shape[0] // 2] = 0
-        answers = [whole, FakeAnswer(2, 0.7, part), FakeAnswer(1, 0.4, np.ones_like(body))]
+        answers = [whole, FakeCandidate(2, 0.7, part), FakeCandidate(1, 0.4, np.ones_like(body))]
         return self._sam.answer(self._number, prompt, answers)
 
 
@@ -132,7 +132,7 @@ def _region(frame: Frame, point: Point) -> Matte:
     return (parts == parts[y, x]).astype(np.float32)
 
 
-def worse(score: float) -> Tamper:
+def low_scores(score: float) -> Tamper:
     """A SAM that thinks little of what it says."""
     return lambda number, prompt, answers: [
         replace(each, iou_score=score * each.iou_score) for each in answers
