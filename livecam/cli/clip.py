@@ -65,14 +65,16 @@ examples:
 
             result = convert_video(args.clip, args.out, pipeline, overwrite=settings.overwrite, progress=show)
             reporter("convert", result.frames, result.frames)
-        return _print_result(args.out, result)
+        return _print_result(args.clip, args.out, result)
 
 
-def _print_result(out: str, result: "ConversionResult") -> int:
+def _print_result(clip: Path, out: str, result: "ConversionResult") -> int:
     audio = f", {result.audio_streams} audio stream(s)" if result.audio_streams else ""
     dropped = result.dropped_audio_streams
     lost = f", {dropped} audio stream(s) left out" if dropped else ""
     print(f"{out}: {result.frames} frames, {result.seconds:.2f} s{audio}{lost}")
+    if result.broken_off_at is not None:
+        print_message(f"{clip} breaks off at {result.broken_off_at:.1f} s; {out} keeps what is before")
     if result.failed_frames:
         why = f"as a stage failed: {result.first_error}"
         print_message(f"{result.failed_frames} frames show the background alone, {why}")

@@ -1,15 +1,15 @@
 """Conversion of a video file: every frame keeps its own time, all audio is kept, no raw frame is written."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from livecam.core.errors import FrameError, UsageError
+from livecam.core.errors import FrameError, UsageError, VideoError
 from livecam.core.geometry import Size
-from livecam.core.types import Frame, RgbaFrame
+from livecam.core.types import Frame, RgbaFrame, VideoFrame
 from livecam.runtime.audio_passthrough import AudioPassthrough
 from livecam.runtime.base import FrameProcessor
 from livecam.sinks.recorder import Recorder
@@ -37,6 +37,7 @@ class ConversionResult:
         audio_streams: Audio streams that were kept.
         dropped_audio_streams: Audio streams that were left out, because such a file has no audio.
         first_error: Error of the first failed frame.
+        broken_off_at: Where the input breaks off, in seconds; None if it is complete.
     """
 
     frames: int
@@ -45,6 +46,7 @@ class ConversionResult:
     audio_streams: int
     dropped_audio_streams: int
     first_error: Exception | None
+    broken_off_at: float | None = None
 
 
 def convert_video(
@@ -66,7 +68,7 @@ def convert_video(
 
     Raises:
         UsageError: The output has an unknown type, exists, or is the input itself.
-        VideoError: The input cannot be read.
+        VideoError: The input cannot be read. The part that was written until then plays, and is named.
         SinkError: The output cannot be written. The part that was written until then plays.
     """
     _refuse_same_file(Path(input_path), Path(output_path))
@@ -78,7 +80,7 @@ def convert_video(
             kept_streams = audio.attach(recorder)
             replacer = _FailClosedReplacer(pipeline, video.size, transparent)
             pipeline.reset()
-            for image, timestamp, _ in video.frames():
+            for image, timestamp, _ in _name_part(video.frames(), recorder, Path(output_path)):
                 audio.write_until(timestamp, recorder)
                 recorder.send(replacer.replace(image, timestamp), timestamp)
                 if progress:
@@ -91,7 +93,19 @@ def convert_video(
         audio_streams=kept_streams,
         dropped_audio_streams=len(audio.streams) - kept_streams,
         first_error=replacer.first_error,
+        broken_off_at=video.broken_off_at,
     )
+
+
+def _name_part(frames: Iterator[VideoFrame], recorder: Recorder, output_path: Path) -> Iterator[VideoFrame]:
+    """Yield the frames; if reading fails, add to the error where the part that was written is."""
+    try:
+        yield from frames
+    except VideoError as error:
+        if not recorder.frames:
+            raise
+        kept = f"{output_path} keeps the first {recorder.seconds:.1f} s"
+        raise VideoError(f"{error.problem}; {kept}", error.hint) from error
 
 
 class _FailClosedReplacer:

@@ -100,13 +100,24 @@ def pad_to_even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """Return a, b, c, d of x' = ax + cy, y' = bx + dy, with the origin at the top left."""
-    for side_data in frame.side_data:
+    try:
+        side_data = list(frame.side_data)
+    except ValueError:
+        # PyAV 18 refuses all side data of a frame if it has no name for one type of it (EXIF since FFmpeg 8).
+        # It still gives the angle, counterclockwise; a flip is lost.
+        return _rotation_matrix(frame.rotation)
+    for each in side_data:
         # PyAV's stubs declare the side data as a plain dict, whose `values` fails on some types.
-        data = cast(SideData, side_data)
+        data = cast(SideData, each)
         if data.type is Type.DISPLAYMATRIX:
             values = struct.unpack("=9i", bytes(data))
             return values[0], values[1], values[3], values[4]
     return 1, 0, 0, 1
+
+
+def _rotation_matrix(degrees: int) -> tuple[int, int, int, int]:
+    """Return the display matrix of a counterclockwise rotation, to the nearest quarter turn."""
+    return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[round(degrees / 90) % 4]
 
 
 def _apply_display_matrix(image: Frame, matrix: tuple[int, int, int, int]) -> Frame:

@@ -1,6 +1,7 @@
 """Opens, demuxes and decodes media files with PyAV, and translates its errors."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar, cast
@@ -65,20 +66,42 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return streams[0]
 
 
-def demux_packets(container: InputContainer, *streams: StreamT) -> "Iterator[Packet[StreamT]]":
-    """Yield the packets of some streams in file order; a read error, as in a truncated file, ends them."""
+def demux_packets(
+    container: InputContainer, *streams: StreamT, on_read_error: Callable[[], None] | None = None
+) -> "Iterator[Packet[StreamT]]":
+    """Yield the packets of some streams in file order; a read error calls `on_read_error` and ends them."""
     packets = cast("Iterator[Packet[StreamT]]", container.demux(*streams))
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, av.FFmpegError, OSError):
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError):
+            if on_read_error:
+                on_read_error()
             return
         yield packet
 
 
-def decode_frames(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+def declared_end(stream: VideoStream) -> float | None:
+    """Return where a video stream ends by the header of its file, in seconds; None if that is an estimate.
+
+    The other formats declare nothing: FFmpeg computes their duration from what the file holds.
+    """
+    tag = stream.metadata.get("DURATION", "")  # Matroska and WebM, "00:01:02.500000000"
+    if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    if "mov" not in stream.container.format.name.split(",") or not stream.duration or not stream.time_base:
+        return None
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+
+
+def decode_frames(
+    container: InputContainer, stream: VideoStream, on_read_error: Callable[[], None] | None = None
+) -> Iterator[av.VideoFrame]:
     """Yield all frames that can be decoded; damaged packets are skipped, a read error ends the frames."""
-    for packet in demux_packets(container, stream):
+    for packet in demux_packets(container, stream, on_read_error=on_read_error):
         try:
             frames = packet.decode()
         except (av.FFmpegError, OSError):

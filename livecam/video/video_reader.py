@@ -15,9 +15,11 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, VideoFrame
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
-from livecam.video.demux import decode_frames, open_input, video_stream
+from livecam.video.demux import declared_end, decode_frames, open_input, video_stream
 
 _FALLBACK_FPS = 30.0
+# Headers round, and a damaged last frame is no broken file.
+_MIN_MISSING_SECONDS = 0.5
 
 
 class VideoReader:
@@ -34,6 +36,8 @@ class VideoReader:
         frame_count: an estimate; None if the file says too little.
         has_audio: whether the file has an audio stream.
         start_seconds: time in the file of its earliest frame or audio sample; timestamps count from there.
+        broken_off_at: timestamp of the end of the last frame, once `frames()` is exhausted, if the file has a
+            read error there or ends before the duration that its header declares; None otherwise.
     """
 
     size: Size
@@ -42,6 +46,7 @@ class VideoReader:
     frame_count: int | None
     has_audio: bool
     start_seconds: float
+    broken_off_at: float | None
 
     def __init__(
         self,
@@ -66,6 +71,8 @@ class VideoReader:
         self._clock = clock or SystemClock()
         self._input: InputContainer | None = None
         self._opened_frames: Iterator[av.VideoFrame] | None = None
+        self._has_read_error = False
+        self.broken_off_at = None
 
     @property
     def format_description(self) -> str:
@@ -113,9 +120,12 @@ class VideoReader:
         """
         decoded, self._opened_frames = self._opened_frames or self._open()[1], None
         timestamp: float | None = None
+        duration = 0.0
         for number, frame in enumerate(decoded):
-            timestamp = self._timestamp(frame, timestamp)
+            timestamp, duration = self._timestamp(frame, timestamp), self._frame_duration(frame)
             yield VideoFrame(letterbox(self._convert(frame), self.size), timestamp, number)
+        if timestamp is not None:
+            self._check_end(timestamp + duration)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the images as a live source does: looped with `loop`, paced with `realtime`.
@@ -141,6 +151,22 @@ class VideoReader:
             return max(0.0, float(frame.pts * frame.time_base) - self.start_seconds)
         return 0.0 if previous is None else previous + 1.0 / self.fps
 
+    def _frame_duration(self, frame: av.VideoFrame) -> float:
+        if frame.duration and frame.time_base is not None:
+            return float(frame.duration * frame.time_base)
+        return 1.0 / self.fps
+
+    def _check_end(self, end: float) -> None:
+        is_short = (
+            self._declared_end is not None
+            and end + self.start_seconds + _MIN_MISSING_SECONDS < self._declared_end
+        )
+        if self._has_read_error or is_short:
+            self.broken_off_at = end
+
+    def _note_read_error(self) -> None:
+        self._has_read_error = True
+
     def _convert(self, frame: av.VideoFrame) -> Frame:
         try:
             return self._converter.to_rgb(frame)
@@ -154,7 +180,8 @@ class VideoReader:
         self._input = open_input(self.path)
         self._stream = video_stream(self._input, self.path)
         self._stream.thread_type = "AUTO"
-        return self._input, decode_frames(self._input, self._stream)
+        self._has_read_error = False
+        return self._input, decode_frames(self._input, self._stream, self._note_read_error)
 
     def _read_properties(self, container: InputContainer, first: av.VideoFrame) -> None:
         stream = self._stream
@@ -164,6 +191,7 @@ class VideoReader:
         self.duration_seconds = duration / av.time_base if duration else None
         estimate = round(self.duration_seconds * self.fps) if self.duration_seconds else None
         self.frame_count = stream.frames or estimate
+        self._declared_end = declared_end(stream)
         self.has_audio = bool(container.streams.audio)
         # A live source needs speed; in a conversion every gray level counts.
         self._converter = RgbConverter(exact=not self._realtime, pixel_ratio=stream.sample_aspect_ratio)

@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from livecam.cli.main import main
@@ -49,6 +51,23 @@ def test_clip_keeps_the_number_of_frames(clip_path: Path, capfd: pytest.CaptureF
 def test_clip_to_png_folder_with_trailing_slash(clip_path: Path) -> None:
     assert main(f"clip {clip_path} take.1/ --model green.tflite -b navy --quiet".split()) == 0
     assert len(list(Path("take.1").glob("*.png"))) == 30
+
+
+def test_truncated_clip_names_place_and_part(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0)
+    with av.open("in.mp4", "w", container_options={"movflags": "faststart"}) as output:
+        stream = output.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = LARGE.width, LARGE.height, "yuv420p"
+        for _ in range(60):
+            image = noise.integers(0, 255, (LARGE.height, LARGE.width, 3), np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        output.mux(stream.encode(None))
+    path = folder / "in.mp4"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert main(["clip", "in.mp4", "o.mp4", "--model", "green.tflite", "-b", "navy"]) == 0
+    error = capfd.readouterr().err
+    assert "in.mp4 breaks off at" in error
+    assert "o.mp4 keeps what is before" in error
 
 
 def test_interrupted_clip_is_playable(folder: Path) -> None:

@@ -326,6 +326,30 @@ def test_an_existing_result_is_kept_or_replaced_as_requested(tmp_path):
     assert len(frame_times(tmp_path / "out.mp4")) == 2
 
 
+def test_truncated_clip_says_where_it_breaks_off(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (90, 96, 128, 3), np.uint8)
+    source = clip(tmp_path / "in.mp4", frames=noise, options={"movflags": "faststart"})
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    result = run(source, tmp_path / "out.mp4")
+    assert 10 < result.frames < 80
+    assert result.broken_off_at == pytest.approx(result.seconds, abs=0.04)
+
+
+def test_clip_that_fails_midway_names_its_part(tmp_path, monkeypatch):
+    source, target = clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    convert = VideoReader._convert
+    monkeypatch.setattr(VideoReader, "_convert", lambda reader, frame: fail_late(reader, frame, convert))
+    with pytest.raises(VideoError, match=r"gone.*out\.mp4 keeps the first 1\.0 s"):
+        run(source, target)
+    assert len(frame_times(target)) == 30
+
+
+def fail_late(reader, frame, convert):
+    if frame.time >= 1.0:
+        raise VideoError("the file has gone")
+    return convert(reader, frame)
+
+
 def test_a_missing_clip_leaves_nothing_behind(tmp_path):
     with pytest.raises(VideoError, match="check the name"):
         run(tmp_path / "in.mp4", tmp_path / "out.mp4")

@@ -44,8 +44,9 @@ def write_video(
     value_range=1,
     is_tagged=True,
     rotation=None,
+    options=None,
 ):
-    with av.open(str(path), "w") as output:
+    with av.open(str(path), "w", container_options=options or {}) as output:
         options = {"bf": "2", "crf": "10"} if codec == "libx264" else {}
         stream = output.add_stream(codec, rate=30, options=options)
         stream.height, stream.width = frames[0].shape[:2]
@@ -228,6 +229,43 @@ def test_truncated_video_yields_the_frames_before_the_end(tmp_path, suffix):
     with VideoReader(path) as reader:
         count = sum(1 for _ in reader)
     assert 8 <= count < 30
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_truncated_video_says_where_it_breaks_off(tmp_path, suffix):
+    frames = list(np.random.default_rng(0).integers(0, 255, (60, 96, 128, 3), np.uint8))
+    path = write_video(tmp_path / f"a{suffix}", frames, options={"movflags": "faststart"})
+    content = path.read_bytes()
+    for size, is_whole in ((len(content), True), (len(content) // 2, False)):
+        path.write_bytes(content[:size])
+        with VideoReader(path) as reader:
+            last = [frame.timestamp for frame in reader.frames()][-1]
+            expected = None if is_whole else pytest.approx(last + 1 / 30, abs=0.002)
+            assert reader.broken_off_at == expected
+
+
+def test_last_frame_that_is_held_is_no_broken_file(tmp_path):
+    images = [Image.fromarray(frame) for frame in numbered(2)]
+    path = tmp_path / "a.gif"
+    images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 3000])
+    with VideoReader(path) as reader:
+        assert len(list(reader.frames())) == 2
+        assert reader.broken_off_at is None
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, CORNERS), (6, (CORNERS[2], CORNERS[0], CORNERS[3], CORNERS[1])), (3, CORNERS[::-1])],
+)
+def test_frames_with_unknown_side_data_are_read_upright(tmp_path, orientation, expected):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "camera", orientation
+    path, image = tmp_path / "a.apng", Image.fromarray(corners())
+    image.save(path, format="PNG", save_all=True, append_images=[image.rotate(180)], duration=100, exif=exif)
+    with VideoReader(path) as reader:
+        frames = list(reader.frames())
+    assert len(frames) == 2
+    assert corner_colors(frames[0].image) == list(expected)
 
 
 def test_video_with_a_damaged_frame_goes_on_after_it(tmp_path):
