@@ -60,14 +60,14 @@ def main() -> int:
     words.add_argument(
         "--beside", type=Path, nargs="*", default=[], metavar="FILE", help="other .tflite files"
     )
-    said = words.parse_args()
+    args = words.parse_args()
     models = {name: build_model(network) for name, network in TRIED.items()}
     with tempfile.TemporaryDirectory() as folder:
         files = {
             (name, kind): write(Path(folder), model, kind) for name, model in models.items() for kind in KINDS
         }
-        files |= {(path.name, "float32"): path for path in said.beside}
-        times = measure(files, said.runs, said.threads)
+        files |= {(path.name, "float32"): path for path in args.beside}
+        times = measure(files, args.runs, args.threads)
     print(
         "| network | input | widths | depths | parameters | MFLOPs | ms float32 | float16 | int8 | all int8 |"
     )
@@ -83,7 +83,7 @@ def main() -> int:
         cells = [name, size, " ".join(map(str, widths)) + below, " ".join(map(str, depths))]
         cells += [f"{model.count_params():,}", f"{operations(model) / 1e6:.0f}"]
         print(f"| {' | '.join(cells + [f'{times[name, kind]:.2f}' for kind in KINDS])} |")
-    for path in said.beside:
+    for path in args.beside:
         print(f"| {path.name} | | | | | | {times[path.name, 'float32']:.2f} | | | |")
     return 0
 

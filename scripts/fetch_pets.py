@@ -243,21 +243,21 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("pets"), help="where to (pets)")
     parser.add_argument("--url", metavar="BASE", help="another address of both archives")
-    said = parser.parse_args(words)
-    if said.url and urlsplit(said.url).scheme not in ("http", "https"):
-        parser.error(f"--url {said.url} is no web address; give http://... or https://...")
+    args = parser.parse_args(words)
+    if args.url and urlsplit(args.url).scheme not in ("http", "https"):
+        parser.error(f"--url {args.url} is no web address; give http://... or https://...")
     if not hasattr(tarfile, "data_filter"):
         print("fetch_pets: this Python can't unpack safely; use 3.10.12, 3.11.4 or newer", file=sys.stderr)
         return FAILED
     try:
-        done = fetch(said.folder, (said.url,) if said.url else BASES)
+        done = fetch(args.folder, (args.url,) if args.url else BASES)
     except FetchError as error:
         print(f"fetch_pets: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("fetch_pets: interrupted; run it again to go on", file=sys.stderr)
         return INTERRUPTED
-    print(f"{said.folder}: {'images/ and annotations/ are here' if done else 'all was here already'}")
+    print(f"{args.folder}: {'images/ and annotations/ are here' if done else 'all was here already'}")
     return 0
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How late a frame reaches a sink: `scripts/latency.py`, with a paced camera whose frames carry a number.
+"""Measure the delay from a camera frame to the sink, with a paced camera whose frames carry a number.
 
 For each frame shown: the delay from the moment the camera had it to the moment a sink got it, and how much of
 that is not the processing itself. At the camera's pace the rest is less than one frame period.
@@ -129,14 +129,14 @@ def main() -> int:
     parser.add_argument("--model", default="person", help="(%(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="of the network (%(default)s)")
     parser.add_argument("--json", action="store_true", help="for programs")
-    said = parser.parse_args()
+    args = parser.parse_args()
     try:
-        pipeline = Pipeline.load(said.model, said.background, threads=said.threads)
-        found = measure(pipeline, Size.parse(said.size), said.fps, said.seconds)
+        pipeline = Pipeline.load(args.model, args.background, threads=args.threads)
+        found = measure(pipeline, Size.parse(args.size), args.fps, args.seconds)
     except LivecamError as error:
         print(f"scripts/latency.py: {error}", file=sys.stderr)
         return 1
-    if said.json:
+    if args.json:
         print(json.dumps(found))
         return 0
     print(

@@ -86,12 +86,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="base, large, huge (all)")
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
-    said = parser.parse_args()
-    if said.build:
-        return build(said.names[0], said.build)
-    if said.measure:
-        return print(json.dumps(measure(said.measure)))
-    for name in said.names or ENCODERS:
+    args = parser.parse_args()
+    if args.build:
+        return build(args.names[0], args.build)
+    if args.measure:
+        return print(json.dumps(measure(args.measure)))
+    for name in args.names or ENCODERS:
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([sys.executable, __file__, name, "--build", folder], check=True)
             again = [sys.executable, __file__, "--measure", folder]

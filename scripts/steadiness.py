@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how steady mattes are: frames until a step is followed, flicker before a still scene, as Markdown.
+"""Measure the temporal stability of mattes: step response, and flicker on a static scene, as Markdown.
 
 A step is a cut from an empty room to a picture with a person and back; then only the person appears in the
 room and goes again. Counted are the frames until 90 % of the matte's change is made, at 30 frames a second.
@@ -44,31 +44,31 @@ def main() -> int:
     words.add_argument("--frames", type=int, default=60, metavar="N", help="noisy frames to measure (60)")
     words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
     words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
-    said = words.parse_args()
+    args = words.parse_args()
     try:
-        rows = measure_all(said)
+        rows = measure_all(args)
     except LivecamError as error:
         print(f"steadiness: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     print(table(rows))
-    if said.json:
-        said.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def measure_all(said: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def measure_all(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """A row a model: livecam's as it is, without its filter over time, and the rivals."""
-    if said.frames < 1 or said.noise < 0:
+    if args.frames < 1 or args.noise < 0:
         raise UsageError("--frames must be 1 or more, --noise 0 or more")
     models: dict[str, MatteEstimator] = {
-        said.model: LivePipeline(said.model, said.threads),
-        f"{said.model}, unsmoothed": LivePipeline(said.model, said.threads, smoothed=False),
+        args.model: LivePipeline(args.model, args.threads),
+        f"{args.model}, unsmoothed": LivePipeline(args.model, args.threads, smoothed=False),
     }
-    models |= {path.stem: BaselineSegmenter(path, said.threads) for path in said.rival}
-    room, still = read_room(said.room), read_still(said.still)
-    person = composite_over_room(models[said.model], still, room)
+    models |= {path.stem: BaselineSegmenter(path, args.threads) for path in args.rival}
+    room, still = read_room(args.room), read_still(args.still)
+    person = composite_over_room(models[args.model], still, room)
     return {
-        name: measure(model, room, still, person, said.noise, said.frames) for name, model in models.items()
+        name: measure(model, room, still, person, args.noise, args.frames) for name, model in models.items()
     }
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws what models keep, one below the other: each column a moment, on green.
+"""Draw what models keep, one below the other on green; each column is one time.
 
 scripts/strip.py person-0.1.tflite person --out .github/strip.jpg
 scripts/strip.py person person-lite --camera talk.mp4 --every 20
@@ -69,9 +69,9 @@ def main() -> int:
     words.add_argument("--columns", type=int, default=5, metavar="N", help="moments to show (5)")
     words.add_argument("--every", type=int, default=15, metavar="N", help="frames between them (15)")
     words.add_argument("--out", type=Path, default=Path("strip.jpg"), metavar="FILE")
-    said = words.parse_args()
+    args = words.parse_args()
     try:
-        write_image(said.out, draw(said.models, said.camera, max(1, said.columns), max(1, said.every)))
+        write_image(args.out, draw(args.models, args.camera, max(1, args.columns), max(1, args.every)))
     except LivecamError as error:
         print(f"strip: {error}", file=sys.stderr)
         return 1

@@ -32,7 +32,7 @@ def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_p
     (tmp_path / "clip.mp4").touch()
     said = Namespace(sam=tmp_path, out=tmp_path, base="person")
     settings = script.settings_of(said, tmp_path / "clip.mp4", draw(script, left)[2])
-    (point,) = settings.keep
+    (point,) = settings.annotation.keep
     assert left + 20 < point.x < left + 100
     assert 160 < point.y < 264
     assert (settings.person, settings.mattes) == (PersonSource.MODEL, None)
