@@ -35,8 +35,8 @@ def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_p
     (point,) = settings.annotation.keep
     assert left + 20 < point.x < left + 100
     assert 160 < point.y < 264
-    assert (settings.person, settings.mattes) == (PersonSource.MODEL, None)
-    assert settings.preset == str(tmp_path)
+    assert (settings.annotation.person, settings.annotation.mattes) == (PersonSource.MODEL, None)
+    assert settings.annotation.preset == str(tmp_path)
 
 
 def test_labels_are_measured_against_the_truth_and_reasons_told(
