@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message, os_error_reason
-from livecam.core.media_types import is_image, is_video
+from livecam.core.media_types import MediaType, detect_media_type, is_image, is_image_file, is_video_file
 from livecam.core.types import Frame
-from livecam.imaging.image_io import is_animated_gif, read_image
+from livecam.imaging.image_io import read_image
+from livecam.video.probe import is_moving
 from livecam.video.video_reader import VideoReader
 
 _MAX_SIDE = 1 << 20
@@ -82,11 +83,11 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
 
 
 def is_clip(path: Path) -> bool:
-    """Return whether a file is a video, by its suffix; a GIF, by its content."""
-    if path.suffix.lower() == ".gif":
-        return is_animated_gif(path)
-    # A file with an unknown suffix that is named explicitly is left to the video decoder.
-    return not is_image(path)
+    """Return whether a file is a video or an animated image, by its content."""
+    if is_moving(path):
+        return True
+    # An unknown file that is named explicitly is left to the video decoder.
+    return not is_image(path) and detect_media_type(path) is not MediaType.IMAGE
 
 
 def _expand(path: Path) -> list[Path]:
@@ -106,7 +107,7 @@ def _expand(path: Path) -> list[Path]:
 def _is_media(path: Path) -> bool:
     if path.name.startswith("."):
         return False
-    known = is_image(path) or is_video(path)
+    known = is_image_file(path) or is_video_file(path)
     # A broken link counts: it is reported as unreadable later, like every other unreadable file.
     return known and not path.is_dir()
 

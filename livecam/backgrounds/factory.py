@@ -21,9 +21,9 @@ from livecam.backgrounds.static import (
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import closest_existing_name, not_found_message
-from livecam.core.media_types import is_video
 from livecam.imaging.fit import FitMode as FitMode
-from livecam.imaging.image_io import is_animated_gif, read_image
+from livecam.imaging.image_io import read_image
+from livecam.video.probe import is_moving
 
 
 def create_background(
@@ -83,7 +83,7 @@ def _parse_strength(text: str) -> float:
 def _open_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> Background:
     if path.is_dir():
         return SlideshowBackground(path, fit=fit, clock=clock, seconds=slide_seconds)
-    if is_video(path) or is_animated_gif(path):
+    if is_moving(path):
         # Imported here, because PyAV costs 80 ms that a run without a video does not need.
         from livecam.backgrounds.video import VideoBackground
         from livecam.video.video_reader import VideoReader

@@ -11,7 +11,7 @@ from livecam.core.background_thread import SlotClosed
 from livecam.core.clock import Clock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.media_types import is_image
+from livecam.core.media_types import is_image_file
 from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import FitMode
 from livecam.imaging.image_io import read_image
@@ -133,7 +133,7 @@ def list_images(folder: Path) -> list[Path]:
         ImageError: The folder cannot be read.
     """
     try:
-        found = [path for path in folder.iterdir() if is_image(path)]
+        found = [path for path in folder.iterdir() if is_image_file(path)]
     except OSError as error:
         raise ImageError(f"can't look into {folder}; is it still there, and may you read it?") from error
     return sorted((path for path in found if not path.name.startswith(".")), key=natural_sort_key)

@@ -1,12 +1,15 @@
-"""Suffixes of images and videos, and names of procedural backgrounds. Loads no NumPy.
+"""Media types of files by content and by name, and names of procedural backgrounds. Loads no NumPy.
 
-Every part of livecam that decides by a file's name whether it is an image or a video asks here. A GIF is
-both: `imaging.image_io.is_animated_gif` reads the file to tell the two kinds apart.
+`video.probe.is_moving` decides for one file whether it is read as an image or as a video. In a folder,
+`is_image_file` and `is_video_file` look into the files whose name says nothing.
 """
 
+import enum
 import mimetypes
 import os
-from pathlib import PurePath
+import re
+from contextlib import suppress
+from pathlib import Path, PurePath
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm",
@@ -15,12 +18,63 @@ IMAGE_SUFFIXES = (
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv", ".wmv",
-    ".flv", ".3gp", ".y4m", ".apng",
+    ".flv", ".3gp", ".y4m", ".apng", ".mxf", ".nut", ".vob", ".ogg", ".asf",
 )  # fmt: skip
 """Videos that `video.video_reader.VideoReader` decodes, in lower case, with those that livecam records."""
 
 PROCEDURAL_NAMES = ("beach", "bokeh", "dusk", "paper", "studio", "waves")
 """The names of `backgrounds.procedural`, in alphabetical order, as the help lists them."""
+
+
+_SIGNATURE_BYTES = 4096
+_IMAGE_SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM.{4}\0\0\0\0|II\*\0|MM\0\*|GIF8[79]a"
+    rb"|....ftyp(avif|avis|mif1|heic)|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[56]\s",
+    re.DOTALL,
+)
+_VIDEO_SIGNATURES = re.compile(
+    rb"\x1a\x45\xdf\xa3"  # Matroska, WebM
+    rb"|RIFF....AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x06\x0e\x2b\x34\x02\x05\x01\x01"
+    rb"|nut/multimedia container|YUV4MPEG2 |DKIF\0\0|\0\0\x01[\xba\xb3]"
+    rb"|....(ftyp(?!M4A)|moov|mdat|wide|pnot)"  # MP4, MOV
+    rb"|G.{187}G.{187}G|.{4}G.{191}G.{191}G",  # MPEG-TS, and M2TS of discs
+    re.DOTALL,
+)
+
+
+class MediaType(enum.Enum):
+    """What a file holds: one or more images, or a video."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+def detect_media_type(path: str | os.PathLike[str]) -> MediaType | None:
+    """Return what a file holds by its first bytes; None if they are unknown or can't be read."""
+    # Reading a named pipe or a device would wait, or take data from its reader.
+    with suppress(OSError, ValueError):
+        if Path(path).is_file():
+            with Path(path).open("rb") as file:
+                start = file.read(_SIGNATURE_BYTES)
+            if _IMAGE_SIGNATURES.match(start):
+                return MediaType.IMAGE
+            if _VIDEO_SIGNATURES.match(start):
+                return MediaType.VIDEO
+    return None
+
+
+def is_image_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file of a folder is an image: by its name, or by its content if that is unknown."""
+    if is_image(path) or is_video(path):
+        return is_image(path)
+    return detect_media_type(path) is MediaType.IMAGE
+
+
+def is_video_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file of a folder is a video: by its name, or by its content if the name is unknown."""
+    if is_image(path) or is_video(path):
+        return is_video(path)
+    return detect_media_type(path) is MediaType.VIDEO
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from livecam.core.errors import ImageError, TrainingError
 from livecam.core.fileio import os_error_reason, read_text
 from livecam.core.geometry import Size
-from livecam.core.media_types import IMAGE_SUFFIXES, is_image
+from livecam.core.media_types import IMAGE_SUFFIXES, is_image_file
 from livecam.core.types import Frame
 from livecam.imaging.compositing import estimate_foreground_color
 from livecam.imaging.image_io import read_image
@@ -131,7 +131,7 @@ def list_images(folder: Path) -> list[Path]:
         TrainingError: there is none.
     """
     try:
-        paths = sorted(p for p in folder.iterdir() if is_image(p))
+        paths = sorted(p for p in folder.iterdir() if is_image_file(p))
     except OSError as error:
         raise TrainingError(
             f"{folder} can't be opened ({os_error_reason(error)}); name a folder of pictures"

@@ -5,7 +5,7 @@ from pathlib import Path
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.media_types import is_image, is_video
+from livecam.core.media_types import is_image
 from livecam.devices.discovery import is_device_spec, list_cameras, resolve_camera
 from livecam.sources.base import Source
 from livecam.sources.webcam import WebcamSource
@@ -43,10 +43,11 @@ def open_source(
 def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Source:
     if not path.is_file():
         raise UsageError(f"{path} is not a file: give a video, a picture, a camera's number or demo")
-    from livecam.imaging.image_io import is_animated_gif, read_image
+    from livecam.imaging.image_io import read_image
     from livecam.sources.image import ImageSource
+    from livecam.video.probe import is_moving
 
-    if not (is_video(path) or is_animated_gif(path)):
+    if not is_moving(path):
         try:
             return ImageSource(read_image(path).image, size, fps, clock=clock)
         except ImageError:

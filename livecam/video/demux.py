@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
@@ -17,8 +17,8 @@ from livecam.core.errors import VideoError
 StreamT = TypeVar("StreamT", bound=Stream)
 
 # FFmpeg renders text files as the screen of a terminal with these demuxers.
+_STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 _TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
-_ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC
 
 
 @contextmanager
@@ -54,16 +54,18 @@ def open_input(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first video stream of an open file.
+    """Return the video stream to show: the default one, else the largest; of equals the longest, the first.
 
     Raises:
         VideoError: it has none; the cover image of a song does not count.
     """
     # FFmpeg presents the cover image of a song as a video stream.
-    streams = [each for each in container.streams.video if not each.disposition & _ATTACHED_PICTURE]
+    streams = [each for each in container.streams.video if not each.disposition & _STILLS]
     if not streams or container.format.name in _TEXT_DEMUXERS:
         raise VideoError(f"{path} holds no video", "name a file with pictures in it")
-    return streams[0]
+    chosen = [each for each in streams if each.disposition & Disposition.default] or streams
+    # An AVIF has a still image beside its animation, both marked as default.
+    return max(chosen, key=lambda each: (each.width * each.height, each.frames))
 
 
 def demux_packets(

@@ -1,5 +1,7 @@
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,8 @@ from livecam.core.media_types import (
     IMAGE_SUFFIXES,
     PROCEDURAL_NAMES,
     VIDEO_SUFFIXES,
+    MediaType,
+    detect_media_type,
     is_image,
     is_video,
 )
@@ -22,6 +26,7 @@ from livecam.datasets.pets import list_images as list_training_images
 from livecam.sinks.recorder import Recorder
 from livecam.sources.factory import open_source
 from livecam.video.containers import CONTAINER_FORMATS
+from livecam.video.probe import is_moving
 from livecam.video.video_reader import VideoReader
 
 
@@ -79,3 +84,94 @@ def test_image_works_as_slide_label_and_training_image(tmp_path: Path, suffix: s
     assert list_slides(tmp_path) == [path]
     assert list_training_images(tmp_path) == [path]
     assert [item.is_video for item in collect_media([str(tmp_path)])] == [False]
+
+
+CONTAINERS = {
+    "matroska": "libx264",
+    "mp4": "libx264",
+    "mov": "libx264",
+    "avi": "mpeg4",
+    "mpegts": "mpeg2video",
+    "vob": "mpeg2video",
+    "mxf": "mpeg2video",
+    "nut": "libx264",
+    "yuv4mpegpipe": "rawvideo",
+    "flv": "libx264",
+    "asf": "mpeg4",
+    "webm": "libvpx-vp9",
+    "ivf": "libvpx-vp9",
+    "mpeg2video": "mpeg2video",
+}
+
+
+def write_clip(path: Path, container: str) -> Path:
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(CONTAINERS[container], rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * number, np.uint8))
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.unknown", "clip.jpg"])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_video_is_detected_by_its_content(tmp_path: Path, container: str, name: str) -> None:
+    path = write_clip(tmp_path / name, container)
+    assert detect_media_type(path) is MediaType.VIDEO
+    assert is_moving(path)
+
+
+@pytest.mark.parametrize("container", ["mxf", "nut", "vob", "mp4"])
+def test_video_without_suffix_works_everywhere(tmp_path: Path, container: str) -> None:
+    path = write_clip(tmp_path / "clip", container)
+    background = create_background(str(path), clock=ManualClock())
+    try:
+        assert isinstance(background, VideoBackground)
+    finally:
+        background.close()
+    assert isinstance(open_source(str(path), clock=ManualClock()), VideoReader)
+    assert [(item.path, item.is_video) for item in collect_media([str(tmp_path)])] == [(path, True)]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
+def test_image_without_suffix_works_everywhere(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "picture"
+    Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(path, format=kind)
+    (tmp_path / "notes").write_text("P is not a picture, and neither is this")
+    assert not is_moving(path)
+    assert list_slides(tmp_path) == [path]
+    assert list_training_images(tmp_path) == [path]
+    assert [(item.path, item.is_video) for item in collect_media([str(tmp_path)])] == [(path, False)]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [(".png", "PNG"), (".avif", "AVIF"), (".gif", "GIF"), ("", "GIF")]
+)
+def test_animated_image_moves_everywhere(tmp_path: Path, suffix: str, kind: str) -> None:
+    images = [Image.new("RGB", (64, 48), color) for color in ("red", "lime", "blue")]
+    path = tmp_path / f"moving{suffix}"
+    try:
+        images[0].save(path, format=kind, save_all=True, append_images=images[1:], duration=[100, 500, 300])
+    except (KeyError, OSError, ValueError):
+        pytest.skip(f"this Pillow writes no {kind}")
+    background = create_background(str(path), clock=ManualClock())
+    try:
+        assert isinstance(background, VideoBackground)
+    finally:
+        background.close()
+    assert is_clip(path)
+    with VideoReader(path) as reader:
+        frames = list(reader.frames())
+    assert [frame.timestamp for frame in frames] == pytest.approx([0, 0.1, 0.6])
+    assert [int(frame.image.mean(axis=(0, 1)).argmax()) for frame in frames] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [b"", b"Dear all,\n", b"MZ" + bytes(400), b"%PDF-1.7"])
+def test_other_content_is_neither(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "letter"
+    path.write_bytes(content)
+    assert detect_media_type(path) is None
+    assert not is_moving(path)

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from skimage.data import astronaut
 
 from livecam.core.errors import FileWriteError, FrameError, ImageError
-from livecam.imaging.image_io import is_animated_gif, read_image, write_image
+from livecam.imaging.image_io import is_animated, read_image, write_image
 
 RAMP = np.linspace(0, 255, 64).astype(np.uint8)[None, :].repeat(48, axis=0)
 COLORS = np.dstack([RAMP, RAMP[:, ::-1], np.full_like(RAMP, 90)])
@@ -317,14 +317,14 @@ def test_write_image_failure_leaves_nothing(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder.png"]
 
 
-def test_is_animated_gif_only_for_several_images(tmp_path: Path) -> None:
+def test_is_animated_only_for_several_images(tmp_path: Path) -> None:
     one, two = Image.fromarray(RAMP), Image.fromarray(255 - RAMP)
     one.save(tmp_path / "one.gif")
     one.save(tmp_path / "two.gif", save_all=True, append_images=[two], duration=100)
     assert (
-        is_animated_gif(tmp_path / "one.gif"),
-        is_animated_gif(tmp_path / "two.gif"),
-        is_animated_gif(tmp_path / "no.gif"),
+        is_animated(tmp_path / "one.gif"),
+        is_animated(tmp_path / "two.gif"),
+        is_animated(tmp_path / "no.gif"),
     ) == (
         False,
         True,
