@@ -54,7 +54,7 @@ def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
     assert plain["data"] == ["pets"]
     assert plain["size"] == "64x48"
     assert plain["start"] == "a.keras"
-    assert plain["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06}
+    assert plain["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06, "clothes": 0.2}
     assert "resume" not in plain
 
 

@@ -33,9 +33,11 @@ class Clothes(NamedTuple):
     collar: float
 
 
-def sample_clothes(patterns: list[Frame], rng: Rng) -> Clothes | None:
+def sample_clothes(
+    patterns: list[Frame], rng: Rng, fraction: float = CHANGED_CLOTHES_FRACTION
+) -> Clothes | None:
     """Sample clothes for a person; mostly none. A plain color, or a part of one of `patterns`."""
-    if rng.random() >= CHANGED_CLOTHES_FRACTION:
+    if rng.random() >= fraction:
         return None
     if not patterns or rng.random() < 0.5:
         pattern = cast(Frame, rng.integers(0, 256, (1, 1, 3)).astype(np.uint8))

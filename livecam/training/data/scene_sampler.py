@@ -21,7 +21,7 @@ from livecam.training.data.augmentation import (
     Transform,
     similarity_transform,
 )
-from livecam.training.data.clothes import Clothes, sample_clothes
+from livecam.training.data.clothes import CHANGED_CLOTHES_FRACTION, Clothes, sample_clothes
 
 WHOLE_IMAGE_FRACTION = 0.4
 """Fraction of images that are shown whole, whatever their aspect ratio."""
@@ -38,11 +38,15 @@ TINTED_CLOTHES_FRACTION = 0.15
 
 @dataclass(frozen=True)
 class SceneMix:
-    """Fractions of the kinds of scenes; the rest has one pasted foreground."""
+    """Fractions of the kinds of scenes; the rest has one pasted foreground.
+
+    `clothes` is the fraction of foregrounds that get other clothes; it is independent of the others.
+    """
 
     real: float = 0.35
     empty: float = 0.07
     double: float = 0.06
+    clothes: float = CHANGED_CLOTHES_FRACTION
 
 
 @dataclass
@@ -129,7 +133,7 @@ def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> 
         )
         background = candidates[int(rng.integers(len(candidates)))]
         count = 2 if draw < mix.real + mix.empty + mix.double else 1
-        placed = tuple(_place_foreground(pool, scene_size, rng, count) for _ in range(count))
+        placed = tuple(_place_foreground(pool, mix, scene_size, rng, count) for _ in range(count))
     else:
         foreground = pool.foregrounds[int(rng.integers(len(pool.foregrounds)))]
         original = PlacedForeground(
@@ -137,7 +141,7 @@ def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> 
             _crop(Size.of(foreground.image), scene_size, rng),
             LightingAugmentation.sample(rng, 0.0),
             0.0,
-            _sample_clothes(pool, foreground, rng),
+            _sample_clothes(pool, mix, foreground, rng),
         )
         return Scene(None, original.transform, (original,), lighting, artifacts, mirrored)
     return Scene(
@@ -177,7 +181,9 @@ def _crop(size: Size, scene_size: Size, rng: Rng) -> Transform:
     )
 
 
-def _place_foreground(pool: AssetPool, scene_size: Size, rng: Rng, count: int) -> PlacedForeground:
+def _place_foreground(
+    pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng, count: int
+) -> PlacedForeground:
     foreground = pool.pasteable[int(rng.integers(len(pool.pasteable)))]
     mask = np.argwhere(foreground.trimap != BACKGROUND)
     (top, left), (bottom, right) = mask.min(axis=0), mask.max(axis=0)
@@ -196,13 +202,19 @@ def _place_foreground(pool: AssetPool, scene_size: Size, rng: Rng, count: int) -
     )
     lighting = LightingAugmentation.sample(rng, 0.5).with_vertical_gradient(_sample_clothing_tint(rng))
     return PlacedForeground(
-        foreground, transform, lighting, float(rng.beta(1.0, 1.5)), _sample_clothes(pool, foreground, rng)
+        foreground,
+        transform,
+        lighting,
+        float(rng.beta(1.0, 1.5)),
+        _sample_clothes(pool, mix, foreground, rng),
     )
 
 
-def _sample_clothes(pool: AssetPool, foreground: Foreground, rng: Rng) -> Clothes | None:
-    """Sample clothes for a foreground with an exact matte."""
-    return sample_clothes(pool.negatives or pool.backgrounds, rng) if foreground.has_exact_matte else None
+def _sample_clothes(pool: AssetPool, mix: SceneMix, foreground: Foreground, rng: Rng) -> Clothes | None:
+    """Sample clothes for a foreground with an exact matte; a mix without clothes draws no random number."""
+    if not (mix.clothes and foreground.has_exact_matte):
+        return None
+    return sample_clothes(pool.negatives or pool.backgrounds, rng, mix.clothes)
 
 
 def _sample_clothing_tint(rng: Rng) -> tuple[float, float, float]:

@@ -167,3 +167,16 @@ def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Su
 
     share = np.mean([scene.foregrounds[0].foreground is rare for scene in drawn])
     assert share == pytest.approx(0.8, abs=0.08)
+
+
+def test_mix_without_clothes_changes_none(stock: AssetPool) -> None:
+    mixes = SceneMix(1.0, 0.0, 0.0, clothes=0.0), SceneMix(1.0, 0.0, 0.0, clothes=1.0)
+    never, always = (
+        [
+            sample_scene(stock, mix, CANVAS, np.random.default_rng(seed)).foregrounds[0].clothes
+            for seed in range(20)
+        ]
+        for mix in mixes
+    )
+    assert set(never) == {None}
+    assert any(clothes is not None for clothes in always)
