@@ -3,8 +3,8 @@
 
     scripts/check_names.py
 
-Prints one line for each finding and exits with 1 if there is one. The glossary in
-livecam/README.md lists the terms. Names that users see (options, keys on disk) stay as they are and are not checked.
+Prints one line for each finding and exits with 1 if there is one. The glossary in livecam/README.md lists
+the terms. Names that users see (options, keys on disk) stay as they are and are not checked.
 """
 
 import io
