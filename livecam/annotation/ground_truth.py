@@ -1,6 +1,6 @@
 """Known mattes of a source, in a video or a directory of images, frame by frame."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ class GroundTruthMattes:
             media: one clip, or any number of images.
 
         Raises:
-            UsageError: there are several clips, no mattes, or another number of images.
+            UsageError: there are several clips, no mattes, another number of images, or a matte that fits
+                several images.
         """
         self.path = path
         self._clip: MediaItem | None = None
@@ -82,21 +83,43 @@ class GroundTruthMattes:
                 yield indexed.frame
 
     def _match(self, media: Sequence[MediaItem]) -> dict[str, MediaItem]:
-        """Assign the mattes to images by file name; else in order, if there are as many."""
+        """Assign the mattes to images by file name; in order, if there are as many and no name fits.
+
+        Raises:
+            UsageError: a matte is missing, or a name stands for several images or mattes.
+        """
         if self._clip:
             if len(media) == 1:
                 return {media[0].stem: self._clip}
             raise UsageError(f"{self.path} is a video; for pictures name a folder of mattes")
         by_name = {each.path.stem: each for each in self._images}
-        if all(item.path.stem in by_name for item in media):
+        named = [item for item in media if item.path.stem in by_name]
+        if named:
+            names = {item.path.stem for item in named}
+            _check_unique(media, names, "pictures", self.path)
+            _check_unique(self._images, names, "mattes", self.path)
+        if len(named) == len(media):
             return {item.stem: by_name[item.path.stem] for item in media}
-        if len(self._images) == len(media):
+        # With some names that fit, the order would give the matte of one image to another.
+        if len(self._images) == len(media) and not named:
             return {item.stem: each for item, each in zip(media, self._images, strict=True)}
         missing = next(item.path.name for item in media if item.path.stem not in by_name)
         raise UsageError(
             f"{self.path} holds {len(self._images)} mattes for {len(media)} pictures, and none "
             f"named like {missing}; give one for each, of the same name"
         )
+
+
+def _check_unique(items: Sequence[MediaItem], names: Collection[str], kind: str, mattes: Path) -> None:
+    found: dict[str, Path] = {}
+    for item in items:
+        name = item.path.stem
+        other = found.setdefault(name, item.path)
+        if name in names and other != item.path:
+            raise UsageError(
+                f"two {kind} are named {name}, {other} and {item.path}, so the mattes of {mattes} can't be "
+                "matched by name; rename one, or label them one after the other"
+            )
 
 
 def check_size(matte: Matte, frame: Frame, path: Path) -> None:

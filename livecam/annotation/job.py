@@ -187,7 +187,8 @@ class AnnotationJob:
             missing = [plan for plan in self._plans if plan.media.stem not in prompts]
             if missing and not path.exists():
                 collect(missing, path, segmenter, self._notify)
-            prompts = load_prompt_file(path, self._media) | prompts if path.exists() else prompts
+            if path.exists():
+                prompts = load_prompt_file(path, self._media, has_data_set_names=True) | prompts
         return {plan.media.stem: _by_number(prompts.get(plan.media.stem, {}), plan) for plan in self._plans}
 
 

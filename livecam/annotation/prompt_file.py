@@ -89,8 +89,12 @@ def parse_frame_prompts(value: object, where: str) -> FramePrompts:
     )
 
 
-def load_prompt_file(path: Path, media: Sequence[MediaItem]) -> dict[str, ClipPrompts]:
+def load_prompt_file(
+    path: Path, media: Sequence[MediaItem], *, has_data_set_names: bool = False
+) -> dict[str, ClipPrompts]:
     """Read a prompts file. Returns: the prompts by the stem of each media item that it names.
+
+    With `has_data_set_names`, as in livecam's file of clicks, a name in the data set wins over a file name.
 
     Raises:
         UsageError: the file can't be read, has another form, or names something that is not in `media`.
@@ -101,10 +105,12 @@ def load_prompt_file(path: Path, media: Sequence[MediaItem]) -> dict[str, ClipPr
         raise UsageError(not_found_message(path)) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} can't be read as JSON ({os_error_reason(error)}); mend it") from error
-    return parse_clip_prompts(value, media, str(path))
+    return parse_clip_prompts(value, media, str(path), has_data_set_names=has_data_set_names)
 
 
-def parse_clip_prompts(value: object, media: Sequence[MediaItem], where: str) -> dict[str, ClipPrompts]:
+def parse_clip_prompts(
+    value: object, media: Sequence[MediaItem], where: str, *, has_data_set_names: bool = False
+) -> dict[str, ClipPrompts]:
     """Convert the parsed JSON of a prompts file, like `load_prompt_file`.
 
     Raises:
@@ -114,7 +120,7 @@ def parse_clip_prompts(value: object, media: Sequence[MediaItem], where: str) ->
         raise UsageError(f'{where} is no prompts file; write {{"CLIP": {{"keep": [[x, y]]}}}}')
     found: dict[str, ClipPrompts] = {}
     for key, entry in value.items():
-        item, number = _resolve_key(key, media, where)
+        item, number = _resolve_key(key, media, where, has_data_set_names)
         prompts = found.setdefault(item.stem, {})
         if number is None and isinstance(entry, dict) and "frames" in entry:
             entry = dict(entry)
@@ -130,10 +136,20 @@ def _parse_numbered(value: object, where: str) -> ClipPrompts:
     return {int(number): parse_frame_prompts(entry, f"{where}, {number}") for number, entry in value.items()}
 
 
-def _resolve_key(key: str, media: Sequence[MediaItem], where: str) -> tuple[MediaItem, int | None]:
-    for item in media:
-        if key in (item.stem, item.path.name, item.path.stem, str(item.path)):
-            return item, None
+def _resolve_key(
+    key: str, media: Sequence[MediaItem], where: str, has_data_set_names: bool
+) -> tuple[MediaItem, int | None]:
+    # A path or a name in the data set is unique; a file name may be that of several files. Only livecam's own
+    # file of clicks means a name in the data set where the same word is the file name of another image.
+    exact = [item for item in media if key in (item.stem, str(item.path))]
+    named = [item for item in media if key in (item.path.name, item.path.stem)]
+    is_exact = any(key == str(item.path) for item in exact) or (has_data_set_names and exact)
+    if len(named) > 1 and not is_exact:
+        raise UsageError(
+            f"{where} names {key!r}, which may be {named[0].path} or {named[1].path}; write the whole path"
+        )
+    if exact or named:
+        return (exact or named)[0], None
     frame = re.fullmatch(r"(.+)-(\d{6,})", key)
     if frame:
         for item in media:

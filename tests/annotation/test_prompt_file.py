@@ -91,3 +91,16 @@ def test_frame_prompts_survive_json() -> None:
     prompts = FramePrompts((Point(1.5, 2),), (Point(3, 4), Point(5, 6)), (Box(1, 2, 3, 4),))
     assert parse_frame_prompts(prompts.to_dict(), "here") == prompts
     assert not parse_frame_prompts({}, "here")
+
+
+@pytest.mark.parametrize("key", ["cat.jpg", "cat"])
+def test_name_of_two_files_is_refused_with_both_paths(key: str, tmp_path: Path) -> None:
+    media = [MediaItem("cat", Path("a/cat.jpg"), False), MediaItem("cat-12ab34", Path("b/cat.jpg"), False)]
+    with pytest.raises(UsageError, match=r"a/cat\.jpg or b/cat\.jpg"):
+        load_prompt_file(write(tmp_path, {key: {"keep": [[4, 5]]}}), media)
+    for item in media:
+        path = write(tmp_path, {str(item.path): {"keep": [[4, 5]]}})
+        assert list(load_prompt_file(path, media)) == [item.stem]
+    path = write(tmp_path, {"cat": {"keep": [[4, 5]]}, "cat-12ab34": {"keep": [[1, 2]]}})
+    clicked = load_prompt_file(path, media, has_data_set_names=True)
+    assert list(clicked) == ["cat", "cat-12ab34"]
