@@ -85,6 +85,8 @@ def convert_video(
                 recorder.send(replacer.replace(image, timestamp), timestamp)
                 if progress:
                     progress(Progress(recorder.frames, video.frame_count, timestamp, video.duration_seconds))
+            if video.end_seconds is not None:
+                recorder.hold_until(video.end_seconds)
             audio.finish(recorder)
     return ConversionResult(
         frames=recorder.frames,

@@ -160,6 +160,16 @@ class Recorder:
         self.frames += 1
         self.seconds = float(tick * writer.time_base + 1 / self._rate)
 
+    def hold_until(self, seconds: float) -> None:
+        """Show the last frame until `seconds`; without it a player chooses when it ends. Needs a frame.
+
+        A folder of PNGs has no durations. A Y4M repeats the frame, for 10 s at most.
+        """
+        if isinstance(self._writer, VideoWriter) and self.frames:
+            end = max(self._last_tick + 1, round(seconds / float(self._writer.time_base)))
+            self._writer.hold_until(end)
+            self.seconds = float(end * self._writer.time_base)
+
     def _check(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if not self._transparent:
             return check_frame(frame)

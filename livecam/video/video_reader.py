@@ -36,6 +36,7 @@ class VideoReader:
         frame_count: an estimate; None if the file says too little.
         has_audio: whether the file has an audio stream.
         start_seconds: time in the file of its earliest frame or audio sample; timestamps count from there.
+        end_seconds: timestamp of the end of the last frame, once `frames()` is exhausted; None until then.
         broken_off_at: timestamp of the end of the last frame, once `frames()` is exhausted, if the file has a
             read error there or ends before the duration that its header declares; None otherwise.
     """
@@ -46,6 +47,7 @@ class VideoReader:
     frame_count: int | None
     has_audio: bool
     start_seconds: float
+    end_seconds: float | None
     broken_off_at: float | None
 
     def __init__(
@@ -72,7 +74,7 @@ class VideoReader:
         self._input: InputContainer | None = None
         self._opened_frames: Iterator[av.VideoFrame] | None = None
         self._has_read_error = False
-        self.broken_off_at = None
+        self.end_seconds = self.broken_off_at = None
 
     @property
     def format_description(self) -> str:
@@ -157,6 +159,7 @@ class VideoReader:
         return 1.0 / self.fps
 
     def _check_end(self, end: float) -> None:
+        self.end_seconds = end
         is_short = (
             self._declared_end is not None
             and end + self.start_seconds + _MIN_MISSING_SECONDS < self._declared_end

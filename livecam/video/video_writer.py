@@ -11,6 +11,7 @@ from typing import cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -71,6 +72,11 @@ class VideoWriter:
         self._last_frame: av.VideoFrame | None = None
         self._last_timestamp = -1
         self._last_key_frame: int | None = None
+        # The last packet waits here, because its duration is known at the end. Others are not delayed: while
+        # the encoder buffers frames, a later packet is certain.
+        self._buffered_frames = 0
+        self._held_packet: Packet[VideoStream] | None = None
+        self._end: int | None = None
 
     def _add_stream(self, size: Size, rate: Fraction, pixel_format: str, threads: int) -> VideoStream:
         options = dict(self._container.codec_options)
@@ -110,14 +116,21 @@ class VideoWriter:
         with ffmpeg_errors_as_os_errors():
             padded = pad_to_even(image) if self._container.even else image
             frame = self._converter.to_video_frame(padded)
-            if self._has_constant_rate and self._last_frame:
-                # A format without timestamps keeps time by repeated frames; not so after a long pause
-                # (suspended laptop).
-                limit = round(_MAX_REPEAT_SECONDS / self.time_base)
-                for missing in range(max(self._last_timestamp + 1, timestamp - limit), timestamp):
-                    self._encode(self._last_frame, missing)
+            self._repeat_last_frame(timestamp)
             self._encode(frame, timestamp)
         self._last_frame, self._last_timestamp = frame, timestamp
+
+    def hold_until(self, timestamp: int) -> None:
+        """Show the last frame until `timestamp`, in steps of `time_base`. Call it after the last `write`."""
+        self._end = timestamp
+
+    def _repeat_last_frame(self, end: int) -> None:
+        """Write the last frame again up to `end`, exclusive, in a format without timestamps."""
+        if self._has_constant_rate and self._last_frame:
+            # Not so after a long pause (suspended laptop).
+            limit = round(_MAX_REPEAT_SECONDS / self.time_base)
+            for missing in range(max(self._last_timestamp + 1, end - limit), end):
+                self._encode(self._last_frame, missing)
 
     def _encode(self, frame: av.VideoFrame, timestamp: int) -> None:
         frame.pts, frame.time_base = timestamp, self.time_base
@@ -125,16 +138,40 @@ class VideoWriter:
         last = self._last_key_frame
         if last is None or (timestamp - last) * self.time_base >= _KEY_FRAME_SECONDS:
             frame.pict_type, self._last_key_frame = av.video.frame.PictureType.I, timestamp
-        self._output.mux(self._stream.encode(frame))
+        self._buffered_frames += 1
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: Sequence[Packet[VideoStream]]) -> None:
+        for packet in packets:
+            held, self._held_packet = self._held_packet, packet
+            if held:
+                self._output.mux(held)
+        self._buffered_frames -= len(packets)
+        if self._buffered_frames > 0:
+            self._mux_held_packet()
+
+    def _mux_held_packet(self) -> None:
+        held, self._held_packet = self._held_packet, None
+        if held is None:
+            return
+        if self._end is not None and held.pts is not None and not self._has_constant_rate:
+            duration = round((self._end * self.time_base - held.pts * held.time_base) / held.time_base)
+            held.duration = max(held.duration or 0, duration)
+        self._output.mux(held)
 
     def close(self) -> None:
         """Write what the encoder still buffers and the end of the file."""
         with ffmpeg_errors_as_os_errors():
-            self._output.mux(self._stream.encode(None))
+            if self._end is not None:
+                self._repeat_last_frame(self._end)
+            self._mux(self._stream.encode(None))
+            self._mux_held_packet()
             self._output.close()
 
     def abort(self) -> None:
         """Close the file, properly ended if possible; raises nothing."""
+        with suppress(av.FFmpegError, OSError):
+            self._mux_held_packet()
         with suppress(av.FFmpegError, OSError):
             self._output.close()
 

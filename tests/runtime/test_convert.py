@@ -326,6 +326,42 @@ def test_an_existing_result_is_kept_or_replaced_as_requested(tmp_path):
     assert len(frame_times(tmp_path / "out.mp4")) == 2
 
 
+def end_of(path):
+    with av.open(str(path)) as film:
+        return max(
+            float((p.pts + p.duration) * p.time_base) for p in film.demux(video=0) if p.pts is not None
+        )
+
+
+@pytest.mark.parametrize(
+    ("source_suffix", "suffix"),
+    [*((a, b) for a in (".gif", ".png") for b in (".mp4", ".webm", ".mov")), (".gif", ".y4m")],
+)
+def test_last_frame_keeps_its_own_duration(tmp_path, source_suffix, suffix):
+    images = [Image.new("RGB", (128, 96), color) for color in ("red", "lime", "blue")]
+    source, target = tmp_path / f"in{source_suffix}", tmp_path / f"out{suffix}"
+    images[0].save(source, save_all=True, append_images=images[1:], duration=[100, 500, 3000])
+    result = run(source, target)
+    assert result.frames == 3
+    assert result.seconds == pytest.approx(3.6, abs=0.06)
+    assert end_of(target) == pytest.approx(3.6, abs=0.06)
+    if suffix != ".y4m":
+        # What livecam wrote is read with the same end.
+        run(target, tmp_path / "again.mp4")
+        assert end_of(tmp_path / "again.mp4") == pytest.approx(3.6, abs=0.06)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
+def test_last_frame_held_keeps_the_audio_in_step(tmp_path, suffix):
+    source = clip(tmp_path / "in.mkv", tracks=[("pcm_s16le", 0.0)])
+    target = tmp_path / f"out{suffix}"
+    run(source, target)
+    onsets, end = audio_onsets(target, 0)
+    assert onsets == pytest.approx(FLASHES, abs=0.05)
+    assert end == pytest.approx(3.0, abs=0.05)
+    assert end_of(target) == pytest.approx(3.0, abs=0.05)
+
+
 def test_truncated_clip_says_where_it_breaks_off(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (90, 96, 128, 3), np.uint8)
     source = clip(tmp_path / "in.mp4", frames=noise, options={"movflags": "faststart"})
