@@ -80,7 +80,8 @@ def _mean_colors(frame: Frame, alpha: NDArray[np.uint8], step: int, radius: int)
 
 def _mean_color(image: _Colors, weight: Matte, radius: int) -> _Colors:
     # The fourth power: certain pixels have a color of their own, mixed ones hardly have.
-    weight = weight**4
+    weight = np.square(weight)
+    np.square(weight, out=weight)
     weighted = np.dstack([image * weight[..., None], weight])
     near, far = (cv2.blur(weighted, (2 * r + 1, 2 * r + 1)) for r in (radius, _FAR * radius))
     near += _FAR_WEIGHT * far
