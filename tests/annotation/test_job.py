@@ -39,19 +39,21 @@ def clip(tmp_path: Path) -> Path:
     return write_scenes(tmp_path / "talk.mkv", 20)
 
 
-def run(*sources: Path, out: Path, sam: FakeSam | None = None, **said: Any) -> AnnotationReport:
+def run(*sources: Path, out: Path, sam: FakeSam | None = None, **options: Any) -> AnnotationReport:
     names = tuple(map(str, sources))
-    more = {name: said.pop(name) for name in ("notify", "progress", "collect", "segmenter") if name in said}
-    settings = AnnotationSettings(names, out, **{"frames": 8, **said})
+    more = {
+        name: options.pop(name) for name in ("notify", "progress", "collect", "segmenter") if name in options
+    }
+    settings = AnnotationSettings(names, out, **{"frames": 8, **options})
     return annotate(settings, sam or FakeSam(), **{"segmenter": GreenModel(), **more})
 
 
-def foregrounds(folder: Path, colour: tuple[int, int, int]) -> list[float]:
+def foregrounds(folder: Path, color: tuple[int, int, int]) -> list[float]:
     """Of each kept frame: how much of what has a colour is foreground or contour."""
     shares = []
     for split in ("trainval", "test"):
         for sample in list_samples(folder, split):
-            true = is_near(read_image(sample.image).image, colour, 50)
+            true = is_near(read_image(sample.image).image, color, 50)
             shares.append(float((read_trimap(sample.trimap)[true] != 2).mean()))
     return shares
 
@@ -92,7 +94,7 @@ def test_person_none_keeps_the_chair_only(clip: Path, tmp_path: Path) -> None:
     assert min(foregrounds(out, CHAIR)) > 0.9
 
 
-def nobody_asks(*_: object) -> FakeSam:
+def refuse_to_load(*_: object) -> FakeSam:
     raise AssertionError("SAM was loaded though nothing is asked of it")
 
 
@@ -102,8 +104,8 @@ def test_person_model_uses_sam_for_the_chair_only(clip: Path, tmp_path: Path) ->
     assert report.kept == 8
     assert min(foregrounds(out, CHAIR)) > 0.9
     assert min(foregrounds(out, PERSON)) > 0.9
-    asked = {point for prompt in sam.prompts for point in prompt.positive}
-    assert all(abs(point.y - chair_place(0).y) < 3 for point in asked)
+    positive = {point for prompt in sam.prompts for point in prompt.positive}
+    assert all(abs(point.y - chair_place(0).y) < 3 for point in positive)
     assert all(
         one.person and one.person.scores == () and one.objects
         for one in AnnotationStore(out).records.values()
@@ -114,7 +116,7 @@ def test_person_model_uses_sam_for_the_chair_only(clip: Path, tmp_path: Path) ->
 def test_person_model_alone_does_not_load_sam(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "_load_sam", nobody_asks)
+    monkeypatch.setattr(job, "_load_sam", refuse_to_load)
     settings = AnnotationSettings((str(clip),), tmp_path / "set", frames=4, person=PersonSource.MODEL)
     assert annotate(settings, segmenter=GreenModel()).kept == 4
     assert min(foregrounds(tmp_path / "set", PERSON)) > 0.9
@@ -131,14 +133,14 @@ def test_frame_without_a_person_has_the_chair_only(tmp_path: Path) -> None:
 
 def test_person_model_flags_doubtful_objects(tmp_path: Path) -> None:
     clip = write_scenes(tmp_path / "c.mkv", 16, lambda n: draw_scene(n, chair=n < 8))
-    said = {"keep": (chair_place(0),), "person": PersonSource.MODEL}
-    report = run(clip, out=tmp_path / "lost", **said)
-    aside = {one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.reasons}
-    assert aside == {
+    options = {"keep": (chair_place(0),), "person": PersonSource.MODEL}
+    report = run(clip, out=tmp_path / "lost", **options)
+    flagged = {one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.reasons}
+    assert flagged == {
         one.number for one in AnnotationStore(tmp_path / "lost").records.values() if one.number >= 8
     }
     assert "of them as: what was kept at 30,60 is lost" in str(report)
-    report = run(clip, out=tmp_path / "low", sam=FakeSam(low_scores(0.5)), **said)
+    report = run(clip, out=tmp_path / "low", sam=FakeSam(low_scores(0.5)), **options)
     assert report.kept == 0
     assert "SAM gives its own mask 0.48" in str(report)
 
@@ -172,13 +174,13 @@ def test_records_name_source_and_scores(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "set"
     run(clip, out=out, keep=(chair_place(0),), preset="small")
     for line in (out / "annotations/labels.jsonl").read_text().splitlines():
-        plain = json.loads(line)
-        assert plain["source"] == str(clip)
-        assert plain["preset"] == "small"
-        assert plain["name"] == f"talk-{plain['number']:06d}"
-        assert plain["person"]["scores"] == [0.96]
-        assert plain["person"]["agreement"] > 0.9
-        assert plain["things"][0]["score"] == 0.96
+        record = json.loads(line)
+        assert record["source"] == str(clip)
+        assert record["preset"] == "small"
+        assert record["name"] == f"talk-{record['number']:06d}"
+        assert record["person"]["scores"] == [0.96]
+        assert record["person"]["agreement"] > 0.9
+        assert record["things"][0]["score"] == 0.96
 
 
 def test_low_scores_flag_frames_with_reasons(clip: Path, tmp_path: Path) -> None:
@@ -225,8 +227,8 @@ def json_stem(out: Path, name: str) -> str:
 
 
 def stop_after(count: int) -> FakeSam:
-    def stop(looked: int) -> None:
-        if looked == count:
+    def stop(embedded: int) -> None:
+        if embedded == count:
             raise KeyboardInterrupt
 
     sam = FakeSam()
@@ -281,9 +283,9 @@ def test_a_full_disk_in_the_middle_can_be_resumed(
 
     with monkeypatch.context() as patched:
         patched.setattr(labelled, "write_atomic", full)
-        with pytest.raises(FileWriteError, match="No space left") as told:
+        with pytest.raises(FileWriteError, match="No space left") as raised:
             run(clip, out=tmp_path / "set")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
     assert run(clip, out=tmp_path / "set").kept == 8
 
 
@@ -318,12 +320,12 @@ def test_unreadable_sources_are_skipped_and_counted(tmp_path: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "empty.png").touch()
     (folder / "broken.mp4").write_bytes(b"no video")
-    told: list[str] = []
-    report = run(folder, out=tmp_path / "set", notify=told.append)
+    messages: list[str] = []
+    report = run(folder, out=tmp_path / "set", notify=messages.append)
     assert report.kept == 3
     assert len(report.skipped) == 3
-    assert len(told) == 3
-    assert all(line.startswith("left out: ") for line in told)
+    assert len(messages) == 3
+    assert all(line.startswith("left out: ") for line in messages)
     assert "3 could not be read" in str(report)
 
 
@@ -337,7 +339,7 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("options", "message"),
     [
         ({"frames": 0}, "--frames 0"),
         ({"seconds": 0.0}, "--seconds 0"),
@@ -353,11 +355,11 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_settings_fail_before_annotation(
-    said: dict[str, Any], words: str, clip: Path, tmp_path: Path
+    options: dict[str, Any], message: str, clip: Path, tmp_path: Path
 ) -> None:
     sam = FakeSam()
-    with pytest.raises(UsageError, match=words):
-        run(clip, out=tmp_path / "set", sam=sam, **said)
+    with pytest.raises(UsageError, match=message):
+        run(clip, out=tmp_path / "set", sam=sam, **options)
     assert sam.embed_count == 0
     assert run(clip, out=tmp_path / "set").kept == 8
 
@@ -378,11 +380,11 @@ def test_option_points_are_for_one_source(clip: Path, tmp_path: Path) -> None:
 def test_prompts_file_applies_to_clips_images_and_frames(clip: Path, tmp_path: Path) -> None:
     write_image(tmp_path / "p.png", draw_scene(0))
     path = tmp_path / "prompts.json"
-    plain = {
+    prompts = {
         "talk-000013": {"keep": [list(chair_place(13))]},
         "p.png": {"boxes": [[14, 40, 45, 79]]},
     }
-    path.write_text(json.dumps(plain))
+    path.write_text(json.dumps(prompts))
     out = tmp_path / "set"
     run(clip, tmp_path / "p.png", out=out, prompts=path)
     made = AnnotationStore(out)
@@ -437,9 +439,9 @@ def test_lost_object_flags_the_frame(tmp_path: Path) -> None:
     out = tmp_path / "set"
     report = run(clip, out=out, keep=(chair_place(0),))
     made = AnnotationStore(out)
-    aside = {one.number for one in made.records.values() if one.reasons}
-    assert report.flagged == len(aside) > 0
-    assert aside == {one.number for one in made.records.values() if one.number >= 8}
+    flagged = {one.number for one in made.records.values() if one.reasons}
+    assert report.flagged == len(flagged) > 0
+    assert flagged == {one.number for one in made.records.values() if one.number >= 8}
     assert all("lost" in " ".join(one.reasons) for one in made.records.values() if one.reasons)
 
 
@@ -472,14 +474,14 @@ def test_true_mattes_need_no_sam(name: str, clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shift", "words"),
+    ("count", "shift", "message"),
     [(19, 0, "holds 19 mattes, .* 20 frames"), (21, 0, "holds 21 mattes"), (20, 2, "are 190x108")],
 )
 def test_mattes_that_do_not_fit_are_refused(
-    count: int, shift: int, words: str, clip: Path, tmp_path: Path
+    count: int, shift: int, message: str, clip: Path, tmp_path: Path
 ) -> None:
     mattes = write_mattes(tmp_path / "m.mkv", count, shift)
-    with pytest.raises(AnnotationError, match=words):
+    with pytest.raises(AnnotationError, match=message):
         run(clip, out=tmp_path / "set", mattes=mattes)
 
 

@@ -39,15 +39,15 @@ def test_what_is_named_twice_is_labelled_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "message"),
     [
         ([], "nothing to label"),
         (["notes.txt"], "holds no clip and no picture"),
     ],
 )
-def test_nothing_to_annotate_is_an_error(tmp_path: Path, make: list[str], words: str) -> None:
+def test_nothing_to_annotate_is_an_error(tmp_path: Path, make: list[str], message: str) -> None:
     touch(tmp_path, *make)
-    with pytest.raises(UsageError, match=words):
+    with pytest.raises(UsageError, match=message):
         collect_media([str(tmp_path)] if make else [])
 
 

@@ -43,9 +43,9 @@ def test_dots_are_where_the_points_are_green_kept_and_red_dropped(size: Size) ->
     keep, drop = Point(size.width // 4, size.height // 2), Point(size.width * 3 // 4, size.height // 2)
     overlay = draw_overlay(gray_frame(size), left_half(size), [Prompt((keep,), (drop,))], "")
     scale = OverlayScale.of(size)
-    for point, colour in ((keep, POSITIVE), (drop, NEGATIVE)):
+    for point, color in ((keep, POSITIVE), (drop, NEGATIVE)):
         x, y = (round(place) for place in scale.to_overlay(*point))
-        assert tuple(overlay[y, x]) == colour
+        assert tuple(overlay[y, x]) == color
 
 
 def test_what_is_kept_is_tinted_and_the_rest_is_darker() -> None:
@@ -70,26 +70,26 @@ CAPTION = "rank 1: score 0.987 (mask 2)"
 
 @sizes
 def test_caption_is_complete_and_legible(size: Size) -> None:
-    written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
-    plain = draw_overlay(gray_frame(size), left_half(size), [], "")
-    above = written.shape[0] - plain.shape[0]
-    changed = (written[:, :, 0] == 0) if above else (written != plain).any(axis=2)
+    captioned = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
+    uncaptioned = draw_overlay(gray_frame(size), left_half(size), [], "")
+    above = captioned.shape[0] - uncaptioned.shape[0]
+    changed = (captioned[:, :, 0] == 0) if above else (captioned != uncaptioned).any(axis=2)
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed[:18].any(0))
     assert (rows[0], columns[0]) == (0, 0)
     assert rows[-1] >= 14
-    assert above or rows[-1] < 0.5 * len(written)
-    white = np.flatnonzero((written[: rows[-1] + 1] > 240).all(axis=2).any(0))
+    assert above or rows[-1] < 0.5 * len(captioned)
+    white = np.flatnonzero((captioned[: rows[-1] + 1] > 240).all(axis=2).any(0))
     # Narrow pictures have smaller letters, none is cut off.
     assert len(white)
     if not above and size.width < 1000:
-        assert columns[-1] < 0.99 * written.shape[1]
+        assert columns[-1] < 0.99 * captioned.shape[1]
 
 
 def test_caption_of_a_flat_image_hides_nothing() -> None:
     size = Size(12000, 300)
-    plain = draw_overlay(gray_frame(size), left_half(size), [], "")
-    written = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
-    np.testing.assert_array_equal(written[-len(plain) :], plain)
+    uncaptioned = draw_overlay(gray_frame(size), left_half(size), [], "")
+    captioned = draw_overlay(gray_frame(size), left_half(size), [], CAPTION)
+    np.testing.assert_array_equal(captioned[-len(uncaptioned) :], uncaptioned)
 
 
 def test_the_frame_itself_is_left_alone() -> None:

@@ -37,12 +37,12 @@ def drawn(
 
 def test_segment_person_agrees_with_the_model() -> None:
     frame = draw_scene(2)
-    said = drawn(frame, FakeSam())
-    assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.95
-    assert said.agreement is not None
-    assert said.agreement > 0.9
-    assert said.reasons == ()
-    assert low_score_reasons(said.candidates) == []
+    annotation = drawn(frame, FakeSam())
+    assert iou(annotation.matte, is_near(frame, PERSON).astype(np.float32)) > 0.95
+    assert annotation.agreement is not None
+    assert annotation.agreement > 0.9
+    assert annotation.reasons == ()
+    assert low_score_reasons(annotation.candidates) == []
 
 
 def test_segment_person_takes_the_candidate_near_the_model() -> None:
@@ -73,25 +73,30 @@ def test_mask_that_grows_alone_gives_a_reason() -> None:
 
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
 def test_low_and_nan_scores_give_reasons(score: float, count: int) -> None:
-    said = drawn(draw_scene(2), FakeSam(low_scores(score)))
-    assert len(low_score_reasons(said.candidates)) == count
+    annotation = drawn(draw_scene(2), FakeSam(low_scores(score)))
+    assert len(low_score_reasons(annotation.candidates)) == count
 
 
 def test_no_person_gives_an_empty_matte_without_reasons() -> None:
-    said = drawn(draw_scene(0, person=False), FakeSam())
-    assert said.matte.shape == (108, 192)
-    assert not said.matte.any()
-    assert (said.reasons, said.agreement, said.areas) == ((), None, (0.0, 0.0))
+    annotation = drawn(draw_scene(0, person=False), FakeSam())
+    assert annotation.matte.shape == (108, 192)
+    assert not annotation.matte.any()
+    assert (annotation.reasons, annotation.agreement, annotation.areas) == ((), None, (0.0, 0.0))
 
 
 def test_person_from_model_equals_the_first_live_frame() -> None:
     frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
-    said = person_from_model(estimate_person(soft, frame))
+    annotation = person_from_model(estimate_person(soft, frame))
     pipeline = Pipeline(soft, AdaptiveTemporalFilter(), GuidedFilterUpsampler(), TransparentBackground())
-    np.testing.assert_array_equal(said.matte, pipeline.matte(frame))
-    assert iou(said.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
-    assert (said.candidates, said.prompts, said.agreement, said.reasons) == ((), (), None, ())
-    assert said.areas[0] == said.areas[1] > 0
+    np.testing.assert_array_equal(annotation.matte, pipeline.matte(frame))
+    assert iou(annotation.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
+    assert (annotation.candidates, annotation.prompts, annotation.agreement, annotation.reasons) == (
+        (),
+        (),
+        None,
+        (),
+    )
+    assert annotation.areas[0] == annotation.areas[1] > 0
 
 
 def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
@@ -100,12 +105,12 @@ def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
 
 def test_uncertain_model_matte_gives_a_reason() -> None:
     frame = draw_scene(2)
-    for share, words in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
+    for share, reasons in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
         body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
-        assert person_from_model(PersonEstimate(body, (), confident=True)).reasons == words
-    nobody = np.zeros((108, 192), np.float32)
-    assert person_from_model(PersonEstimate(nobody, (), confident=True)).reasons == ()
-    assert "isn't sure" in person_from_model(PersonEstimate(nobody, (), confident=False)).reasons[0]
+        assert person_from_model(PersonEstimate(body, (), confident=True)).reasons == reasons
+    empty = np.zeros((108, 192), np.float32)
+    assert person_from_model(PersonEstimate(empty, (), confident=True)).reasons == ()
+    assert "isn't sure" in person_from_model(PersonEstimate(empty, (), confident=False)).reasons[0]
 
 
 def test_negative_points_reach_sam() -> None:

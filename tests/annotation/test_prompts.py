@@ -26,22 +26,22 @@ def test_a_box_is_its_top_left_and_its_bottom_right() -> None:
     assert parse_box("40, 30,300,240") == Box(left=40, top=30, right=300, bottom=240)
 
 
-@pytest.mark.parametrize("words", ["", "3", "3,4,5", "a,b", "nan,3", "3,inf", "3;4"])
-def test_invalid_point_is_refused_with_an_example(words: str) -> None:
+@pytest.mark.parametrize("text", ["", "3", "3,4,5", "a,b", "nan,3", "3,inf", "3;4"])
+def test_invalid_point_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"not x,y .* for example 320,180"):
-        parse_point(words)
+        parse_point(text)
 
 
-@pytest.mark.parametrize("words", ["", "1,2,3", "1,2,3,4,5", "1,2,nan,4", "1,2,x,4"])
-def test_invalid_box_is_refused_with_an_example(words: str) -> None:
+@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "1,2,nan,4", "1,2,x,4"])
+def test_invalid_box_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"not x0,y0,x1,y1 .* as in 40,30,300,240"):
-        parse_box(words)
+        parse_box(text)
 
 
-@pytest.mark.parametrize("words", ["30,40,30,90", "30,40,90,40", "90,40,30,90", "30,90,90,40"])
-def test_a_box_without_area_says_which_corner_comes_first(words: str) -> None:
+@pytest.mark.parametrize("text", ["30,40,30,90", "30,40,90,40", "90,40,30,90", "30,90,90,40"])
+def test_a_box_without_area_says_which_corner_comes_first(text: str) -> None:
     with pytest.raises(UsageError, match="no area; give its top left corner first"):
-        parse_box(words)
+        parse_box(text)
 
 
 @pytest.mark.parametrize(

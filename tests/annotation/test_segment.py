@@ -29,16 +29,16 @@ class FakePredictor:
     """Stands in for SAM: draws a disc around the prompt, four times, the third the best."""
 
     def __init__(self) -> None:
-        self.asked: list[Any] = []
+        self.prompts: list[Any] = []
 
     def embed_many(self, frames: Any) -> Any:
         for frame in frames:
             yield SimpleNamespace(
-                size=Size.of(frame), predict=lambda prompt, frame=frame: self._say(prompt, frame)
+                size=Size.of(frame), predict=lambda prompt, frame=frame: self._predict(prompt, frame)
             )
 
-    def _say(self, prompt: Any, frame: Frame) -> tuple[MaskCandidate, ...]:
-        self.asked.append(prompt)
+    def _predict(self, prompt: Any, frame: Frame) -> tuple[MaskCandidate, ...]:
+        self.prompts.append(prompt)
         spot = prompt.positive[0] if prompt.positive else Point(*np.array(prompt.box).reshape(2, 2).mean(0))
         matte = draw_shape("disc", spot, 20, Size.of(frame))
         return tuple(MaskCandidate(number, 0.9 - 0.1 * i, matte) for i, number in enumerate((2, 0, 3, 1)))
@@ -70,8 +70,8 @@ def test_segment_command_writes_overlays_matte_and_trimap(
     picture: Path, drawn_sam_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = picture.parent / "out"
-    words = ["segment", str(picture), "--point", "60,50", "--all", "--preset", str(drawn_sam_folder)]
-    assert main([*words, "--out", str(out)]) == 0
+    argv = ["segment", str(picture), "--point", "60,50", "--all", "--preset", str(drawn_sam_folder)]
+    assert main([*argv, "--out", str(out)]) == 0
     overlays = {f"disc.thing1.rank{rank}.png" for rank in (1, 2, 3, 4)}
     assert names(out) == overlays | {"disc.sheet.png", "disc.matte.png", "disc.trimap.png"}
     matte = np.asarray(Image.open(out / "disc.matte.png"))
@@ -81,9 +81,9 @@ def test_segment_command_writes_overlays_matte_and_trimap(
     assert trimap[50, 60] == 1
     assert trimap[100, 180] == 2
     assert (trimap == 3).any()
-    said = capsys.readouterr().out
-    assert "disc.png" in said
-    assert "score" in said
+    output = capsys.readouterr().out
+    assert "disc.png" in output
+    assert "score" in output
 
 
 def test_segment_writes_the_best_of_each_object_and_the_union(picture: Path) -> None:
@@ -105,9 +105,11 @@ def test_all_candidates_writes_every_candidate(picture: Path) -> None:
 
 
 def test_requested_preset_is_loaded(picture: Path) -> None:
-    asked: list[str] = []
-    run(picture, lambda preset: asked.append(preset) or FakePredictor(), keep=(Point(1, 1),), preset="other")
-    assert asked == ["other"]
+    presets: list[str] = []
+    run(
+        picture, lambda preset: presets.append(preset) or FakePredictor(), keep=(Point(1, 1),), preset="other"
+    )
+    assert presets == ["other"]
 
 
 @pytest.mark.parametrize(
@@ -149,27 +151,27 @@ def test_progress_counts_images(picture: Path) -> None:
     others = [picture.with_name(f"{name}.png") for name in "abc"]
     for other in others:
         other.write_bytes(picture.read_bytes())
-    told: list[int] = []
+    counts: list[int] = []
     settings = SegmentSettings(tuple(others), picture.parent / "out", keep=(Point(60, 50),))
-    segment(settings, lambda preset: FakePredictor(), told.append)  # type: ignore[arg-type,return-value]
-    assert told == [1, 2, 3]
+    segment(settings, lambda preset: FakePredictor(), counts.append)  # type: ignore[arg-type,return-value]
+    assert counts == [1, 2, 3]
 
 
 def test_mask_is_used_with_one_object_only(picture: Path) -> None:
-    rough = picture.with_name("rough.png")
-    Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(rough)
+    mask_file = picture.with_name("rough.png")
+    Image.fromarray(np.rint(DISC * 255).astype(np.uint8)).save(mask_file)
     sam = FakePredictor()
-    run(picture, lambda preset: sam, keep=(Point(60, 50),), mask=rough)
-    np.testing.assert_allclose(sam.asked[0].mask, DISC, atol=0.01)
+    run(picture, lambda preset: sam, keep=(Point(60, 50),), mask=mask_file)
+    np.testing.assert_allclose(sam.prompts[0].mask, DISC, atol=0.01)
     with pytest.raises(UsageError, match="a rough matte is of one thing"):
-        run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), mask=rough, overwrite=True)
+        run(picture, never, boxes=(Box(0, 0, 9, 9), Box(20, 20, 30, 30)), mask=mask_file, overwrite=True)
 
 
 def test_mask_file_of_another_size_is_refused(picture: Path) -> None:
-    rough = picture.with_name("rough.png")
-    Image.fromarray(np.zeros((60, 100), np.uint8)).save(rough)
+    mask_file = picture.with_name("rough.png")
+    Image.fromarray(np.zeros((60, 100), np.uint8)).save(mask_file)
     with pytest.raises(UsageError, match="the rough matte is 100x60, the picture 200x120"):
-        run(picture, never, mask=rough)
+        run(picture, never, mask=mask_file)
 
 
 def test_prompts_are_in_pixels_of_the_upright_image(picture: Path) -> None:
@@ -190,7 +192,7 @@ def test_long_image_is_not_scaled(picture: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "part"),
+    ("command", "code", "part"),
     [
         ("segment", 2, "required"),
         ("segment disc.png --point 3 --out o", 2, "not x,y in pixels"),
@@ -203,14 +205,14 @@ def test_long_image_is_not_scaled(picture: Path) -> None:
     ],
 )
 def test_segment_errors_are_one_line(
-    words: str, code: int, part: str, picture: Path, monkeypatch: pytest.MonkeyPatch,
+    command: str, code: int, part: str, picture: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.chdir(picture.parent)
-    assert main(words.split()) == code
-    said = capfd.readouterr().err
-    assert part in said
-    assert said.count("\n") == 1
+    assert main(command.split()) == code
+    errors = capfd.readouterr().err
+    assert part in errors
+    assert errors.count("\n") == 1
 
 
 def test_segment_decodes_each_image_once(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:

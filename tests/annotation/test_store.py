@@ -169,17 +169,19 @@ def test_file_and_foreign_directory_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("changes", "message"),
     [
         ({"accept": ["b"]}, "no frame 'b'"),
         ({"accept": ["a-000000"], "reject": ["a-000000"]}, "both accepted and rejected"),
     ],
 )
-def test_decisions_for_unknown_frames_are_refused(said: dict[str, Any], words: str, tmp_path: Path) -> None:
+def test_decisions_for_unknown_frames_are_refused(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
     store = AnnotationStore.begin(tmp_path, SETTINGS)
     add(store, 0)
-    with pytest.raises(UsageError, match=words):
-        store.set_decisions(**said)
+    with pytest.raises(UsageError, match=message):
+        store.set_decisions(**changes)
     assert not (tmp_path / "decisions.json").exists()
 
 

@@ -12,7 +12,7 @@ from tests.support.tiny_model import write_model
 
 
 @pytest.mark.parametrize(
-    ("own", "other", "words"),
+    ("own", "other", "reason"),
     [
         ((90.0, 90.0), (97.0, 97.0), "not cut out better"),
         ((90.0, 89.0), (97.0, 99.0), "not cut out better"),
@@ -22,29 +22,29 @@ from tests.support.tiny_model import write_model
     ],
 )
 def test_a_model_that_is_not_better_has_a_reason(
-    own: tuple[float, float], other: tuple[float, float], words: str
+    own: tuple[float, float], other: tuple[float, float], reason: str
 ) -> None:
-    assert words in ComparisonResult(own, other, 3).reason
+    assert reason in ComparisonResult(own, other, 3).reason
     assert not ComparisonResult((90.0, 90.1), (97.0, 96.6), 3).reason
 
 
 def test_compare_uses_the_pipeline_and_sorts_by_iou(tmp_path: Path) -> None:
     model = str(write_model(tmp_path))
-    shots = []
+    frames = []
     for number in range(3):
         frame = secret_frame(number)
         matte = is_person(frame)
         # The middle one is labelled as if all of it were kept, which no model says.
-        shots.append(
+        frames.append(
             LabeledFrame(frame, np.ones_like(matte) if number == 1 else matte, np.ones(matte.shape, bool))
         )
-    said = compare((model, model), shots, shots[:1], tmp_path / "seen.png")
+    result = compare((model, model), frames, frames[:1], tmp_path / "seen.png")
 
-    assert said.held_out[0] == said.held_out[1]
-    assert 50 < said.held_out[0] < 90
-    assert said.regression[0] > 90
-    assert "not cut out better" in said.reason
-    seen = read_image(tmp_path / "seen.png").image
-    assert Size.of(seen).width == 4 * SIZE.width
-    top = seen[-3 * SIZE.height : -2 * SIZE.height, 3 * SIZE.width :]
-    np.testing.assert_array_equal(top, shots[1].frame)
+    assert result.held_out[0] == result.held_out[1]
+    assert 50 < result.held_out[0] < 90
+    assert result.regression[0] > 90
+    assert "not cut out better" in result.reason
+    figure = read_image(tmp_path / "seen.png").image
+    assert Size.of(figure).width == 4 * SIZE.width
+    top = figure[-3 * SIZE.height : -2 * SIZE.height, 3 * SIZE.width :]
+    np.testing.assert_array_equal(top, frames[1].frame)

@@ -56,7 +56,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little of everything."""
     monkeypatch.setattr(stages, "FINETUNE_CONFIG", SMALL)
     monkeypatch.setattr(regression_set, "SCENES", 8)
-    # Of a network as small as this one every lesson pushes something else out.
+    # In a network this small, each new example displaces something else that it had learnt.
     monkeypatch.setattr(weight_interpolation, "MAX_REGRESSION_DROP", 20.0)
     monkeypatch.setattr(stages, "MAX_REGRESSION_DROP", 20.0)
     monkeypatch.setattr(results, "MAX_MIOU_LOSS", 20.0)
@@ -100,11 +100,11 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, l
 
 def tune_once(base: Path, run: Path) -> list[Any]:
     model = load_network(base.with_suffix(".keras"))
-    lessons, loss = lessons_for(base)
-    return tune.finetune(model, lessons, loss, SMALL, run, lambda words: None)
+    dataset, loss = replay_dataset_and_loss(base)
+    return tune.finetune(model, dataset, loss, SMALL, run, lambda message: None)
 
 
-def lessons_for(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
+def replay_dataset_and_loss(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
     own = [foreground_from_matte(f"own{i}", *scene(i, thing=True)) for i in range(6)]
     others = [foreground_from_matte(f"other{i}", *scene(50 + i, thing=False)) for i in range(3)]
     rooms = [draw_room(i) for i in range(4)]
@@ -116,14 +116,14 @@ def lessons_for(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
 def test_interrupted_finetune_equals_an_unbroken_one(
     base: Path, whole: tuple[Path, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = tune.FinetuneCheckpoint.on_train_batch_end
+    on_batch_end = tune.FinetuneCheckpoint.on_train_batch_end
     seen: list[int] = []
 
     def stop(self: tune.FinetuneCheckpoint, batch: int, logs: Any = None) -> None:
         seen.append(batch)
         if len(seen) == SMALL.steps + SMALL.steps // 2:
             raise KeyboardInterrupt
-        plain(self, batch, logs)
+        on_batch_end(self, batch, logs)
 
     monkeypatch.setattr(tune.FinetuneCheckpoint, "on_train_batch_end", stop)
     with pytest.raises(KeyboardInterrupt):
@@ -131,7 +131,7 @@ def test_interrupted_finetune_equals_an_unbroken_one(
     state = read_checkpoint(tmp_path)
     assert state is not None
     assert state.epoch == 1
-    monkeypatch.setattr(tune.FinetuneCheckpoint, "on_train_batch_end", plain)
+    monkeypatch.setattr(tune.FinetuneCheckpoint, "on_train_batch_end", on_batch_end)
     for there, here in zip(whole[1], tune_once(base, tmp_path), strict=True):
         np.testing.assert_allclose(there, here, atol=2e-5)
 
@@ -156,22 +156,22 @@ def test_batch_normalization_is_frozen(base: Path, whole: tuple[Path, list[Any]]
 
 
 def test_replay_targets_are_the_teachers_predictions(base: Path) -> None:
-    lessons, _ = lessons_for(base)
-    lessons.set_epoch(0)
-    pictures, truth = lessons[0]
+    dataset, _ = replay_dataset_and_loss(base)
+    dataset.set_epoch(0)
+    pictures, truth = dataset[0]
     own, kept = SMALL.rows
     assert pictures.shape == (own + kept, 48, 64, 3)
     assert truth.shape == (own + kept, 7, 48, 64)
     assert not truth[:own, 4:].any()
     teacher = LiteRTSegmenter.load(str(base))
-    for picture, said in zip(pictures[own:], truth[own:], strict=True):
+    for picture, target in zip(pictures[own:], truth[own:], strict=True):
         matte = teacher.predict(np.rint(picture * 255).astype(np.uint8))
-        np.testing.assert_allclose(said[1] / 255, matte, atol=0.01)
-        np.testing.assert_allclose(said[4:].sum(axis=0) / 255, 1, atol=0.01)
+        np.testing.assert_allclose(target[1] / 255, matte, atol=0.01)
+        np.testing.assert_allclose(target[4:].sum(axis=0) / 255, 1, atol=0.01)
 
 
 def test_batches_depend_on_epoch_and_number_alone(base: Path) -> None:
-    first, second = lessons_for(base)[0], lessons_for(base)[0]
+    first, second = replay_dataset_and_loss(base)[0], replay_dataset_and_loss(base)[0]
     first.set_epoch(0)
     second.set_epoch(1)
     assert not np.array_equal(first[1][0], second[1][0])
@@ -205,13 +205,13 @@ class Constant:
     input_shape = (None, 8, 8, 3)
 
     def __init__(self) -> None:
-        self.said: list[Any] = [np.zeros(1)]
+        self.weights: list[Any] = [np.zeros(1)]
 
     def set_weights(self, weights: list[Any]) -> None:
-        self.said = weights
+        self.weights = weights
 
     def __call__(self, pictures: Any, training: bool) -> dict[str, Any]:
-        return {"matte": np.full((len(pictures), 8, 8, 1), self.said[0][0], np.float32)}
+        return {"matte": np.full((len(pictures), 8, 8, 1), self.weights[0][0], np.float32)}
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_select_alpha_uses_both_sets(old: float, new: float, expected: float) ->
     choice = select_alpha(model, [np.array([old])], [np.array([new])], own, other)
     assert choice.alpha == expected
     assert choice.own == (0.0, 100.0)
-    assert model.said[0][0] == pytest.approx(old + choice.alpha * (new - old))
+    assert model.weights[0][0] == pytest.approx(old + choice.alpha * (new - old))
 
 
 def test_interpolate_keeps_the_dtype() -> None:

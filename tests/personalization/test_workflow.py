@@ -34,8 +34,8 @@ from tests.support.written_labels import write_labels
 class FakeStages:
     """The heavy stages, done by copying; each call is noted, and one may be made to fail once."""
 
-    def __init__(self, verdict: ComparisonResult) -> None:
-        self.verdict, self.calls = verdict, []  # type: ignore[var-annotated]
+    def __init__(self, comparison: ComparisonResult) -> None:
+        self.comparison, self.calls = comparison, []  # type: ignore[var-annotated]
         self.failing: dict[str, BaseException] = {}
 
     def _call(self, name: str) -> None:
@@ -65,7 +65,7 @@ class FakeStages:
     ) -> ComparisonResult:
         self._call("compare")
         image.write_bytes(b"image")
-        return self.verdict
+        return self.comparison
 
 
 BETTER, NO_BETTER = (
@@ -103,7 +103,7 @@ def with_annotation(settings: PersonalizationSettings, **changed: Any) -> Person
 
 
 def learn(settings: PersonalizationSettings, stages_double: FakeStages) -> learning.PersonalizationResult:
-    return PersonalizationWorkflow(settings, lambda words: None, stages_double.label, ManualClock()).learn()
+    return PersonalizationWorkflow(settings, lambda message: None, stages_double.label, ManualClock()).learn()
 
 
 def test_better_model_is_installed_with_its_figures(
@@ -113,25 +113,25 @@ def test_better_model_is_installed_with_its_figures(
 
     assert learnt.installed
     assert learnt.comparison_image.is_file()
-    told = ModelCard.read(user_model_path("me")).metadata["learnt"]
-    assert told["base"] == "green"
-    assert told["frames"] == {"learnt": 5, "chosen_by": 1, "held_out": 2}
-    assert told["held_out_iou"] == {"before": 80.0, "after": 95.0}
-    assert told["regression_miou"] == {"before": 97.0, "after": 96.8}
-    assert len(told["date"]) == 10
+    info = ModelCard.read(user_model_path("me")).metadata["learnt"]
+    assert info["base"] == "green"
+    assert info["frames"] == {"learnt": 5, "chosen_by": 1, "held_out": 2}
+    assert info["held_out_iou"] == {"before": 80.0, "after": 95.0}
+    assert info["regression_miou"] == {"before": 97.0, "after": 96.8}
+    assert len(info["date"]) == 10
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"), [(NO_BETTER, "not cut out better"), (FORGETFUL, "became worse")]
+    ("comparison", "reason"), [(NO_BETTER, "not cut out better"), (FORGETFUL, "became worse")]
 )
 def test_model_that_is_not_better_is_kept_but_not_installed(
-    settings: PersonalizationSettings, stages_double: FakeStages, verdict: ComparisonResult, words: str
+    settings: PersonalizationSettings, stages_double: FakeStages, comparison: ComparisonResult, reason: str
 ) -> None:
-    stages_double.verdict = verdict
+    stages_double.comparison = comparison
     learnt = learn(settings, stages_double)
 
     assert not learnt.installed
-    assert words in learnt.reason
+    assert reason in learnt.reason
     assert not list_user()
     assert (workspace_dir("me") / "model" / "me.tflite").is_file()
 
@@ -273,7 +273,7 @@ def test_too_few_frames_fail_and_annotation_is_repeated(
         write_labels(settings.out, few, 2)
 
     with pytest.raises(AnnotationError, match=r"only 2 frames are labelled.*--seconds"):
-        PersonalizationWorkflow(settings, lambda words: None, label_few, ManualClock()).learn()
+        PersonalizationWorkflow(settings, lambda message: None, label_few, ManualClock()).learn()
     assert learn(settings, stages_double).installed
 
 
@@ -284,7 +284,7 @@ def test_all_frames_flagged_names_the_review_command(
         write_labels(settings.out, [], 0)
 
     with pytest.raises(AnnotationError, match=r"only 0 frames .*livecam label --review .*same command again"):
-        PersonalizationWorkflow(settings, lambda words: None, label_none, ManualClock()).learn()
+        PersonalizationWorkflow(settings, lambda message: None, label_none, ManualClock()).learn()
     assert learn(settings, stages_double).installed
 
 
@@ -296,7 +296,7 @@ def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, stages
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("argv", "expected"),
     [
         (["--from", "nowhere.mp4"], "there is no"),
         (["--name", "person"], "comes with livecam"),
@@ -311,13 +311,13 @@ def test_a_damaged_journal_is_one_line(settings: PersonalizationSettings, stages
     ],
 )
 def test_invalid_options_are_one_line(
-    words: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+    argv: list[str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
-    assert main(["learn", *words]) == 2
-    said = capsys.readouterr().err
-    assert expected in said
-    assert len([line for line in said.splitlines() if line.startswith("livecam:")]) == 1
+    assert main(["learn", *argv]) == 2
+    output = capsys.readouterr().err
+    assert expected in output
+    assert len([line for line in output.splitlines() if line.startswith("livecam:")]) == 1
     assert not workspace_dir("me").exists()
 
 
@@ -345,21 +345,21 @@ class ClockedCamera:
 
 
 def test_guided_recording_counts_down_and_instructs(tmp_path: Path) -> None:
-    clock, said = ManualClock(), []  # type: ignore[var-annotated]
-    path = record_guided(lambda: ClockedCamera(clock), tmp_path, 5.0, said.append, clock)
+    clock, messages = ManualClock(), []  # type: ignore[var-annotated]
+    path = record_guided(lambda: ClockedCamera(clock), tmp_path, 5.0, messages.append, clock)
 
     assert sum(recorded(tmp_path).values()) == pytest.approx(5.0, abs=0.3)
     assert path == tmp_path / "part-001.mp4"
-    assert [words for words in said if "..." in words] == ["3 ...", "2 ...", "1 ..."]
-    assert sum("hands" in words for words in said) == 1
+    assert [message for message in messages if "..." in message] == ["3 ...", "2 ...", "1 ..."]
+    assert sum("hands" in message for message in messages) == 1
 
 
 def test_interrupted_recording_continues_as_one_clip(tmp_path: Path) -> None:
     clock = ManualClock()
     with pytest.raises(KeyboardInterrupt):
-        record_guided(lambda: ClockedCamera(clock, stop=30), tmp_path, 5.0, lambda words: None, clock)
+        record_guided(lambda: ClockedCamera(clock, stop=30), tmp_path, 5.0, lambda message: None, clock)
     rest = ClockedCamera(clock)
-    path = record_guided(lambda: rest, tmp_path, 5.0, lambda words: None, clock)
+    path = record_guided(lambda: rest, tmp_path, 5.0, lambda message: None, clock)
 
     assert rest.given == pytest.approx(21, abs=2)
     assert path == tmp_path / "all.mp4"
@@ -380,7 +380,7 @@ def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
 
     clock = ManualClock()
     with pytest.raises(CameraError, match="no picture"):
-        record_guided(lambda: Silent(clock), tmp_path, 5.0, lambda words: None, clock)
+        record_guided(lambda: Silent(clock), tmp_path, 5.0, lambda message: None, clock)
 
 
 def test_an_installed_model_of_the_same_name_is_replaced(
@@ -396,7 +396,7 @@ def test_journal_of_the_old_code_is_continued(
     settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
     """The literal form of journal.json before results were typed."""
-    words = {
+    fingerprint = {
         "sources": list(settings.annotation.sources), "data": [], "rooms": [], "keep": [], "drop": [],
         "boxes": [], "prompts": None, "mattes": None, "preset": "sam_base_sa1b", "click": False, "frames": 48,
         "base": settings.base, "person": "sam",
@@ -411,13 +411,13 @@ def test_journal_of_the_old_code_is_continued(
     )
     workspace_dir("me").mkdir(parents=True)
     path = workspace_dir("me") / "journal.json"
-    path.write_text(f'{{"words": {json.dumps(words)}, "done": {done}}}\n')
+    path.write_text(f'{{"words": {json.dumps(fingerprint)}, "done": {done}}}\n')
     result = learn(settings, stages_double)
     assert (result.installed, result.seconds) == (False, 170.5)
     assert "not cut out better" in result.reason
     assert not stages_double.calls
     journal = open_journal("me", settings.fingerprint())
-    assert journal.fingerprint == words
+    assert journal.fingerprint == fingerprint
     journal.write()
     stored = json.loads(path.read_text())["done"]
     assert stored["label"] == {"learnt": 30, "chosen_by": 7, "held_out": 9, "took_seconds": 101.5}

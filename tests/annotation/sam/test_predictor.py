@@ -27,15 +27,15 @@ def two_discs(size: Size) -> tuple[Frame, Matte, Matte]:
     spots = [Point(size.width * share, size.height * share) for share in (0.25, 0.75)]
     mattes = [draw_shape("disc", spot, radius, size) for spot in spots]
     frame = np.full((size.height, size.width, 3), (120, 130, 110), np.float32)
-    for matte, colour in zip(mattes, (LEFT, RIGHT), strict=True):
-        frame += (np.array(colour) - frame) * matte[..., None]
+    for matte, color in zip(mattes, (LEFT, RIGHT), strict=True):
+        frame += (np.array(color) - frame) * matte[..., None]
     return np.rint(frame).astype(np.uint8), mattes[0], mattes[1]
 
 
-def unseen(pictures: int, seed: int = 4711) -> Iterator[Drawing]:
+def unseen(count: int, seed: int = 4711) -> Iterator[Drawing]:
     rng = np.random.default_rng(seed)
     sizes = [Size(640, 480), Size(360, 640), Size(900, 900), Size(1200, 500)]
-    for number in range(pictures):
+    for number in range(count):
         yield draw(rng, sizes[number % len(sizes)])
 
 
@@ -44,7 +44,7 @@ def found(drawn_sam: SamPredictor) -> dict[str, list[float]]:
     """The IoU of the first ranked on unseen drawings, by the kind of prompt."""
     rng, ious = np.random.default_rng(5), {}
     for drawing in unseen(14):
-        seen = drawn_sam.embed(drawing.frame)
+        embedding = drawn_sam.embed(drawing.frame)
         for matte in drawing.mattes:
             on, box = point_on(rng, matte), box_of(matte)
             prompts = {
@@ -54,7 +54,7 @@ def found(drawn_sam: SamPredictor) -> dict[str, list[float]]:
                 "box and point": Prompt((on,), box=box),
             }
             for kind, prompt in prompts.items():
-                ious.setdefault(kind, []).append(iou(seen.predict(prompt)[0].matte, matte))
+                ious.setdefault(kind, []).append(iou(embedding.predict(prompt)[0].matte, matte))
     return ious
 
 
@@ -70,12 +70,12 @@ def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[floa
 @pytest.mark.parametrize("size", [Size(960, 400), Size(300, 800), Size(40, 24), Size(4000, 1200)], ids=str)
 def test_point_selects_its_disc_in_images_of_all_shapes(drawn_sam: SamPredictor, size: Size) -> None:
     frame, first, second = two_discs(size)
-    seen = drawn_sam.embed(frame)
+    embedding = drawn_sam.embed(frame)
     for share, right, wrong in ((0.25, first, second), (0.75, second, first)):
-        said = seen.predict(Prompt((Point(size.width * share, size.height * share),)))[0].matte
-        assert said.shape == (size.height, size.width)
-        assert iou(said, right) > 0.75
-        assert iou(said, wrong) < 0.1
+        matte = embedding.predict(Prompt((Point(size.width * share, size.height * share),)))[0].matte
+        assert matte.shape == (size.height, size.width)
+        assert iou(matte, right) > 0.75
+        assert iou(matte, wrong) < 0.1
 
 
 def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
@@ -85,10 +85,10 @@ def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
     other = draw_shape("disc", Point(120, 360), 70, size)
     frame = np.full((480, 480, 3), 120, np.uint8)
     frame[matte > 0.5], frame[other > 0.5] = LEFT, RIGHT
-    seen = drawn_sam.embed(frame)
-    assert iou(seen.predict(Prompt((Point(360, 120),)))[0].matte, matte) > 0.75
-    assert iou(seen.predict(Prompt(box=Box(290, 50, 430, 190)))[0].matte, matte) > 0.75
-    assert iou(seen.predict(Prompt(box=Box(50, 290, 190, 430)))[0].matte, other) > 0.75
+    embedding = drawn_sam.embed(frame)
+    assert iou(embedding.predict(Prompt((Point(360, 120),)))[0].matte, matte) > 0.75
+    assert iou(embedding.predict(Prompt(box=Box(290, 50, 430, 190)))[0].matte, matte) > 0.75
+    assert iou(embedding.predict(Prompt(box=Box(50, 290, 190, 430)))[0].matte, other) > 0.75
 
 
 def test_four_candidates_have_image_size_best_first(drawn_sam: SamPredictor) -> None:
@@ -142,63 +142,63 @@ def counted(sam: SamPredictor, look: float = 1.0) -> tuple[SamPredictor, Countin
 def test_embedding_is_computed_once_for_several_prompts(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     frame, first, second = two_discs(Size(320, 200))
-    seen = sam.embed(frame)
+    embedding = sam.embed(frame)
     keep = [Point(80, 50), Point(240, 150)]
-    said = [seen.predict(prompt)[0] for prompt in (Prompt((point,)) for point in keep)]
+    masks = [embedding.predict(prompt)[0] for prompt in (Prompt((point,)) for point in keep)]
     assert encoder.batches == [1]
-    assert iou(said[0].matte, first) > 0.75
-    assert iou(said[1].matte, second) > 0.75
+    assert iou(masks[0].matte, first) > 0.75
+    assert iou(masks[1].matte, second) > 0.75
 
 
 def test_embed_many_uses_batches_and_keeps_the_order(drawn_sam: SamPredictor) -> None:
     sam, encoder = counted(drawn_sam)
     sizes = [Size(160, 100), Size(100, 160), Size(120, 120), Size(64, 64), Size(200, 50)]
-    looked = list(sam.embed_many(two_discs(size)[0] for size in sizes))
-    assert [seen.size for seen in looked] == sizes
+    embeddings = list(sam.embed_many(two_discs(size)[0] for size in sizes))
+    assert [embedding.size for embedding in embeddings] == sizes
     assert encoder.batches == [4, 1]
     frame, first, _ = two_discs(sizes[1])
     spot = Prompt((Point(25, 40),))
-    alone = sam.embed(frame).predict(spot)[0].matte
-    np.testing.assert_allclose(looked[1].predict(spot)[0].matte, alone, atol=1e-3)
-    assert iou(alone, first) > 0.7
+    single = sam.embed(frame).predict(spot)[0].matte
+    np.testing.assert_allclose(embeddings[1].predict(spot)[0].matte, single, atol=1e-3)
+    assert iou(single, first) > 0.7
 
 
 def test_embed_many_reads_one_batch_ahead_only(drawn_sam: SamPredictor) -> None:
     sam, _ = counted(drawn_sam)
-    asked: list[int] = []
+    yielded: list[int] = []
 
     def frames() -> Iterator[Frame]:
         for number in range(9):
-            asked.append(number)
+            yielded.append(number)
             yield two_discs(Size(32, 32))[0]
 
     next(sam.embed_many(frames()))
-    assert len(asked) == 4
+    assert len(yielded) == 4
 
 
 def test_several_boxes_give_one_united_matte(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
-    seen = drawn_sam.embed(frame)
+    embedding = drawn_sam.embed(frame)
     prompts = group_prompts([], [], [box_of(first), box_of(second)])
-    kept = union_mattes([seen.predict(prompt)[0] for prompt in prompts])
+    kept = union_mattes([embedding.predict(prompt)[0] for prompt in prompts])
     assert iou(kept, np.maximum(first, second)) > 0.75
 
 
 def test_mask_prompt_selects_the_object_below(drawn_sam: SamPredictor) -> None:
     frame, first, second = two_discs(Size(640, 400))
-    seen = drawn_sam.embed(frame)
+    embedding = drawn_sam.embed(frame)
     for disc, spot in ((first, Point(160, 100)), (second, Point(480, 300))):
-        rough = draw_shape("rectangle", spot, 80, Size(640, 400))
-        said = seen.predict(Prompt(mask=rough))[0].matte
-        assert iou(said, disc) > iou(rough, disc) + 0.05
+        mask = draw_shape("rectangle", spot, 80, Size(640, 400))
+        matte = embedding.predict(Prompt(mask=mask))[0].matte
+        assert iou(matte, disc) > iou(mask, disc) + 0.05
 
 
 def test_predict_refuses_an_invalid_prompt(drawn_sam: SamPredictor) -> None:
-    seen = drawn_sam.embed(two_discs(Size(64, 48))[0])
+    embedding = drawn_sam.embed(two_discs(Size(64, 48))[0])
     with pytest.raises(UsageError, match="outside the picture of 64x48"):
-        seen.predict(Prompt((Point(64, 10),)))
+        embedding.predict(Prompt((Point(64, 10),)))
     with pytest.raises(UsageError, match="alone select nothing"):
-        seen.predict(Prompt(negative=(Point(3, 3),)))
+        embedding.predict(Prompt(negative=(Point(3, 3),)))
 
 
 def test_embed_refuses_an_array_that_is_not_a_frame(drawn_sam: SamPredictor) -> None:

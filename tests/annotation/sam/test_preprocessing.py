@@ -30,10 +30,10 @@ def test_the_longer_side_fills_the_square_and_the_shape_is_kept(size: Size) -> N
 
 @sizes
 def test_image_corners_map_to_inner_corners(size: Size) -> None:
-    canvas = ResizeLongestSide.of(size)
-    assert canvas.apply_point(Point(-0.5, -0.5)) == pytest.approx((-0.5, -0.5))
-    far = canvas.apply_point(Point(size.width - 0.5, size.height - 0.5))
-    assert far == pytest.approx((canvas.inner.width - 0.5, canvas.inner.height - 0.5))
+    transform = ResizeLongestSide.of(size)
+    assert transform.apply_point(Point(-0.5, -0.5)) == pytest.approx((-0.5, -0.5))
+    far = transform.apply_point(Point(size.width - 0.5, size.height - 0.5))
+    assert far == pytest.approx((transform.inner.width - 0.5, transform.inner.height - 0.5))
 
 
 def test_x_stays_x_and_y_stays_y() -> None:
@@ -45,21 +45,21 @@ def test_point_and_image_are_transformed_alike(size: Size) -> None:
     frame = np.zeros((size.height, size.width, 3), np.uint8)
     spot = Point(size.width * 3 // 4, size.height // 4)
     frame[int(spot.y), int(spot.x)] = 255
-    canvas = ResizeLongestSide.of(size)
-    square = canvas.apply_image(frame, SCALE, OFFSET)[: canvas.inner.height, : canvas.inner.width, 0]
+    transform = ResizeLongestSide.of(size)
+    square = transform.apply_image(frame, SCALE, OFFSET)[: transform.inner.height, : transform.inner.width, 0]
     weight = square / square.sum()
-    down, across = np.mgrid[: canvas.inner.height, : canvas.inner.width]
-    assert canvas.apply_point(spot) == pytest.approx(
+    down, across = np.mgrid[: transform.inner.height, : transform.inner.width]
+    assert transform.apply_point(spot) == pytest.approx(
         ((across * weight).sum(), (down * weight).sum()), abs=0.6
     )
 
 
 @sizes
 def test_padding_is_what_the_encoder_takes_for_zero(size: Size) -> None:
-    canvas = ResizeLongestSide.of(size)
-    square = canvas.apply_image(np.full((size.height, size.width, 3), 255, np.uint8), SCALE, OFFSET)
+    transform = ResizeLongestSide.of(size)
+    square = transform.apply_image(np.full((size.height, size.width, 3), 255, np.uint8), SCALE, OFFSET)
     inside = np.zeros((SIDE, SIDE), bool)
-    inside[: canvas.inner.height, : canvas.inner.width] = True
+    inside[: transform.inner.height, : transform.inner.width] = True
     np.testing.assert_allclose(square[inside], 1.0, rtol=1e-6)
     np.testing.assert_array_equal(square[~inside], np.broadcast_to(MEAN, square[~inside].shape))
 
@@ -74,12 +74,12 @@ def test_colors_are_scaled_and_shifted() -> None:
 
 @sizes
 def test_logits_to_matte_has_image_size_without_padding(size: Size) -> None:
-    canvas = ResizeLongestSide.of(size)
-    width, height = (-(-length // 4) + 1 for length in canvas.inner)
+    transform = ResizeLongestSide.of(size)
+    width, height = (-(-length // 4) + 1 for length in transform.inner)
     logits = np.full((256, 256), 20, np.float32)
     logits[:height, :width] = -20
     # All that is kept lies in the padding: nothing of it may be seen, but at most a little at its border.
-    matte = canvas.logits_to_matte(logits)
+    matte = transform.logits_to_matte(logits)
     assert matte.shape == (size.height, size.width)
     assert matte.dtype == np.float32
     assert matte.max() < 0.01
@@ -89,8 +89,8 @@ def test_logits_to_matte_has_image_size_without_padding(size: Size) -> None:
 def test_a_matte_goes_to_the_square_and_back(size: Size) -> None:
     centre, radius = Point(size.width * 0.7, size.height * 0.4), min(size) * 0.3
     matte = draw_shape("star", centre, radius, size)
-    canvas = ResizeLongestSide.of(size)
-    assert iou(canvas.logits_to_matte(canvas.mask_to_logits(matte)), matte) > 0.9
+    transform = ResizeLongestSide.of(size)
+    assert iou(transform.logits_to_matte(transform.mask_to_logits(matte)), matte) > 0.9
 
 
 def test_logits_to_matte_has_soft_edges() -> None:
@@ -115,8 +115,8 @@ def test_nan_logits_give_a_finite_matte() -> None:
 
 
 def test_mask_to_logits_excludes_the_padding() -> None:
-    rough = ResizeLongestSide.of(Size(400, 100)).mask_to_logits(np.ones((100, 400), np.float32))
-    assert rough.shape == (256, 256)
-    assert (rough[:64] > 0).all()
-    assert (rough[65:] < 0).all()
-    assert rough.max() == -rough.min()
+    logits = ResizeLongestSide.of(Size(400, 100)).mask_to_logits(np.ones((100, 400), np.float32))
+    assert logits.shape == (256, 256)
+    assert (logits[:64] > 0).all()
+    assert (logits[65:] < 0).all()
+    assert logits.max() == -logits.min()

@@ -20,7 +20,7 @@ from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 
 
 @contextmanager
-def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, FramePlan]]:
+def click_page(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, FramePlan]]:
     """A page with two frames of a clip; finished when the block ends."""
     segmenter = GreenModel() if person else None
     clip = folder / "talk.mkv"
@@ -29,42 +29,42 @@ def asking(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, Frame
     plan = FramePlan(MediaItem("talk", clip, True), (1, 4), 6, Size(192, 108))
     urls: Queue[str] = Queue()
     path = folder / "clicks.json"
-    said: list[str] = []
+    messages: list[str] = []
     thread = threading.Thread(
-        target=collect_clicks, args=([plan], path, segmenter, said.append, urls.put), daemon=True
+        target=collect_clicks, args=([plan], path, segmenter, messages.append, urls.put), daemon=True
     )
     thread.start()
     url = urls.get(timeout=60)
-    assert url in said[0]
+    assert url in messages[0]
     yield url, path, plan
     thread.join(20)
     assert not thread.is_alive()
 
 
 def test_clicks_become_a_prompts_file(tmp_path: Path) -> None:
-    with asking(tmp_path) as (url, path, plan):
-        said = {
+    with click_page(tmp_path) as (url, path, plan):
+        clicks = {
             "talk-000004": {"keep": [[30, 60]], "drop": [[1, 2]], "boxes": [[5, 6, 70, 80]]},
             "talk-000001": {},
         }
-        assert fetch(url + "done", said)[0] == 200
+        assert fetch(url + "done", clicks)[0] == 200
     prompts = load_prompt_file(path, [plan.media])
     assert list(prompts["talk"]) == [4]
-    assert prompts["talk"][4].to_dict() == said["talk-000004"]
+    assert prompts["talk"][4].to_dict() == clicks["talk-000004"]
     assert not (tmp_path / UNFINISHED).exists()
 
 
 def test_each_click_is_stored_at_once(tmp_path: Path) -> None:
-    said = {"talk-000001": {"keep": [[30, 60]]}}
-    with asking(tmp_path) as (url, path, _):
-        assert fetch(url + "keep", said)[0] == 200
-        assert json.loads((tmp_path / UNFINISHED).read_text()) == said
+    clicks = {"talk-000001": {"keep": [[30, 60]]}}
+    with click_page(tmp_path) as (url, path, _):
+        assert fetch(url + "keep", clicks)[0] == 200
+        assert json.loads((tmp_path / UNFINISHED).read_text()) == clicks
         assert not path.exists()
         frames = read_page(url)
-        assert [frame["wish"] for frame in frames] == [said["talk-000001"], {}]
+        assert [frame["wish"] for frame in frames] == [clicks["talk-000001"], {}]
         assert [frame["name"] for frame in frames] == ["talk-000001", "talk-000004"]
         assert (frames[0]["width"], frames[0]["height"]) == (192, 108)
-        fetch(url + "done", said)
+        fetch(url + "done", clicks)
 
 
 def test_frames_are_shown_with_the_person_outlined(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_frames_are_shown_with_the_person_outlined(tmp_path: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    with asking(tmp_path) as (url, _, _plan):
+    with click_page(tmp_path) as (url, _, _plan):
         code, body, headers = fetch(url + "1.jpg")
         assert (code, headers["Content-Type"]) == (200, "image/jpeg")
         with Image.open(io.BytesIO(body)) as image:
@@ -86,7 +86,7 @@ def test_frames_are_shown_with_the_person_outlined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "clicks",
     [
         {"talk-000001": {"keep": [[500, 2]]}},
         {"talk-000001": {"keep": ["a"]}},
@@ -96,9 +96,9 @@ def test_frames_are_shown_with_the_person_outlined(tmp_path: Path) -> None:
         None,
     ],
 )
-def test_invalid_clicks_are_refused_and_not_stored(said: Any, tmp_path: Path) -> None:
-    with asking(tmp_path) as (url, path, _):
-        assert fetch(url + "done", said)[0] in (400, 409)
+def test_invalid_clicks_are_refused_and_not_stored(clicks: Any, tmp_path: Path) -> None:
+    with click_page(tmp_path) as (url, path, _):
+        assert fetch(url + "done", clicks)[0] in (400, 409)
         assert not path.exists()
         assert not (tmp_path / UNFINISHED).exists()
         fetch(url + "done", {})
@@ -205,32 +205,32 @@ def test_second_finger_menu_key_and_held_key_do_not_click() -> None:
 
 
 def test_finish_without_a_click_needs_confirmation() -> None:
-    once, told, twice, thanks, place = run(
+    once, error, twice, thanks, place = run(
         "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
         "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent, now];"
     )
     assert once == 0
-    assert "nothing is clicked" in told
+    assert "nothing is clicked" in error
     assert twice == [["0/done", {}]]
     assert thanks.startswith("Thank you")
     assert place == 0
 
 
 def test_page_sends_its_revision_and_shows_errors() -> None:
-    verbs, told = run(
+    verbs, errors = run(
         "answers.push({ok: true, told: {heard: 7}}, {ok: false, told: {error: 'not so'}}, new Error());"
         "const told = []; for (const x of [30, 40, 50]) {"
         "press([x, 90]); await calm(); told.push(parts.error.textContent); }"
         "return [sent.map(([verb]) => verb), told];"
     )
     assert verbs == ["0/keep", "7/keep", "7/keep"]
-    assert told[:2] == ["", "not so"]
-    assert "did not hear this" in told[2]
+    assert errors[:2] == ["", "not so"]
+    assert "did not hear this" in errors[2]
 
 
 def test_outdated_tab_changes_nothing(tmp_path: Path) -> None:
     first, second = {"talk-000001": {"keep": [[30, 60]]}}, {"talk-000004": {"keep": [[9, 9]]}}
-    with asking(tmp_path) as (url, path, _):
+    with click_page(tmp_path) as (url, path, _):
         assert json.loads(fetch(url + "0/keep", first)[1])["heard"] == 1
         for verb in ("0/keep", "0/done"):
             code, body, _ = fetch(url + verb, second)
@@ -250,7 +250,7 @@ def test_invalid_unfinished_clicks_fail_before_the_page(content: str, tmp_path: 
 
 
 def test_missing_image_is_a_server_error(tmp_path: Path) -> None:
-    with asking(tmp_path) as (url, _, _plan):
+    with click_page(tmp_path) as (url, _, _plan):
         (tmp_path / "clicks/talk-000004.jpg").unlink()
         code, body, _ = fetch(url + "1.jpg")
         assert code == 500
@@ -259,14 +259,14 @@ def test_missing_image_is_a_server_error(tmp_path: Path) -> None:
 
 
 def test_finish_without_anything_to_keep_is_refused(tmp_path: Path) -> None:
-    said = {"talk-000001": {"keep": [[30, 60]]}}
-    with asking(tmp_path, person=False) as (url, path, _):
+    clicks = {"talk-000001": {"keep": [[30, 60]]}}
+    with click_page(tmp_path, person=False) as (url, path, _):
         code, body, _headers = fetch(url + "0/done", {})
         assert code == 409
         assert "click on a thing" in json.loads(body)["error"]
         assert not path.exists()
-        assert fetch(url + "0/keep", said)[0] == 200
+        assert fetch(url + "0/keep", clicks)[0] == 200
         # Undone again, which is no end yet.
         assert fetch(url + "1/keep", {})[0] == 200
-        assert fetch(url + "2/done", said)[0] == 200
-    assert json.loads(path.read_text()) == said
+        assert fetch(url + "2/done", clicks)[0] == 200
+    assert json.loads(path.read_text()) == clicks

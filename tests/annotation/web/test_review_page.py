@@ -48,20 +48,20 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
+        attributes = dict(attrs)
         if tag == "article":
-            self.cards.append(said["data-name"] or "")
+            self.cards.append(attributes["data-name"] or "")
         elif tag == "img":
-            self.pictures.append(said["src"] or "")
-        elif tag == "button" and "data-say" in said:
-            self.buttons.append(said)
+            self.pictures.append(attributes["src"] or "")
+        elif tag == "button" and "data-say" in attributes:
+            self.buttons.append(attributes)
         self.scripts += tag == "script"
 
 
 @contextmanager
 def reviewing(folder: Path) -> Iterator[str]:
     urls: Queue[str] = Queue()
-    thread = threading.Thread(target=review, args=(folder, lambda words: None, urls.put), daemon=True)
+    thread = threading.Thread(target=review, args=(folder, lambda message: None, urls.put), daemon=True)
     thread.start()
     yield urls.get(timeout=30)
     thread.join(20)
@@ -146,7 +146,7 @@ def test_page_without_flagged_frames_says_so(tmp_path: Path) -> None:
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no data set made by `livecam label`"):
-        review(tmp_path, lambda words: None)
+        review(tmp_path, lambda message: None)
 
 
 LOOK = """

@@ -15,14 +15,14 @@ def on_get(path: str) -> Response | None:
     return {"": html_page("<p>hello</p>"), "a.jpg": Response("image/jpeg", b"\xff")}.get(path)
 
 
-def on_post(verb: str, said: Any) -> Any:
+def on_post(verb: str, content: Any) -> Any:
     if verb == "refuse":
         raise UsageError("not like that")
-    return {"verb": verb, "said": said["key"] if said else None}
+    return {"verb": verb, "said": content["key"] if content else None}
 
 
-def fetch(url: str, said: Any = None, raw: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
-    body = raw if raw is not None else None if said is None else json.dumps(said).encode()
+def fetch(url: str, content: Any = None, raw: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
+    body = raw if raw is not None else None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(url, body, headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -123,9 +123,9 @@ def test_closed_server_refuses_connections() -> None:
 
 def test_access_message_has_the_ssh_tunnel() -> None:
     with LocalWebServer(on_get, on_post) as server:
-        words = access_message(server, "look")
-    assert server.url in words
-    assert f"ssh -L {server.port}:127.0.0.1:{server.port}" in words
+        message = access_message(server, "look")
+    assert server.url in message
+    assert f"ssh -L {server.port}:127.0.0.1:{server.port}" in message
 
 
 @pytest.mark.parametrize(
