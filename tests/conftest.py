@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures that all tests share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the configuration, or the models, of whoever runs it."""
+    """Give each test its own configuration and data folders instead of the user's."""
     folder = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     monkeypatch.setenv("LIVECAM_DATA", str(folder / "data"))
@@ -26,7 +26,7 @@ def own_configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """Four pictures to train with and two to test with, mattes known."""
+    """Write a Pets data set: four training and two test images, with mattes."""
     return write_pets(tmp_path / "pets")
 
 
@@ -50,14 +50,14 @@ DRAWN_SAM = Path(__file__).parent / "support" / "drawn_sam"
 
 @pytest.fixture(scope="session")
 def drawn_sam_folder() -> Path:
-    """The preset's folder; without KerasHub nobody can load it."""
+    """Return the folder of the drawn SAM preset; skip if KerasHub is missing."""
     pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
     return DRAWN_SAM
 
 
 @pytest.fixture(scope="session")
 def drawn_sam(drawn_sam_folder: Path) -> "SamPredictor":
-    """Loaded once, the way the real presets are."""
+    """Load the drawn SAM once, like a real preset."""
     from livecam.annotation.sam.predictor import SamPredictor
 
     return SamPredictor.load(str(drawn_sam_folder))

@@ -63,8 +63,8 @@ def boundary_f(predicted: NDArray[np.bool_], true: NDArray[np.bool_], tolerance:
     if not (outline.any() and true_outline.any()):
         return float(not (outline.any() or true_outline.any()))
     precision = float((cv2.dilate(true_outline, disc)[outline > 0] > 0).mean())
-    recall = float((cv2.dilate(outline, disc)[true_outline > 0] > 0).mean())
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    sensitivity = float((cv2.dilate(outline, disc)[true_outline > 0] > 0).mean())
+    return 2 * precision * sensitivity / (precision + sensitivity) if precision + sensitivity else 0.0
 
 
 def background_leak_rate(

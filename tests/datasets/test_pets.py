@@ -21,9 +21,9 @@ from livecam.datasets.pets import (
 from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap_from_matte
 
 
-def refused(pets: Path, words: str, split: str = "trainval") -> None:
+def refused(pets: Path, message: str, split: str = "trainval") -> None:
     """Reading the split fails in one line with these words."""
-    with pytest.raises(TrainingError, match=words) as caught:
+    with pytest.raises(TrainingError, match=message) as caught:
         [load_foreground(sample, 416) for sample in list_samples(pets, split)]
     assert "\n" not in str(caught.value)
 
@@ -213,12 +213,12 @@ def test_a_guessed_matte_without_foreground_keeps_nothing() -> None:
     assert not matte_from_trimap(np.full((8, 8), UNKNOWN, np.uint8)).any()
 
 
-def test_a_soft_edge_loses_the_old_room_s_colour(disc: Callable[..., np.ndarray]) -> None:
+def test_a_soft_edge_loses_the_old_background_color(disc: Callable[..., np.ndarray]) -> None:
     matte = disc(Size(60, 60), 20, (30, 30))
     # Three pixels soft, as hair is.
     matte = np.clip(matte + np.roll(matte, 2, 1) + np.roll(matte, -2, 1), 0, 3) / 3
-    share = matte[..., None]
-    frame = np.rint(np.array([220, 30, 30]) * share + np.array([30, 60, 200]) * (1 - share)).astype(np.uint8)
+    alpha = matte[..., None]
+    frame = np.rint(np.array([220, 30, 30]) * alpha + np.array([30, 60, 200]) * (1 - alpha)).astype(np.uint8)
     soft = (matte > 0.3) & (matte < 0.95)
 
     cleaned = decontaminate_colors(frame, np.rint(matte * 255).astype(np.uint8))

@@ -30,10 +30,10 @@ def write_people(folder: Path) -> Path:
     """Two green persons, whom the green model finds, and a blue one that it doesn't."""
     for part in ("images", "annotations/trimaps"):
         (folder / part).mkdir(parents=True)
-    for name, colour in {"green_1": PERSON, "green_2": PERSON, "blue_1": (20, 40, 220)}.items():
+    for name, color in {"green_1": PERSON, "green_2": PERSON, "blue_1": (20, 40, 220)}.items():
         frame = secret_frame(size=LARGE)
         subject = is_person(frame) > 0.5
-        frame[subject] = colour
+        frame[subject] = color
         Image.fromarray(frame).save(folder / "images" / f"{name}.png")
         trimap = np.where(subject, 1, 2).astype(np.uint8)
         Image.fromarray(trimap).save(folder / "annotations/trimaps" / f"{name}.png")
@@ -145,10 +145,10 @@ def test_a_model_without_classes_tells_none(model: str) -> None:
 def test_the_shipped_model_tells_its_classes() -> None:
     segmenter = LiteRTSegmenter.load()
     segmenter.predict(secret_frame())
-    told = segmenter.class_probabilities()
-    assert told is not None
-    assert told.shape == (segmenter.card.size.height, segmenter.card.size.width, 3)
-    np.testing.assert_allclose(told.sum(axis=2), 1, atol=1e-4)
+    classes = segmenter.class_probabilities()
+    assert classes is not None
+    assert classes.shape == (segmenter.card.size.height, segmenter.card.size.width, 3)
+    np.testing.assert_allclose(classes.sum(axis=2), 1, atol=1e-4)
 
 
 @pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
@@ -162,12 +162,14 @@ def test_figures_are_the_benchmarks_own_for_the_same_frames(
 
     folders = {path.name: str(path) for path in sorted((BENCH / "clips").iterdir())[:2]}
 
-    def shots(folder: str) -> Iterator[LabeledFrame]:
+    def labeled_frames(folder: str) -> Iterator[LabeledFrame]:
         for number, (frame, true) in enumerate(compare.clip(folder, 5)):
             yield LabeledFrame(frame, true, np.ones(true.shape, bool), seconds=number / 25)
 
-    cases = [EvaluationSample(name, name, partial(shots, folder)) for name, folder in folders.items()]
-    monkeypatch.setattr("livecam.evaluation.evaluator.load_evaluation_set", lambda *_, **__: cases)
+    samples = [
+        EvaluationSample(name, name, partial(labeled_frames, folder)) for name, folder in folders.items()
+    ]
+    monkeypatch.setattr("livecam.evaluation.evaluator.load_evaluation_set", lambda *_, **__: samples)
 
     class Called(LivePipeline):
         """As the benchmark calls models; by a clock of its own, as a stall counts as a new scene."""
@@ -221,7 +223,7 @@ def test_the_command_prints_the_table_and_where_the_rest_is(
     model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     people = write_people(tmp_path / "people")
-    words = [
+    argv = [
         "evaluate",
         model,
         str(people),
@@ -233,12 +235,12 @@ def test_the_command_prints_the_table_and_where_the_rest_is(
         "2",
     ]
 
-    assert main(words) == 0
+    assert main(argv) == 0
 
-    said = capfd.readouterr()
-    assert said.out.splitlines()[0].split()[:3] == ["cases", "miou", "fg_iou"]
-    assert f"worst.html are in {tmp_path / 'out'}" in said.out
-    assert said.err == ""
+    captured = capfd.readouterr()
+    assert captured.out.splitlines()[0].split()[:3] == ["cases", "miou", "fg_iou"]
+    assert f"worst.html are in {tmp_path / 'out'}" in captured.out
+    assert captured.err == ""
 
 
 def test_ctrl_c_is_exit_code_130(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,12 +51,12 @@ def test_iou_counts_known_pixels_only() -> None:
 def test_iou_agrees_with_brute_force() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
-        said, true, known = (rng.random((5, 6)) < p for p in (0.4, 0.5, 0.8))
+        predicted, true, known = (rng.random((5, 6)) < p for p in (0.4, 0.5, 0.8))
         both = either = 0
-        for s, t, k in zip(said.ravel(), true.ravel(), known.ravel(), strict=True):
+        for s, t, k in zip(predicted.ravel(), true.ravel(), known.ravel(), strict=True):
             both += int(k and s and t)
             either += int(k and (s or t))
-        assert iou(said, true, known) == pytest.approx(both / either if either else 1.0)
+        assert iou(predicted, true, known) == pytest.approx(both / either if either else 1.0)
 
 
 def outline(picture: np.ndarray) -> list[tuple[int, int]]:
@@ -74,15 +74,15 @@ def test_boundary_f_agrees_with_brute_force() -> None:
     # A reach of one pixel: OpenCV's ellipse of 3x3 is the cross.
     rng = np.random.default_rng(1)
     for _ in range(15):
-        said = square(*rng.integers(1, 5, 2), int(rng.integers(3, 8)), (14, 18))
+        predicted = square(*rng.integers(1, 5, 2), int(rng.integers(3, 8)), (14, 18))
         true = square(*rng.integers(1, 5, 2), int(rng.integers(3, 8)), (14, 18))
-        lines = outline(said), outline(true)
+        lines = outline(predicted), outline(true)
         near = [
             np.mean([any(abs(y - v) + abs(x - u) <= 1 for v, u in theirs) for y, x in ours])
             for ours, theirs in (lines, lines[::-1])
         ]
         expected = 2 * near[0] * near[1] / sum(near) if sum(near) else 0.0
-        assert boundary_f(said, true, tolerance=0.01) == pytest.approx(expected)
+        assert boundary_f(predicted, true, tolerance=0.01) == pytest.approx(expected)
 
 
 def test_boundary_f_forgives_what_the_tolerance_forgives() -> None:
@@ -192,15 +192,15 @@ def test_the_scales_are_percent_and_thousands() -> None:
     true = square(2, 2, 6).astype(np.float32)
     pale = np.clip(true, 0.1, 0.9)
 
-    marks = frame_metrics(pale, true)
+    scores = frame_metrics(pale, true)
 
-    assert [marks[name] for name in ("miou", "fg_iou", "bg_iou", "bf", "leak", "hole")] == [
+    assert [scores[name] for name in ("miou", "fg_iou", "bg_iou", "bf", "leak", "hole")] == [
         *(100.0,) * 4,
         0,
         0,
     ]
-    assert marks["mad"] == pytest.approx(100)
-    assert marks["mse"] == pytest.approx(10)
+    assert scores["mad"] == pytest.approx(100)
+    assert scores["mse"] == pytest.approx(10)
     assert "grad" not in frame_metrics(pale, true, soft=False)
 
 
@@ -217,11 +217,11 @@ def test_measures_agree_with_the_benchmark_on_its_clips(monkeypatch: pytest.Monk
         with VideoReader(folder / "matte.mkv") as clip:
             for _, shade in zip(range(4), clip, strict=False):
                 true = to_gray(shade).astype(np.float32) / np.float32(255)
-                said = np.roll(true, rng.integers(-9, 10, 2), (0, 1)) * np.float32(rng.uniform(0.5, 1))
-                said[rng.random(said.shape) < 0.01] = np.float32(rng.random())
-                theirs, ours = metrics.frame_metrics(said, true), frame_metrics(said, true)
+                predicted = np.roll(true, rng.integers(-9, 10, 2), (0, 1)) * np.float32(rng.uniform(0.5, 1))
+                predicted[rng.random(predicted.shape) < 0.01] = np.float32(rng.random())
+                theirs, ours = metrics.frame_metrics(predicted, true), frame_metrics(predicted, true)
                 if last is not None:
-                    theirs["dtssd"] = metrics.dtssd(last[0], said, last[1], true)
-                    ours["dtssd"] = 100 * dtssd(last[0], said, last[1], true)
+                    theirs["dtssd"] = metrics.dtssd(last[0], predicted, last[1], true)
+                    ours["dtssd"] = 100 * dtssd(last[0], predicted, last[1], true)
                 assert {name: ours[name] for name in theirs} == pytest.approx(theirs, rel=1e-5)
-                last = said, true
+                last = predicted, true

@@ -58,11 +58,11 @@ def test_a_matte_that_leaves_again_has_not_settled() -> None:
 
 def test_flicker_follows_the_noise_and_is_nothing_without_it() -> None:
     still = np.full((36, 64, 3), 128, np.uint8)
-    calm, nervous = Lagging(0.1), Lagging(1.0)
+    smooth, jittery = Lagging(0.1), Lagging(1.0)
 
-    assert flicker(nervous, still, noise=0, frames=5) == 0
-    assert flicker(calm, still, frames=20) < 0.3 * flicker(nervous, still, frames=20)
-    assert flicker(nervous, still, noise=12, frames=20) > 1.5 * flicker(nervous, still, frames=20)
+    assert flicker(jittery, still, noise=0, frames=5) == 0
+    assert flicker(smooth, still, frames=20) < 0.3 * flicker(jittery, still, frames=20)
+    assert flicker(jittery, still, noise=12, frames=20) > 1.5 * flicker(jittery, still, frames=20)
 
 
 def test_the_noise_is_fresh_in_every_frame_and_the_same_by_its_seed() -> None:
@@ -87,7 +87,7 @@ def test_the_shipped_model_follows_a_step_within_two_frames() -> None:
         assert frames <= 2
 
 
-def test_the_shipped_model_flickers_less_than_without_its_smoother() -> None:
+def test_the_shipped_model_flickers_less_with_its_temporal_filter() -> None:
     still = read_still(None)
     assert flicker(LivePipeline(), still, frames=12) < 0.8 * flicker(
         LivePipeline(smoothed=False), still, frames=12

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 
-def fetch(url: str, said: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
+def fetch(url: str, payload: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
     """GET, or POST what is said as JSON; code, body, headers."""
-    body = None if said is ... else json.dumps(said).encode()
+    body = None if payload is ... else json.dumps(payload).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
             return answer.status, answer.read(), answer.headers
@@ -48,10 +48,10 @@ def run_page(text: str, steps: str, cards: Sequence[str] = ()) -> Any:
     if node is None:
         pytest.skip("the pages' scripts are run by Node, which is not installed")
     (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
-    said = json.dumps({"script": script, "steps": steps, "cards": list(cards)})
+    request = json.dumps({"script": script, "steps": steps, "cards": list(cards)})
     run = subprocess.run(
         [node, str(Path(__file__).with_name("page_run.js"))],
-        input=said, capture_output=True, text=True, encoding="utf-8", timeout=60,
+        input=request, capture_output=True, text=True, encoding="utf-8", timeout=60,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)

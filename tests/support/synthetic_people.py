@@ -43,17 +43,17 @@ def chair_place(number: int) -> Point:
     return Point(30.0 + 2 * (number % 20), 60.0)
 
 
-def _paste(frame: Frame, colour: tuple[int, int, int], place: Point, size: Size, seed: int) -> None:
+def _paste(frame: Frame, color: tuple[int, int, int], place: Point, size: Size, seed: int) -> None:
     left, top, side = int(place.x) - 16, int(place.y) - 20, (40, 32)
     weave = np.random.default_rng(seed + 1).integers(-24, 25, (side[0] // 4, side[1] // 4, 1))
-    cloth = np.repeat(np.repeat(weave, 4, axis=0), 4, axis=1) + np.array(colour)
+    cloth = np.repeat(np.repeat(weave, 4, axis=0), 4, axis=1) + np.array(color)
     part = frame[top : top + side[0], left : left + side[1]]
     part[:] = np.clip(cloth, 0, 255)[: part.shape[0], : part.shape[1]]
 
 
-def is_near(frame: Frame, colour: tuple[int, int, int], reach: int = 34) -> np.ndarray[Any, Any]:
+def is_near(frame: Frame, color: tuple[int, int, int], reach: int = 34) -> np.ndarray[Any, Any]:
     """Where a picture has nearly a colour."""
-    return (np.abs(frame.astype(int) - np.array(colour)) <= reach).all(axis=2)
+    return (np.abs(frame.astype(int) - np.array(color)) <= reach).all(axis=2)
 
 
 def write_scenes(path: Path, count: int = 30, draw: Callable[[int], Frame] = draw_scene) -> Path:
@@ -125,8 +125,8 @@ def _middle(prompt: Prompt) -> Point:
 
 def _region(frame: Frame, point: Point) -> Matte:
     x, y = round(point.x), round(point.y)
-    colours: tuple[tuple[int, int, int], ...] = (PERSON, CHAIR)
-    near = [is_near(frame, colour) for colour in colours]
+    colors: tuple[tuple[int, int, int], ...] = (PERSON, CHAIR)
+    near = [is_near(frame, color) for color in colors]
     alike = next((each for each in near if each[y, x]), is_near(frame, tuple(frame[y, x]), 12))
     _, parts = cv2.connectedComponents(alike.astype(np.uint8))
     return (parts == parts[y, x]).astype(np.float32)

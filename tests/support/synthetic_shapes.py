@@ -31,27 +31,27 @@ class Drawing:
 
 def draw(rng: np.random.Generator, size: Size, most: int = 5) -> Drawing:
     """Two to `most` shapes that overlap a little, each of its own colour, on a textured ground."""
-    ground, colours = _ground(rng, size), []
-    ground_colour = ground.reshape(-1, 3).mean(0)
+    ground, colors = _ground(rng, size), []
+    ground_color = ground.reshape(-1, 3).mean(0)
     mattes: list[Matte] = []
     kinds: list[str] = []
     frame = ground
-    wanted = int(rng.integers(2, most + 1))
-    for _ in range(4 * wanted):
+    target_count = int(rng.integers(2, most + 1))
+    for _ in range(4 * target_count):
         kind = KINDS[int(rng.integers(len(KINDS)))]
         matte = shape(kind, rng, size)
         area = float(matte.sum())
         # A little of an earlier shape may be hidden, never much of it.
         if area < 30 or any(float((matte * other).sum()) > 0.15 * float(other.sum()) for other in mattes):
             continue
-        colour = _other_colour(rng, [ground_colour, *colours])
-        paint = colour + rng.normal(0, rng.uniform(0, 6), 3) + _slope(rng, size, 12)[..., None]
+        color = _distinct_color(rng, [ground_color, *colors])
+        paint = color + rng.normal(0, rng.uniform(0, 6), 3) + _slope(rng, size, 12)[..., None]
         frame = frame + (paint - frame) * matte[..., None]
         mattes = [other * (1 - matte) for other in mattes]
         mattes.append(matte)
         kinds.append(kind)
-        colours.append(colour)
-        if len(mattes) == wanted:
+        colors.append(color)
+        if len(mattes) == target_count:
             break
     noise = cv2.resize(
         rng.normal(0, 1, (size.height // 2 + 1, size.width // 2 + 1, 3)).astype(np.float32), tuple(size)
@@ -109,9 +109,9 @@ def box_of(matte: Matte) -> Box:
     return Box(columns[0] - 0.5, rows[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5)
 
 
-def iou(said: Matte, true: Matte) -> float:
+def iou(predicted: Matte, true: Matte) -> float:
     """Of the halves above 0.5."""
-    first, second = said > 0.5, true > 0.5
+    first, second = predicted > 0.5, true > 0.5
     union = int((first | second).sum())
     return int((first & second).sum()) / union if union else 1.0
 
@@ -161,7 +161,7 @@ def _ground(rng: np.random.Generator, size: Size) -> np.ndarray:
     return np.asarray(ground, np.float32)
 
 
-def _other_colour(rng: np.random.Generator, taken: list[np.ndarray]) -> np.ndarray:
+def _distinct_color(rng: np.random.Generator, taken: list[np.ndarray]) -> np.ndarray:
     """A colour that differs well from those taken; of many tried the one that differs most, if none does."""
     tried = rng.uniform(0, 255, (24, 3)).astype(np.float32)
     nearest = np.min([np.linalg.norm(tried - other, axis=1) for other in taken], axis=0)

@@ -147,7 +147,7 @@ def test_a_run_that_lost_its_state_is_not_begun_over_its_history(settings: Train
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"epochs": 9}, r"epochs 4 \(now 9\)"),
         ({"batch": 8, "seed": 3}, r"batch 16 \(now 8\), seed 1 \(now 3\)"),
@@ -158,11 +158,11 @@ def test_a_run_that_lost_its_state_is_not_begun_over_its_history(settings: Train
     ],
 )
 def test_a_run_is_not_resumed_with_other_settings(
-    settings: TrainSettings, changes: dict[str, Any], words: str
+    settings: TrainSettings, changes: dict[str, Any], message: str
 ) -> None:
     a_run(settings)
 
-    with pytest.raises(UsageError, match=f"was begun with {words}; give the same to go on") as caught:
+    with pytest.raises(UsageError, match=f"was begun with {message}; give the same to go on") as caught:
         find_checkpoint(resumed(settings, **changes))
     assert "\n" not in str(caught.value)
 

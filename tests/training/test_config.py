@@ -19,7 +19,7 @@ def test_the_defaults_are_fine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"data": ()}, "name at least one folder"),
         ({"epochs": 0}, "--epochs 0 is too small; give 1"),
@@ -42,20 +42,22 @@ def test_the_defaults_are_fine() -> None:
         ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
     ],
 )
-def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(UsageError, match=words) as caught:
+def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
         settings(**changes)
     assert "\n" not in str(caught.value)
 
 
 def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
-    plain = settings(size=Size(64, 48), start=Path("a.keras"), resume=True).to_dict()
+    values = settings(size=Size(64, 48), start=Path("a.keras"), resume=True).to_dict()
 
-    assert plain["data"] == ["pets"]
-    assert plain["size"] == "64x48"
-    assert plain["start"] == "a.keras"
-    assert plain["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06, "clothes": 0.2}
-    assert "resume" not in plain
+    assert values["data"] == ["pets"]
+    assert values["size"] == "64x48"
+    assert values["start"] == "a.keras"
+    assert values["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06, "clothes": 0.2}
+    assert "resume" not in values
 
 
 def test_a_quarter_of_a_batch_begins_pairs() -> None:

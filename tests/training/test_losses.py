@@ -29,8 +29,8 @@ def value(loss: MattingLoss, true: np.ndarray, logits: np.ndarray) -> float:
     return float(loss(true, logits.astype(np.float32)))
 
 
-def entropy(true: np.ndarray, said: np.ndarray) -> np.ndarray:
-    return -(true * np.log(said) + (1 - true) * np.log(1 - said))
+def entropy(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    return -(true * np.log(predicted) + (1 - true) * np.log(1 - predicted))
 
 
 def test_logits_are_read_as_a_softmax_of_three_and_a_share_of_the_contour() -> None:
@@ -51,8 +51,8 @@ def test_huge_logits_stay_finite() -> None:
 
 
 def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
-    said = np.array([[[[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [0.5, 0.25, 0.25]]]])
-    logits = np.concatenate([np.log(said), np.zeros((1, 2, 2, 1))], axis=-1)
+    predicted = np.array([[[[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [0.5, 0.25, 0.25]]]])
+    logits = np.concatenate([np.log(predicted), np.zeros((1, 2, 2, 1))], axis=-1)
     label, near = np.array([[[0, 1], [2, 1]]]), np.array([[[0, 0], [1, 0]]])
 
     # Nothing is known of the matte, so only the classes count.
@@ -63,13 +63,13 @@ def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
 
 def test_the_matte_s_part_is_crossentropy_and_difference_and_gradients_counted_by_hand() -> None:
     true = np.array([[[1.0, 0.0], [0.5, 0.0]]])
-    said = np.array([[[0.8, 0.1], [0.6, 0.3]]])
+    predicted = np.array([[[0.8, 0.1], [0.6, 0.3]]])
     near = np.array([[[0, 1], [0, 1]]])
-    error = said - true
-    each = ((entropy(true, said) + abs(error)) * (1 + 3 * near)).mean()
+    error = predicted - true
+    each = ((entropy(true, predicted) + abs(error)) * (1 + 3 * near)).mean()
     down, across = abs(error[:, 1:] - error[:, :-1]).mean(), abs(error[:, :, 1:] - error[:, :, :-1]).mean()
-    classes = -(np.where(true > 0, np.log(said), np.log(1 - said)) * (1 + 3 * near)).mean()
-    logits, label = foreground(said), (true == 0).astype(float)
+    classes = -(np.where(true > 0, np.log(predicted), np.log(1 - predicted)) * (1 + 3 * near)).mean()
+    logits, label = foreground(predicted), (true == 0).astype(float)
 
     assert value(MattingLoss(), truth(label, true, 1, near), logits) - classes == pytest.approx(
         each + 0.5 * (down + across), rel=2e-3
@@ -90,15 +90,17 @@ def test_a_right_answer_costs_next_to_nothing_and_a_wrong_one_stays_finite() -> 
 
 def test_a_matte_that_is_not_known_doesn_t_count() -> None:
     rng = np.random.default_rng(1)
-    said, label = foreground(rng.uniform(0.1, 0.9, (4, 6, 6))), rng.integers(0, 3, (4, 6, 6))
+    predicted, label = foreground(rng.uniform(0.1, 0.9, (4, 6, 6))), rng.integers(0, 3, (4, 6, 6))
     true, known = rng.random((4, 6, 6)), (rng.random((4, 6, 6)) > 0.4).astype(np.float32)
     other = np.where(known == 1, true, rng.random((4, 6, 6)))
     loss = MattingLoss(pairs=2)
 
-    assert value(loss, truth(label, true, known), said) == pytest.approx(
-        value(loss, truth(label, other, known), said)
+    assert value(loss, truth(label, true, known), predicted) == pytest.approx(
+        value(loss, truth(label, other, known), predicted)
     )
-    assert value(loss, truth(label, true), said) != pytest.approx(value(loss, truth(label, other), said))
+    assert value(loss, truth(label, true), predicted) != pytest.approx(
+        value(loss, truth(label, other), predicted)
+    )
 
 
 def test_a_pair_costs_nothing_more_while_its_error_stays_the_same() -> None:
@@ -114,15 +116,15 @@ def test_a_pair_costs_nothing_more_while_its_error_stays_the_same() -> None:
 
 def test_a_pair_costs_the_mean_change_of_its_error_where_both_are_known() -> None:
     true = np.full((4, 2, 2), 0.4)
-    said = true.copy()
-    said[1] += 0.2
-    said[3] += 0.4
+    predicted = true.copy()
+    predicted[1] += 0.2
+    predicted[3] += 0.4
     known = np.ones((4, 2, 2))
     known[1, 0] = 0
     given = truth(np.zeros_like(true), true, known)
 
-    added = value(MattingLoss(pairs=1, temporal=2.0), given, foreground(said)) - value(
-        MattingLoss(), given, foreground(said)
+    added = value(MattingLoss(pairs=1, temporal=2.0), given, foreground(predicted)) - value(
+        MattingLoss(), given, foreground(predicted)
     )
 
     # Rows 2 and 3 are no pair here; half of the pixels of the pair are known in both.

@@ -80,12 +80,12 @@ def unbroken(settings: TextbookSettings) -> Path:
 def broken(settings: TextbookSettings) -> Path:
     """The same run, stopped in its second epoch after the history was written, then gone on with."""
     settings = with_run(settings, out=settings.run.out.with_name("broken"))
-    plain = Checkpoint.write
+    write = Checkpoint.write
 
     def cut(self: Checkpoint, run: Path) -> None:
         if self.epoch == 2:
             raise KeyboardInterrupt
-        plain(self, run)
+        write(self, run)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoint, "write", cut)
@@ -111,17 +111,19 @@ def test_three_stages_down_three_up_and_a_softmax_of_three() -> None:
     assert network.output_shape == (None, 200, 200, 3)
     assert kinds == ["Conv2D"] * 6 + ["Conv2DTranspose"] * 6 + ["Conv2D"]
     assert strides == [(2, 2), (1, 1)] * 3 + [(1, 1), (2, 2)] * 3 + [(1, 1)]
-    said = keras.ops.convert_to_numpy(network(np.random.default_rng(1).random((2, 200, 200, 3), np.float32)))
-    np.testing.assert_allclose(said.sum(-1), 1, atol=1e-5)
+    output = keras.ops.convert_to_numpy(
+        network(np.random.default_rng(1).random((2, 200, 200, 3), np.float32))
+    )
+    np.testing.assert_allclose(output.sum(-1), 1, atol=1e-5)
 
 
 def test_a_run_s_folder_holds_all_it_promises(unbroken: Path) -> None:
     assert {p.name for p in unbroken.iterdir()} == {
         "settings.json", "history.csv", "curves.png", "predictions.png", "best.keras", "backup",
     }  # fmt: skip
-    told = json.loads((unbroken / "settings.json").read_text())
-    assert (told["network"], told["seed"], told["epochs"]) == ("textbook", 5, EPOCHS)
-    assert "rooms" not in told
+    saved = json.loads((unbroken / "settings.json").read_text())
+    assert (saved["network"], saved["seed"], saved["epochs"]) == ("textbook", 5, EPOCHS)
+    assert "rooms" not in saved
     with Image.open(unbroken / "predictions.png") as sheet:
         assert sheet.size == (3 * 200, 3 * 200)
         rows = np.asarray(sheet)
@@ -218,9 +220,9 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
     pictures, labels = load_arrays(list_samples(folder, "trainval"))
 
     assert (pictures.shape, labels.shape) == ((3, 200, 200, 3), (3, 200, 200))
-    said = [message for message in caplog.messages if "left out" in message]
-    assert ["disc_3.jpg" in said[0], "disc_4.jpg" in said[1]] == [True, True]
-    assert len(said) == 2
+    warnings = [message for message in caplog.messages if "left out" in message]
+    assert ["disc_3.jpg" in warnings[0], "disc_4.jpg" in warnings[1]] == [True, True]
+    assert len(warnings) == 2
 
 
 def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., Path], tmp_path: Path) -> None:
@@ -231,7 +233,7 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
         ({"rooms": (Path("rooms"),)}, "--rooms is nothing to --network textbook"),
         ({"size": Size(256, 144)}, "--size is nothing to --network textbook"),
@@ -247,10 +249,10 @@ def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., P
     ],
 )
 def test_what_means_nothing_to_it_is_refused_before_anything_is_made(
-    pets: Path, tmp_path: Path, changes: dict[str, Any], words: str
+    pets: Path, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     run = tmp_path / "run"
-    with pytest.raises(UsageError, match=words) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         train_with_options({"data": (pets,), "out": run, **changes})
     assert "\n" not in str(caught.value)
     assert not run.exists()
@@ -267,16 +269,18 @@ def test_the_command_line_trains_it(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asked: list[TextbookSettings] = []
+    requested: list[TextbookSettings] = []
 
     def keep(recipe: TextbookRecipe, config: RunConfig, progress: object) -> Path:
-        asked.append(recipe.settings)
+        requested.append(recipe.settings)
         return config.out / "best.keras"
 
     monkeypatch.setattr(trainer, "fit", keep)
     run = str(tmp_path / "run")
     assert main(["train", "pets", "--network", "textbook", "--out", run, "--epochs", "2"]) == 0
-    assert asked == [TextbookSettings(RunConfig((Path("pets"),), Path(run), epochs=2, learning_rate=1e-3))]
+    assert requested == [
+        TextbookSettings(RunConfig((Path("pets"),), Path(run), epochs=2, learning_rate=1e-3))
+    ]
     assert f"livecam export {run}" in capsys.readouterr().out
 
 
@@ -285,11 +289,11 @@ def test_the_matte_is_the_foreground_and_half_the_contour() -> None:
     network = build()
     picture = np.random.default_rng(3).random((1, 200, 200, 3), np.float32)
     classes = keras.ops.convert_to_numpy(network(picture))
-    said = {name: keras.ops.convert_to_numpy(part) for name, part in with_matte(network)(picture).items()}
+    outputs = {name: keras.ops.convert_to_numpy(part) for name, part in with_matte(network)(picture).items()}
 
-    np.testing.assert_allclose(said["classes"], classes, atol=1e-6)
-    assert said["matte"].shape == (1, 200, 200, 1)
-    np.testing.assert_allclose(said["matte"][..., 0], classes[..., 0] + classes[..., 2] / 2, atol=1e-6)
+    np.testing.assert_allclose(outputs["classes"], classes, atol=1e-6)
+    assert outputs["matte"].shape == (1, 200, 200, 1)
+    np.testing.assert_allclose(outputs["matte"][..., 0], classes[..., 0] + classes[..., 2] / 2, atol=1e-6)
 
 
 def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(

@@ -100,13 +100,13 @@ def broken(drawn: TrainSettings, one_graph: None) -> Path:
     settings = with_run(drawn, out=drawn.run.out.with_name("broken"))
     with pytest.MonkeyPatch.context() as patch:
         seen: list[int] = []
-        plain = EmaCallback.on_train_batch_end
+        original = EmaCallback.on_train_batch_end
 
         def stop(self: EmaCallback, batch: int, logs: Any = None) -> None:
             seen.append(batch)
             if len(seen) > STEPS + STEPS // 2:
                 raise KeyboardInterrupt
-            plain(self, batch, logs)
+            original(self, batch, logs)
 
         patch.setattr(EmaCallback, "on_train_batch_end", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -193,33 +193,33 @@ def test_resuming_a_finished_run_changes_nothing(unbroken: Path, drawn: TrainSet
 
 def test_the_average_moves_towards_the_weights_by_its_decay(tmp_path: Path) -> None:
     model = build_model(ARCHITECTURES["tiny"])
-    follower = EmaCallback(0.9)
-    follower.set_model(model)
-    follower.set_params({"steps": 10, "epochs": 1})
-    follower.on_train_begin()
+    ema = EmaCallback(0.9)
+    ema.set_model(model)
+    ema.set_params({"steps": 10, "epochs": 1})
+    ema.on_train_begin()
     first = [w.copy() for w in model.get_weights()]
     model.set_weights([w + 1 for w in first])
 
     for batch in range(10):
-        follower.on_train_batch_end(batch)
+        ema.on_train_batch_end(batch)
 
-    for average, weight in zip(follower.average, first, strict=True):
+    for average, weight in zip(ema.average, first, strict=True):
         np.testing.assert_allclose(average - weight, 1 - 0.9**10, rtol=1e-4)
 
 
 def test_epochs_shorter_than_a_look_at_the_weights_are_averaged_too(tmp_path: Path) -> None:
     model = build_model(ARCHITECTURES["tiny"])
-    follower = EmaCallback(0.5)
-    follower.set_model(model)
-    follower.set_params({"steps": 2, "epochs": 1})
-    follower.on_train_begin()
-    before = follower.average[0].copy()
+    ema = EmaCallback(0.5)
+    ema.set_model(model)
+    ema.set_params({"steps": 2, "epochs": 1})
+    ema.on_train_begin()
+    before = ema.average[0].copy()
     model.set_weights([w + 1 for w in model.get_weights()])
 
-    follower.on_train_batch_end(0)
-    follower.on_train_batch_end(1)
+    ema.on_train_batch_end(0)
+    ema.on_train_batch_end(1)
 
-    np.testing.assert_allclose(follower.average[0] - before, 0.75, rtol=1e-4)
+    np.testing.assert_allclose(ema.average[0] - before, 0.75, rtol=1e-4)
 
 
 def test_a_save_cut_short_leaves_the_former_weights(tmp_path: Path) -> None:
@@ -270,13 +270,15 @@ class TestRefusedBeforeAnyPictureIsDecoded:
         run = RunConfig((pets,), tmp_path / "run", epochs=1, batch=4)
         return TrainSettings(run, network="tiny", steps=2)
 
-    def refused(self, settings: TrainSettings, kind: type[LivecamError], words: str, **changes: Any) -> None:
-        with pytest.raises(kind, match=words) as caught:
+    def refused(
+        self, settings: TrainSettings, kind: type[LivecamError], message: str, **changes: Any
+    ) -> None:
+        with pytest.raises(kind, match=message) as caught:
             train_with_changes(settings, **changes)
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
-        ("changes", "words"),
+        ("changes", "message"),
         [
             ({"epochs": 0}, "--epochs 0"),
             ({"batch": 2}, "--batch 2"),
@@ -285,8 +287,8 @@ class TestRefusedBeforeAnyPictureIsDecoded:
             ({"resume": True}, "leave out --resume"),
         ],
     )
-    def test_words_and_numbers(self, settings: TrainSettings, changes: dict[str, Any], words: str) -> None:
-        self.refused(settings, UsageError, words, **changes)
+    def test_invalid_options(self, settings: TrainSettings, changes: dict[str, Any], message: str) -> None:
+        self.refused(settings, UsageError, message, **changes)
         assert not settings.run.out.exists()
 
     def test_a_folder_in_use(self, settings: TrainSettings) -> None:

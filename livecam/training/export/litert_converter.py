@@ -134,12 +134,12 @@ def output_indices(weights: bytes) -> dict[str, int]:
     """
     interpreter = _open(weights)
     order = [int(detail["index"]) for detail in interpreter.get_output_details()]
-    told = interpreter.get_signature_runner().get_output_details()
-    if not any(sorted(told) == sorted(("matte", *way)) for way in OUTPUT_LAYOUTS):
+    details = interpreter.get_signature_runner().get_output_details()
+    if not any(sorted(details) == sorted(("matte", *way)) for way in OUTPUT_LAYOUTS):
         raise TrainingError(
-            f"LiteRT has the outputs {', '.join(told)}, not a matte and classes; nothing was exported"
+            f"LiteRT has the outputs {', '.join(details)}, not a matte and classes; nothing was exported"
         )
-    return {name: order.index(int(detail["index"])) for name, detail in told.items()}
+    return {name: order.index(int(detail["index"])) for name, detail in details.items()}
 
 
 def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
@@ -153,11 +153,11 @@ def check_parity(model: keras.Model, weights: bytes, precision: str = "float32",
     interpreter, outputs = _open(weights), output_indices(weights)
     differences = []
     for picture in _pictures(Size(*model.input_shape[2:0:-1]), pictures):
-        said, found = model(picture[None], training=False), _run(interpreter, picture[None])
-        told = {name: found[place][0] for name, place in outputs.items()}
-        told["classes"] = decode_class_outputs(told)
+        expected, found = model(picture[None], training=False), _run(interpreter, picture[None])
+        actual = {name: found[place][0] for name, place in outputs.items()}
+        actual["classes"] = decode_class_outputs(actual)
         for name in OUTPUTS:
-            differences.append(_difference(keras.ops.convert_to_numpy(said[name])[0], told[name]))
+            differences.append(_difference(keras.ops.convert_to_numpy(expected[name])[0], actual[name]))
     largest = float(np.max([d.max() for d in differences]))
     mean = float(np.mean([d.mean() for d in differences]))
     off, allowed = (largest, FLOAT_TOLERANCE) if precision == "float32" else (mean, INT8_TOLERANCE)
@@ -189,12 +189,12 @@ def _run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[Any]]:
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
-def _difference(keras_said: NDArray[Any], litert_said: NDArray[Any]) -> NDArray[Any]:
-    if keras_said.shape != litert_said.shape:
+def _difference(keras_output: NDArray[Any], litert_output: NDArray[Any]) -> NDArray[Any]:
+    if keras_output.shape != litert_output.shape:
         raise TrainingError(
-            f"LiteRT gives {litert_said.shape}, Keras {keras_said.shape}; nothing was exported"
+            f"LiteRT gives {litert_output.shape}, Keras {keras_output.shape}; nothing was exported"
         )
-    return np.asarray(np.abs(keras_said - litert_said))
+    return np.asarray(np.abs(keras_output - litert_output))
 
 
 def _pictures(size: Size, count: int) -> list[NDArray[np.float32]]:

@@ -77,11 +77,11 @@ def test_faults_keep_shape_and_type_and_come_again_with_the_seed(frame: np.ndarr
 
 
 def test_noise_is_as_strong_as_asked_and_has_no_bias() -> None:
-    grey = np.full((200, 200, 3), 128, np.uint8)
+    gray = np.full((200, 200, 3), 128, np.uint8)
     for grain in (1.0, 2.0):
         noisy = (
             CameraArtifacts(0, (0, 0.0), 6.0, grain, 100, 1)
-            .apply(grey, np.random.default_rng(3))
+            .apply(gray, np.random.default_rng(3))
             .astype(float)
         )
         assert abs(noisy.mean() - 128) < 0.5
@@ -183,9 +183,9 @@ def test_a_paste_is_the_matte_s_share_of_both() -> None:
 
 
 def test_light_that_falls_off_below_leaves_the_top_as_it_was() -> None:
-    grey = np.full((40, 30, 3), 120, np.uint8)
+    gray = np.full((40, 30, 3), 120, np.uint8)
 
-    lit = LightingAugmentation((1.0, 1.0, 1.0), 1.0, 0.0).with_vertical_gradient((1.0, 1.0, 1.0)).apply(grey)
+    lit = LightingAugmentation((1.0, 1.0, 1.0), 1.0, 0.0).with_vertical_gradient((1.0, 1.0, 1.0)).apply(gray)
 
     assert abs(int(lit[0, 0, 0]) - 120) <= 2
     assert abs(int(lit[-1, 0, 0]) - 120 * np.exp(-1)) <= 2
@@ -193,12 +193,12 @@ def test_light_that_falls_off_below_leaves_the_top_as_it_was() -> None:
 
 
 def test_light_that_dyes_what_is_below_changes_the_channels_one_by_one() -> None:
-    grey = np.full((40, 30, 3), 120, np.uint8)
+    gray = np.full((40, 30, 3), 120, np.uint8)
 
     lit = (
         LightingAugmentation((1.0, 1.0, 1.0), 1.0, 0.0, (0.5, 0.0))
         .with_vertical_gradient((0.0, 0.5, 1.5))
-        .apply(grey)
+        .apply(gray)
     )
 
     middle = lit[:, 15].astype(float) / lit[0, 15]
@@ -207,9 +207,9 @@ def test_light_that_dyes_what_is_below_changes_the_channels_one_by_one() -> None
 
 
 def test_light_from_the_side_brightens_one_side_and_darkens_the_other() -> None:
-    grey = np.full((20, 60, 3), 100, np.uint8)
+    gray = np.full((20, 60, 3), 100, np.uint8)
 
-    lit = LightingAugmentation((1.0, 1.0, 1.0), 1.0, 0.0, (0.5, 0.0)).apply(grey)
+    lit = LightingAugmentation((1.0, 1.0, 1.0), 1.0, 0.0, (0.5, 0.0)).apply(gray)
 
     assert abs(int(lit[0, -1, 1]) - 100 * np.exp(0.5)) <= 2
     assert abs(int(lit[0, 0, 1]) - 100 * np.exp(-0.5)) <= 2

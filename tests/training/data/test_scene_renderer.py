@@ -14,101 +14,115 @@ from livecam.training.data.augmentation import CameraArtifacts, LightingAugmenta
 from livecam.training.data.scene_renderer import TrainingExample, render_scene
 from livecam.training.data.scene_sampler import AssetPool, PlacedForeground, Scene, SceneMix, sample_scene
 
-CANVAS, SMALL = Size(128, 96), Size(64, 48)
+SCENE_SIZE, EXAMPLE_SIZE = Size(128, 96), Size(64, 48)
 RED, BLUE = np.array([220, 30, 30.0]), np.array([30, 60, 200.0])
-PLAIN, FAULTLESS = LightingAugmentation((1, 1, 1), 1.0, 0.0), CameraArtifacts(0, (0, 0.0), 0, 1, 100, 1)
+NEUTRAL_LIGHTING, NO_ARTIFACTS = (
+    LightingAugmentation((1, 1, 1), 1.0, 0.0),
+    CameraArtifacts(0, (0, 0.0), 0, 1, 100, 1),
+)
 Subjects = Callable[..., Foreground]
 
 
-def flat(colour: np.ndarray) -> Frame:
-    return np.broadcast_to(colour.astype(np.uint8), (60, 80, 3)).copy()
+def flat(color: np.ndarray) -> Frame:
+    return np.broadcast_to(color.astype(np.uint8), (60, 80, 3)).copy()
 
 
 def pasted(subject: Foreground, *places: tuple[float, float], mirrored: bool = False) -> Scene:
     """The subject's bottom middle at each place of the canvas before a blue room, no light, no faults."""
-    actors = tuple(
-        PlacedForeground(subject, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), PLAIN, 0.0)
+    foregrounds = tuple(
+        PlacedForeground(
+            subject, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), NEUTRAL_LIGHTING, 0.0
+        )
         for middle in places
     )
     room_at = similarity_transform((2.0, 2.0), 0, (0, 0), (0, 0))
-    return Scene(flat(BLUE), room_at, actors, PLAIN, FAULTLESS, mirrored)
+    return Scene(flat(BLUE), room_at, foregrounds, NEUTRAL_LIGHTING, NO_ARTIFACTS, mirrored)
 
 
 def real(subject: Foreground, *, mirrored: bool = False) -> Scene:
-    at = similarity_transform((CANVAS.width / 96, CANVAS.height / 80), 0, (0, 0), (0, 0))
-    return Scene(None, at, (PlacedForeground(subject, at, PLAIN, 0.0),), PLAIN, FAULTLESS, mirrored)
+    at = similarity_transform((SCENE_SIZE.width / 96, SCENE_SIZE.height / 80), 0, (0, 0), (0, 0))
+    return Scene(
+        None,
+        at,
+        (PlacedForeground(subject, at, NEUTRAL_LIGHTING, 0.0),),
+        NEUTRAL_LIGHTING,
+        NO_ARTIFACTS,
+        mirrored,
+    )
 
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def check_view(view: TrainingExample) -> None:
-    assert view.frame.shape == (SMALL.height, SMALL.width, 3)
-    for part in view:
+def check_example(example: TrainingExample) -> None:
+    assert example.frame.shape == (EXAMPLE_SIZE.height, EXAMPLE_SIZE.width, 3)
+    for part in example:
         assert part.dtype == np.uint8
-        assert part.shape[:2] == (SMALL.height, SMALL.width)
+        assert part.shape[:2] == (EXAMPLE_SIZE.height, EXAMPLE_SIZE.width)
         assert part.flags.c_contiguous
-    assert set(np.unique(view.trimap)) <= {FOREGROUND, BACKGROUND, UNKNOWN}
-    assert set(np.unique(view.valid_mask)) <= {0, 255}
+    assert set(np.unique(example.trimap)) <= {FOREGROUND, BACKGROUND, UNKNOWN}
+    assert set(np.unique(example.valid_mask)) <= {0, 255}
 
 
 def test_views_of_any_scene_have_their_shapes_types_and_values(subject: Subjects) -> None:
     room = downscale(data.astronaut(), Size(90, 80))
-    stock = AssetPool([subject(), subject(exact=False)], [room], [])
+    pool = AssetPool([subject(), subject(exact=False)], [room], [])
     for seed in range(60):
         generator = rng(seed)
-        scene = sample_scene(stock, SceneMix(0.4, 0.1, 0.2), CANVAS, generator)
-        check_view(render_scene(scene, CANVAS, generator))
-        check_view(render_scene(scene, CANVAS, generator, motion=1.0))
+        scene = sample_scene(pool, SceneMix(0.4, 0.1, 0.2), SCENE_SIZE, generator)
+        check_example(render_scene(scene, SCENE_SIZE, generator))
+        check_example(render_scene(scene, SCENE_SIZE, generator, motion=1.0))
 
 
 @pytest.mark.parametrize("places", [[(64.0, 96.0)], [(45.0, 96.0), (80.0, 100.0)]])
 def test_what_is_pasted_is_what_the_matte_says(subject: Subjects, places: list[tuple[float, float]]) -> None:
-    view = render_scene(pasted(subject(), *places), CANVAS, rng())
+    example = render_scene(pasted(subject(), *places), SCENE_SIZE, rng())
 
-    share = view.matte[..., None] / 255
-    assert 0.1 < share.mean() < 0.6
-    np.testing.assert_allclose(view.frame, RED * share + BLUE * (1 - share), atol=3)
-    assert (view.valid_mask == 255).all()
+    alpha = example.matte[..., None] / 255
+    assert 0.1 < alpha.mean() < 0.6
+    np.testing.assert_allclose(example.frame, RED * alpha + BLUE * (1 - alpha), atol=3)
+    assert (example.valid_mask == 255).all()
 
 
 def test_two_soft_edges_over_each_other_let_through_the_product(subject: Subjects) -> None:
     whole = subject()
     half = replace(whole, matte=np.full_like(whole.matte, 128))
 
-    view = render_scene(pasted(half, (64.0, 96.0), (64.0, 96.0)), CANVAS, rng())
+    example = render_scene(pasted(half, (64.0, 96.0), (64.0, 96.0)), SCENE_SIZE, rng())
 
-    share = 1 - (127 / 255) ** 2
-    assert view.matte.max() == pytest.approx(255 * share, abs=2)
+    alpha = 1 - (127 / 255) ** 2
+    assert example.matte.max() == pytest.approx(255 * alpha, abs=2)
 
 
 def test_the_trimap_agrees_with_the_matte(subject: Subjects) -> None:
     for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
-        view = render_scene(scene, CANVAS, rng())
-        assert (view.matte[view.trimap == FOREGROUND] > 240).all()
-        assert (view.matte[view.trimap == BACKGROUND] < 15).all()
-        assert 0 < (view.trimap == UNKNOWN).mean() < 0.3
+        example = render_scene(scene, SCENE_SIZE, rng())
+        assert (example.matte[example.trimap == FOREGROUND] > 240).all()
+        assert (example.matte[example.trimap == BACKGROUND] < 15).all()
+        assert 0 < (example.trimap == UNKNOWN).mean() < 0.3
 
 
 def test_only_the_contour_of_a_real_picture_without_a_matte_is_unknown(subject: Subjects) -> None:
-    inexact, exact = (render_scene(real(subject(exact=e)), CANVAS, rng()) for e in (False, True))
+    inexact, exact = (render_scene(real(subject(exact=e)), SCENE_SIZE, rng()) for e in (False, True))
 
     np.testing.assert_array_equal(inexact.valid_mask == 0, inexact.trimap == UNKNOWN)
     assert (inexact.valid_mask == 0).any()
     assert (exact.valid_mask == 255).all()
-    assert (render_scene(pasted(subject(exact=False), (64.0, 96.0)), CANVAS, rng()).valid_mask == 255).all()
+    assert (
+        render_scene(pasted(subject(exact=False), (64.0, 96.0)), SCENE_SIZE, rng()).valid_mask == 255
+    ).all()
 
 
 def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
     # A picture three times the canvas, pixel centres on pixel centres.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
-    scene = real(subject(size=Size(CANVAS.width * 3, CANVAS.height * 3), exact=False))
+    scene = real(subject(size=Size(SCENE_SIZE.width * 3, SCENE_SIZE.height * 3), exact=False))
     placed = scene.foregrounds[0]._replace(transform=at)
-    view = render_scene(scene._replace(foregrounds=(placed,)), CANVAS, rng())
+    example = render_scene(scene._replace(foregrounds=(placed,)), SCENE_SIZE, rng())
 
     shown, labelled = (
-        np.argwhere(m).mean(axis=0) for m in (view.frame[..., 0] > 200, view.trimap == FOREGROUND)
+        np.argwhere(m).mean(axis=0) for m in (example.frame[..., 0] > 200, example.trimap == FOREGROUND)
     )
     np.testing.assert_allclose(shown, labelled, atol=0.15)
 
@@ -120,32 +134,35 @@ def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind
         scene = (
             pasted(one, (40.0, 96.0), mirrored=mirrored) if kind == "pasted" else real(one, mirrored=mirrored)
         )
-        return render_scene(scene, CANVAS, rng())
+        return render_scene(scene, SCENE_SIZE, rng())
 
-    plain, mirrored = draw(False), draw(True)
+    original, mirrored = draw(False), draw(True)
 
-    for there, here in zip(plain, mirrored, strict=True):
+    for there, here in zip(original, mirrored, strict=True):
         np.testing.assert_array_equal(there[:, ::-1], here)
-    check_view(mirrored)
+    check_example(mirrored)
 
 
 def test_a_room_alone_has_nothing_to_keep(subject: Subjects) -> None:
-    view = render_scene(pasted(subject()), CANVAS, rng())
+    example = render_scene(pasted(subject()), SCENE_SIZE, rng())
 
-    assert not view.matte.any()
-    assert (view.trimap == BACKGROUND).all()
-    np.testing.assert_allclose(view.frame, np.broadcast_to(BLUE, view.frame.shape), atol=1)
+    assert not example.matte.any()
+    assert (example.trimap == BACKGROUND).all()
+    np.testing.assert_allclose(example.frame, np.broadcast_to(BLUE, example.frame.shape), atol=1)
 
 
 def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> None:
     for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
         apart = []
         for later in (0.0, 0.0001, 1.0):
-            shots = [
-                (render_scene(scene, CANVAS, rng(s)), render_scene(scene, CANVAS, rng(s + 50), motion=later))
+            pairs = [
+                (
+                    render_scene(scene, SCENE_SIZE, rng(s)),
+                    render_scene(scene, SCENE_SIZE, rng(s + 50), motion=later),
+                )
                 for s in range(8)
             ]
-            apart.append(np.mean([np.abs(a.matte / 255.0 - b.matte / 255.0).mean() for a, b in shots]))
+            apart.append(np.mean([np.abs(a.matte / 255.0 - b.matte / 255.0).mean() for a, b in pairs]))
         assert apart[0] == 0
         assert apart[1] < 0.001
         assert 0.002 < apart[2] < 0.1
@@ -153,17 +170,17 @@ def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> 
 
 def test_the_truth_moves_with_the_subject(subject: Subjects) -> None:
     for seed in range(10):
-        view = render_scene(pasted(subject(), (64.0, 96.0)), CANVAS, rng(seed), motion=1.0)
-        share = view.matte[..., None] / 255
-        np.testing.assert_allclose(view.frame, RED * share + BLUE * (1 - share), atol=3)
+        example = render_scene(pasted(subject(), (64.0, 96.0)), SCENE_SIZE, rng(seed), motion=1.0)
+        alpha = example.matte[..., None] / 255
+        np.testing.assert_allclose(example.frame, RED * alpha + BLUE * (1 - alpha), atol=3)
 
 
 def test_shooting_leaves_the_stock_as_it_was(subject: Subjects) -> None:
     one = subject()
     before = [np.copy(a) for a in (one.image, one.clean_image, one.trimap, one.matte)]
     for seed in range(5):
-        render_scene(pasted(one, (64.0, 96.0), mirrored=True), CANVAS, rng(seed), motion=1.0)
-        render_scene(real(one, mirrored=True), CANVAS, rng(seed), motion=1.0)
+        render_scene(pasted(one, (64.0, 96.0), mirrored=True), SCENE_SIZE, rng(seed), motion=1.0)
+        render_scene(real(one, mirrored=True), SCENE_SIZE, rng(seed), motion=1.0)
 
     for there, here in zip(before, (one.image, one.clean_image, one.trimap, one.matte), strict=True):
         np.testing.assert_array_equal(there, here)

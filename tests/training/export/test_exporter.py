@@ -74,8 +74,8 @@ def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return exported
 
 
-def refused(run: Path, out: Path, words: str) -> None:
-    with pytest.raises(TrainingError, match=words) as caught:
+def refused(run: Path, out: Path, message: str) -> None:
+    with pytest.raises(TrainingError, match=message) as caught:
         export_model(run, out)
     assert "\n" not in str(caught.value)
     assert not out.exists()
@@ -261,13 +261,17 @@ def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
     picture = keras.Input((48, 64, 3))
     one = keras.layers.Conv2D(1, 1)(picture)
     three = keras.layers.Conv2D(3, 1)(picture)
-    grey = keras.Input((48, 64, 1))
+    gray_input = keras.Input((48, 64, 1))
     others = (
         keras.Model(picture, one),
         keras.Model(picture, {"alpha": one, "classes": three}),
         keras.Model(picture, {"matte": three, "classes": three}),
         keras.Model(
-            grey, {"matte": keras.layers.Conv2D(1, 1)(grey), "classes": keras.layers.Conv2D(3, 1)(grey)}
+            gray_input,
+            {
+                "matte": keras.layers.Conv2D(1, 1)(gray_input),
+                "classes": keras.layers.Conv2D(3, 1)(gray_input),
+            },
         ),
     )
     for model in others:
@@ -344,10 +348,10 @@ def test_a_card_gets_every_row_of_every_evaluation(tmp_path: Path) -> None:
     assert figures["clips"]["a"]["miou"] == 80.0
 
 
-@pytest.mark.parametrize("told", ["abd", ""])
-def test_figures_of_other_weights_are_refused(tmp_path: Path, told: str) -> None:
+@pytest.mark.parametrize("sha256", ["abd", ""])
+def test_figures_of_other_weights_are_refused(tmp_path: Path, sha256: str) -> None:
     with pytest.raises(TrainingError, match="other weights"):
-        load_card_scores([evaluation(tmp_path / "a", "people", told)], "abc")
+        load_card_scores([evaluation(tmp_path / "a", "people", sha256)], "abc")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", json.dumps({"rows": [{"name": "a"}], "data": "x"})])

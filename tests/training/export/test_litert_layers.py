@@ -18,7 +18,7 @@ TINY = ARCHITECTURES["tiny"]
 
 
 def a_network(seed: int = 3) -> keras.Model:
-    """With running averages and offsets that are not those of an untrained one."""
+    """Build a tiny network whose batch-norm statistics differ from the initial ones."""
     keras.utils.set_random_seed(seed)
     model = build_model(replace(TINY, widths=(8, 12, 16, 24)))
     rng = np.random.default_rng(seed)
@@ -42,18 +42,18 @@ def pictures(count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).random((count, 48, 64, 3), dtype=np.float32)
 
 
-def test_the_light_network_says_the_same() -> None:
+def test_the_optimized_network_gives_the_same_outputs() -> None:
     model = a_network()
-    said = {
+    expected = {
         name: keras.ops.convert_to_numpy(part) for name, part in model(pictures(), training=False).items()
     }
-    light = optimize_for_litert(model)(pictures(), training=False)
-    light = {name: keras.ops.convert_to_numpy(part) for name, part in light.items()}
-    assert min(part.std() for part in said.values()) > 0.05
-    np.testing.assert_allclose(light["matte"], said["matte"], atol=2e-6)
-    for number, exact in enumerate(said["classes"]):
-        told = decode_class_outputs({name: part[number] for name, part in light.items()})
-        np.testing.assert_allclose(told, exact, atol=2e-6)
+    optimized = optimize_for_litert(model)(pictures(), training=False)
+    optimized = {name: keras.ops.convert_to_numpy(part) for name, part in optimized.items()}
+    assert min(part.std() for part in expected.values()) > 0.05
+    np.testing.assert_allclose(optimized["matte"], expected["matte"], atol=2e-6)
+    for number, exact in enumerate(expected["classes"]):
+        classes = decode_class_outputs({name: part[number] for name, part in optimized.items()})
+        np.testing.assert_allclose(classes, exact, atol=2e-6)
 
 
 def test_sure_answers_stay_numbers() -> None:
@@ -80,7 +80,7 @@ def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
     interpreter = Interpreter(model_content=convert_to_litert(a_network()))
     steps = Counter(step["op_name"] for step in interpreter._get_ops_details())
     assert steps["TRANSPOSE_CONV"] == steps["SOFTMAX"] == 0
-    # Three on the way up and the matte's; classes that nobody asks for are not laid out.
+    # Three in the decoder and one for the matte; unused class outputs get no DEPTH_TO_SPACE.
     assert steps["DEPTH_TO_SPACE"] == 4
 
 

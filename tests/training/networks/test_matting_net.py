@@ -22,18 +22,18 @@ def tiny() -> keras.Model:
     return build_model(ARCHITECTURES["tiny"])
 
 
-def say(model: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def predict(model: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
     return {k: keras.ops.convert_to_numpy(v) for k, v in model(pictures, training=False).items()}
 
 
 def test_classes_are_shares_and_the_matte_lies_between_foreground_and_all_but_background(
     tiny: keras.Model,
 ) -> None:
-    said = say(tiny, np.random.default_rng(0).random((2, 48, 64, 3), np.float32))
+    outputs = predict(tiny, np.random.default_rng(0).random((2, 48, 64, 3), np.float32))
 
-    classes, matte = said["classes"], said["matte"][..., 0]
+    classes, matte = outputs["classes"], outputs["matte"][..., 0]
     assert classes.shape == (2, 48, 64, 3)
-    assert said["matte"].shape == (2, 48, 64, 1)
+    assert outputs["matte"].shape == (2, 48, 64, 1)
     np.testing.assert_allclose(classes.sum(axis=-1), 1, atol=1e-5)
     assert (matte >= classes[..., 0] - 1e-6).all()
     assert (matte <= 1 - classes[..., 1] + 1e-6).all()
@@ -63,8 +63,8 @@ def test_a_network_says_the_same_after_being_saved(tiny: keras.Model, tmp_path: 
     back = keras.models.load_model(tmp_path / "tiny.keras", compile=False)
     picture = np.random.default_rng(1).random((1, 48, 64, 3), np.float32)
 
-    for name, said in say(tiny, picture).items():
-        np.testing.assert_allclose(say(back, picture)[name], said, atol=1e-5)
+    for name, expected in predict(tiny, picture).items():
+        np.testing.assert_allclose(predict(back, picture)[name], expected, atol=1e-5)
 
 
 def test_every_network_is_compact_and_of_a_size_it_can_halve_four_times() -> None:

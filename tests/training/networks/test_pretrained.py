@@ -34,7 +34,7 @@ def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
     block = keras.Model(eyes.get_layer("block1_project_norm").output, eyes.output)
     given = np.random.default_rng(6).random((1, 4, 4, 24), np.float32)
 
-    said = keras.ops.convert_to_numpy(block(given, training=False))
+    output = keras.ops.convert_to_numpy(block(given, training=False))
 
     wide = normalise(
         given @ weights["_blocks.2._expand_conv.weight"][:, :, 0, 0].T, weights, "_blocks.2._bn0"
@@ -46,7 +46,7 @@ def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
     passed = normalise(
         deep @ weights["_blocks.2._project_conv.weight"][:, :, 0, 0].T, weights, "_blocks.2._bn2"
     )
-    np.testing.assert_allclose(said, given + passed, atol=1e-4)
+    np.testing.assert_allclose(output, given + passed, atol=1e-4)
 
 
 def test_the_blocks_take_the_weights_and_the_rest_of_the_network_stays_as_it_was() -> None:
