@@ -220,20 +220,17 @@ class Recorder:
     def _fail(self, error: Exception) -> NoReturn:
         number = getattr(error, "errno", None) or 0
         cause = _CAUSES.get(number, f"can't go on writing ({getattr(error, 'strerror', '') or error})")
+        hint = "free some space, or record elsewhere" if number in _CAUSES else "try another file type"
         target = self._partial.target
         writer, self._writer = self._writer, None
         if writer:
             writer.abort()
         kept = self._playable_seconds()
         if kept > 0:
-            self._failure = (
-                f"{cause}: {target} kept the first {kept:.1f} s; free some space, or record elsewhere"
-            )
+            self._failure = f"{cause}: {target} kept the first {kept:.1f} s; {hint}"
             self._partial.commit()
         else:
-            self._failure = (
-                f"{cause}: nothing of {target} could be kept; free some space, or record elsewhere"
-            )
+            self._failure = f"{cause}: nothing of {target} could be kept; {hint}"
             self._partial.discard()
         raise SinkError(self._failure) from error
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import TypeAlias, cast
 
 import av
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream as AudioStream
+from av.codec import Codec
 from av.container import OutputContainer
 from av.packet import Packet
 
@@ -15,6 +18,8 @@ from livecam.video.containers import ContainerFormat
 
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
+# Times within a stream jitter; up to this a player shows no lost lip sync.
+_MAX_DRIFT_SECONDS = 0.04
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}  # by number of channels; other numbers become stereo
 
 
@@ -36,14 +41,24 @@ class AudioStreamWriter:
             av.FFmpegError, OSError, ValueError: the stream can't be added.
         """
         self._start_seconds = start_seconds
-        self._is_copied = _can_copy(container, source)
+        name = source.codec_context.codec.canonical_name if source.codec_context else ""
+        # MOV stores no time for each packet of PCM, so that a gap would vanish. Encoding PCM again loses
+        # nothing.
+        is_pcm = name.startswith("pcm_") and name in container.passthrough_audio_codecs
+        self._is_copied = not is_pcm and _can_copy(container, source)
+        self._next_dts: int | None = None
         self._resampler: AudioResampler | None = None
         self._input_format: tuple[str, str, int] | None = None
+        self._clock = _SampleClock()
         if self._is_copied:
             self._stream: AudioStream = output.add_stream_from_template(source)
+        elif is_pcm:
+            self._stream = cast(AudioStream, output.add_stream(name, rate=source.sample_rate))
+            self._stream.codec_context.layout = source.layout.name
         else:
-            rate = container.audio_rate or min(source.sample_rate or 48000, 48000)
-            self._stream = cast(AudioStream, output.add_stream(container.audio_codec or "aac", rate=rate))
+            codec = container.audio_codec or "aac"
+            rate = container.audio_rate or _supported_rate(codec, min(source.sample_rate or 48000, 48000))
+            self._stream = cast(AudioStream, output.add_stream(codec, rate=rate))
             self._stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
             self._stream.codec_context.bit_rate = 96000 * max(1, (self._stream.channels + 1) // 2) + 32000
         for key in ("language", "title"):
@@ -61,7 +76,12 @@ class AudioStreamWriter:
         if packet.pts is None or packet.dts is None:
             return []
         shift = round(self._start_seconds / packet.time_base)
-        packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+        # A muxer refuses times that do not rise, as in a damaged recording; ffmpeg moves them likewise.
+        packet.dts = (
+            max(packet.dts - shift, self._next_dts) if self._next_dts is not None else packet.dts - shift
+        )
+        packet.pts = max(packet.pts - shift, packet.dts)
+        self._next_dts = packet.dts + 1
         packet.stream = self._stream
         return [packet]
 
@@ -69,19 +89,79 @@ class AudioStreamWriter:
         """Return the packets still buffered in the encoder."""
         if self._is_copied or not self._resampler:
             return []
-        frames = self._resampler.resample(None)
-        packets = [encoded for frame in frames for encoded in self._stream.encode(frame)]
-        return packets + self._stream.encode(None)
+        return self._drain_resampler() + self._stream.encode(None)
 
     def _encode(self, frame: AudioFrame) -> list[AudioPacket]:
+        seconds: float | None = None
         if frame.pts is not None and frame.time_base:
-            frame.pts -= round(self._start_seconds / frame.time_base)
+            seconds = float(frame.pts * frame.time_base) - self._start_seconds
         input_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        packets: list[AudioPacket] = []
         if not self._resampler or input_format != self._input_format:
             # A broadcast may change from stereo to 5.1 within a stream; a resampler accepts one format only.
+            packets = self._drain_resampler()
             context, self._input_format = self._stream.codec_context, input_format
             self._resampler = AudioResampler(context.format, context.layout, context.sample_rate)
-        return [packet for each in self._resampler.resample(frame) for packet in self._stream.encode(each)]
+            self._clock.set_rate(frame.sample_rate)
+        for each in self._clock.schedule(frame, seconds):
+            packets += self._encode_all(self._resampler.resample(each))
+        return packets
+
+    def _drain_resampler(self) -> list[AudioPacket]:
+        return self._encode_all(self._resampler.resample(None)) if self._resampler else []
+
+    def _encode_all(self, frames: Sequence[AudioFrame]) -> list[AudioPacket]:
+        return [packet for frame in frames for packet in self._stream.encode(frame)]
+
+
+class _SampleClock:
+    """Puts the frames of a stream one after the other: silence in gaps, none of the samples twice."""
+
+    def __init__(self) -> None:
+        self._rate = 0
+        self._next: int | None = None  # number of the next sample from the start of the recording
+
+    def set_rate(self, rate: int) -> None:
+        if self._next is not None and self._rate:
+            self._next = round(self._next * rate / self._rate)
+        self._rate = rate
+
+    def schedule(self, frame: AudioFrame, seconds: float | None) -> Iterator[AudioFrame]:
+        """Set the time of a frame; yield the silence before it, and the frame unless its time has gone."""
+        position = self._next if seconds is None else round(seconds * self._rate)
+        if self._next is None or position is None:
+            self._next = position or 0
+        gap = (position or 0) - self._next
+        if gap < -_MAX_DRIFT_SECONDS * self._rate:
+            return
+        if gap > _MAX_DRIFT_SECONDS * self._rate:
+            while gap > 0:
+                silence = _silent_frame(frame, min(gap, self._rate))
+                gap -= silence.samples
+                yield self._place(silence)
+        yield self._place(frame)
+
+    def _place(self, frame: AudioFrame) -> AudioFrame:
+        start = self._next or 0
+        frame.pts, frame.time_base = start, Fraction(1, self._rate)
+        self._next = start + frame.samples
+        return frame
+
+
+def _silent_frame(like: AudioFrame, samples: int) -> AudioFrame:
+    frame = AudioFrame(like.format.name, like.layout.name, samples)
+    frame.sample_rate = like.sample_rate
+    # Silence of unsigned samples is the middle of their range.
+    value = b"\x80" if like.format.name.startswith("u8") else b"\0"
+    for plane in frame.planes:
+        plane.update(value * plane.buffer_size)
+    return frame
+
+
+def _supported_rate(codec: str, rate: int) -> int:
+    """Return the lowest sample rate of an encoder that is not below `rate`, else its highest, in hertz."""
+    rates = sorted(Codec(codec, "w").audio_rates or [rate])
+    return next((each for each in rates if each >= rate), rates[-1])
 
 
 def _can_copy(container: ContainerFormat, source: AudioStream) -> bool:

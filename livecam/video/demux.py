@@ -13,6 +13,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
+from livecam.video.timestamps import DiscontinuityBridge
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
@@ -71,8 +72,14 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 def demux_packets(
     container: InputContainer, *streams: StreamT, on_read_error: Callable[[], None] | None = None
 ) -> "Iterator[Packet[StreamT]]":
-    """Yield the packets of some streams in file order; a read error calls `on_read_error` and ends them."""
-    packets = cast("Iterator[Packet[StreamT]]", container.demux(*streams))
+    """Yield the packets of some streams in file order; a read error calls `on_read_error` and ends them.
+
+    Restarts and jumps of their times are bridged, see `DiscontinuityBridge`.
+    """
+    bridge = DiscontinuityBridge(container)
+    selected = {stream.index for stream in streams}
+    demuxed = container.demux() if bridge.is_needed else container.demux(*streams)
+    packets = cast("Iterator[Packet[StreamT]]", demuxed)
     while True:
         try:
             packet = next(packets)
@@ -82,7 +89,9 @@ def demux_packets(
             if on_read_error:
                 on_read_error()
             return
-        yield packet
+        bridge.correct(packet)
+        if packet.stream.index in selected:
+            yield packet
 
 
 def declared_end(stream: VideoStream) -> float | None:

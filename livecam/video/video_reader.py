@@ -16,6 +16,7 @@ from livecam.core.types import Frame, VideoFrame
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
 from livecam.video.demux import declared_end, decode_frames, open_input, video_stream
+from livecam.video.timestamps import FrameTimes
 
 _FALLBACK_FPS = 30.0
 # Headers round, and a damaged last frame is no broken file.
@@ -123,8 +124,10 @@ class VideoReader:
         decoded, self._opened_frames = self._opened_frames or self._open()[1], None
         timestamp: float | None = None
         duration = 0.0
+        times = FrameTimes(self._input, 1.0 / self.fps)
         for number, frame in enumerate(decoded):
-            timestamp, duration = self._timestamp(frame, timestamp), self._frame_duration(frame)
+            timestamp = max(0.0, times.next(frame) - self.start_seconds)
+            duration = self._frame_duration(frame)
             yield VideoFrame(letterbox(self._convert(frame), self.size), timestamp, number)
         if timestamp is not None:
             self._check_end(timestamp + duration)
@@ -147,11 +150,6 @@ class VideoReader:
             if timestamp is None:
                 raise VideoError(f"{self.path} can't be read any more", "is the file still there?")
             pacer.start_next_round(timestamp)
-
-    def _timestamp(self, frame: av.VideoFrame, previous: float | None) -> float:
-        if frame.pts is not None and frame.time_base is not None:
-            return max(0.0, float(frame.pts * frame.time_base) - self.start_seconds)
-        return 0.0 if previous is None else previous + 1.0 / self.fps
 
     def _frame_duration(self, frame: av.VideoFrame) -> float:
         if frame.duration and frame.time_base is not None:

@@ -88,16 +88,18 @@ def beeps(start, pitch):
     return (np.sin(2 * np.pi * pitch * times) * loud * 26000).astype(np.int16)
 
 
-def write_sound(output, stream, start, pitch):
+def write_sound(output, stream, start, pitch, gap=None):
     samples = beeps(start, pitch)
     for at in range(0, len(samples), 1000):
+        if gap and gap[0] < at / RATE < gap[1]:
+            continue
         frame = av.AudioFrame.from_ndarray(samples[None, at : at + 1000], "s16", "mono")
         frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), at + round(start * RATE)
         output.mux(stream.encode(frame))
     output.mux(stream.encode(None))
 
 
-def clip(path, *, tracks=(), times=None, frames=None, options=None):
+def clip(path, *, tracks=(), times=None, frames=None, options=None, gap=None):
     """A clip of flashes, or of `frames`, with (codec, start) voices that beep at the same moments."""
     times = [index / 30 for index in range(90)] if times is None else times
     with av.open(str(path), "w", container_options=options or {}) as output:
@@ -116,7 +118,7 @@ def clip(path, *, tracks=(), times=None, frames=None, options=None):
             output.mux(stream.encode(image))
         output.mux(stream.encode(None))
         for index, (sound, (_, start)) in enumerate(zip(sounds, tracks, strict=True)):
-            write_sound(output, sound, start, 1000 + 400 * index)
+            write_sound(output, sound, start, 1000 + 400 * index, gap)
     return path
 
 
@@ -360,6 +362,91 @@ def test_last_frame_held_keeps_the_audio_in_step(tmp_path, suffix):
     assert onsets == pytest.approx(FLASHES, abs=0.05)
     assert end == pytest.approx(3.0, abs=0.05)
     assert end_of(target) == pytest.approx(3.0, abs=0.05)
+
+
+def shifted_packets(source, target, seconds):
+    """Copy all packets of `source` to `target` with their times shifted, which is no new recording."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as output:
+        streams = {each.index: output.add_stream_from_template(each) for each in film.streams}
+        for packet in film.demux():
+            if packet.dts is not None:
+                ticks = round(seconds / packet.time_base)
+                packet.pts, packet.dts, packet.stream = (
+                    packet.pts + ticks,
+                    packet.dts + ticks,
+                    streams[packet.stream.index],
+                )
+                output.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("tracks", [[], [("mp2", 0.0)], [("aac", 0.0), ("mp2", 0.0)]])
+@pytest.mark.parametrize("shift", [0.0, 3600.0])
+def test_recordings_put_together_go_on_where_the_first_ends(tmp_path, shift, tracks):
+    first = clip(tmp_path / "a.ts", tracks=tracks)
+    second = shifted_packets(first, tmp_path / "b.ts", shift)
+    source, target = tmp_path / "in.ts", tmp_path / "out.mp4"
+    source.write_bytes(first.read_bytes() + second.read_bytes())
+    result = run(source, target)
+    assert result.frames == 180
+    expected = [*FLASHES, *(3.0 + flash for flash in FLASHES)]
+    assert flashes(target) == pytest.approx(expected, abs=0.1)
+    assert np.diff(frame_times(target)) == pytest.approx([1 / 30] * 179, abs=0.05)
+    for track in range(len(tracks)):
+        onsets, end = audio_onsets(target, track)
+        assert onsets == pytest.approx(flashes(target), abs=0.1)
+        assert end == pytest.approx(6.0, abs=0.15)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_reordered_frames_of_an_avi_rise_evenly(tmp_path, codec):
+    source, target = tmp_path / "in.avi", tmp_path / "out.mp4"
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream(codec, rate=30, options={"bf": "2", "b_strategy": "0"})
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for number in range(60):
+            image = av.VideoFrame.from_ndarray(np.full((96, 128, 3), 20 + 3 * number, np.uint8))
+            image.pts, image.time_base = number, Fraction(1, 30)
+            output.mux(stream.encode(image))
+        output.mux(stream.encode(None))
+    assert run(source, target).frames == 60
+    assert frame_times(target) == pytest.approx([number / 30 for number in range(60)], abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".webm"])
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_s16be"])
+def test_gap_in_pcm_is_filled_with_silence(tmp_path, codec, suffix):
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    clip(source, tracks=[(codec, 0.0)], gap=(0.7, 1.4))
+    run(source, target)
+    onsets, end = audio_onsets(target, 0)
+    assert onsets == pytest.approx(FLASHES, abs=0.03)
+    assert end == pytest.approx(3.0, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [6000, 11000, 37800, 44056, 96000])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
+def test_sample_rate_is_converted_to_one_of_the_codec(tmp_path, suffix, rate):
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    with av.open(str(source), "w") as output:
+        video = output.add_stream("mjpeg", rate=30)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        audio = output.add_stream("pcm_u8", rate=rate)
+        audio.codec_context.layout = "mono"
+        for number in range(60):
+            image = av.VideoFrame(64, 48, "yuvj420p")
+            image.pts = number
+            output.mux(video.encode(image))
+        tone = 128 + 100 * np.sin(np.arange(2 * rate) * 2 * np.pi * 500 / rate) * (np.arange(2 * rate) > rate)
+        for at in range(0, 2 * rate, 1000):
+            frame = av.AudioFrame.from_ndarray(tone[None, at : at + 1000].astype(np.uint8), "u8", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+            output.mux(audio.encode(frame))
+        output.mux(audio.encode(None))
+    run(source, target)
+    onsets, end = audio_onsets(target, 0)
+    assert onsets == pytest.approx([1.0], abs=0.05)
+    assert end == pytest.approx(2.0, abs=0.15)  # AAC ends with a whole packet
 
 
 def test_truncated_clip_says_where_it_breaks_off(tmp_path):

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import signal
@@ -410,3 +411,17 @@ def test_a_recording_of_which_nothing_fits_leaves_nothing(small_disk):
     message = fill_up(small_disk / "a.mov")
     assert "nothing" in message[0]
     assert names(small_disk) == ["ballast"]
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"), [(errno.ENOSPC, "free some space"), (errno.EINVAL, "try another file type")]
+)
+def test_failed_recording_gives_a_hint_for_its_cause(tmp_path, monkeypatch, code, hint):
+    def fail(writer, image, timestamp):
+        raise OSError(code, "refused")
+
+    with suppress(SinkError), Recorder(tmp_path / "a.mp4", SIZE, 30) as recorder:
+        recorder.send(photo())
+        monkeypatch.setattr("livecam.video.video_writer.VideoWriter.write", fail)
+        with pytest.raises(SinkError, match=hint):
+            recorder.send(photo())

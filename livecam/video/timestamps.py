@@ -1,0 +1,101 @@
+"""Repairs timestamps of packets and frames: restarts, jumps, and containers without presentation times."""
+
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+
+# As ffmpeg's -dts_delta_threshold, and its limit for steps back.
+_MAX_JUMP_SECONDS = 10
+_MAX_STEP_BACK_SECONDS = Fraction(1, 10)
+_MAY_JUMP = 0x0200  # AVFMT_TS_DISCONT
+# AVI stores one decoding time for each packet; FFmpeg makes presentation times of them that are wrong for
+# B-frames.
+_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
+
+
+class DiscontinuityBridge:
+    """Shifts the times of packets so that a restart or jump continues where the packets before it end.
+
+    Two recordings that were put together (MPEG-TS, MPEG-PS, FLV) start again in the middle, or jump. The rule
+    is that of ffmpeg's `ts_discontinuity_detect`: the shift belongs to the file, not to a stream, so that
+    audio and video stay in step. It depends on the packets of all streams in file order only: two readers of
+    one file that pass every packet get the same times.
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        """Read from the format of `container` whether its times may jump; others are never changed."""
+        self.is_needed = bool(container.format.flags & _MAY_JUMP)
+        self._shift = Fraction(0)
+        self._last_time: Fraction | None = None  # decoding time of the last packet of any stream
+        self._last_times: dict[int, Fraction] = {}  # by stream, as the next ones
+        self._next_times: dict[int, Fraction] = {}
+
+    def correct(self, packet: "Packet[Stream]") -> None:
+        """Shift the times of a packet in place. Call it for each packet of the file, in file order."""
+        if not self.is_needed or packet.dts is None or packet.time_base is None:
+            return
+        index = packet.stream.index
+        time = packet.dts * packet.time_base + self._shift
+        jump = self._jump(index, time)
+        self._shift -= jump
+        time -= jump
+        self._last_time = self._last_times[index] = time
+        self._next_times[index] = time + (packet.duration or 0) * packet.time_base
+        ticks = round(self._shift / packet.time_base)
+        packet.dts += ticks
+        if packet.pts is not None:
+            packet.pts += ticks
+
+    def _jump(self, index: int, time: Fraction) -> Fraction:
+        """Return by how much `time` is away from where the stream should go on; 0 if that is no jump."""
+        if index in self._next_times:
+            jump = time - self._next_times[index]
+            is_back = time + _MAX_STEP_BACK_SECONDS < self._last_times[index]
+            return jump if abs(jump) > _MAX_JUMP_SECONDS or is_back else Fraction(0)
+        jump = Fraction(0) if self._last_time is None else time - self._last_time
+        return jump if abs(jump) > _MAX_JUMP_SECONDS else Fraction(0)
+
+
+class FrameTimes:
+    """Computes the times of decoded frames, which always rise."""
+
+    def __init__(self, container: InputContainer, frame_seconds: float) -> None:
+        """Start before the first frame.
+
+        Args:
+            container: the file.
+            frame_seconds: duration of a frame that has no time of its own.
+        """
+        self._has_presentation_times = container.format.name not in _WITHOUT_PRESENTATION_TIMES
+        self._frame_seconds = frame_seconds
+        self._shift: float | None = None
+        self._last: float | None = None
+
+    def next(self, frame: av.VideoFrame) -> float:
+        """Return the time of the next decoded frame in seconds of the file."""
+        seconds = self._own_time(frame)
+        if self._last is None:
+            seconds = seconds or 0.0
+        elif seconds is None:
+            seconds = self._last + self._frame_seconds
+        elif seconds <= self._last:
+            # A whole step would delay all frames that follow one of two with the same time.
+            seconds = self._last + self._frame_seconds / 4
+        self._last = seconds
+        return seconds
+
+    def _own_time(self, frame: av.VideoFrame) -> float | None:
+        ticks = frame.pts if self._has_presentation_times else frame.dts
+        if ticks is None or frame.time_base is None:
+            return None
+        seconds = float(ticks * frame.time_base)
+        if self._has_presentation_times:
+            return seconds
+        if self._shift is None:
+            # The decoding time of the packet that completes the first frame: as many frames later as are
+            # reordered.
+            self._shift = seconds
+        return seconds - self._shift
