@@ -18,7 +18,7 @@ IMAGE_SUFFIXES = (
 
 VIDEO_SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".ogv", ".wmv",
-    ".flv", ".3gp", ".y4m", ".apng", ".mxf", ".nut", ".vob", ".ogg", ".asf",
+    ".flv", ".3gp", ".y4m", ".apng", ".mxf", ".nut", ".vob", ".asf",
 )  # fmt: skip
 """Videos that `video.video_reader.VideoReader` decodes, in lower case, with those that livecam records."""
 
@@ -74,7 +74,9 @@ def is_video_file(path: str | os.PathLike[str]) -> bool:
     """Return whether a file of a folder is a video: by its name, or by its content if the name is unknown."""
     if is_image(path) or is_video(path):
         return is_video(path)
-    return detect_media_type(path) is MediaType.VIDEO
+    # Matroska, Ogg and ASF hold songs as well.
+    is_audio = (mimetypes.guess_type(PurePath(path).name)[0] or "").startswith("audio/")
+    return not is_audio and detect_media_type(path) is MediaType.VIDEO
 
 
 def is_image(path: str | os.PathLike[str]) -> bool:

@@ -1,11 +1,14 @@
 """Repairs timestamps of packets and frames: restarts, jumps, and containers without presentation times."""
 
 from fractions import Fraction
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
+
+StreamT = TypeVar("StreamT", bound=Stream)
 
 # As ffmpeg's -dts_delta_threshold, and its limit for steps back.
 _MAX_JUMP_SECONDS = 10
@@ -33,7 +36,7 @@ class DiscontinuityBridge:
         self._last_times: dict[int, Fraction] = {}  # by stream, as the next ones
         self._next_times: dict[int, Fraction] = {}
 
-    def correct(self, packet: "Packet[Stream]") -> None:
+    def correct(self, packet: "Packet[StreamT]") -> None:
         """Shift the times of a packet in place. Call it for each packet of the file, in file order."""
         if not self.is_needed or packet.dts is None or packet.time_base is None:
             return
@@ -62,14 +65,14 @@ class DiscontinuityBridge:
 class FrameTimes:
     """Computes the times of decoded frames, which always rise."""
 
-    def __init__(self, container: InputContainer, frame_seconds: float) -> None:
+    def __init__(self, format_name: str, frame_seconds: float) -> None:
         """Start before the first frame.
 
         Args:
-            container: the file.
+            format_name: FFmpeg's name of the file's demuxer.
             frame_seconds: duration of a frame that has no time of its own.
         """
-        self._has_presentation_times = container.format.name not in _WITHOUT_PRESENTATION_TIMES
+        self._has_presentation_times = format_name not in _WITHOUT_PRESENTATION_TIMES
         self._frame_seconds = frame_seconds
         self._shift: float | None = None
         self._last: float | None = None

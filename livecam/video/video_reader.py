@@ -124,7 +124,7 @@ class VideoReader:
         decoded, self._opened_frames = self._opened_frames or self._open()[1], None
         timestamp: float | None = None
         duration = 0.0
-        times = FrameTimes(self._input, 1.0 / self.fps)
+        times = FrameTimes(self._format_name, 1.0 / self.fps)
         for number, frame in enumerate(decoded):
             timestamp = max(0.0, times.next(frame) - self.start_seconds)
             duration = self._frame_duration(frame)
@@ -181,6 +181,7 @@ class VideoReader:
         self._input = open_input(self.path)
         self._stream = video_stream(self._input, self.path)
         self._stream.thread_type = "AUTO"
+        self._format_name = self._input.format.name
         self._has_read_error = False
         return self._input, decode_frames(self._input, self._stream, self._note_read_error)
 

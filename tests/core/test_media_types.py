@@ -21,6 +21,7 @@ from livecam.core.media_types import (
     detect_media_type,
     is_image,
     is_video,
+    is_video_file,
 )
 from livecam.datasets.pets import list_images as list_training_images
 from livecam.sinks.recorder import Recorder
@@ -175,3 +176,11 @@ def test_other_content_is_neither(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert detect_media_type(path) is None
     assert not is_moving(path)
+
+
+@pytest.mark.parametrize("name", ["song.ogg", "song.mp3", "song.wav"])
+def test_song_in_a_folder_is_no_video(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"OggS" + bytes(60))
+    assert not is_video_file(tmp_path / name)
+    (tmp_path / "song").write_bytes(b"OggS" + bytes(60))
+    assert is_video_file(tmp_path / "song")
