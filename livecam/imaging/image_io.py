@@ -22,7 +22,7 @@ from livecam.imaging.ops import decode_any_depth
 
 # Some of Pillow's other decoders start programs (EPS) or fetch files, so only these are allowed.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")
-_ANIMATED_FORMATS = tuple(name for name in ("GIF", "PNG", "AVIF") if name in _FORMATS)
+_ANIMATED_FORMATS = tuple(name for name in ("GIF", "PNG", "WEBP", "AVIF") if name in _FORMATS)
 _MAX_MEGAPIXELS = 250
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|II\*\0|MM\0\*|GIF8", re.DOTALL)
 _JPEG_OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": 0}
@@ -141,10 +141,7 @@ def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
 
 
 def is_animated(path: Path | str) -> bool:
-    """Return whether the file is a GIF, PNG or AVIF of several images, which livecam treats as a video.
-
-    FFmpeg 8.1 decodes no animated WebP, so one counts as its first image.
-    """
+    """Return whether the file is a GIF, PNG, WebP or AVIF of several images, read as a video."""
     with suppress(Exception), _without_pixel_limit(), Image.open(path, formats=_ANIMATED_FORMATS) as image:
         return bool(getattr(image, "is_animated", False))
     return False

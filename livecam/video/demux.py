@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
 from livecam.video.timestamps import DiscontinuityBridge
+from livecam.video.webp import is_animated_webp, webp_as_matroska
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
@@ -44,8 +45,12 @@ def open_input(path: Path) -> InputContainer:
     if not path.is_file():
         raise VideoError(f"{path} is no file", "name a video file")
     try:
+        if is_animated_webp(path):
+            return av.open(webp_as_matroska(path), "r")
         # Absolute, because FFmpeg reads the "a:" of a relative "a:b.mp4" as a protocol.
         return av.open(str(path.absolute()), "r")
+    except VideoError:
+        raise
     except PermissionError as error:
         raise VideoError(f"may not read {path}", "change its permissions") from error
     except (av.FFmpegError, OSError, ValueError) as error:

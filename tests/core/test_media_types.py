@@ -149,7 +149,7 @@ def test_image_without_suffix_works_everywhere(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("suffix", "kind"), [(".png", "PNG"), (".avif", "AVIF"), (".gif", "GIF"), ("", "GIF")]
+    ("suffix", "kind"), [(".png", "PNG"), (".webp", "WEBP"), (".avif", "AVIF"), (".gif", "GIF"), ("", "GIF")]
 )
 def test_animated_image_moves_everywhere(tmp_path: Path, suffix: str, kind: str) -> None:
     images = [Image.new("RGB", (64, 48), color) for color in ("red", "lime", "blue")]
