@@ -51,7 +51,7 @@ def test_what_it_writes_is_what_a_training_of_person_begins_with(
     np.testing.assert_allclose(
         kernel[0, 0], weights["_blocks.14._project_conv.weight"][:, :, 0, 0].T, rtol=1e-6
     )
-    assert "unlike EfficientNet-Lite0" in capsys.readouterr().out
+    assert "its stem differs by" in capsys.readouterr().out
 
 
 def test_missing_packages_are_told_with_the_line_that_installs_them(
@@ -77,5 +77,5 @@ def test_a_place_that_cannot_be_written_to_is_told_in_one_line_before_anything_i
 
     assert begin_person.main() == 1
 
-    told = capsys.readouterr().err
-    assert (told.count("\n"), "choose another place" in told) == (1, True)
+    error = capsys.readouterr().err
+    assert (error.count("\n"), "choose another place" in error) == (1, True)
