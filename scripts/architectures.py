@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What networks cost: parameters, operations, LiteRT milliseconds at several precisions; as Markdown.
+"""Measure what networks cost: parameters, operations, LiteRT milliseconds at several precisions.
 
-Untrained networks do, since time doesn't depend on what they learnt. All are timed in turn, in one run, so
-that a noisy machine is noisy for each. "int8" is what `livecam export` writes: weights as whole numbers, what
-flows between layers rounded as it comes; "all int8" is rounded by ranges found beforehand, on crops of the
-shipped demo photograph.
+The table is Markdown. The networks are untrained, because time does not depend on the weights. All are timed
+in turn, in one run, so that the noise of the machine affects each of them. "int8" is what `livecam export`
+writes: weights as integers, activations quantized dynamically. "all int8" also quantizes activations, by
+ranges that were measured before on crops of the shipped demo photograph.
 """
 
 import argparse
@@ -53,14 +53,14 @@ KINDS = ("float32", "float16", "int8", "all int8")
 
 
 def main() -> int:
-    """Measure and print; give back the exit code."""
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument("--runs", type=int, default=40, metavar="N", help="runs of each (40)")
-    words.add_argument("--threads", type=int, default=1, metavar="N", help="threads of LiteRT (1)")
-    words.add_argument(
+    """Measure and print; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=40, metavar="N", help="runs of each (40)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of LiteRT (1)")
+    parser.add_argument(
         "--beside", type=Path, nargs="*", default=[], metavar="FILE", help="other .tflite files"
     )
-    args = words.parse_args()
+    args = parser.parse_args()
     models = {name: build_model(network) for name, network in TRIED.items()}
     with tempfile.TemporaryDirectory() as folder:
         files = {
@@ -89,7 +89,7 @@ def main() -> int:
 
 
 def operations(model: keras.Model) -> int:
-    """Multiplications and additions of the convolutions."""
+    """Count the multiplications and additions of the convolutions."""
     total = 0
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2DTranspose):
@@ -100,16 +100,16 @@ def operations(model: keras.Model) -> int:
 
 
 def write(folder: Path, model: keras.Model, kind: str) -> Path:
-    """The network as a ``.tflite`` file of that kind of numbers."""
+    """Write the network as a ``.tflite`` file of the precision `kind`; return its path."""
     path = folder / f"{model.name}_{model.input_shape[2]}_{kind.replace(' ', '_')}.tflite"
     path.write_bytes(
-        quantize_weights(convert_to_litert(model), kind) if kind in PRECISIONS else quantise(model, kind)
+        quantize_weights(convert_to_litert(model), kind) if kind in PRECISIONS else quantize(model, kind)
     )
     return path
 
 
-def quantise(model: keras.Model, kind: str) -> bytes:
-    """Weights as float16, or weights and all that flows between layers as int8."""
+def quantize(model: keras.Model, kind: str) -> bytes:
+    """Convert with the weights as float16, or with weights and activations as int8."""
     with tempfile.TemporaryDirectory() as folder:
         optimize_for_litert(model).export(folder, verbose=False)
         converter: Any = tf.lite.TFLiteConverter.from_saved_model(folder)
@@ -117,12 +117,12 @@ def quantise(model: keras.Model, kind: str) -> bytes:
         if kind == "float16":
             converter.target_spec.supported_types = [tf.float16]
         else:
-            converter.representative_dataset = lambda: pictures(Size(*model.input_shape[2:0:-1]))
+            converter.representative_dataset = lambda: calibration_images(Size(*model.input_shape[2:0:-1]))
         return bytes(converter.convert())
 
 
-def pictures(size: Size) -> Iterator[list[np.ndarray]]:
-    """Crops of the demo photograph, in [0, 1]."""
+def calibration_images(size: Size) -> Iterator[list[np.ndarray]]:
+    """Yield crops of the demo photograph, in [0, 1]."""
     photo = read_image(PHOTO, longest=1024).image
     for i in range(8):
         crop = photo[i * 10 : photo.shape[0] - i * 20, i * 12 :]
@@ -130,25 +130,25 @@ def pictures(size: Size) -> Iterator[list[np.ndarray]]:
 
 
 def measure(files: dict[Any, Path], runs: int, threads: int) -> dict[Any, float]:
-    """Median milliseconds of each file, all timed in turn."""
+    """Return the median milliseconds of each file, all timed in turn."""
     ready = {name: prepare(path, threads) for name, path in files.items()}
-    laps: dict[Any, list[float]] = {name: [] for name in files}
+    samples: dict[Any, list[float]] = {name: [] for name in files}
     for _ in range(runs):
         for name, interpreter in ready.items():
             interpreter.invoke()
             start = time.perf_counter()
             interpreter.invoke()
-            laps[name].append(1e3 * (time.perf_counter() - start))
-    return {name: float(np.median(lap)) for name, lap in laps.items()}
+            samples[name].append(1e3 * (time.perf_counter() - start))
+    return {name: float(np.median(values)) for name, values in samples.items()}
 
 
 def prepare(path: Path, threads: int) -> Any:
-    """An interpreter with a picture of noise in it."""
+    """Load an interpreter and set its input to noise."""
     interpreter = Interpreter(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
-    given = interpreter.get_input_details()[0]
-    noise = np.random.default_rng(0).random(given["shape"], dtype=np.float32)
-    interpreter.set_tensor(given["index"], noise.astype(given["dtype"]))
+    details = interpreter.get_input_details()[0]
+    noise = np.random.default_rng(0).random(details["shape"], dtype=np.float32)
+    interpreter.set_tensor(details["index"], noise.astype(details["dtype"]))
     return interpreter
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures livecam on this machine: milliseconds a frame, memory, time to the first frame, as Markdown."""
+"""Measure livecam on this machine: milliseconds per frame, memory, time to the first frame, as Markdown."""
 
 import argparse
 import json
@@ -32,43 +32,46 @@ SIZES = [Size(640, 480), Size(1280, 720), Size(1920, 1080)]
 STAGES = ["segment", "filter", "upsample", "background", "composite"]
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
 BACKGROUNDS = {
-    "colour": "teal",
-    "picture": str(PHOTO),
+    "color": "teal",
+    "image": str(PHOTO),
     "blur": "blur",
     "video": "video.mp4",
     "gif": "moving.gif",
 }
 WARM_UP = 5
 
-# Runs livecam as its command does, and tells when the recorder got the first frame made with a matte.
+# Runs livecam as its command does, and prints when the recorder got the first frame made with a matte.
 PROBE = """
 import sys, time
 from livecam.sinks.recorder import Recorder
-began, send, cards = float(sys.argv.pop(1)), Recorder.send, []
-def noticed(self, picture, seconds=None):
-    send(self, picture, seconds)
-    if cards and picture is not cards[0]:
-        print(time.monotonic() - began, flush=True)
+started, send, sent = float(sys.argv.pop(1)), Recorder.send, []
+def send_and_time(self, frame, seconds=None):
+    send(self, frame, seconds)
+    # The first frame sent is the placeholder frame.
+    if sent and frame is not sent[0]:
+        print(time.monotonic() - started, flush=True)
         Recorder.send = send
-    cards.append(picture)
-Recorder.send = noticed
+    sent.append(frame)
+Recorder.send = send_and_time
 from livecam.__main__ import main
 main()
 """
 
 
 def main() -> int:
-    """Measure and print; give back the exit code."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
-    words.add_argument("--frames", type=int, default=60, metavar="N", help="frames to measure each time (60)")
-    words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
-    words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
-    args = words.parse_args()
+    """Measure and print; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
+    parser.add_argument(
+        "--frames", type=int, default=60, metavar="N", help="frames to measure each time (60)"
+    )
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
+    args = parser.parse_args()
     try:
         run = measure_run(args.model)
         with tempfile.TemporaryDirectory() as folder:
-            backgrounds = BACKGROUNDS | film(Path(folder))
+            backgrounds = BACKGROUNDS | write_clips(Path(folder))
             rows = [
                 measure(size, name, backgrounds[name], args.model, args.frames, args.threads)
                 for size in SIZES
@@ -84,41 +87,44 @@ def main() -> int:
     return 0
 
 
-def film(folder: Path) -> dict[str, str]:
-    """A video and a GIF of two seconds to stand behind the subject, drawn into `folder`."""
-    made = {name: str(folder / BACKGROUNDS[name]) for name in ("video", "gif")}
+def write_clips(folder: Path) -> dict[str, str]:
+    """Draw a video and a GIF of two seconds into `folder` as backgrounds; return their paths."""
+    paths = {name: str(folder / BACKGROUNDS[name]) for name in ("video", "gif")}
     demo = DemoSource(Size(1280, 720))
-    with Recorder(made["video"], demo.size, 30) as recorder:
+    with Recorder(paths["video"], demo.size, 30) as recorder:
         for number in range(60):
             recorder.send(demo.frame_at(number / 30), number / 30)
     images = [Image.fromarray(demo.frame_at(number / 12)).resize((640, 360)) for number in range(24)]
-    images[0].save(made["gif"], save_all=True, append_images=images[1:], duration=83, loop=0)
-    return made
+    images[0].save(paths["gif"], save_all=True, append_images=images[1:], duration=83, loop=0)
+    return paths
 
 
 def measure(size: Size, name: str, background: str, model: str, frames: int, threads: int) -> dict[str, Any]:
-    """Times of `Pipeline.replace`, its stages and NumPy's blend in turn, in milliseconds."""
+    """Measure `Pipeline.replace`, its stages and NumPy's blend in turn, in milliseconds."""
     demo = DemoSource(size)
-    pictures = [demo.frame_at(number / 30) for number in range(30)]
+    images = [demo.frame_at(number / 30) for number in range(30)]
     pipeline = Pipeline.load(model, background, threads=threads)
-    matte = pipeline.matte(pictures[0])
-    behind = check_frame(pipeline.background.render(pictures[0], matte))
-    share = matte[..., None]
+    matte = pipeline.matte(images[0])
+    background_frame = check_frame(pipeline.background.render(images[0], matte))
+    alpha = matte[..., None]
 
     def numpy_blend(frame: Frame) -> Frame:
-        return (frame * share + behind * (1 - share)).astype("uint8")
+        return (frame * alpha + background_frame * (1 - alpha)).astype("uint8")
 
     replaced, blended = [], []
     for number in range(WARM_UP + frames):
-        frame = pictures[number % len(pictures)]
+        frame = images[number % len(images)]
         if number == WARM_UP:
             pipeline.timer.samples.clear()
         replaced.append(milliseconds(pipeline.replace, frame))
         blended.append(milliseconds(numpy_blend, frame))
-    laps = {stage: [1e3 * lap for lap in pipeline.timer.samples[stage]] for stage in STAGES}
-    laps |= {"replace": replaced[WARM_UP:], "numpy": blended[WARM_UP:]}
+    samples = {stage: [1e3 * value for value in pipeline.timer.samples[stage]] for stage in STAGES}
+    samples |= {"replace": replaced[WARM_UP:], "numpy": blended[WARM_UP:]}
     pipeline.close()
-    times = {name: {"p50": percentile(lap, 50), "p95": percentile(lap, 95)} for name, lap in laps.items()}
+    times = {
+        name: {"p50": percentile(values, 50), "p95": percentile(values, 95)}
+        for name, values in samples.items()
+    }
     return {
         "size": str(size),
         "background": name,
@@ -128,28 +134,28 @@ def measure(size: Size, name: str, background: str, model: str, frames: int, thr
 
 
 def milliseconds(work: Callable[[Frame], object], frame: Frame) -> float:
-    """How long `work` takes for `picture`."""
+    """Return how long `work` takes for `frame`."""
     start = time.perf_counter()
     work(frame)
     return 1e3 * (time.perf_counter() - start)
 
 
 def percentile(values: list[float], percent: int) -> float:
-    """The value below which `percent` of all lie."""
+    """Return the value below which `percent` of all values are."""
     return round(float(np.percentile(values, percent)), 2)
 
 
 def measure_run(model: str) -> dict[str, float]:
-    """Seconds from the process's start to the first frame, files being cached, and the peak memory in MB.
+    """Measure the seconds from process start to the first frame (files cached) and the peak memory in MB.
 
-    To be called first: Linux counts what this process has by then as the memory of those it starts.
+    Call this first: Linux counts the memory this process has by then as the memory of its children.
     """
     with tempfile.TemporaryDirectory() as folder:
-        words = ["--camera", "demo", "--background", "blur", "--no-virtual-camera", "--seconds", "3"]
-        words += ["--model", model, "--config", str(Path(folder) / "none.toml"), "--overwrite"]
+        argv = ["--camera", "demo", "--background", "blur", "--no-virtual-camera", "--seconds", "3"]
+        argv += ["--model", model, "--config", str(Path(folder) / "none.toml"), "--overwrite"]
         Path(folder, "none.toml").touch()
-        words += ["--record", str(Path(folder) / "o.mp4")]
-        first = [first_frame(words) for _ in range(3)]
+        argv += ["--record", str(Path(folder) / "o.mp4")]
+        first = [first_frame(argv) for _ in range(3)]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "first_frame_seconds": round(statistics.median(first[1:]), 2),
@@ -157,11 +163,11 @@ def measure_run(model: str) -> dict[str, float]:
     }
 
 
-def first_frame(words: list[str]) -> float:
-    """Run livecam once; seconds until it showed a frame."""
+def first_frame(argv: list[str]) -> float:
+    """Run livecam once; return the seconds until it showed a frame."""
     top = str(Path(__file__).resolve().parent.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-c", PROBE, str(time.monotonic()), *words]
+    command = [sys.executable, "-c", PROBE, str(time.monotonic()), *argv]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode or not done.stdout:
         raise LivecamError(f"the measured run failed: {done.stderr.strip()}")
@@ -169,7 +175,7 @@ def first_frame(words: list[str]) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on."""
+    """Describe the machine that was measured."""
     names = [line.partition(":")[2].strip() for line in cpu_lines() if line.startswith("model name")]
     return {
         "processor": names[0] if names else platform.processor(),
@@ -182,7 +188,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu_lines() -> list[str]:
-    """What Linux tells of its processors; nothing elsewhere."""
+    """Read the lines of /proc/cpuinfo; an empty list where there is none."""
     try:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -190,7 +196,7 @@ def cpu_lines() -> list[str]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The numbers as Markdown."""
+    """Format the numbers as Markdown."""
     names = [*STAGES, "replace", "numpy"]
     lines = [
         f"| ms, p50 / p95 | background | {' | '.join(names[:-1])} | NumPy blend | replace ÷ NumPy |",

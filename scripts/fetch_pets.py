@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fetches the Oxford-IIIT Pet set (0.8 GB) as a folder to train with: images/ and annotations/.
+"""Fetch the Oxford-IIIT Pet set (0.8 GB) as a folder to train with: images/ and annotations/.
 
-scripts/fetch_pets.py [FOLDER]; what is interrupted goes on when it is run again, what is there is left alone,
-and the archives are removed when they are unpacked.
+scripts/fetch_pets.py [FOLDER]; an interrupted run continues when the program is started again. Folders that
+exist are not changed. Archives are removed after they are unpacked.
 
 The set: Parkhi, Vedaldi, Zisserman and Jawahar, "Cats and Dogs", CVPR 2012; terms:
 https://www.robots.ox.ac.uk/~vgg/data/pets/
@@ -30,39 +30,39 @@ from tqdm import tqdm
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 PAGE = "https://www.robots.ox.ac.uk/~vgg/data/pets/"
 BASES = (f"{PAGE}data", "https://thor.robots.ox.ac.uk/pets")
-"""The address of the set's page, and where it led to in 2026."""
+"""The address on the page of the set, and the address it redirected to in 2026."""
 SHA256 = {
     "annotations": "52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
     "images": "67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
 }
-"""Of NAME.tar.gz, whose files all lie in NAME/."""
+"""Of NAME.tar.gz; all its files are in NAME/."""
 TRIES, PAUSE_SECONDS, TIMEOUT_SECONDS = 5, 3.0, 60
-"""Tries that bring nothing before it gives up, the wait between them, and for a silent server."""
+"""Tries without new bytes before it gives up, the wait between tries, the timeout for a silent server."""
 CHUNK = 1 << 18
 
 
 class FetchError(Exception):
-    """What can't be fetched, and the remedy, in one line."""
+    """What can't be fetched, and the hint, in one line."""
 
 
 class _LostError(Exception):
-    """The transfer broke off; another try may do."""
+    """The transfer was interrupted; another try may succeed."""
 
 
 class _AbsentError(Exception):
-    """It is not at this address; another may do."""
+    """The file is not at this address; another address may have it."""
 
 
 def fetch(folder: Path, bases: tuple[str, ...] = BASES) -> bool:
-    """Make `folder` hold the set; whether anything had to be done.
+    """Complete the set in `folder`; return whether anything had to be done.
 
     Raises:
         FetchError: it can't be fetched, is not what it should be, or can't be written.
     """
-    wanted = [name for name in SHA256 if not (folder / name).is_dir()]
+    missing = [name for name in SHA256 if not (folder / name).is_dir()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in wanted:
+        for name in missing:
             archive = folder / f"{name}.tar.gz"
             if archive.is_file():
                 check(archive)
@@ -74,11 +74,11 @@ def fetch(folder: Path, bases: tuple[str, ...] = BASES) -> bool:
         full = "; what came is kept: free space (2 GB in all) and run it again"
         remedy = full if error.errno in (errno.ENOSPC, errno.EDQUOT) else "; choose another folder"
         raise FetchError(f"can't write in {folder} ({error.strerror or error}){remedy}") from error
-    return bool(wanted)
+    return bool(missing)
 
 
 def download(archive: Path, bases: tuple[str, ...]) -> None:
-    """Fetch `archive` from the first address that has it, going on with its ``.part``.
+    """Fetch `archive` from the first address that has it; continue its ``.part`` file.
 
     Raises:
         FetchError: no address has it, the connection is lost for good, or its checksum is wrong.
@@ -98,7 +98,7 @@ def download(archive: Path, bases: tuple[str, ...]) -> None:
 
 
 def _persist(url: str, part: Path) -> None:
-    """Try until all is there, or until `TRIES` tries in a row bring nothing."""
+    """Try until the file is complete, or until `TRIES` tries in a row bring no new bytes."""
     failed = 0
     while True:
         before = _bytes_of(part)
@@ -118,7 +118,7 @@ def _bytes_of(part: Path) -> int:
 
 
 def _transfer(url: str, part: Path) -> None:
-    """Add to `part` what it lacks; or all anew, where the server doesn't give the rest of a file."""
+    """Append the missing bytes to `part`; fetch all again if the server does not send ranges."""
     have = _bytes_of(part)
     answer = _open(url, have)
     if answer is None:
@@ -138,7 +138,7 @@ def _transfer(url: str, part: Path) -> None:
 
 
 def _open(url: str, have: int) -> HTTPResponse | None:
-    """The server's answer; None if there is nothing beyond what we have."""
+    """Open the response of the server; None if there is nothing after the first `have` bytes."""
     request = Request(url, headers={"User-Agent": "livecam fetch_pets"})
     if have:
         request.add_header("Range", f"bytes={have}-")
@@ -156,7 +156,7 @@ def _open(url: str, have: int) -> HTTPResponse | None:
 
 
 def _pour(answer: HTTPResponse, part: Path, start: int, total: int | None) -> int:
-    """Write the answer behind the first `open` bytes; how many came."""
+    """Write the response after the first `start` bytes of `part`; return the number of new bytes."""
     came = 0
     bar = tqdm(
         total=total, initial=start, desc=part.name.removesuffix(".part"),
@@ -171,7 +171,7 @@ def _pour(answer: HTTPResponse, part: Path, start: int, total: int | None) -> in
 
 
 def _next(answer: HTTPResponse) -> bytes:
-    # Apart from the writing: what fails here is the network, what fails there the disk.
+    # Separate from writing: an error here is of the network, an error there is of the disk.
     try:
         return answer.read(CHUNK)
     except (HTTPException, OSError) as error:
@@ -179,10 +179,10 @@ def _next(answer: HTTPResponse) -> bytes:
 
 
 def check(archive: Path) -> None:
-    """Remove what isn't the official archive.
+    """Verify the checksum of `archive`; remove it if it is not the official archive.
 
     Raises:
-        FetchError: it wasn't.
+        FetchError: it is not the official archive.
     """
     digest = hashlib.sha256()
     with archive.open("rb") as file:
@@ -198,7 +198,7 @@ def check(archive: Path) -> None:
 
 
 def extract(archive: Path, name: str) -> None:
-    """Unpack ``name/`` of the archive beside it; it appears at once, when all of it is there.
+    """Unpack ``name/`` of the archive beside it; the folder appears only when it is complete.
 
     Raises:
         FetchError: the archive can't be read, holds what is unsafe, or nothing of that name.
@@ -221,7 +221,7 @@ def extract(archive: Path, name: str) -> None:
 
 
 def _is_wanted(member: tarfile.TarInfo, name: str) -> bool:
-    """Whether it is data: the official archives hold what macOS and MATLAB left there too."""
+    """Return whether the member is data, not a file that macOS or MATLAB left in the archive."""
     path = PurePosixPath(member.name)
     left = path.name.startswith(".") or path.suffix == ".mat"
     return member.isreg() and path.parts[:1] == (name,) and not left
@@ -236,14 +236,14 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def main(words: list[str] | None = None) -> int:
-    """Words in, exit code out."""
+def main(argv: list[str] | None = None) -> int:
+    """Run the program with `argv`; return the exit code."""
     parser = _Parser(
         prog="fetch_pets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("pets"), help="where to (pets)")
     parser.add_argument("--url", metavar="BASE", help="another address of both archives")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     if args.url and urlsplit(args.url).scheme not in ("http", "https"):
         parser.error(f"--url {args.url} is no web address; give http://... or https://...")
     if not hasattr(tarfile, "data_filter"):

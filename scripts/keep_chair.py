@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Does `livecam learn` keep a chair? Nothing but this checkout is needed: the case is made of composites.
+"""Check that `livecam learn` keeps a chair. Needs only this checkout: the clip is made of composites.
 
-The demo's person sways beside a chair drawn by code, over five rooms; the last room is held out. Before, the
-chair is cut out; afterwards it should stay, and the person with it. All goes through the live pipeline, frame
-after frame.
+The person of the demo sways beside a chair drawn by code, in front of five rooms; the last room is held out.
+Before learning, the chair is cut out; afterwards the chair and the person should stay. All mattes come from
+the live pipeline, frame after frame.
 
     scripts/keep_chair.py OUT [--base person] [--rooms FOLDER [--elsewhere N]] [--sam FOLDER]
 
 OUT gets the clip, its mattes, and chair.png: held-out frames, before and after. --rooms: at least five
-photographs, instead of drawn rooms; --elsewhere judges in N × 5 more of them. Labels are the true mattes, or
-with --sam made as a user would have them made: `learn --keep X,Y --person model --preset FOLDER`, one point
-on the chair's back.
+photographs instead of drawn rooms; --elsewhere measures in N × 5 more of them. Labels are the true mattes.
+With --sam they are made like those of a user: `learn --keep X,Y --person model --preset FOLDER`, with one
+point on the back of the chair.
 """
 
 import argparse
@@ -52,22 +52,22 @@ ROOM = Size(SIZE.width + 24, SIZE.height + 24)
 
 
 def draw_chair(size: Size, left: float, top: float) -> tuple[Frame, Matte]:
-    """An office chair seen from the front, its backrest's upper left corner at (left, top), in pixels."""
+    """Draw an office chair from the front, the top left corner of its back at (left, top), in pixels."""
     scale = 4
     shape = (size.height * scale, size.width * scale)
-    picture, matte = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
+    image, matte = np.zeros((*shape, 3), np.uint8), np.zeros(shape, np.uint8)
 
     def part(
-        x: float, y: float, wide: float, high: float, colour: tuple[int, int, int], round_: float
+        x: float, y: float, width: float, height: float, color: tuple[int, int, int], round_: float
     ) -> None:
-        a, b = (int((left + x) * scale), int((top + y) * scale)), (int(wide * scale), int(high * scale))
+        a, b = (int((left + x) * scale), int((top + y) * scale)), (int(width * scale), int(height * scale))
         radius = int(round_ * scale)
-        for canvas, ink in ((picture, colour), (matte, 255)):
-            cv2.rectangle(canvas, (a[0] + radius, a[1]), (a[0] + b[0] - radius, a[1] + b[1]), ink, -1)
-            cv2.rectangle(canvas, (a[0], a[1] + radius), (a[0] + b[0], a[1] + b[1] - radius), ink, -1)
+        for layer, ink in ((image, color), (matte, 255)):
+            cv2.rectangle(layer, (a[0] + radius, a[1]), (a[0] + b[0] - radius, a[1] + b[1]), ink, -1)
+            cv2.rectangle(layer, (a[0], a[1] + radius), (a[0] + b[0], a[1] + b[1] - radius), ink, -1)
             for cx in (a[0] + radius, a[0] + b[0] - radius):
                 for cy in (a[1] + radius, a[1] + b[1] - radius):
-                    cv2.circle(canvas, (cx, cy), radius, ink, -1)
+                    cv2.circle(layer, (cx, cy), radius, ink, -1)
 
     part(52, 140, 16, 120, (60, 62, 66), 4)
     part(8, -2, 104, 128, (30, 74, 88), 22)
@@ -77,37 +77,37 @@ def draw_chair(size: Size, left: float, top: float) -> tuple[Frame, Matte]:
     part(-14, 104, 26, 16, (52, 54, 58), 7)
     part(108, 104, 26, 16, (52, 54, 58), 7)
     part(0, 166, 120, 34, (30, 74, 88), 14)
-    light = 1.15 - 0.5 * np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None]
+    shading = 1.15 - 0.5 * np.linspace(0, 1, shape[0], dtype=np.float32)[:, None, None]
     weave = np.random.default_rng(3).normal(0, 7, (size.height, size.width, 1)).repeat(3, axis=2)
-    small = cv2.resize(np.clip(picture * light, 0, 255), tuple(size), interpolation=cv2.INTER_AREA) + weave
-    share = cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
-    return np.clip(small, 0, 255).astype(np.uint8), np.asarray(share, np.float32)
+    small = cv2.resize(np.clip(image * shading, 0, 255), tuple(size), interpolation=cv2.INTER_AREA) + weave
+    alpha = cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    return np.clip(small, 0, 255).astype(np.uint8), np.asarray(alpha, np.float32)
 
 
 def make_rooms(folder: Path | None) -> list[Frame]:
-    """Five rooms, somewhat larger than a frame."""
+    """Return five rooms, slightly larger than a frame."""
     if folder is None:
         return [draw_room(100 + number, ROOM) for number in range(ROOMS)]
-    pictures = list_images(folder)
-    step = max(1, len(pictures) // ROOMS)
-    return [read_room(pictures[number * step]) for number in range(ROOMS)]
+    paths = list_images(folder)
+    step = max(1, len(paths) // ROOMS)
+    return [read_room(paths[number * step]) for number in range(ROOMS)]
 
 
 def read_room(path: Path) -> Frame:
-    """A photograph, stretched to a room's size."""
+    """Read a photograph, stretched to the size of a room."""
     return cast(Frame, cv2.resize(load_image(path, 900), tuple(ROOM), interpolation=cv2.INTER_AREA))
 
 
-def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
-    """Print chair and person in photographs drawn by chance: the mean, and the worst chair."""
-    pictures, rows = list_images(folder), []
-    chosen = np.random.default_rng(5).choice(len(pictures), fives * ROOMS, replace=False)
+def measure_other_rooms(base: str, tuned: str, folder: Path, fives: int) -> None:
+    """Print the IoU of chair and person in random photographs: the mean, and the worst chair."""
+    paths, rows = list_images(folder), []
+    chosen = np.random.default_rng(5).choice(len(paths), fives * ROOMS, replace=False)
     for start in range(0, len(chosen), ROOMS):
-        rooms = [read_room(pictures[number]) for number in chosen[start : start + ROOMS]]
-        made = list(scenes(base, rooms))
-        for first in range(0, len(made), EACH):
-            shots = made[first : first + EACH : 3]
-            rows.append([*judge(base, shots)[1:], *judge(tuned, shots)[1:]])
+        rooms = [read_room(paths[number]) for number in chosen[start : start + ROOMS]]
+        samples = list(scenes(base, rooms))
+        for first in range(0, len(samples), EACH):
+            frames = samples[first : first + EACH : 3]
+            rows.append([*measure(base, frames)[1:], *measure(tuned, frames)[1:]])
     chair, person, chair_after, person_after = np.mean(rows, axis=0)
     print(f"in {len(rows)} other rooms, the mean (and the worst chair):")
     print(f"chair IoU  {chair:6.2f} -> {chair_after:6.2f} % ({np.min(rows, axis=0)[2]:.2f})")
@@ -115,8 +115,8 @@ def judge_elsewhere(base: str, tuned: str, folder: Path, fives: int) -> None:
 
 
 def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]]:
-    """Frames with the mattes of the person and of what is seen of the chair."""
-    demo, pipeline, dice = (
+    """Yield frames with the mattes of the person and of the visible part of the chair."""
+    demo, pipeline, rng = (
         DemoSource(SIZE),
         Pipeline.load(base),
         np.random.default_rng(9),
@@ -131,67 +131,67 @@ def scenes(base: str, rooms: list[Frame]) -> Iterator[tuple[Frame, Matte, Matte]
         sway = np.sin(0.7 * seconds + number // EACH) * 5
         chair, whole = draw_chair(SIZE, 452 + sway + 14 * (number // EACH % 3 - 1), 150 + 4 * np.cos(seconds))
         left, top = int(12 + 6 * np.sin(seconds)), int(12 + 5 * np.cos(1.3 * seconds))
-        picture: Matte = room[top : top + SIZE.height, left : left + SIZE.width].astype(np.float32)
-        for layer, share in ((chair, whole), (frame, person)):
-            picture += (layer - picture) * share[..., None]
-        noisy = cv2.GaussianBlur(picture, (0, 0), 0.7) + dice.normal(0, 2, picture.shape)
+        image: Matte = room[top : top + SIZE.height, left : left + SIZE.width].astype(np.float32)
+        for layer, alpha in ((chair, whole), (frame, person)):
+            image += (layer - image) * alpha[..., None]
+        noisy = cv2.GaussianBlur(image, (0, 0), 0.7) + rng.normal(0, 2, image.shape)
         yield np.clip(np.rint(noisy), 0, 255).astype(np.uint8), person, whole * (1 - person)
     pipeline.close()
 
 
-def write(out: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
-    """The clip, and a folder of mattes."""
+def write(out: Path, samples: list[tuple[Frame, Matte, Matte]]) -> None:
+    """Write the clip and the folder of its mattes."""
     with (
-        Recorder(out / "chair.mp4", SIZE, FPS, overwrite=True) as pictures,
-        Recorder(out / "mattes", SIZE, FPS, overwrite=True) as truth,
+        Recorder(out / "chair.mp4", SIZE, FPS, overwrite=True) as video,
+        Recorder(out / "mattes", SIZE, FPS, overwrite=True) as mattes,
     ):
-        for number, (frame, person, chair) in enumerate(made):
-            pictures.send(frame, number / FPS)
+        for number, (frame, person, chair) in enumerate(samples):
+            video.send(frame, number / FPS)
             kept = np.rint(true_matte(person, chair) * 255).astype(np.uint8)
-            truth.send(np.repeat(kept[..., None], 3, axis=2), number / FPS)
+            mattes.send(np.repeat(kept[..., None], 3, axis=2), number / FPS)
 
 
-def judge(model: str, held_out: list[tuple[Frame, Matte, Matte]]) -> tuple[list[Matte], float, float]:
-    """The live mattes, and the IoU in % of the chair and of the person, each where the other is not."""
+def measure(model: str, held_out: list[tuple[Frame, Matte, Matte]]) -> tuple[list[Matte], float, float]:
+    """Return the live mattes and the IoU in % of chair and person, each outside of the other."""
     pipeline, mattes, rows = Pipeline.load(model), [], []
     for number, (frame, person, chair) in enumerate(held_out):
         matte = pipeline.matte(frame, number / FPS)
         mattes.append(matte)
-        said = matte > 0.5
-        rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
+        mask = matte > 0.5
+        rows.append((iou(mask, chair > 0.5, person < 0.5), iou(mask, person > 0.5, chair < 0.5)))
     pipeline.close()
     chair_iou, person_iou = 100 * np.mean(rows, axis=0)
     return mattes, float(chair_iou), float(person_iou)
 
 
 def true_matte(person: Matte, chair: Matte) -> Matte:
-    """Both together."""
+    """Return the matte of person and chair together."""
     return np.asarray(np.clip(person + chair, 0, 1), np.float32)
 
 
-def settings_of(said: argparse.Namespace, clip: Path, chair: Matte) -> PersonalizationSettings:
-    """What is learnt: true mattes, or a point on the chair, whose matte in the first frame is `chair`."""
-    if said.sam is None:
+def create_settings(args: argparse.Namespace, clip: Path, chair: Matte) -> PersonalizationSettings:
+    """Create the settings: true mattes, or a point on the chair, whose first matte is `chair`."""
+    if args.sam is None:
         return PersonalizationSettings.from_options(
-            name="chair", sources=(str(clip),), mattes=said.out / "mattes", base=said.base
+            name="chair", sources=(str(clip),), mattes=args.out / "mattes", base=args.base
         )
     rows, columns = np.nonzero(chair > 0.5)
     back = Point(float(columns.mean().round()), float(rows.min() + 60))
     return PersonalizationSettings.from_options(
-        name="chair-sam", sources=(str(clip),), base=said.base, keep=(back,), preset=str(said.sam),
+        name="chair-sam", sources=(str(clip),), base=args.base, keep=(back,), preset=str(args.sam),
         person=PersonSource.MODEL,
     )  # fmt: skip
 
 
-def tell_labels(labels: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
-    """How good the labels are: the IoU of chair and person, each where the other is not, with the truth."""
+def print_label_quality(labels: Path, samples: list[tuple[Frame, Matte, Matte]]) -> None:
+    """Print the IoU of the labels with the truth, for chair and person, each outside of the other."""
     labelled = AnnotationStore(labels)
     kept = [label for label in labelled.records.values() if labelled.is_accepted(label)]
     rows = []
     for label in kept:
         path = labels / "annotations" / "mattes" / f"{label.name}.png"
-        said, (_, person, chair) = to_gray(load_image(path, max(SIZE))) > 127, made[label.number]
-        rows.append((iou(said, chair > 0.5, person < 0.5), iou(said, person > 0.5, chair < 0.5)))
+        mask, (_, person, chair) = to_gray(load_image(path, max(SIZE))) > 127, samples[label.number]
+        rows.append((iou(mask, chair > 0.5, person < 0.5), iou(mask, person > 0.5, chair < 0.5)))
     print(f"{len(kept)} of {len(labelled.records)} labelled frames kept")
     if rows:
         chairs, people = 100 * np.array(rows).T
@@ -204,7 +204,7 @@ def tell_labels(labels: Path, made: list[tuple[Frame, Matte, Matte]]) -> None:
 
 
 def main() -> int:
-    """Tell whether the chair stays, and the person; 1 if not, or if it can't be told, 2 for wrong words."""
+    """Return 0 if chair and person stay, 1 if not or after an error, 2 for wrong options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -213,35 +213,35 @@ def main() -> int:
     parser.add_argument("--rooms", type=Path)
     parser.add_argument("--elsewhere", type=int, default=0, metavar="N")
     parser.add_argument("--sam", type=Path, metavar="FOLDER")
-    said = parser.parse_args()
+    args = parser.parse_args()
     try:
-        return int(not keeps_chair(said))
+        return int(not keeps_chair(args))
     except LivecamError as error:
         print(f"keep_chair: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
 
 
-def keeps_chair(said: argparse.Namespace) -> bool:
-    """Make the case, learn, tell."""
-    said.out.mkdir(parents=True, exist_ok=True)
-    made = list(scenes(said.base, make_rooms(said.rooms)))
-    clip = said.out / "chair.mp4"
+def keeps_chair(args: argparse.Namespace) -> bool:
+    """Make the clip, learn, print the figures; return whether chair and person stay."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    samples = list(scenes(args.base, make_rooms(args.rooms)))
+    clip = args.out / "chair.mp4"
     if not clip.exists():
-        write(said.out, made)
-    settings = settings_of(said, clip, made[0][2])
+        write(args.out, samples)
+    settings = create_settings(args, clip, samples[0][2])
     try:
         learnt = PersonalizationWorkflow(
-            settings, lambda words: print(words, flush=True), annotate_sources
+            settings, lambda text: print(text, flush=True), annotate_sources
         ).learn()
     finally:
         labels = workspace_dir(settings.name) / "labels"
-        if said.sam is not None and labels.is_dir():
-            tell_labels(labels, made)
+        if args.sam is not None and labels.is_dir():
+            print_label_quality(labels, samples)
     print(f"{learnt.figures}\n{learnt.reason or 'installed'}; it took {learnt.seconds:.0f} s")
-    held_out = made[-EACH:]
+    held_out = samples[-EACH:]
     tuned = learnt.comparison_image.parent / "model" / f"{settings.name}.tflite"
-    before, chair_before, person_before = judge(said.base, held_out)
-    after, chair_after, person_after = judge(str(tuned), held_out)
+    before, chair_before, person_before = measure(args.base, held_out)
+    after, chair_after, person_after = measure(str(tuned), held_out)
     rows = [
         (
             LabeledFrame(
@@ -254,12 +254,12 @@ def keeps_chair(said: argparse.Namespace) -> bool:
         )
         for at in (0, EACH // 2, EACH - 1)
     ]
-    draw_before_after(rows, said.out / "chair.png")
-    print(f"live, {EACH} frames in a room that was not learnt (base {resolve_model(said.base).stem}):")
+    draw_before_after(rows, args.out / "chair.png")
+    print(f"live, {EACH} frames in a room that was not learnt (base {resolve_model(args.base).stem}):")
     print(f"chair IoU  {chair_before:6.2f} -> {chair_after:6.2f} %")
     print(f"person IoU {person_before:6.2f} -> {person_after:6.2f} %")
-    if said.rooms and said.elsewhere:
-        judge_elsewhere(said.base, str(tuned), said.rooms, said.elsewhere)
+    if args.rooms and args.elsewhere:
+        measure_other_rooms(args.base, str(tuned), args.rooms, args.elsewhere)
     return chair_after >= 80 and person_after >= person_before - 1
 
 

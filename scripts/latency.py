@@ -33,26 +33,29 @@ def write_number(frame: Frame, number: int) -> Frame:
 
 
 def read_number(frame: Frame) -> int:
-    """The number that was written."""
+    """Read the number that `write_number` wrote."""
     return sum(int(frame[0, bit, 0] > 127) << bit for bit in range(BITS))
 
 
 class PacedCamera(DemoSource):
-    """The demo as a webcam whose driver gives a frame each period, whoever reads; notes when it had which."""
+    """Provide the demo like a webcam whose driver gives one frame per period, also when no reader waits.
+
+    `had` keeps when each frame was ready, by its number.
+    """
 
     def __init__(self, size: Size, fps: float, seconds: float) -> None:
         super().__init__(size, fps)
         self.count = int(fps * seconds)
         self.had: dict[int, float] = {}
-        # Drawn before, as a webcam's frames cost this machine nothing.
-        self._drawn = [self.frame_at(moment / 4) for moment in range(8)]
+        # Drawn in advance, because the frames of a webcam cost this machine no time.
+        self._drawn = [self.frame_at(index / 4) for index in range(8)]
 
     def __iter__(self) -> Iterator[Frame]:
         start = time.monotonic()
         number = 0
         while (number := max(number + 1, int((time.monotonic() - start) * self.fps))) < self.count:
             frame = write_number(self._drawn[number % 8], number)
-            # Where the reader came late the newest is given, as a driver with few buffers does.
+            # A late reader gets the newest frame, as from a driver with few buffers.
             time.sleep(max(0.0, start + number / self.fps - time.monotonic()))
             self.had[number] = time.monotonic()
             yield frame
@@ -145,8 +148,8 @@ def main() -> int:
     )
     print("in order" if found["in_order"] else "OUT OF ORDER")
     for name in ("processing_ms", "delay_ms", "beyond_processing_ms"):
-        words = ", ".join(f"{part} {value:.1f} ms" for part, value in found[name].items())
-        print(f"  {name.removesuffix('_ms').replace('_', ' '):<18} {words}")
+        text = ", ".join(f"{part} {value:.1f} ms" for part, value in found[name].items())
+        print(f"  {name.removesuffix('_ms').replace('_', ' '):<18} {text}")
     return 0
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draws the README's picture: the built-in demo and what livecam makes of it.
+"""Draw the image of the README: the built-in demo and what livecam makes of it.
 
 scripts/picture.py [--model NAME] [--out .github/livecam.jpg]
 """
@@ -22,12 +22,12 @@ BACKGROUNDS = ("beach", "blur", "dusk", "bokeh", "#00b140")
 
 
 def draw(model: str) -> np.ndarray:
-    """The source and five backgrounds, two rows of three."""
+    """Draw the source and five backgrounds, two rows of three."""
     demo = DemoSource(SIZE)
     pipeline = Pipeline.load(model)
     cells = [demo.frame_at(1.0)]
-    for words in BACKGROUNDS:
-        pipeline.set_background(create_background(words))
+    for spec in BACKGROUNDS:
+        pipeline.set_background(create_background(spec))
         pipeline.reset()
         for step in range(10):
             seconds = 1.0 + step / 30

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Measure the temporal stability of mattes: step response, and flicker on a static scene, as Markdown.
 
-A step is a cut from an empty room to a picture with a person and back; then only the person appears in the
-room and goes again. Counted are the frames until 90 % of the matte's change is made, at 30 frames a second.
-Flicker is the mean absolute change of the matte between frames × 1000 while a still picture gets fresh noise
-in each frame.
+A step is a cut from an empty room to an image with a person and back; then only the person appears in the
+room and disappears again. The result is the number of frames until the matte has made 90 % of its change, at
+30 frames per second. Flicker is the mean absolute change of the matte between frames × 1000 while a still
+image gets new noise in each frame.
 """
 
 import argparse
@@ -32,19 +32,27 @@ COLUMNS = ("cut in", "cut out", "appears", "goes", "flicker")
 
 
 def main() -> int:
-    """Measure and print; give back the exit code."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
-    words.add_argument(
-        "--rival", type=Path, nargs="+", default=[], metavar="FILE", help=".tflite files of others, run alone"
+    """Measure and print; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("--room", type=Path, metavar="PICTURE", help="an empty room (drawn)")
-    words.add_argument("--still", type=Path, metavar="PICTURE", help="a person (the demo's)")
-    words.add_argument("--noise", type=float, default=6, metavar="SIGMA", help="in levels of 255 (6)")
-    words.add_argument("--frames", type=int, default=60, metavar="N", help="noisy frames to measure (60)")
-    words.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
-    words.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
-    args = words.parse_args()
+    parser.add_argument("--model", default="person", metavar="NAME", help="which model (person, or a path)")
+    parser.add_argument(
+        "--rival",
+        dest="baselines",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help=".tflite files of others, run alone",
+    )
+    parser.add_argument("--room", type=Path, metavar="PICTURE", help="an empty room (drawn)")
+    parser.add_argument("--still", type=Path, metavar="PICTURE", help="a person (the demo's)")
+    parser.add_argument("--noise", type=float, default=6, metavar="SIGMA", help="in levels of 255 (6)")
+    parser.add_argument("--frames", type=int, default=60, metavar="N", help="noisy frames to measure (60)")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
+    args = parser.parse_args()
     try:
         rows = measure_all(args)
     except LivecamError as error:
@@ -57,14 +65,14 @@ def main() -> int:
 
 
 def measure_all(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """A row a model: livecam's as it is, without its filter over time, and the rivals."""
+    """Measure each model: livecam's with and without its temporal filter, and the baselines."""
     if args.frames < 1 or args.noise < 0:
         raise UsageError("--frames must be 1 or more, --noise 0 or more")
     models: dict[str, MatteEstimator] = {
         args.model: LivePipeline(args.model, args.threads),
         f"{args.model}, unsmoothed": LivePipeline(args.model, args.threads, smoothed=False),
     }
-    models |= {path.stem: BaselineSegmenter(path, args.threads) for path in args.rival}
+    models |= {path.stem: BaselineSegmenter(path, args.threads) for path in args.baselines}
     room, still = read_room(args.room), read_still(args.still)
     person = composite_over_room(models[args.model], still, room)
     return {
@@ -75,7 +83,7 @@ def measure_all(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def measure(
     model: MatteEstimator, room: Frame, still: Frame, person: Frame, noise: float, frames: int
 ) -> dict[str, Any]:
-    """All columns of one model; `person` is the subject of `still` before `backdrop`."""
+    """Measure all columns of one model; `person` is the foreground of `still` composited over `room`."""
     steps = [(room, still), (still, room), (room, person), (person, room)]
     counts = [step_response_frames(model, before, after) for before, after in steps]
     values = [*counts, round(flicker(model, still, noise=noise, frames=frames), 3)]
@@ -83,11 +91,11 @@ def measure(
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
-    """The numbers as Markdown; "-" where the matte did not change at all."""
+    """Format the numbers as Markdown; "-" where the matte did not change at all."""
     lines = [f"| | {' | '.join(COLUMNS)} |", "|---|" + "---:|" * len(COLUMNS)]
     for name, row in rows.items():
-        told = ["-" if row[column] is None else f"{row[column]:g}" for column in COLUMNS]
-        lines.append(f"| {name} | {' | '.join(told)} |")
+        cells = ["-" if row[column] is None else f"{row[column]:g}" for column in COLUMNS]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw what models keep, one below the other on green; each column is one time.
+"""Draw what models keep, one below the other on green; each column is one point in time.
 
 scripts/strip.py person-0.1.tflite person --out .github/strip.jpg
 scripts/strip.py person person-lite --camera talk.mp4 --every 20
@@ -29,22 +29,25 @@ GREEN = "#00b140"
 
 
 def draw(models: list[str], source: str, columns: int, every: int) -> Frame:
-    """A row of frames, then a row a model: every `every`-th frame, all those between seen as well."""
-    seen = list(islice(frames(source), 0, (columns - 1) * every + 1))
-    rows = [(source if source != "demo" else "the demo", seen[::every])]
+    """Draw a row of frames, then one row per model.
+
+    Each row shows every `every`-th frame. The models also process the frames between them.
+    """
+    all_frames = list(islice(frames(source), 0, (columns - 1) * every + 1))
+    rows = [(source if source != "demo" else "the demo", all_frames[::every])]
     for model in models:
         pipeline = Pipeline.load(model, GREEN)
         shown = []
-        for number, frame in enumerate(seen):
+        for number, frame in enumerate(all_frames):
             shown.append(pipeline.replace(frame, number / 30))
         rows.append((Path(model).stem, shown[::every]))
     return np.vstack(
-        [np.hstack([called(resize(cell, SIZE), name) for cell in cells]) for name, cells in rows]
+        [np.hstack([add_label(resize(cell, SIZE), name) for cell in cells]) for name, cells in rows]
     )
 
 
 def frames(source: str) -> Iterator[Frame]:
-    """The frames of the demo, or of a video."""
+    """Yield the frames of the demo or of a video."""
     if source == "demo":
         demo = DemoSource(Size(640, 360))
         yield from (demo.frame_at(number / 30) for number in range(10_000))
@@ -53,23 +56,25 @@ def frames(source: str) -> Iterator[Frame]:
             yield from clip
 
 
-def called(cell: Frame, name: str) -> Frame:
-    """The cell with its model's name."""
-    told = np.array(cell)
-    told[:16] //= 3
-    cv2.putText(told, name, (5, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
-    return told
+def add_label(cell: Frame, name: str) -> Frame:
+    """Return a copy of the cell with the name of its model."""
+    labeled = np.array(cell)
+    labeled[:16] //= 3
+    cv2.putText(labeled, name, (5, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
+    return labeled
 
 
 def main() -> int:
-    """Draw and write; give back the exit code."""
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("models", nargs="+", metavar="MODEL", help="shipped names or .tflite files")
-    words.add_argument("--camera", default="demo", metavar="WHICH", help="demo (default) or a video")
-    words.add_argument("--columns", type=int, default=5, metavar="N", help="moments to show (5)")
-    words.add_argument("--every", type=int, default=15, metavar="N", help="frames between them (15)")
-    words.add_argument("--out", type=Path, default=Path("strip.jpg"), metavar="FILE")
-    args = words.parse_args()
+    """Draw and write; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="shipped names or .tflite files")
+    parser.add_argument("--camera", default="demo", metavar="WHICH", help="demo (default) or a video")
+    parser.add_argument("--columns", type=int, default=5, metavar="N", help="frames to show (5)")
+    parser.add_argument("--every", type=int, default=15, metavar="N", help="frames between them (15)")
+    parser.add_argument("--out", type=Path, default=Path("strip.jpg"), metavar="FILE")
+    args = parser.parse_args()
     try:
         write_image(args.out, draw(args.models, args.camera, max(1, args.columns), max(1, args.every)))
     except LivecamError as error:

@@ -32,7 +32,7 @@ FRAMES = 16
 
 @pytest.fixture
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Little of everything, and of a network as small as this one every lesson pushes something else out."""
+    """Use few scenes and steps, and tolerate the forgetting of a network as small as this one."""
     monkeypatch.setattr(stages, "FINETUNE_CONFIG", SMALL)
     monkeypatch.setattr(regression_set, "SCENES", 8)
     for module in (weight_interpolation, stages):
@@ -45,13 +45,13 @@ def test_prompted_object_becomes_a_model_that_keeps_it(
 ) -> None:
     base, clip = teach(tmp_path, steps=300), tmp_path / "clip.mkv"
     write_video(clip, [scene(number, thing=True)[0] for number in range(FRAMES)])
-    words = ["learn", "--from", clip, "--keep", SQUARE, "--person", "model", "--preset", drawn_sam_folder]
-    code = main([*map(str, words), "--base", str(base), "--frames", "10"])
-    said = capsys.readouterr()
+    argv = ["learn", "--from", clip, "--keep", SQUARE, "--person", "model", "--preset", drawn_sam_folder]
+    code = main([*map(str, argv), "--base", str(base), "--frames", "10"])
+    output = capsys.readouterr()
 
     labels = AnnotationStore(workspace_dir("me") / "labels")
     kept = [label for label in labels.records.values() if labels.is_accepted(label)]
-    assert len(kept) >= 8, said
+    assert len(kept) >= 8, output
     for label in kept:
         path = labels.folder / "annotations/mattes" / f"{label.name}.png"
         matte = to_gray(read_image(path).image).astype(np.float32) / 255
@@ -65,9 +65,9 @@ def test_prompted_object_becomes_a_model_that_keeps_it(
     before, after = (Pipeline.load(name).matte(frame)[50:90, 112:144].mean() for name in (str(base), model))
     assert after > before + 0.3
     if code == 0:
-        assert "installed: livecam --model me" in said.out
+        assert "installed: livecam --model me" in output.out
         assert list_user() == ["me"]
     else:
         assert code == 1
-        assert "not installed: " in said.out
+        assert "not installed: " in output.out
         assert not list_user()

@@ -31,8 +31,8 @@ def draw(number: int) -> tuple[Frame, Matte]:
     frame += random.normal(0, 3, frame.shape)
     disc = draw_shape("disc", disc_place(number), 42, SIZE)
     star = draw_shape("star", Point(262, 60), 44, SIZE)
-    for matte, colour in ((star, (210, 190, 60)), (disc, (200, 70, 60))):
-        frame += (np.array(colour) - frame) * matte[..., None]
+    for matte, color in ((star, (210, 190, 60)), (disc, (200, 70, 60))):
+        frame += (np.array(color) - frame) * matte[..., None]
     for turn in range(5):
         spot = draw_shape("disc", _spot(number, turn), 4, SIZE)
         frame += (np.array((170, 50, 45)) - frame) * spot[..., None]

@@ -25,14 +25,14 @@ NAMES = ("Abyssinian_1", "beagle_2", "pug_3")
 
 
 class Shop(ThreadingHTTPServer):
-    """Archives to fetch, and how it serves them; `asked` keeps each path and its Range."""
+    """Serve archives with configurable faults; `requests` keeps each path and its Range header."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.ranges, self.cuts, self.status, self.slow = True, 0, 200, 0.0
 
     @property
@@ -47,13 +47,13 @@ class Handler(BaseHTTPRequestHandler):
     server: Shop
 
     def do_GET(self) -> None:
-        shop, wanted = self.server, self.headers.get("Range")
-        shop.asked.append((self.path, wanted))
+        shop, byte_range = self.server, self.headers.get("Range")
+        shop.requests.append((self.path, byte_range))
         content = shop.files.get(self.path.removeprefix("/pets/"))
         if content is None or shop.status != 200:
             self.send_error(404 if content is None else shop.status)
             return
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and shop.ranges else 0
+        start = int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and shop.ranges else 0
         if start >= len(content):
             self.send_error(416)
             return
@@ -72,12 +72,12 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(shop.slow)
 
     def log_message(self, *args: object) -> None:
-        """Quiet."""
+        """Print nothing."""
 
 
-def png(picture: np.ndarray) -> bytes:
+def png(image: np.ndarray) -> bytes:
     kept = io.BytesIO()
-    Image.fromarray(picture).save(kept, "PNG")
+    Image.fromarray(image).save(kept, "PNG")
     return kept.getvalue()
 
 
@@ -92,7 +92,7 @@ def pack(files: dict[str, bytes]) -> bytes:
 
 
 def official_archives() -> dict[str, bytes]:
-    """As the official ones: noise to have some length, and what macOS and MATLAB left there."""
+    """Build archives like the official ones: noise images, and files that macOS and MATLAB left there."""
     rng = np.random.default_rng(0)
     images = {f"images/{n}.jpg": png(rng.integers(0, 255, (90, 120, 3), np.uint8)) for n in NAMES}
     images |= {f"images/{NAMES[0]}.mat": b"matlab", "images/._x.jpg": b"mac", "elsewhere/x.jpg": b"other"}
@@ -116,7 +116,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def fetching(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The program, expecting the shop's archives; it doesn't wait between tries."""
+    """Load the program with the checksums of the shop's archives and no wait between tries."""
     module = load_script("fetch_pets")
     sums = {n: hashlib.sha256(shop.files[f"{n}.tar.gz"]).hexdigest() for n in module.SHA256}
     monkeypatch.setattr(module, "SHA256", sums)
@@ -129,9 +129,9 @@ def left_in(folder: Path) -> set[str]:
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    said = capsys.readouterr()
-    assert said.out == ""
-    lines = [line for line in said.err.splitlines() if line.startswith("fetch_pets: ")]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if line.startswith("fetch_pets: ")]
     assert len(lines) == 1
     return lines[0]
 
@@ -159,10 +159,10 @@ def test_a_second_run_does_nothing(
     fetching: ModuleType, shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetching.main([str(tmp_path), "--url", shop.url])
-    asked, before = len(shop.asked), (tmp_path / "images").stat().st_mtime_ns
+    requests, before = len(shop.requests), (tmp_path / "images").stat().st_mtime_ns
 
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 0
-    assert (len(shop.asked), (tmp_path / "images").stat().st_mtime_ns) == (asked, before)
+    assert (len(shop.requests), (tmp_path / "images").stat().st_mtime_ns) == (requests, before)
     assert "already" in capsys.readouterr().out
 
 
@@ -172,7 +172,7 @@ def test_a_lost_connection_is_taken_up_where_it_broke(
     shop.cuts = 3
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 0
 
-    starts = [int(w.removeprefix("bytes=").removesuffix("-")) for _, w in shop.asked if w]
+    starts = [int(w.removeprefix("bytes=").removesuffix("-")) for _, w in shop.requests if w]
     assert len(starts) == 3
     assert 0 < starts[0] < starts[1] < starts[2]
     assert left_in(tmp_path) == {"images", "annotations"}
@@ -193,7 +193,7 @@ def test_what_came_is_kept_for_the_next_run(
     kept = (tmp_path / "annotations.tar.gz.part").stat().st_size
 
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 0
-    assert shop.asked[1] == ("/pets/annotations.tar.gz", f"bytes={kept}-")
+    assert shop.requests[1] == ("/pets/annotations.tar.gz", f"bytes={kept}-")
 
 
 def test_a_server_that_gives_no_parts_is_asked_for_all_anew(
@@ -230,7 +230,7 @@ def test_an_archive_put_there_by_hand_is_checked_too(
     (tmp_path / "images.tar.gz").write_bytes(b"something else")
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 1
     assert "images.tar.gz is damaged" in one_line(capsys)
-    assert shop.asked == []
+    assert shop.requests == []
     assert left_in(tmp_path) == {"annotations"}
 
 
@@ -241,7 +241,7 @@ def test_an_archive_that_is_not_there_is_one_line(
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 1
     assert "annotations.tar.gz says 404" in (line := one_line(capsys))
     assert "--url" in line
-    assert len(shop.asked) == 1
+    assert len(shop.requests) == 1
 
 
 def test_the_second_address_is_tried_when_the_first_has_nothing(
@@ -258,7 +258,7 @@ def test_a_busy_server_is_asked_again_and_then_given_up(
     shop.status = 503
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 1
     assert "503" in one_line(capsys)
-    assert len(shop.asked) == fetching.TRIES
+    assert len(shop.requests) == fetching.TRIES
 
 
 def test_no_server_is_one_line(
@@ -337,28 +337,28 @@ def test_ctrl_c_while_unpacking_leaves_the_archive_and_nothing_half(
     assert left_in(tmp_path) == {"annotations.tar.gz"}
 
     assert fetching.main([str(tmp_path), "--url", shop.url]) == 0
-    assert [path for path, _ in shop.asked] == ["/pets/annotations.tar.gz", "/pets/images.tar.gz"]
+    assert [path for path, _ in shop.requests] == ["/pets/annotations.tar.gz", "/pets/images.tar.gz"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no such Ctrl-C here")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_came_and_says_130(shop: Shop, tmp_path: Path, number: signal.Signals) -> None:
     shop.files["annotations.tar.gz"], shop.slow = bytes(8 << 20), 0.01
-    words = [sys.executable, str(SCRIPT), str(tmp_path), "--url", shop.url]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    command = [sys.executable, str(SCRIPT), str(tmp_path), "--url", shop.url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         part, until = tmp_path / "annotations.tar.gz.part", time.monotonic() + 20
         while not (part.is_file() and part.stat().st_size) and time.monotonic() < until:
             time.sleep(0.02)
         run.send_signal(number)
-        out, said = run.communicate(timeout=20)
-    assert (run.returncode, out, said) == (130, "", "fetch_pets: interrupted; run it again to go on\n")
+        out, error = run.communicate(timeout=20)
+    assert (run.returncode, out, error) == (130, "", "fetch_pets: interrupted; run it again to go on\n")
     assert part.stat().st_size > 0
     assert left_in(tmp_path) == {part.name}
 
 
 def test_the_sums_of_the_official_archives_are_whole() -> None:
-    told = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True)
-    assert "Oxford-IIIT" in told.stdout
+    done = subprocess.run([sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True)
+    assert "Oxford-IIIT" in done.stdout
     sums = [word.strip('",') for word in SCRIPT.read_text().split() if len(word.strip('",')) == 64]
     assert len(sums) == 2
     assert all(int(word, 16) for word in sums)

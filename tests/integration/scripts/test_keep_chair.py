@@ -1,4 +1,4 @@
-"""The measure is as good as what it measures with: the point lies on the chair, the figures are of labels."""
+"""The check of `livecam learn`: the point is on the chair, the figures are those of the labels."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -20,7 +20,7 @@ def script() -> ModuleType:
 
 
 def draw(script: ModuleType, left: float = 450) -> tuple[Frame, Matte, Matte]:
-    """A frame, its person, its chair."""
+    """Draw a frame; return it with the mattes of the person and of the chair."""
     chair, whole = script.draw_chair(script.SIZE, left, 150)
     person = np.zeros_like(whole)
     person[100:, 100:250] = 1
@@ -30,8 +30,8 @@ def draw(script: ModuleType, left: float = 450) -> tuple[Frame, Matte, Matte]:
 @pytest.mark.parametrize("left", [430, 452, 470])
 def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
-    said = Namespace(sam=tmp_path, out=tmp_path, base="person")
-    settings = script.settings_of(said, tmp_path / "clip.mp4", draw(script, left)[2])
+    args = Namespace(sam=tmp_path, out=tmp_path, base="person")
+    settings = script.create_settings(args, tmp_path / "clip.mp4", draw(script, left)[2])
     (point,) = settings.annotation.keep
     assert left + 20 < point.x < left + 100
     assert 160 < point.y < 264
@@ -43,19 +43,19 @@ def test_labels_are_measured_against_the_truth_and_reasons_told(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame, person, chair = draw(script)
-    made = AnnotationStore.begin(tmp_path / "labels", {})
+    store = AnnotationStore.begin(tmp_path / "labels", {})
     half = chair.copy()
     half[:, 512:] = 0
     for number, (matte, reasons) in enumerate(
         [(script.true_matte(person, chair), ()), (script.true_matte(person, half), ()), (person, ("lost",))]
     ):
         label = AnnotationRecord(f"c-{number}", "c", "c.mp4", number, 0.0, "sam", tuple(reasons))
-        made.add(label, frame, trimap_from_matte(matte), matte, frame)
-    made.sync_files()
-    script.tell_labels(tmp_path / "labels", [(frame, person, chair)] * 3)
-    told = capsys.readouterr().out
-    assert "2 of 3 labelled frames kept" in told
-    assert "person 100.00 %" in told
-    assert "c-2 set aside: lost" in told
-    least = float(told.partition("(least ")[2].partition(")")[0])
+        store.add(label, frame, trimap_from_matte(matte), matte, frame)
+    store.sync_files()
+    script.print_label_quality(tmp_path / "labels", [(frame, person, chair)] * 3)
+    output = capsys.readouterr().out
+    assert "2 of 3 labelled frames kept" in output
+    assert "person 100.00 %" in output
+    assert "c-2 set aside: lost" in output
+    least = float(output.partition("(least ")[2].partition(")")[0])
     assert 40 < least < 60

@@ -54,5 +54,5 @@ def test_a_machine_that_is_too_slow_shows_the_newest_and_never_falls_behind(late
     found = latency.measure(pipeline(0.08), SIZE, 30, 3)
     assert found["in_order"]
     assert found["shown"] < found["given"] / 2
-    # It waited in the mailbox for less than a period; in a queue, half of them would be late by a second.
+    # A frame waited in the latest-value slot for less than a period; in a queue, half would be a second late.
     assert found["beyond_processing_ms"]["p50"] < 300

@@ -38,7 +38,7 @@ def script() -> ModuleType:
 
 @pytest.fixture
 def run(script: ModuleType, tmp_path: Path, pets: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command on drawn data, its own words last."""
+    """Run a command on drawn data; the given options come last."""
     for number in range(2):
         room = downscale(draw_reference_room(SIZE)[:, :: 1 - 2 * number].copy(), Size(160, 90))
         (tmp_path / "rooms").mkdir(exist_ok=True)
@@ -46,8 +46,8 @@ def run(script: ModuleType, tmp_path: Path, pets: Path, monkeypatch: pytest.Monk
     keras.utils.set_random_seed(5)
     build_model(ARCHITECTURES["tiny"]).save(tmp_path / "tiny.keras")
 
-    def call(words: str) -> int:
-        command, *rest = words.split()
+    def call(command_line: str) -> int:
+        command, *rest = command_line.split()
         data = ["--data", str(pets), "--rooms", str(tmp_path / "rooms")]
         monkeypatch.setattr(sys, "argv", ["memory_over_time", command, str(tmp_path / "run"), *data, *rest])
         return int(script.main())
@@ -55,55 +55,55 @@ def run(script: ModuleType, tmp_path: Path, pets: Path, monkeypatch: pytest.Monk
     return call
 
 
-class Listener:
-    """A network that keeps what it is told to remember and says a matte of its own each time."""
+class RecordingNetwork:
+    """A network that records each memory it receives and returns a different matte each time."""
 
     def __init__(self) -> None:
-        self.told: list[Matte | None] = []
+        self.memories: list[Matte | None] = []
 
     def predict(self, frame: Frame, memory: Matte | None) -> Matte:
-        self.told.append(memory)
-        return np.full((24, 32), 0.9 + 0.01 * len(self.told), np.float32)
+        self.memories.append(memory)
+        return np.full((24, 32), 0.9 + 0.01 * len(self.memories), np.float32)
 
 
 def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) -> None:
-    network = Listener()
-    recall = script.Recall(network, IdentityFilter())
-    way = script.Way(recall, recall)
+    network = RecordingNetwork()
+    segmenter = script.RecurrentSegmenter(network, IdentityFilter())
+    variant = script.Variant(segmenter, segmenter)
     frame = secret_frame(size=Size(64, 48))
     for shown in (frame, frame, 255 - frame, 255 - frame):
-        way.matte(shown)
-    way.reset()
-    way.matte(frame)
+        variant.matte(shown)
+    variant.reset()
+    variant.matte(frame)
 
-    assert [memory is None for memory in network.told] == [True, False, True, False, True]
+    assert [memory is None for memory in network.memories] == [True, False, True, False, True]
     for number in (1, 3):
-        assert network.told[number] == pytest.approx(0.9 + 0.01 * number)
+        assert network.memories[number] == pytest.approx(0.9 + 0.01 * number)
 
 
 def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
-    network = Listener()
-    recall = script.Recall(network, IdentityFilter())
-    rough = recall.predict(secret_frame(size=Size(64, 48)))
-    calm = recall.apply(rough)
-    rough[:], calm[:] = 0, 0
+    network = RecordingNetwork()
+    segmenter = script.RecurrentSegmenter(network, IdentityFilter())
+    coarse = segmenter.predict(secret_frame(size=Size(64, 48)))
+    filtered = segmenter.apply(coarse)
+    coarse[:], filtered[:] = 0, 0
 
-    recall.predict(secret_frame(size=Size(64, 48)))
+    segmenter.predict(secret_frame(size=Size(64, 48)))
 
-    assert network.told[1] is not None
-    assert network.told[1].min() > 0.9
+    assert network.memories[1] is not None
+    assert network.memories[1].min() > 0.9
 
 
 def test_what_memory_changes_is_counted_clip_by_clip(script: ModuleType) -> None:
-    marks = dict.fromkeys(script.MARKS, 1.0)
-    old = [marks, {**marks, "dtssd": 3.0}, {"flicker": 1.0}]
-    new = [{**marks, "dtssd": 2.0}, {**marks, "dtssd": 2.0}, {"flicker": 2.0}]
-    found = {"without memory": old, "with memory": new}
-    found |= {f"{name}, smoothed": old for name in script.FOLDERS}
+    metrics = dict.fromkeys(script.METRICS, 1.0)
+    old = [metrics, {**metrics, "dtssd": 3.0}, {"flicker": 1.0}]
+    new = [{**metrics, "dtssd": 2.0}, {**metrics, "dtssd": 2.0}, {"flicker": 2.0}]
+    results = {"without memory": old, "with memory": new}
+    results |= {f"{name}, smoothed": old for name in script.FOLDERS}
 
-    plain, smoothed = script.differences(found).splitlines()[2:]
+    unfiltered, smoothed = script.differences(results).splitlines()[2:]
 
-    assert plain == "| not smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 1.00 |"
+    assert unfiltered == "| not smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 1.00 |"
     assert smoothed == "| smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 0.00 |"
 
 
@@ -118,18 +118,18 @@ def test_a_column_without_numbers_is_a_dash(script: ModuleType) -> None:
 def test_both_are_trained_once_then_measured_four_ways(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = f"train --start {tmp_path / 'tiny.keras'} --epochs 1 --steps 2 --batch 8"
-    assert run(words) == 0
+    command_line = f"train --start {tmp_path / 'tiny.keras'} --epochs 1 --steps 2 --batch 8"
+    assert run(command_line) == 0
     channels = []
     for folder in ("without", "with"):
         model = keras.models.load_model(tmp_path / "run" / folder / "averaged.keras", compile=False)
         channels.append(model.input_shape[3])
     assert channels == [3, 4]
     kept = (tmp_path / "run" / "with" / "averaged.keras").read_bytes()
-    # What is finished is not trained again, nor gone on with in another way.
-    assert run(words) == 0
+    # A finished training is not repeated, and not continued with other settings.
+    assert run(command_line) == 0
     assert (tmp_path / "run" / "with" / "averaged.keras").read_bytes() == kept
-    assert run(f"{words} --seed 2") == 2
+    assert run(f"{command_line} --seed 2") == 2
     assert "begun with seed 1 (now 2)" in capsys.readouterr().err
 
     assert run("measure --takes 1 --frames 3 --steps-of 1") == 0
@@ -150,7 +150,7 @@ def test_both_are_trained_once_then_measured_four_ways(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("command_line", "code", "message"),
     [
         ("train --start no.keras", 1, "no.keras"),
         ("train --steps 0", 2, "--steps 0 is too small"),
@@ -159,9 +159,9 @@ def test_both_are_trained_once_then_measured_four_ways(
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(
-    words: str, code: int, told: str, run: Run, capsys: pytest.CaptureFixture[str]
+    command_line: str, code: int, message: str, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(words) == code
+    assert run(command_line) == code
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert told in error
+    assert message in error

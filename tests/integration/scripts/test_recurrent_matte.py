@@ -46,48 +46,48 @@ def network() -> object:
 
 
 @pytest.fixture(scope="module")
-def seen() -> tuple[np.ndarray, np.ndarray]:
-    """Pictures and memories of noise."""
+def inputs() -> tuple[np.ndarray, np.ndarray]:
+    """Images and memories of noise."""
     rng = np.random.default_rng(1)
     return rng.random((2, 48, 64, 3), np.float32), rng.random((2, 48, 64, 1), np.float32)
 
 
 @pytest.fixture
-def stock(subject: Callable[..., Foreground]) -> AssetPool:
+def pool(subject: Callable[..., Foreground]) -> AssetPool:
     room = downscale(data.astronaut(), Size(120, 100))
     return AssetPool([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
 
 
-def test_at_first_the_memory_changes_nothing(network: object, seen: tuple[np.ndarray, np.ndarray]) -> None:
-    picture, memory = seen
+def test_at_first_the_memory_changes_nothing(network: object, inputs: tuple[np.ndarray, np.ndarray]) -> None:
+    image, memory = inputs
     grown = add_memory(network)
 
-    said = grown(np.concatenate([picture, memory], axis=3), training=False)
+    outputs = grown(np.concatenate([image, memory], axis=3), training=False)
 
-    for name, true in network(picture, training=False).items():
-        np.testing.assert_allclose(numbers(said[name]), numbers(true), atol=1e-6)
+    for name, true in network(image, training=False).items():
+        np.testing.assert_allclose(numbers(outputs[name]), numbers(true), atol=1e-6)
 
 
 def test_the_memory_is_listened_to_as_soon_as_it_has_weights(
-    network: object, seen: tuple[np.ndarray, np.ndarray]
+    network: object, inputs: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    picture, memory = seen
+    image, memory = inputs
     grown = add_memory(network)
     kernel = grown.get_layer("down2_conv").kernel
     kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
 
-    one, other = (grown(np.concatenate([picture, m], axis=3))["matte"] for m in (memory, 0 * memory))
+    one, other = (grown(np.concatenate([image, m], axis=3))["matte"] for m in (memory, 0 * memory))
 
     assert np.abs(numbers(one) - numbers(other)).max() > 1e-3
     # No memory is exactly what the network was before.
-    before = network(picture, training=False)["matte"]
+    before = network(image, training=False)["matte"]
     np.testing.assert_allclose(numbers(other), numbers(before), atol=1e-6)
 
 
 def test_it_can_be_learnt_kept_and_read_again(
-    network: object, seen: tuple[np.ndarray, np.ndarray], tmp_path: object
+    network: object, inputs: tuple[np.ndarray, np.ndarray], tmp_path: object
 ) -> None:
-    together = np.concatenate(seen, axis=3)
+    together = np.concatenate(inputs, axis=3)
     grown = add_memory(network)
     assert logits_model(grown)(together).shape == (2, 48, 64, 4)
     grown.save(tmp_path / "grown.keras")
@@ -98,7 +98,7 @@ def test_it_can_be_learnt_kept_and_read_again(
 
 
 def test_litert_takes_the_memory_as_a_second_input(
-    network: object, seen: tuple[np.ndarray, np.ndarray]
+    network: object, inputs: tuple[np.ndarray, np.ndarray]
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -108,47 +108,51 @@ def test_litert_takes_the_memory_as_a_second_input(
     weights = convert_to_litert(split_inputs(grown))
     interpreter = Interpreter(model_content=weights)
     interpreter.allocate_tensors()
-    given = {int(tensor["shape"][3]): tensor["index"] for tensor in interpreter.get_input_details()}
-    picture, memory = (part[:1] for part in seen)
-    interpreter.set_tensor(given[3], picture)
-    interpreter.set_tensor(given[1], memory)
+    indices = {int(tensor["shape"][3]): tensor["index"] for tensor in interpreter.get_input_details()}
+    image, memory = (part[:1] for part in inputs)
+    interpreter.set_tensor(indices[3], image)
+    interpreter.set_tensor(indices[1], memory)
 
     interpreter.invoke()
 
-    said = interpreter.get_tensor(interpreter.get_output_details()[output_indices(weights)["matte"]]["index"])
-    true = grown(np.concatenate([picture, memory], axis=3), training=False)["matte"]
-    np.testing.assert_allclose(said, numbers(true), atol=1e-4)
+    matte = interpreter.get_tensor(
+        interpreter.get_output_details()[output_indices(weights)["matte"]]["index"]
+    )
+    true = grown(np.concatenate([image, memory], axis=3), training=False)["matte"]
+    np.testing.assert_allclose(matte, numbers(true), atol=1e-4)
 
 
 def views(count: int, pairs: int = 0) -> list[TrainingExample]:
-    """Views of one grey each, the two of a pair alike but for their number."""
+    """Training examples whose mattes have one gray level each."""
     mattes = [np.full((48, 64), 20 + 10 * i, np.uint8) for i in range(count)]
     frame = np.zeros((48, 64, 3), np.uint8)
     return [TrainingExample(frame, np.ones((48, 64), np.uint8), matte, matte) for matte in mattes]
 
 
-def greys(memories: np.ndarray) -> list[float]:
-    """The middle of each memory, where a little movement changes nothing."""
+def gray_levels(memories: np.ndarray) -> list[float]:
+    """Return the gray level at the middle of each memory, where small shifts change nothing."""
     return [float(np.median(memory[20:28, 28:36])) * 255 for memory in memories]
 
 
-def test_a_memory_is_nothing_the_other_shot_or_another_scene_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_is_nothing_the_other_frame_or_another_scene_s(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Wear, "wear", lambda self, matte: matte)
-    drawn = [greys(draw_memories(views(8), 2, np.random.default_rng(seed))) for seed in range(60)]
+    drawn = [gray_levels(draw_memories(views(8), 2, np.random.default_rng(seed))) for seed in range(60)]
 
-    other_shot = [30, 20, 50, 40, 60, 70, 80, 90]
+    other_frame = [30, 20, 50, 40, 60, 70, 80, 90]
     kinds = []
     for memories in drawn:
-        for i, (grey, other) in enumerate(zip(memories, other_shot, strict=True)):
-            kinds.append("nothing" if grey == 0 else "other shot" if round(grey) == other else "stranger")
-            if kinds[-1] == "stranger" and i < 4:
-                assert round(grey) not in (20 + 10 * i, other)
-        # Both shots of a scene remember the same kind of thing.
+        for i, (level, other) in enumerate(zip(memories, other_frame, strict=True)):
+            kinds.append(
+                "nothing" if level == 0 else "other frame" if round(level) == other else "other scene"
+            )
+            if kinds[-1] == "other scene" and i < 4:
+                assert round(level) not in (20 + 10 * i, other)
+        # Both frames of a pair get the same kind of memory.
         assert kinds[-8] == kinds[-7]
         assert kinds[-6] == kinds[-5]
     share = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
     assert share["nothing"] == pytest.approx(NOTHING, abs=0.1)
-    assert share["stranger"] == pytest.approx(ANOTHER, abs=0.1)
+    assert share["other scene"] == pytest.approx(ANOTHER, abs=0.1)
 
 
 def test_what_is_remembered_is_worn_but_known_again(disc: Callable[..., np.ndarray]) -> None:
@@ -164,14 +168,17 @@ def test_what_is_remembered_is_worn_but_known_again(disc: Callable[..., np.ndarr
     assert max(wrong) < 0.4
 
 
-def test_the_scenes_are_those_of_a_run_without_memory(stock: AssetPool) -> None:
-    words = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": SceneMix(0, 0, 0)}
-    plain, remembering = SceneDataset(stock, SIZE, **words), RememberingBatches(stock, SIZE, **words)
+def test_the_scenes_are_those_of_a_run_without_memory(pool: AssetPool) -> None:
+    options = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": SceneMix(0, 0, 0)}
+    without_memory, remembering = (
+        SceneDataset(pool, SIZE, **options),
+        RememberingBatches(pool, SIZE, **options),
+    )
 
-    (pictures, truth), (together, same_truth) = plain[1], remembering[1]
+    (images, truth), (together, same_truth) = without_memory[1], remembering[1]
 
     assert (together.shape, together.dtype) == ((8, 48, 64, 4), np.float32)
-    np.testing.assert_array_equal(together[..., :3], pictures)
+    np.testing.assert_array_equal(together[..., :3], images)
     np.testing.assert_array_equal(same_truth, truth)
     assert together[..., 3].max() > 0.9
     np.testing.assert_array_equal(remembering[1][0], together)

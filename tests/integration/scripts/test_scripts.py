@@ -43,11 +43,11 @@ def test_a_shell_script_is_understood_and_stops_at_the_first_failure(path: Path)
 
 
 def test_check_tells_what_it_does_from_any_folder(tmp_path: Path) -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [TOP / "scripts" / "check", "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "Every check" in told.stdout
-    assert "--fast" in told.stdout
+    assert "Every check" in done.stdout
+    assert "--fast" in done.stdout
 
 
 def test_check_does_not_take_what_it_does_not_know() -> None:
@@ -86,21 +86,21 @@ def test_without_an_emulator_the_device_tests_are_skipped_and_the_remedy_is_said
 
 
 def test_the_device_tests_tell_what_they_are() -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [TOP / "scripts" / "device-test", "--help"], capture_output=True, text=True, check=True
     )
-    assert "vivid" in told.stdout
+    assert "vivid" in done.stdout
 
 
 def test_the_benchmark_tells_its_options(tmp_path: Path) -> None:
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, TOP / "scripts" / "benchmark.py", "--help"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    assert told.returncode == 0
-    assert all(option in told.stdout for option in ("--model", "--json", "--frames", "--threads"))
+    assert done.returncode == 0
+    assert all(option in done.stdout for option in ("--model", "--json", "--frames", "--threads"))
 
 
 def test_the_benchmark_measures_every_stage(benchmark: ModuleType, tmp_path: Path) -> None:
@@ -115,20 +115,20 @@ def test_the_benchmark_measures_every_stage(benchmark: ModuleType, tmp_path: Pat
 def test_the_benchmark_draws_a_video_and_a_gif_that_can_stand_behind(
     benchmark: ModuleType, tmp_path: Path
 ) -> None:
-    for path in benchmark.film(tmp_path).values():
-        backdrop = create_background(path, clock=ManualClock())
-        assert isinstance(backdrop, VideoBackground)
-        backdrop.close()
+    for path in benchmark.write_clips(tmp_path).values():
+        background = create_background(path, clock=ManualClock())
+        assert isinstance(background, VideoBackground)
+        background.close()
 
 
 def test_the_benchmark_times_a_real_start(
     benchmark: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = str(write_model(tmp_path))
-    words = ["--camera", "demo", "--model", model, "--no-virtual-camera", "--seconds", "3", "--record"]
-    assert 0.2 < benchmark.first_frame([*words, str(tmp_path / "o.mp4")]) < 20
+    argv = ["--camera", "demo", "--model", model, "--no-virtual-camera", "--seconds", "3", "--record"]
+    assert 0.2 < benchmark.first_frame([*argv, str(tmp_path / "o.mp4")]) < 20
     with pytest.raises(benchmark.LivecamError, match="--overwrite"):
-        benchmark.first_frame([*words, str(tmp_path / "o.mp4")])
+        benchmark.first_frame([*argv, str(tmp_path / "o.mp4")])
 
 
 def test_the_benchmarks_table_is_markdown(benchmark: ModuleType) -> None:
@@ -147,12 +147,12 @@ def test_steadiness_prints_a_row_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = str(write_model(tmp_path))
-    steadiness, rows = load_script("steadiness"), tmp_path / "rows.json"
+    script, rows = load_script("steadiness"), tmp_path / "rows.json"
     write_image(tmp_path / "still.png", secret_frame(size=Size(640, 360)))
-    words = f"steadiness --model {model} --rival {model} --frames 2 --json {rows}"
-    monkeypatch.setattr(sys, "argv", [*words.split(), "--still", str(tmp_path / "still.png")])
+    command_line = f"steadiness --model {model} --rival {model} --frames 2 --json {rows}"
+    monkeypatch.setattr(sys, "argv", [*command_line.split(), "--still", str(tmp_path / "still.png")])
 
-    assert steadiness.main() == 0
+    assert script.main() == 0
 
     measured = json.loads(rows.read_text())
     assert list(measured) == [model, f"{model}, unsmoothed", "green"]
@@ -163,12 +163,12 @@ def test_steadiness_prints_a_row_a_model(
 
 
 @pytest.mark.parametrize(
-    ("words", "code"), [("--frames 0", 2), ("--rival nothing.tflite", 1), ("--still x", 1)]
+    ("command_line", "code"), [("--frames 0", 2), ("--rival nothing.tflite", 1), ("--still x", 1)]
 )
 def test_steadiness_tells_in_one_line_what_is_wrong(
-    words: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command_line: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["steadiness", *words.split()])
+    monkeypatch.setattr(sys, "argv", ["steadiness", *command_line.split()])
     assert load_script("steadiness").main() == code
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -177,25 +177,25 @@ def test_the_strip_has_a_row_of_frames_and_a_row_a_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, out = str(write_model(tmp_path)), tmp_path / "strip.png"
-    words = f"strip {model} {model} --columns 3 --every 2 --out {out}"
-    monkeypatch.setattr(sys, "argv", words.split())
+    command_line = f"strip {model} {model} --columns 3 --every 2 --out {out}"
+    monkeypatch.setattr(sys, "argv", command_line.split())
 
     assert load_script("strip").main() == 0
 
     drawn = read_image(out, longest=4000).image
     assert drawn.shape == (3 * 180, 3 * 320, 3)
-    # What the model keeps stands on green; the first row is the source, which has none.
+    # What the model keeps is on green; the first row is the source, which has no green.
     green = (drawn == (0, 177, 64)).all(axis=2)
     assert green[180:].mean() > 0.2
     assert not green[:180].any()
 
 
 @pytest.mark.parametrize(
-    "words", ["nothing.tflite", "person --camera nothing.mp4", "person --out no/where.jpg"]
+    "command_line", ["nothing.tflite", "person --camera nothing.mp4", "person --out no/where.jpg"]
 )
 def test_the_strip_tells_in_one_line_what_is_wrong(
-    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command_line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["strip", *words.split()])
+    monkeypatch.setattr(sys, "argv", ["strip", *command_line.split()])
     assert load_script("strip").main() == 1
     assert capsys.readouterr().err.count("\n") == 1
