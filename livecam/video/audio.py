@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TypeAlias, cast
@@ -16,11 +17,14 @@ from av.packet import Packet
 
 from livecam.video.containers import ContainerFormat
 
+logger = logging.getLogger("livecam.video")
+
 AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 # Times within a stream jitter; up to this a player shows no lost lip sync.
 _MAX_DRIFT_SECONDS = 0.04
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}  # by number of channels; other numbers become stereo
+# Those that both AAC and Opus encode, by number of channels.
+_LAYOUTS = {1: "mono", 2: "stereo", 5: "5.0", 6: "5.1", 8: "7.1"}
 
 
 class AudioStreamWriter:
@@ -59,7 +63,7 @@ class AudioStreamWriter:
             codec = container.audio_codec or "aac"
             rate = container.audio_rate or _supported_rate(codec, min(source.sample_rate or 48000, 48000))
             self._stream = cast(AudioStream, output.add_stream(codec, rate=rate))
-            self._stream.codec_context.layout = _LAYOUTS.get(source.channels, "stereo")
+            self._stream.codec_context.layout = _supported_layout(source)
             self._stream.codec_context.bit_rate = 96000 * max(1, (self._stream.channels + 1) // 2) + 32000
         for key in ("language", "title"):
             if key in source.metadata:
@@ -156,6 +160,13 @@ def _silent_frame(like: AudioFrame, samples: int) -> AudioFrame:
     for plane in frame.planes:
         plane.update(value * plane.buffer_size)
     return frame
+
+
+def _supported_layout(source: AudioStream) -> str:
+    layout = _LAYOUTS.get(source.channels)
+    if layout is None:
+        logger.warning("the audio's %d channels (%s) become stereo", source.channels, source.layout.name)
+    return layout or "stereo"
 
 
 def _supported_rate(codec: str, rate: int) -> int:

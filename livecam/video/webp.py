@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import av
+import numpy as np
 from av.video.stream import VideoStream
 from PIL import Image
 
@@ -67,7 +68,8 @@ def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
         milliseconds = 0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
-            frame = av.VideoFrame.from_image(image.convert("RGBA")).reformat(format="bgra")
+            pixels = np.asarray(image.convert("RGBA"))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="bgra")
             frame.pts, frame.time_base = milliseconds, _TICK
             duration = int(image.info.get("duration") or _DEFAULT_MILLISECONDS)
             for packet in stream.encode(frame):

@@ -449,6 +449,33 @@ def test_sample_rate_is_converted_to_one_of_the_codec(tmp_path, suffix, rate):
     assert end == pytest.approx(2.0, abs=0.15)  # AAC ends with a whole packet
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
+@pytest.mark.parametrize(
+    ("layout", "kept"),
+    [("mono", 1), ("stereo", 2), ("5.0", 5), ("5.1", 6), ("7.1", 8), ("quad", None), ("2.1", None)],
+)
+def test_channels_are_kept_or_their_loss_is_logged(tmp_path, caplog, suffix, layout, kept):
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    channels = len(av.AudioLayout(layout).channels)
+    with av.open(str(source), "w") as output:
+        video, audio = output.add_stream("mjpeg", rate=30), output.add_stream("pcm_s32le", rate=RATE)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        audio.codec_context.layout = layout
+        image = av.VideoFrame(64, 48, "yuvj420p")
+        image.pts = 0
+        output.mux(video.encode(image))
+        samples = np.zeros((1, channels * RATE // 2), np.int32)
+        sound = av.AudioFrame.from_ndarray(samples, "s32", layout)
+        sound.sample_rate, sound.pts, sound.time_base = RATE, 0, Fraction(1, RATE)
+        output.mux(audio.encode(sound))
+        output.mux(audio.encode(None))
+    with caplog.at_level("WARNING", "livecam"):
+        run(source, target)
+    with av.open(str(target)) as film:
+        assert film.streams.audio[0].channels == (kept or 2)
+    assert [f"{channels} channels" in each for each in caplog.messages] == ([] if kept else [True])
+
+
 def test_truncated_clip_says_where_it_breaks_off(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (90, 96, 128, 3), np.uint8)
     source = clip(tmp_path / "in.mp4", frames=noise, options={"movflags": "faststart"})
