@@ -108,7 +108,7 @@ class FrameAnnotator:
         self._store.add(record, frame, trimap, matte, draw_annotation(frame, trimap, prompts))
 
     def _embed(self, frame: Frame, tracker: ObjectTracker | None) -> EmbeddedImageLike | None:
-        """Compute SAM's embedding of one frame, the slow part, if anything is asked of SAM.
+        """Compute SAM's embedding of one frame, the slow part, if SAM is needed.
 
         Batches would save 0.04 s of each frame, but need all frames of the clip between them in memory.
         """

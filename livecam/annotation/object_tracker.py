@@ -52,7 +52,7 @@ class CleanCandidate:
 class _TrackedObject:
     """One positive point, or one box with the points in it, as given in the first frame."""
 
-    anchor: Point
+    tracked_point: Point
     points: tuple[Point, ...]
     box: Box | None
 
@@ -83,8 +83,10 @@ class ObjectTracker:
         """
         self.size = Size.of(frame)
         self._objects = _split_objects(prompts)
-        anchors = [TrackedPoint(each.anchor, each.radius) for each in self._objects]
-        self._points = PointTracker(frame, anchors + [TrackedPoint(point) for point in prompts.negative])
+        tracked_points = [TrackedPoint(each.tracked_point, each.radius) for each in self._objects]
+        self._points = PointTracker(
+            frame, tracked_points + [TrackedPoint(point) for point in prompts.negative]
+        )
         self._last: list[TrackState | None] = [None] * len(self._objects)
         self._first: list[TrackState | None] = [None] * len(self._objects)
 
@@ -113,7 +115,7 @@ class ObjectTracker:
                 self._last[number] = state
                 self._first[number] = self._first[number] or state
                 if self._points.positions()[number] is None:
-                    self._points.set_position(number, state.anchor)
+                    self._points.set_position(number, state.tracked_point)
 
     def find(self, embedding: EmbeddedImageLike, frame: Frame) -> list[Observation]:
         """Segment each object in the frame that `follow` received last."""
@@ -142,7 +144,7 @@ class ObjectTracker:
     ) -> Observation:
         if position is None:
             return Observation(None, None, None, (_lost(tracked),))
-        shift = (position.x - tracked.anchor.x, position.y - tracked.anchor.y)
+        shift = (position.x - tracked.tracked_point.x, position.y - tracked.tracked_point.y)
         box = self._extend(tracked.box.translated(*shift)) if tracked.box else None
         prompt = self._prompt(tracked, position, box, context.negative)
         candidate = min(
@@ -175,7 +177,7 @@ class ObjectTracker:
         The second box prevents drift: a slightly too large box gives a slightly too large mask, and that the
         next box.
         """
-        position, references = expected.anchor, [expected]
+        position, references = expected.tracked_point, [expected]
         prompts = [self._prompt(tracked, position, self._extend(expected.box), context.negative)]
         if first is not None:
             references.append(first.translated_to(position))
@@ -188,7 +190,7 @@ class ObjectTracker:
     def _prompt(
         self, tracked: _TrackedObject, position: Point, box: Box | None, negative: tuple[Point, ...]
     ) -> Prompt:
-        shift = Point(position.x - tracked.anchor.x, position.y - tracked.anchor.y)
+        shift = Point(position.x - tracked.tracked_point.x, position.y - tracked.tracked_point.y)
         points = tuple(
             Point(
                 float(np.clip(point.x + shift.x, 0, self.size.width - 1)),
@@ -212,7 +214,7 @@ def _nothing_at(position: Point) -> str:
 
 
 def _lost(tracked: _TrackedObject) -> str:
-    return f"what was kept at {tracked.anchor} is lost: hidden, or out of the picture"
+    return f"what was kept at {tracked.tracked_point} is lost: hidden, or out of the picture"
 
 
 def _split_objects(prompts: FramePrompts) -> list[_TrackedObject]:
@@ -245,14 +247,14 @@ def best_match(
     return max(candidates, key=rating)
 
 
-def track_state_at(anchor: Point, frame: Frame, matte: Matte) -> TrackState | None:
+def track_state_at(tracked_point: Point, frame: Frame, matte: Matte) -> TrackState | None:
     """Return the state of an object with this matte; None if the matte is empty."""
     body = np.asarray(matte > 0.5)
     area = int(body.sum())
     if not area:
         return None
     box = bounding_box(body)
-    return TrackState(anchor, box, area, AppearanceDescriptor.of(frame, matte, box))
+    return TrackState(tracked_point, box, area, AppearanceDescriptor.of(frame, matte, box))
 
 
 def uncovered_points(prompt: Prompt, candidate: MaskCandidateLike) -> list[str]:
@@ -269,9 +271,10 @@ def discontinuities(expected: TrackState, state: TrackState, matte: Matte) -> li
     ratio = max(state.area, expected.area) / max(1, min(state.area, expected.area))
     if ratio > _MAX_AREA_RATIO:
         change = "larger" if state.area > expected.area else "smaller"
-        return [f"what is kept at {state.anchor} is {ratio:.1f} times {change} than before"]
+        return [f"what is kept at {state.tracked_point} is {ratio:.1f} times {change} than before"]
     if expected.appearance.shape_iou(matte, expected.box) < _MIN_SHAPE_IOU:
-        return [f"what is kept at {state.anchor} has another shape than before, or is not where it should be"]
+        place = f"what is kept at {state.tracked_point}"
+        return [f"{place} has another shape than before, or is not where it should be"]
     return []
 
 

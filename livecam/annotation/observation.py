@@ -28,24 +28,24 @@ class EmbeddedImageLike(Protocol):
 
 
 class TrackState(NamedTuple):
-    """State of a tracked object: its anchor, and box, area and appearance of the last accepted mask.
+    """State of a tracked object: its point, and box, area and appearance of the last accepted mask.
 
     Attributes:
-        anchor: position of the tracked point in the frame.
+        tracked_point: position of the point that is followed, in the frame.
         box: bounding box of the mask, in pixels.
         area: pixels of the mask.
         appearance: shape and colors within the box.
     """
 
-    anchor: Point
+    tracked_point: Point
     box: Box
     area: int
     appearance: AppearanceDescriptor
 
-    def translated_to(self, anchor: Point) -> "TrackState":
-        """Return the state with another anchor and the box moved with it; the box may leave the image."""
-        x, y = anchor.x - self.anchor.x, anchor.y - self.anchor.y
-        return self._replace(anchor=anchor, box=self.box.translated(x, y))
+    def translated_to(self, tracked_point: Point) -> "TrackState":
+        """Return the state with another tracked point; the box moves with it and may leave the image."""
+        x, y = tracked_point.x - self.tracked_point.x, tracked_point.y - self.tracked_point.y
+        return self._replace(tracked_point=tracked_point, box=self.box.translated(x, y))
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Observation:
     """One object in one frame.
 
     Attributes:
-        prompt: what SAM was asked; None if the object is lost.
+        prompt: what SAM received; None if the object is lost.
         candidate: the mask that was selected; None if the object is lost or SAM found nothing.
         state: what the next frame is compared with.
         reasons: why the frame needs a review; empty if nothing is suspicious.

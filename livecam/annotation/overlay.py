@@ -70,10 +70,10 @@ def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], caption:
         caption: one line, or "".
     """
     scale_to = OverlayScale.of(Size.of(frame))
-    canvas = Image.fromarray(
+    image = Image.fromarray(
         _tinted(resize(frame, scale_to.shown), resize_matte(matte, scale_to.shown), scale_to.unit)
     )
-    draw = ImageDraw.Draw(canvas)
+    draw = ImageDraw.Draw(image)
     for prompt in prompts:
         if prompt.box is not None:
             left, top, right, bottom = prompt.box
@@ -84,7 +84,7 @@ def draw_overlay(frame: Frame, matte: Matte, prompts: Sequence[Prompt], caption:
             _dot(draw, scale_to, point, POSITIVE)
         for point in prompt.negative:
             _dot(draw, scale_to, point, NEGATIVE)
-    return _with_caption(canvas, caption) if caption else np.array(canvas)
+    return _with_caption(image, caption) if caption else np.array(image)
 
 
 def draw_sheet(overlays: Sequence[Frame], cell: int = 640) -> Frame:
@@ -133,7 +133,7 @@ def _dot(
 
 def _with_caption(image: Image.Image, caption: str) -> Frame:
     font_size = max(18.0, min(max(image.size) / 36, min(image.size) / 5))
-    # Narrow pictures get smaller letters rather than half a line.
+    # Narrow images get smaller letters rather than half a line.
     font_size *= min(1.0, 0.94 * image.width / (_font(font_size).getlength(caption) + font_size))
     font, edge = _font(font_size), 0.4 * font_size
     _, _, right, bottom = font.getbbox(caption)

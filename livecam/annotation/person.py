@@ -56,7 +56,7 @@ class PersonAnnotation:
     """The annotated person of one frame.
 
     Attributes:
-        prompts: what SAM was asked; empty if the matte is the compact model's.
+        prompts: what SAM received; empty if the matte is the compact model's.
         candidates: SAM's selected mask for each prompt.
         matte: float32 (height, width) in [0, 1].
         agreement: IoU with the compact model's matte; None without prompts.

@@ -59,7 +59,7 @@ class PersonRecord:
         candidates: SAM's index of each mask.
         agreement: IoU of SAM's and the compact model's matte; None without a person or without SAM.
         areas: fraction of the image covered by the person, for SAM and for the compact model.
-        prompts: what SAM was asked.
+        prompts: what SAM received.
     """
 
     scores: tuple[float | None, ...] = ()
@@ -141,7 +141,7 @@ class ObjectRecord:
             "box": list(self.box) if self.box else None,
             "score": self.score,
             "candidate": self.candidate,
-            "last": [list(state.anchor), list(state.box), state.area, state.appearance.to_base64()]
+            "last": [list(state.tracked_point), list(state.box), state.area, state.appearance.to_base64()]
             if state
             else None,
         }
@@ -251,5 +251,7 @@ def _box(values: Any) -> Box | None:
 def _state(values: Any) -> TrackState | None:
     if not values or len(values) < len(TrackState._fields):
         return None
-    anchor, box, area, appearance = values
-    return TrackState(Point(*anchor), Box(*box), int(area), AppearanceDescriptor.from_base64(appearance))
+    tracked_point, box, area, appearance = values
+    return TrackState(
+        Point(*tracked_point), Box(*box), int(area), AppearanceDescriptor.from_base64(appearance)
+    )

@@ -9,17 +9,17 @@ from tests.support.fakes import SIZE
 
 
 def draw_room(scene: int, noise: int = 0) -> Frame:
-    """One of several rooms, with the noise of a sensor."""
+    """Return the image of one of several rooms with sensor noise."""
     random = np.random.default_rng(scene)
-    picture = np.kron(random.integers(0, 230, (8, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
-    return picture + np.random.default_rng(noise).integers(0, 3, picture.shape).astype(np.uint8)
+    image = np.kron(random.integers(0, 230, (8, 12, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    return image + np.random.default_rng(noise).integers(0, 3, image.shape).astype(np.uint8)
 
 
-def select(frames: list[Frame], most: int = 24, required: tuple[int, ...] = ()) -> list[int]:
+def select(frames: list[Frame], max_count: int = 24, required: tuple[int, ...] = ()) -> list[int]:
     buffer = SignatureBuffer(required)
     for number, frame in enumerate(frames):
         buffer.add(IndexedFrame(number, number / 25, frame))
-    return buffer.select_frames(most)
+    return buffer.select_frames(max_count)
 
 
 def test_each_scene_is_selected_once() -> None:
@@ -30,14 +30,14 @@ def test_each_scene_is_selected_once() -> None:
 
 def test_select_frames_takes_the_most_different() -> None:
     dark, light = np.zeros((SIZE.height, SIZE.width, 3), np.uint8), draw_room(4) // 2 + 128
-    selected = select([draw_room(1), draw_room(1, 1) // 8 * 8, dark, light], most=3)
+    selected = select([draw_room(1), draw_room(1, 1) // 8 * 8, dark, light], max_count=3)
     assert len(selected) == 3
     assert 2 in selected or 3 in selected
 
 
 def test_sharp_frame_of_a_scene_is_selected() -> None:
     frames = [frame for scene in range(4) for frame in (gaussian_blur(draw_room(scene), 2), draw_room(scene))]
-    selected = select(frames, most=4)
+    selected = select(frames, max_count=4)
     assert selected == [1, 3, 5, 7]
 
 
@@ -48,7 +48,7 @@ def test_blurred_frame_is_selected_if_it_differs() -> None:
 
 def test_first_selected_frame_is_near_the_start() -> None:
     frames = [draw_room(scene) for scene in range(40)]
-    assert select(frames, most=1)[0] < 8
+    assert select(frames, max_count=1)[0] < 8
 
 
 def test_required_frames_are_selected() -> None:

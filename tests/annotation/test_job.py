@@ -49,13 +49,13 @@ def run(*sources: Path, out: Path, sam: FakeSam | None = None, **options: Any) -
 
 
 def foregrounds(folder: Path, color: tuple[int, int, int]) -> list[float]:
-    """Of each kept frame: how much of what has a colour is foreground or contour."""
-    shares = []
+    """Return for each kept frame the fraction of the colored pixels that is not background."""
+    fractions = []
     for split in ("trainval", "test"):
         for sample in list_samples(folder, split):
             true = is_near(read_image(sample.image).image, color, 50)
-            shares.append(float((read_trimap(sample.trimap)[true] != 2).mean()))
-    return shares
+            fractions.append(float((read_trimap(sample.trimap)[true] != 2).mean()))
+    return fractions
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -95,7 +95,7 @@ def test_person_none_keeps_the_chair_only(clip: Path, tmp_path: Path) -> None:
 
 
 def refuse_to_load(*_: object) -> FakeSam:
-    raise AssertionError("SAM was loaded though nothing is asked of it")
+    raise AssertionError("SAM was loaded though it is not needed")
 
 
 def test_person_model_uses_sam_for_the_chair_only(clip: Path, tmp_path: Path) -> None:
@@ -408,7 +408,7 @@ def test_options_precede_the_file_and_the_file_clicks(clip: Path, tmp_path: Path
     assert {len(one.objects) for one in AnnotationStore(out).records.values()} == {1}
 
     def never(*_: object) -> None:
-        raise AssertionError("asked though the file has said it")
+        raise AssertionError("clicks were collected though the file has prompts")
 
     run(clip, out=tmp_path / "b", prompts=path, click=True, collect=never)
     assert {len(one.objects) for one in AnnotationStore(tmp_path / "b").records.values()} == {2}
@@ -429,7 +429,7 @@ def test_clicks_are_collected_once(clip: Path, tmp_path: Path) -> None:
     assert min(foregrounds(out, CHAIR)) > 0.9
 
     def never(*_: object) -> None:
-        raise AssertionError("asked again")
+        raise AssertionError("clicks were collected again")
 
     run(clip, out=out, click=True, collect=never)
 
@@ -446,8 +446,8 @@ def test_lost_object_flags_the_frame(tmp_path: Path) -> None:
 
 
 def write_mattes(path: Path, count: int, shift: int = 0) -> Path:
-    shots = [draw_scene(n) for n in range(count)]
-    true = [np.asarray(is_near(s, PERSON) | is_near(s, CHAIR), np.uint8) * 255 for s in shots]
+    frames = [draw_scene(n) for n in range(count)]
+    true = [np.asarray(is_near(s, PERSON) | is_near(s, CHAIR), np.uint8) * 255 for s in frames]
     if path.suffix:
         write_video(path, [each[:, shift:] for each in true])
         return path
@@ -523,10 +523,10 @@ def test_camera_is_opened_with_the_requested_size(tmp_path: Path) -> None:
 
 
 def test_progress_ends_at_its_total(clip: Path, tmp_path: Path) -> None:
-    heard: list[Progress] = []
-    run(clip, out=tmp_path / "set", progress=heard.append)
-    assert heard[-1] == Progress("label", 8, 8)
-    assert [p.done for p in heard if p.stage == "choose"] == list(range(1, 21))
+    progress: list[Progress] = []
+    run(clip, out=tmp_path / "set", progress=progress.append)
+    assert progress[-1] == Progress("label", 8, 8)
+    assert [p.done for p in progress if p.stage == "choose"] == list(range(1, 21))
 
 
 def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -536,15 +536,15 @@ def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pyt
     from livecam.annotation.media import IndexedFrame, MediaItem
 
     alive: list[weakref.ref[Any]] = []
-    most = 0
+    max_alive = 0
     inner = MediaItem.frames
 
     def watched(self: MediaItem) -> Any:
-        nonlocal most
+        nonlocal max_alive
         for indexed in inner(self):
             frame = indexed.frame.copy()
             alive.append(weakref.ref(frame))
-            most = max(most, sum(ref() is not None for ref in alive))
+            max_alive = max(max_alive, sum(ref() is not None for ref in alive))
             yield IndexedFrame(indexed.number, indexed.seconds, frame)
             del frame, indexed
 
@@ -552,7 +552,7 @@ def test_no_frame_is_kept_in_memory(clip: Path, tmp_path: Path, monkeypatch: pyt
     run(clip, out=tmp_path / "set", keep=(chair_place(0),))
     gc.collect()
     assert len(alive) >= 30
-    assert most <= 4
+    assert max_alive <= 4
 
 
 def test_settings_are_validated_without_the_disk(tmp_path: Path) -> None:

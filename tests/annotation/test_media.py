@@ -60,20 +60,20 @@ def test_a_mistyped_name_gets_the_near_one(tmp_path: Path) -> None:
 def test_clip_frames_are_numbered_and_an_image_is_one(tmp_path: Path) -> None:
     write_video(tmp_path / "c.mkv", [secret_frame(n) for n in range(5)])
     write_image(tmp_path / "p.png", secret_frame(7))
-    clip, picture = collect_media([str(tmp_path)])
+    clip, image = collect_media([str(tmp_path)])
     frames = list(clip.frames())
     assert [frame.number for frame in frames] == [0, 1, 2, 3, 4]
     assert frames[4].seconds == pytest.approx(4 / 25)
     assert clip.name(4) == "c-000004"
-    (only,) = picture.frames()
-    assert (only.number, picture.name(0)) == (0, "p")
+    (only,) = image.frames()
+    assert (only.number, image.name(0)) == (0, "p")
     np.testing.assert_array_equal(only.frame, secret_frame(7))
 
 
 def test_animated_gif_is_a_clip_and_a_still_one_an_image(tmp_path: Path) -> None:
     from PIL import Image
 
-    shots = [Image.fromarray(secret_frame(n)) for n in range(3)]
-    shots[0].save(tmp_path / "moves.gif", save_all=True, append_images=shots[1:])
-    shots[0].save(tmp_path / "still.gif")
+    images = [Image.fromarray(secret_frame(n)) for n in range(3)]
+    images[0].save(tmp_path / "moves.gif", save_all=True, append_images=images[1:])
+    images[0].save(tmp_path / "still.gif")
     assert [each.is_video for each in collect_media([str(tmp_path)])] == [True, False]

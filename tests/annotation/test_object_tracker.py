@@ -13,7 +13,7 @@ from tests.support.synthetic_people import CHAIR, FakeCandidate, FakeSam, chair_
 
 
 def overlap(first: Box, second: Box) -> float:
-    """The IoU of two boxes."""
+    """Return the IoU of two boxes."""
     wide = min(first.right, second.right) - max(first.left, second.left) + 1
     high = min(first.bottom, second.bottom) - max(first.top, second.top) + 1
     both = max(0.0, wide) * max(0.0, high)
@@ -43,7 +43,7 @@ def test_tracker_finds_a_moving_chair_in_every_selected_frame() -> None:
         true = is_near(draw_scene(number), CHAIR).astype(np.float32)
         assert iou(observation.candidate.matte, true) > 0.9
         assert observation.reasons == ()
-    # By the point, then with its own box; later within the box where it should be, and one as at first.
+    # Frame 0: the point, then its mask's box; later the expected box, once also one of the first size.
     assert [prompt.box is not None for prompt in sam.prompts] == [False, *[True] * 4]
     for prompt in sam.prompts[3:]:
         assert prompt.box is not None
@@ -172,7 +172,7 @@ def test_hidden_object_is_found_at_its_last_position() -> None:
     sam = FakeSam()
     (hidden,) = tracker.find(sam.embed(gone), gone)
     assert "lost" in hidden.reasons[0]
-    # Once more in a mirror image: following can't know it by its looks, SAM can by its shape.
+    # Mirrored at its return: the appearance does not match, but SAM segments the same shape.
     back = still.copy()
     back[40:80, 14:46] = still[40:80, 14:46][::-1, ::-1]
     tracker.follow(back)
@@ -203,7 +203,7 @@ def test_another_object_at_the_last_position_is_not_accepted() -> None:
     assert "lost" in observation.reasons[0]
 
 
-def test_small_islands_do_not_extend_the_next_box() -> None:
+def test_small_regions_do_not_extend_the_next_box() -> None:
     def speckled(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
         matte = answers[0].matte.copy()
         matte[2:5, 180:184] = 1

@@ -1,4 +1,4 @@
-"""Overlays show the matte, the prompts and the score, at any size of the picture."""
+"""Overlays show the matte, the prompts and the score, at any image size."""
 
 import cv2
 import numpy as np
@@ -79,7 +79,7 @@ def test_caption_is_complete_and_legible(size: Size) -> None:
     assert rows[-1] >= 14
     assert above or rows[-1] < 0.5 * len(captioned)
     white = np.flatnonzero((captioned[: rows[-1] + 1] > 240).all(axis=2).any(0))
-    # Narrow pictures have smaller letters, none is cut off.
+    # Narrow images have smaller letters; none is cut off.
     assert len(white)
     if not above and size.width < 1000:
         assert columns[-1] < 0.99 * captioned.shape[1]
@@ -94,7 +94,7 @@ def test_caption_of_a_flat_image_hides_nothing() -> None:
 
 def test_the_frame_itself_is_left_alone() -> None:
     frame = gray_frame(Size(640, 480))
-    draw_overlay(frame, left_half(Size(640, 480)), [Prompt((Point(1, 1),))], "words")
+    draw_overlay(frame, left_half(Size(640, 480)), [Prompt((Point(1, 1),))], "text")
     assert (frame == 128).all()
 
 
@@ -109,7 +109,7 @@ def test_a_sheet_holds_all_overlays_without_cutting(size: Size, count: int) -> N
 
 
 def ramp(width: float) -> np.ndarray:  # type: ignore[type-arg]
-    """A matte that falls from left to right within `width` pixels around the middle."""
+    """Return a matte that falls from left to right within `width` pixels around the middle."""
     x = np.arange(100, dtype=np.float32)
     return np.tile(np.clip((50 - x) / np.float32(width) + 0.5, 0, 1), (40, 1)).astype(np.float32)
 

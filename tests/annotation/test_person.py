@@ -105,8 +105,8 @@ def small(body: np.ndarray) -> Matte:  # type: ignore[type-arg]
 
 def test_uncertain_model_matte_gives_a_reason() -> None:
     frame = draw_scene(2)
-    for share, reasons in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
-        body = is_near(frame, PERSON).astype(np.float32) * np.float32(share)
+    for certainty, reasons in ((1.0, ()), (0.6, ("the compact model is in doubt about 100% of the person",))):
+        body = is_near(frame, PERSON).astype(np.float32) * np.float32(certainty)
         assert person_from_model(PersonEstimate(body, (), confident=True)).reasons == reasons
     empty = np.zeros((108, 192), np.float32)
     assert person_from_model(PersonEstimate(empty, (), confident=True)).reasons == ()

@@ -1,4 +1,4 @@
-"""What may be pointed at, and what is said when it may not."""
+"""Prompts are parsed, grouped and validated; errors name the remedy."""
 
 import numpy as np
 import pytest

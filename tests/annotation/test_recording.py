@@ -12,7 +12,7 @@ from tests.support.fakes import FakeCamera
 
 
 class TimedCamera(FakeCamera):
-    """A frame every tenth of a second of a clock that is set by hand."""
+    """A camera with 10 frames per second of a manual clock."""
 
     def __init__(self, count: int, clock: ManualClock) -> None:
         super().__init__(count, pause=0)
@@ -26,15 +26,15 @@ class TimedCamera(FakeCamera):
 
 def test_record_camera_records_the_requested_seconds(tmp_path: Path) -> None:
     clock = ManualClock()
-    heard: list[float] = []
+    recorded_seconds: list[float] = []
     camera = TimedCamera(50, clock)
     path = record_camera(
-        "0", 2.0, tmp_path / "r" / "camera.mp4", clock=clock, source=camera, progress=heard.append
+        "0", 2.0, tmp_path / "r" / "camera.mp4", clock=clock, source=camera, progress=recorded_seconds.append
     )
     with VideoReader(path) as clip:
         frames = list(clip)
     assert len(frames) == 20
-    assert heard[-1] == pytest.approx(1.9)
+    assert recorded_seconds[-1] == pytest.approx(1.9)
     assert camera.closed == 1
     assert [p.name for p in path.parent.iterdir()] == ["camera.mp4"]
 
@@ -68,7 +68,7 @@ def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
 def test_full_disk_while_recording_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from livecam.sinks.recorder import Recorder
 
-    def full(self: Recorder, picture: Frame, seconds: float | None = None) -> None:
+    def full(self: Recorder, frame: Frame, seconds: float | None = None) -> None:
         raise SinkError("disk full; free space")
 
     monkeypatch.setattr(Recorder, "send", full)

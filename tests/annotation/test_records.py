@@ -48,12 +48,12 @@ def test_load_records_of_the_old_code_gives_typed_values(tmp_path: Path) -> None
         (0.210938, 0.2),
         (PromptRecord((Point(130, 55),), (), Box(100.5, 20, 160, 107)),),
     )
-    (thing,) = first.objects
-    assert (thing.point, thing.box, thing.score, thing.candidate) == (
+    (record,) = first.objects
+    assert (record.point, record.box, record.score, record.candidate) == (
         Point(30, 60), Box(12.4, 38, 47.6, 81), 0.96, 0
     )  # fmt: skip
-    assert thing.state is not None
-    assert (thing.state.anchor, thing.state.area) == (Point(30, 60), 1280)
+    assert record.state is not None
+    assert (record.state.tracked_point, record.state.area) == (Point(30, 60), 1280)
     assert second == AnnotationRecord("grün", "grün", "grün.jpg", 0, 0.0, "mattes")
 
 

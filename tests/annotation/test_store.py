@@ -41,9 +41,9 @@ def test_training_reads_what_was_written(tmp_path: Path) -> None:
         samples = list_samples(tmp_path / "set", name)
         assert [sample.name for sample in samples] == list(listed)
         for sample in samples:
-            subject = load_foreground(sample, 256)
-            assert subject.has_exact_matte
-            assert subject.trimap.shape == subject.image.shape[:2] == subject.matte.shape
+            foreground = load_foreground(sample, 256)
+            assert foreground.has_exact_matte
+            assert foreground.trimap.shape == foreground.image.shape[:2] == foreground.matte.shape
 
 
 def test_flagged_frames_move_with_their_decision(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_compare_uses_the_pipeline_and_sorts_by_iou(tmp_path: Path) -> None:
     for number in range(3):
         frame = secret_frame(number)
         matte = is_person(frame)
-        # The middle one is labelled as if all of it were kept, which no model says.
+        # The middle frame is labelled as all foreground, which no model predicts.
         frames.append(
             LabeledFrame(frame, np.ones_like(matte) if number == 1 else matte, np.ones(matte.shape, bool))
         )

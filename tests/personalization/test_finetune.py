@@ -1,4 +1,4 @@
-"""The heavy stages with a tiny network, taught to keep red discs; its user also keeps a green square."""
+"""Fine-tunes a tiny network that keeps red discs to keep a green square as well."""
 
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,20 @@ from tests.support.written_labels import write_labels  # noqa: E402
 
 pytestmark = [
     pytest.mark.training,
-    # Keras saving a model, with TensorFlow's tensors under NumPy 2.
+    # Keras saves a model with TensorFlow tensors under NumPy 2.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network that keeps red discs, exported, its .keras beside it."""
+    """Train and export a tiny network that keeps red discs; its .keras is in the same folder."""
     return teach(tmp_path_factory.mktemp("base"))
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Little of everything."""
+    """Replace training lengths and limits by small ones."""
     monkeypatch.setattr(stages, "FINETUNE_CONFIG", SMALL)
     monkeypatch.setattr(regression_set, "SCENES", 8)
     # In a network this small, each new example displaces something else that it had learnt.
@@ -93,7 +93,7 @@ def test_learned_object_is_kept_and_the_rest_unchanged(base: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
-    """An unbroken fine-tune: its run's folder and its weights."""
+    """Return the run folder and the weights of an uninterrupted fine-tune."""
     run = tmp_path_factory.mktemp("whole")
     return run, tune_once(base, run)
 
@@ -117,11 +117,11 @@ def test_interrupted_finetune_equals_an_unbroken_one(
     base: Path, whole: tuple[Path, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on_batch_end = tune.FinetuneCheckpoint.on_train_batch_end
-    seen: list[int] = []
+    batches: list[int] = []
 
     def stop(self: tune.FinetuneCheckpoint, batch: int, logs: Any = None) -> None:
-        seen.append(batch)
-        if len(seen) == SMALL.steps + SMALL.steps // 2:
+        batches.append(batch)
+        if len(batches) == SMALL.steps + SMALL.steps // 2:
             raise KeyboardInterrupt
         on_batch_end(self, batch, logs)
 
@@ -158,14 +158,14 @@ def test_batch_normalization_is_frozen(base: Path, whole: tuple[Path, list[Any]]
 def test_replay_targets_are_the_teachers_predictions(base: Path) -> None:
     dataset, _ = replay_dataset_and_loss(base)
     dataset.set_epoch(0)
-    pictures, truth = dataset[0]
+    images, truth = dataset[0]
     own, kept = SMALL.rows
-    assert pictures.shape == (own + kept, 48, 64, 3)
+    assert images.shape == (own + kept, 48, 64, 3)
     assert truth.shape == (own + kept, 7, 48, 64)
     assert not truth[:own, 4:].any()
     teacher = LiteRTSegmenter.load(str(base))
-    for picture, target in zip(pictures[own:], truth[own:], strict=True):
-        matte = teacher.predict(np.rint(picture * 255).astype(np.uint8))
+    for image, target in zip(images[own:], truth[own:], strict=True):
+        matte = teacher.predict(np.rint(image * 255).astype(np.uint8))
         np.testing.assert_allclose(target[1] / 255, matte, atol=0.01)
         np.testing.assert_allclose(target[4:].sum(axis=0) / 255, 1, atol=0.01)
 
@@ -183,11 +183,11 @@ def test_batches_depend_on_epoch_and_number_alone(base: Path) -> None:
 def test_replay_loss_is_lowest_at_the_teachers_prediction() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1, (6, 4, 5, 4)).astype(np.float32)
-    shares = np.exp(logits[..., :3]) / np.exp(logits[..., :3]).sum(axis=-1, keepdims=True)
-    matte = shares[..., 0] + shares[..., 2] / (1 + np.exp(-logits[..., 3]))
+    probabilities = np.exp(logits[..., :3]) / np.exp(logits[..., :3]).sum(axis=-1, keepdims=True)
+    matte = probabilities[..., 0] + probabilities[..., 2] / (1 + np.exp(-logits[..., 3]))
     truth = np.zeros((6, 7, 4, 5), np.uint8)
     truth[4:, 1] = np.rint(matte[4:] * 255)
-    truth[4:, 4:] = np.rint(shares[4:].transpose(0, 3, 1, 2) * 255)
+    truth[4:, 4:] = np.rint(probabilities[4:].transpose(0, 3, 1, 2) * 255)
     loss = ReplayDistillationLoss(4, 1)
 
     def of(changed: Any) -> float:
@@ -200,7 +200,7 @@ def test_replay_loss_is_lowest_at_the_teachers_prediction() -> None:
 
 
 class Constant:
-    """A network whose one weight is the matte that it says everywhere."""
+    """A network with one weight, which is its matte at every pixel."""
 
     input_shape = (None, 8, 8, 3)
 
@@ -210,16 +210,16 @@ class Constant:
     def set_weights(self, weights: list[Any]) -> None:
         self.weights = weights
 
-    def __call__(self, pictures: Any, training: bool) -> dict[str, Any]:
-        return {"matte": np.full((len(pictures), 8, 8, 1), self.weights[0][0], np.float32)}
+    def __call__(self, images: Any, training: bool) -> dict[str, Any]:
+        return {"matte": np.full((len(images), 8, 8, 1), self.weights[0][0], np.float32)}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        # Kept surely at the end of the way only, and nothing forbids it.
+        # Confident only at alpha 1, and the regression set allows it.
         (0.0, 0.95, 1.0),
-        # The others lose all as soon as anything is kept: as little as possible.
+        # The regression set drops at each alpha: the smallest one is chosen.
         (0.4, 2.6, 0.25),
     ],
 )

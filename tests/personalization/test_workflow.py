@@ -1,4 +1,4 @@
-"""The walk through the stages with a heavy part that is a fake: what is done stays done."""
+"""The workflow runs each stage once, here with fakes of the expensive stages."""
 
 import json
 import stat
@@ -32,7 +32,7 @@ from tests.support.written_labels import write_labels
 
 
 class FakeStages:
-    """The heavy stages, done by copying; each call is noted, and one may be made to fail once."""
+    """Fakes of the expensive stages; records the calls, and fails once where `failing` says so."""
 
     def __init__(self, comparison: ComparisonResult) -> None:
         self.comparison, self.calls = comparison, []  # type: ignore[var-annotated]
@@ -322,7 +322,7 @@ def test_invalid_options_are_one_line(
 
 
 class ClockedCamera:
-    """A camera before which a clock runs: ten frames a second, and what `at` does before frame `at[0]`."""
+    """A camera with 10 frames per second of a manual clock; interrupted before frame `stop`."""
 
     size, fps = FakeCamera(0).size, 10.0
 
@@ -395,7 +395,7 @@ def test_an_installed_model_of_the_same_name_is_replaced(
 def test_journal_of_the_old_code_is_continued(
     settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
-    """The literal form of journal.json before results were typed."""
+    """journal.json in its form before results were typed."""
     fingerprint = {
         "sources": list(settings.annotation.sources), "data": [], "rooms": [], "keep": [], "drop": [],
         "boxes": [], "prompts": None, "mattes": None, "preset": "sam_base_sa1b", "click": False, "frames": 48,

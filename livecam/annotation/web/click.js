@@ -1,25 +1,25 @@
 "use strict";
 const {frames, heard} = /*DATA*/null;
 const get = id => document.getElementById(id), stage = get("stage"), canvas = get("canvas"), pen = canvas.getContext("2d");
-// What was done on each frame, in order, so that it can be undone.
-const done = frames.map(({wish}) => [
-  ...(wish.boxes || []).map(at => ["boxes", at]), ...(wish.keep || []).map(at => ["keep", at]),
-  ...(wish.drop || []).map(at => ["drop", at])]);
-let now = 0, picture = new Image(), cross = null, corner = null, drag = null, over = false;
-const clamp = (value, most) => Math.max(0, Math.min(most - 1, value));
+// The clicks on each frame, in order, so that they can be undone.
+const done = frames.map(({clicks}) => [
+  ...(clicks.boxes || []).map(at => ["boxes", at]), ...(clicks.keep || []).map(at => ["keep", at]),
+  ...(clicks.drop || []).map(at => ["drop", at])]);
+let now = 0, image = new Image(), cross = null, corner = null, drag = null, over = false;
+const clamp = (value, limit) => Math.max(0, Math.min(limit - 1, value));
 
 function open(number) {
   now = Math.max(0, Math.min(frames.length - 1, number));
   corner = drag = cross = null;
-  picture = new Image(); picture.onload = draw;
-  picture.onerror = () => tell("this frame can't be shown; if livecam has ended, start it again, what was clicked is kept");
-  picture.src = now + ".jpg";
+  image = new Image(); image.onload = draw;
+  image.onerror = () => showError("this frame can't be shown; if livecam has ended, start it again, what was clicked is kept");
+  image.src = now + ".jpg";
   get("name").textContent = frames[now].name;
   get("back").disabled = now === 0; get("next").disabled = now === frames.length - 1;
   draw();
 }
-function tell(words) { get("error").textContent = words; }
-// As large as there is room, drawn in the screen's own pixels; the pen is in the picture's.
+function showError(message) { get("error").textContent = message; }
+// Fills the stage at the screen's resolution; the pen draws in image pixels. Returns image pixels per CSS pixel.
 function fit({width, height}) {
   const scale = Math.min(stage.clientWidth / width, stage.clientHeight / height);
   const fine = scale * (window.devicePixelRatio || 1), size = [width, height].map(length => Math.max(1, Math.round(length * fine)));
@@ -33,7 +33,7 @@ function draw() {
   if (over) return;
   const {width, height} = frames[now], unit = fit(frames[now]);
   pen.clearRect(0, 0, width, height);
-  if (picture.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, width, height);
+  if (image.complete && image.naturalWidth) pen.drawImage(image, 0, 0, width, height);
   for (const [what, at] of done[now]) what === "boxes" ? box(at, "#5aaaff", unit) : dot(at, what, unit);
   const from = drag && drag.moved ? drag.from : corner, to = drag && drag.moved ? drag.to : cross;
   if (from && to) box([from[0], from[1], to[0], to[1]], "#fff", unit);
@@ -45,13 +45,13 @@ function draw() {
   const count = (many, what) => `${many} ${what}${many === 1 ? "" : "s"}`, some = done.filter(list => list.length).length;
   get("state").textContent = `frame ${now + 1} of ${frames.length}: ${count(done[now].length, "click")} here, ${count(some, "frame")} clicked on`;
 }
-function line(points, colour, unit) {
-  for (const [wide, ink] of [[4, "#000"], [2, colour]]) {
+function line(points, color, unit) {
+  for (const [wide, ink] of [[4, "#000"], [2, color]]) {
     pen.lineWidth = wide * unit; pen.strokeStyle = ink; pen.beginPath();
     points.forEach(([x, y], i) => i ? pen.lineTo(x + .5, y + .5) : pen.moveTo(x + .5, y + .5)); pen.stroke();
   }
 }
-function box([x0, y0, x1, y1], colour, unit) { line([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]], colour, unit); }
+function box([x0, y0, x1, y1], color, unit) { line([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]], color, unit); }
 function dot([x, y], what, unit) {
   if (what === "drop") {
     const r = 7 * unit;
@@ -67,33 +67,33 @@ function addBox(a, b) {
   if (at[2] > at[0] && at[3] > at[1]) add("boxes", at); else draw();
 }
 function undo() { done[now].pop(); draw(); send("keep"); }
-let sending = Promise.resolve(true), known = heard;
-function said() {
-  const wishes = {};
+let sending = Promise.resolve(true), revision = heard;
+function serializedClicks() {
+  const clicks = {};
   frames.forEach(({name}, i) => {
     if (!done[i].length) return;
-    wishes[name] = {keep: [], drop: [], boxes: []};
-    for (const [what, at] of done[i]) wishes[name][what].push(at);
+    clicks[name] = {keep: [], drop: [], boxes: []};
+    for (const [what, at] of done[i]) clicks[name][what].push(at);
   });
-  return JSON.stringify(wishes);
+  return JSON.stringify(clicks);
 }
 function send(verb) {
-  // One after the other, so that the last said is the last kept.
+  // Requests are sent one after another, so that the last state sent is the last one stored.
   sending = sending.then(async () => {
     try {
-      // With how much this page knows, so that a page in another tab isn't overruled unseen.
-      const answer = await fetch(`${known}/${verb}`, {method: "POST", body: said(), keepalive: said().length < 60000});
-      const told = await answer.json();
-      if (answer.ok) known = told.heard;
-      tell(answer.ok ? "" : told.error);
+      // The revision lets the server refuse an outdated tab that would overwrite another tab's clicks.
+      const answer = await fetch(`${revision}/${verb}`, {method: "POST", body: serializedClicks(), keepalive: serializedClicks().length < 60000});
+      const reply = await answer.json();
+      if (answer.ok) revision = reply.heard;
+      showError(answer.ok ? "" : reply.error);
       return answer.ok;
-    } catch (error) { tell("livecam has ended and did not hear this; what was clicked before is kept, start it again to go on"); return false; }
+    } catch (error) { showError("livecam has ended and did not hear this; what was clicked before is kept, start it again to go on"); return false; }
   });
   return sending;
 }
 let sure = false;
 async function finish() {
-  if (!sure && !done.some(list => list.length)) { sure = true; tell("nothing is clicked, so no thing is kept; finish once more if that is meant"); return; }
+  if (!sure && !done.some(list => list.length)) { sure = true; showError("nothing is clicked, so no thing is kept; finish once more if that is meant"); return; }
   if (!await send("done")) return;
   over = true;
   document.title = "livecam: thank you";
@@ -106,12 +106,12 @@ function place(event) {
 }
 canvas.addEventListener("pointerdown", event => {
   if (event.button > 0) return;
-  // Two fingers mean something else.
+  // A second finger is another gesture (zoom or scroll).
   if (!event.isPrimary) { drag = null; draw(); return; }
   canvas.setPointerCapture(event.pointerId);
   const touch = event.pointerType === "touch", from = place(event);
   const press = drag = {from, to: from, moved: false, x: event.clientX, y: event.clientY, reach: touch ? 12 : 5};
-  // Not every browser tells a long press by contextmenu, or in time.
+  // Not every browser reports a long press by contextmenu, and some report it late.
   if (touch) setTimeout(() => { if (drag === press && !press.moved) { drag = null; add("drop", from); } }, 500);
 });
 canvas.addEventListener("pointermove", event => {
@@ -127,7 +127,7 @@ canvas.addEventListener("pointerup", () => {
 canvas.addEventListener("pointercancel", () => { drag = null; draw(); });
 canvas.addEventListener("contextmenu", event => {
   event.preventDefault();
-  // The menu key has no place of its own, and a long press is told above.
+  // The menu key has no position, and a long press is handled above.
   if (event.pointerType !== "" && event.pointerType !== "touch") { drag = null; add("drop", place(event)); }
 });
 document.addEventListener("keydown", event => {

@@ -114,7 +114,7 @@ class _ClickSession:
         if path == "":
             clicks = _load_unfinished(self._unfinished)
             frames = [
-                {"name": name, "width": size.width, "height": size.height, "wish": clicks.get(name, {})}
+                {"name": name, "width": size.width, "height": size.height, "clicks": clicks.get(name, {})}
                 for name, size in self._sizes.items()
             ]
             return html_page(render_template("click", {"frames": frames, "heard": self._revision}))

@@ -1,12 +1,12 @@
 "use strict";
 const {command} = /*DATA*/null, served = location.protocol.startsWith("http");
 const get = id => document.getElementById(id), cards = [...document.querySelectorAll("article")];
-const said = card => (card.querySelector("[aria-pressed=true]") || {dataset: {}}).dataset.say || "";
-const first = new Map(cards.map(card => [card, said(card)]));
-function tell() {
-  const list = word => cards.filter(card => said(card) === word);
-  cards.forEach(card => ["accept", "reject"].forEach(word => card.classList.toggle(word, said(card) === word)));
-  get("told").textContent = `${list("accept").length} accepted, ${list("reject").length} rejected` + (served ? "; kept at once" : "");
+const decisionOf = card => (card.querySelector("[aria-pressed=true]") || {dataset: {}}).dataset.say || "";
+const first = new Map(cards.map(card => [card, decisionOf(card)]));
+function update() {
+  const list = word => cards.filter(card => decisionOf(card) === word);
+  cards.forEach(card => ["accept", "reject"].forEach(word => card.classList.toggle(word, decisionOf(card) === word)));
+  get("summary").textContent = `${list("accept").length} accepted, ${list("reject").length} rejected` + (served ? "; kept at once" : "");
   if (served) return;
   const changed = word => list(word).filter(card => first.get(card) !== word).map(card => card.dataset.name);
   const parts = ["accept", "reject"].map(word => [word, changed(word)]).filter(([, names]) => names.length);
@@ -16,22 +16,22 @@ function tell() {
 let sending = Promise.resolve(), over = false;
 function mark(card, word) {
   card.querySelectorAll("[data-say]").forEach(button => button.setAttribute("aria-pressed", String(button.dataset.say === word)));
-  tell();
+  update();
 }
 function decide(card, word) {
-  const before = said(card), now = before === word ? "" : word;
+  const before = decisionOf(card), now = before === word ? "" : word;
   mark(card, now);
   if (!served) return;
   sending = sending.then(async () => {
-    // What was not heard is not shown as if it were kept.
-    if (!await post("decide", {[now || "forget"]: [card.dataset.name]}) && said(card) === now) mark(card, before);
+    // Undo the mark of a decision that the server did not store.
+    if (!await post("decide", {[now || "forget"]: [card.dataset.name]}) && decisionOf(card) === now) mark(card, before);
   });
 }
 function enlarge(card) { card.classList.toggle("large"); card.scrollIntoView({block: "nearest"}); }
 async function post(verb, what) {
   try {
-    const answer = await fetch(verb, {method: "POST", body: JSON.stringify(what)}), told = await answer.json();
-    get("error").textContent = answer.ok ? "" : told.error;
+    const answer = await fetch(verb, {method: "POST", body: JSON.stringify(what)}), reply = await answer.json();
+    get("error").textContent = answer.ok ? "" : reply.error;
     return answer.ok;
   } catch (error) { get("error").textContent = "livecam has ended and did not hear this; start it again to go on"; return false; }
 }
@@ -57,4 +57,4 @@ get("finish").onclick = async () => {
   document.body.textContent = "Thank you; this page can be closed.";
 };
 get("command").hidden = served; get("finish").hidden = !served;
-tell(); if (cards.length) cards[0].focus();
+update(); if (cards.length) cards[0].focus();

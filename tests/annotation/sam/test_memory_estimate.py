@@ -1,11 +1,11 @@
-"""What memory SAM takes is known before it is loaded."""
+"""The memory that SAM needs is estimated before it is loaded."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from livecam.annotation.sam import memory_estimate as footprint
+from livecam.annotation.sam import memory_estimate as memory_estimate
 from livecam.annotation.sam.memory_estimate import (
     MemoryEstimate,
     available_memory,
@@ -18,10 +18,10 @@ from livecam.core.errors import AnnotationError
 
 @pytest.fixture
 def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Linux's file with 5.1 GB free."""
+    """Write a /proc/meminfo with 5.1 GB available."""
     path = tmp_path / "meminfo"
     path.write_text("MemTotal: 9999999 kB\nMemFree: 10 kB\nMemAvailable:    5000000 kB\n")
-    monkeypatch.setattr(footprint, "_MEMINFO", path)
+    monkeypatch.setattr(memory_estimate, "_MEMINFO", path)
     return path
 
 
@@ -100,7 +100,7 @@ def test_batch_size_follows_the_free_memory(free: Path) -> None:
 
 
 class ResourceExhaustedError(Exception):
-    """Named as TensorFlow's."""
+    """Has the name of the TensorFlow error."""
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ResourceExhaustedError("OOM when allocating tensor")])

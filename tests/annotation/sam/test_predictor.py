@@ -1,4 +1,4 @@
-"""A point or a box selects what is under it, all the way from the user's pixels and back."""
+"""A point or a box selects the object at its place, in pixels of the image."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +22,9 @@ LEFT, RIGHT = (220, 60, 40), (40, 90, 220)
 
 
 def two_discs(size: Size) -> tuple[Frame, Matte, Matte]:
-    """A red disc at a quarter of both sides, a blue one at three quarters, on grey."""
+    """Draw a red disc at a quarter of both sides and a blue one at three quarters, on gray."""
     radius = 0.2 * min(size)
-    spots = [Point(size.width * share, size.height * share) for share in (0.25, 0.75)]
+    spots = [Point(size.width * fraction, size.height * fraction) for fraction in (0.25, 0.75)]
     mattes = [draw_shape("disc", spot, radius, size) for spot in spots]
     frame = np.full((size.height, size.width, 3), (120, 130, 110), np.float32)
     for matte, color in zip(mattes, (LEFT, RIGHT), strict=True):
@@ -41,7 +41,7 @@ def unseen(count: int, seed: int = 4711) -> Iterator[Drawing]:
 
 @pytest.fixture(scope="module")
 def found(drawn_sam: SamPredictor) -> dict[str, list[float]]:
-    """The IoU of the first ranked on unseen drawings, by the kind of prompt."""
+    """Return the IoUs of the first candidate on unseen drawings, by kind of prompt."""
     rng, ious = np.random.default_rng(5), {}
     for drawing in unseen(14):
         embedding = drawn_sam.embed(drawing.frame)
@@ -62,7 +62,7 @@ def found(drawn_sam: SamPredictor) -> dict[str, list[float]]:
 def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[float]], kind: str) -> None:
     ious = np.array(found[kind])
     assert len(ious) >= 40
-    # A SAM so small, trained for minutes, selects the shape, and at times a piece of another one with it.
+    # This small SAM, trained for minutes, sometimes adds a piece of another shape.
     assert ious.mean() >= 0.8
     assert np.median(ious) >= 0.85
 
@@ -71,15 +71,15 @@ def test_what_is_meant_comes_first_on_unseen_drawings(found: dict[str, list[floa
 def test_point_selects_its_disc_in_images_of_all_shapes(drawn_sam: SamPredictor, size: Size) -> None:
     frame, first, second = two_discs(size)
     embedding = drawn_sam.embed(frame)
-    for share, right, wrong in ((0.25, first, second), (0.75, second, first)):
-        matte = embedding.predict(Prompt((Point(size.width * share, size.height * share),)))[0].matte
+    for fraction, right, wrong in ((0.25, first, second), (0.75, second, first)):
+        matte = embedding.predict(Prompt((Point(size.width * fraction, size.height * fraction),)))[0].matte
         assert matte.shape == (size.height, size.width)
         assert iou(matte, right) > 0.75
         assert iou(matte, wrong) < 0.1
 
 
 def test_x_and_y_are_not_swapped(drawn_sam: SamPredictor) -> None:
-    # The discs lie so that each swapped point lies on the other disc.
+    # With x and y swapped, each point would be on the other disc.
     size = Size(480, 480)
     matte = draw_shape("disc", Point(360, 120), 70, size)
     other = draw_shape("disc", Point(120, 360), 70, size)
@@ -117,7 +117,7 @@ def test_edges_are_soft(drawn_sam: SamPredictor) -> None:
 
 
 class Counting:
-    """A picture encoder that counts how often it is asked."""
+    """An image encoder that records the size of each batch."""
 
     def __init__(self, encoder: Any) -> None:
         self.encoder, self.image_shape, self.batches = encoder, encoder.image_shape, []
@@ -127,15 +127,15 @@ class Counting:
         return self.encoder(images, **more)
 
 
-def counted(sam: SamPredictor, look: float = 1.0) -> tuple[SamPredictor, Counting]:
-    """The same SAM, its encoder counted."""
+def counted(sam: SamPredictor, image_bytes: float = 1.0) -> tuple[SamPredictor, Counting]:
+    """Return the same SAM with an encoder that records its batches."""
     backbone = sam._backbone
     encoder = Counting(backbone.image_encoder)
     again = SimpleNamespace(
         image_encoder=encoder, prompt_encoder=backbone.prompt_encoder, mask_decoder=backbone.mask_decoder
     )
     return SamPredictor(
-        SimpleNamespace(backbone=again, preprocessor=None), MemoryEstimate(0.0, look)
+        SimpleNamespace(backbone=again, preprocessor=None), MemoryEstimate(0.0, image_bytes)
     ), encoder
 
 

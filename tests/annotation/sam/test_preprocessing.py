@@ -1,4 +1,4 @@
-"""The way to SAM's square and back, for pictures of all shapes."""
+"""Images of all shapes are mapped to SAM's square and mattes are mapped back."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_logits_to_matte_has_image_size_without_padding(size: Size) -> None:
     width, height = (-(-length // 4) + 1 for length in transform.inner)
     logits = np.full((256, 256), 20, np.float32)
     logits[:height, :width] = -20
-    # All that is kept lies in the padding: nothing of it may be seen, but at most a little at its border.
+    # Only the padding is kept: none of it may reach the matte, except a trace at the border.
     matte = transform.logits_to_matte(logits)
     assert matte.shape == (size.height, size.width)
     assert matte.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Whatever keeps a preset from being loaded is one line with the remedy."""
+"""An error while a preset is loaded is one line with the remedy."""
 
 import builtins
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.annotation.sam import memory_estimate as footprint
+from livecam.annotation.sam import memory_estimate as memory_estimate
 from livecam.annotation.sam.presets import load_preset
 from livecam.core.errors import AnnotationError
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.labelling
 
 
 def complaint(preset: str) -> str:
-    """What loading says, on one line."""
+    """Return the message of the error while loading, which must be one line."""
     with pytest.raises(AnnotationError) as caught:
         load_preset(preset)
     line = str(caught.value)
@@ -77,7 +77,7 @@ def test_damaged_weights_are_one_line(tmp_path: Path, drawn_sam_folder: Path) ->
 
 def test_too_little_memory_fails_before_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable: 1000000 kB\n")
-    monkeypatch.setattr(footprint, "_MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory_estimate, "_MEMINFO", tmp_path / "meminfo")
     assert "sam_large_sa1b needs about" in complaint("sam_large_sa1b")
 
 

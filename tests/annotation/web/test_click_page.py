@@ -21,7 +21,7 @@ from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 
 @contextmanager
 def click_page(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, FramePlan]]:
-    """A page with two frames of a clip; finished when the block ends."""
+    """Serve a page with two frames of a clip; the block must finish it."""
     segmenter = GreenModel() if person else None
     clip = folder / "talk.mkv"
     if not clip.exists():
@@ -61,7 +61,7 @@ def test_each_click_is_stored_at_once(tmp_path: Path) -> None:
         assert json.loads((tmp_path / UNFINISHED).read_text()) == clicks
         assert not path.exists()
         frames = read_page(url)
-        assert [frame["wish"] for frame in frames] == [clicks["talk-000001"], {}]
+        assert [frame["clicks"] for frame in frames] == [clicks["talk-000001"], {}]
         assert [frame["name"] for frame in frames] == ["talk-000001", "talk-000004"]
         assert (frames[0]["width"], frames[0]["height"]) == (192, 108)
         fetch(url + "done", clicks)
@@ -123,8 +123,8 @@ def test_names_can_neither_end_the_script_nor_begin_markup() -> None:
 
 
 FRAMES = [
-    {"name": "tall", "width": 200, "height": 1000, "wish": {}},
-    {"name": "small", "width": 90, "height": 50, "wish": {}},
+    {"name": "tall", "width": 200, "height": 1000, "clicks": {}},
+    {"name": "small", "width": 90, "height": 50, "clicks": {}},
 ]
 MOUSE = """
 const mouse = {button: 0, isPrimary: true, pointerId: 1, pointerType: "mouse"};
@@ -139,7 +139,7 @@ const type = (key, more) => document.fire("keydown", {key, ...more});
 
 
 def run(steps: str) -> Any:
-    """The page with a tall and a small frame in a stage of 900x500, at 20, 30.5 on the page."""
+    """Run steps on a page with a tall and a small frame; the 900x500 stage is at 20, 30.5."""
     return run_page(render_template("click", {"frames": FRAMES, "heard": 0}), MOUSE + steps)
 
 
@@ -206,8 +206,8 @@ def test_second_finger_menu_key_and_held_key_do_not_click() -> None:
 
 def test_finish_without_a_click_needs_confirmation() -> None:
     once, error, twice, thanks, place = run(
-        "type('f'); await calm(); const once = sent.length, told = parts.error.textContent;"
-        "type('f'); await calm(); type('n'); return [once, told, sent, document.body.textContent, now];"
+        "type('f'); await calm(); const once = sent.length, error = parts.error.textContent;"
+        "type('f'); await calm(); type('n'); return [once, error, sent, document.body.textContent, now];"
     )
     assert once == 0
     assert "nothing is clicked" in error
@@ -219,9 +219,9 @@ def test_finish_without_a_click_needs_confirmation() -> None:
 def test_page_sends_its_revision_and_shows_errors() -> None:
     verbs, errors = run(
         "answers.push({ok: true, told: {heard: 7}}, {ok: false, told: {error: 'not so'}}, new Error());"
-        "const told = []; for (const x of [30, 40, 50]) {"
-        "press([x, 90]); await calm(); told.push(parts.error.textContent); }"
-        "return [sent.map(([verb]) => verb), told];"
+        "const errors = []; for (const x of [30, 40, 50]) {"
+        "press([x, 90]); await calm(); errors.push(parts.error.textContent); }"
+        "return [sent.map(([verb]) => verb), errors];"
     )
     assert verbs == ["0/keep", "7/keep", "7/keep"]
     assert errors[:2] == ["", "not so"]
@@ -266,7 +266,7 @@ def test_finish_without_anything_to_keep_is_refused(tmp_path: Path) -> None:
         assert "click on a thing" in json.loads(body)["error"]
         assert not path.exists()
         assert fetch(url + "0/keep", clicks)[0] == 200
-        # Undone again, which is no end yet.
+        # An empty state can be stored, but not finished.
         assert fetch(url + "1/keep", {})[0] == 200
         assert fetch(url + "2/done", clicks)[0] == 200
     assert json.loads(path.read_text()) == clicks

@@ -37,12 +37,12 @@ def make(folder: Path, names: dict[str, tuple[str, ...]]) -> AnnotationStore:
 
 
 class Page(HTMLParser):
-    """The cards and pictures of a page."""
+    """Parses the cards and image addresses of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.cards: list[str] = []
-        self.pictures: list[str] = []
+        self.images: list[str] = []
         self.buttons: list[dict[str, str | None]] = []
         self.scripts = 0
         self.feed(text)
@@ -52,7 +52,7 @@ class Page(HTMLParser):
         if tag == "article":
             self.cards.append(attributes["data-name"] or "")
         elif tag == "img":
-            self.pictures.append(attributes["src"] or "")
+            self.images.append(attributes["src"] or "")
         elif tag == "button" and "data-say" in attributes:
             self.buttons.append(attributes)
         self.scripts += tag == "script"
@@ -68,18 +68,18 @@ def reviewing(folder: Path) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-ODD = {"a": (), "b": ("too dark",), "c": ("jumps", "low score"), "d": ("lost",)}
+FLAGGED = {"a": (), "b": ("too dark",), "c": ("jumps", "low score"), "d": ("lost",)}
 
 
 def test_review_page_shows_flagged_frames_first(tmp_path: Path) -> None:
-    make(tmp_path, ODD)
+    make(tmp_path, FLAGGED)
     text = (tmp_path / "review/index.html").read_text(encoding="utf-8")
     page = Page(text)
     assert page.cards == ["b", "c", "d", "a"]
     for reason in ("too dark", "jumps", "low score", "lost"):
         assert f"<li>{reason}</li>" in text
-    for picture in page.pictures:
-        assert (tmp_path / "review" / unquote(picture)).is_file()
+    for address in page.images:
+        assert (tmp_path / "review" / unquote(address)).is_file()
     assert len(page.buttons) == 8
     assert all(button["aria-label"] for button in page.buttons)
     assert not re.search(r"https?://|<link|@import", text)
@@ -87,7 +87,7 @@ def test_review_page_shows_flagged_frames_first(tmp_path: Path) -> None:
 
 def test_review_page_names_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "my set's"
-    make(folder, ODD)
+    make(folder, FLAGGED)
     text = (folder / "review/index.html").read_text(encoding="utf-8")
     assert "livecam label " in text
     assert "my set" in text
@@ -104,14 +104,14 @@ def test_names_reasons_and_folders_are_escaped(tmp_path: Path) -> None:
 
 
 def test_decisions_on_the_page_move_files(tmp_path: Path) -> None:
-    make(tmp_path, ODD)
+    make(tmp_path, FLAGGED)
     with reviewing(tmp_path) as url:
         assert url.endswith("/review/")
         code, body, _ = fetch(url)
         assert code == 200
-        pictures = Page(body.decode()).pictures
-        for picture in pictures:
-            assert fetch(url + picture)[0] == 200 or picture.startswith("../")
+        images = Page(body.decode()).images
+        for address in images:
+            assert fetch(url + address)[0] == 200 or address.startswith("../")
         assert fetch(url.removesuffix("review/") + "overlays/a.jpg")[0] == 200
         assert fetch(url + "decide", {"accept": ["b"]})[0] == 200
         assert fetch(url + "decide", {"accept": ["c"]})[0] == 200
@@ -128,7 +128,7 @@ def test_decisions_on_the_page_move_files(tmp_path: Path) -> None:
 
 
 def test_review_server_serves_only_overlays(tmp_path: Path) -> None:
-    make(tmp_path, ODD)
+    make(tmp_path, FLAGGED)
     with reviewing(tmp_path) as url:
         top = url.removesuffix("review/")
         for path in ("", "label.json", "overlays/zz.jpg", "overlays/../label.jpg", "overlays/%2e%2e%2fa.jpg",
@@ -149,15 +149,17 @@ def test_another_folder_is_refused(tmp_path: Path) -> None:
         review(tmp_path, lambda message: None)
 
 
-LOOK = """
-const look = () => [parts.told.textContent, get("error").textContent, [...cards[0].classes]];
+PAGE_STATE = """
+const look = () => [parts.summary.textContent, get("error").textContent, [...cards[0].classes]];
 const type = (key, more) => document.fire("keydown", {key, target: cards[0], ...more});
 """
 
 
 def run(steps: str) -> Any:
-    """The page with two cards, as livecam shows it; the keys are pressed on the first."""
-    return run_page(render_template("review", {"command": "livecam label mine"}), LOOK + steps, ["a", "b"])
+    """Run steps on a served page with two cards; keys go to the first card."""
+    return run_page(
+        render_template("review", {"command": "livecam label mine"}), PAGE_STATE + steps, ["a", "b"]
+    )
 
 
 def test_second_decision_takes_the_first_back() -> None:
