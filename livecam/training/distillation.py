@@ -1,9 +1,9 @@
-"""Teach a small network what a larger one says (Hinton, Vinyals and Dean, "Distilling the Knowledge in a
+"""Knowledge distillation from a larger network (Hinton, Vinyals and Dean, "Distilling the Knowledge in a
 Neural Network", 2015).
 
-The student learns from the labels as ever; besides it learns the teacher's matte, as a fifth channel of
-the truth, and the
-teacher's features after each stage of blocks, which have the same widths (Romero et al., "FitNets", 2015).
+The student learns from the labels. In addition it learns the teacher's matte, which is a fifth channel of
+the truth, and the teacher's features after each stage of blocks, which have the same widths (Romero et al.,
+"FitNets", 2015).
 """
 
 import threading
@@ -23,9 +23,9 @@ from livecam.training.networks.torch_layers import freeze_graph, use_fused_torch
 
 LOGITS = "logits"
 FEATURES = ("enter", "stage8", "stage16", "stage32")
-"""What is compared besides the matte: at 1/4, 1/8, 1/16 and 1/32."""
+"""Features that are compared in addition to the matte: at 1/4, 1/8, 1/16 and 1/32."""
 FEATURE_WEIGHT = 0.1
-"""Of each feature's `Likeness` in the loss."""
+"""Weight of each feature's `NormalizedFeatureLoss` in the loss."""
 
 
 def find_features(model: keras.Model) -> dict[str, keras.KerasTensor]:
@@ -63,34 +63,36 @@ def student_losses(pairs: int, matte_weight: float, feature_weight: float = FEAT
 
 
 class TeacherModel:
-    """A trained network that says of a batch of images its matte and its features; any thread may ask."""
+    """Trained network that predicts mattes and features of a batch of images. Thread-safe."""
 
     def __init__(self, model: keras.Model, size: Size) -> None:
         """Take a network of `ARCHITECTURES` and the size in pixels of the images to predict."""
-        self._ask = freeze_graph(
+        self._predict = freeze_graph(
             use_fused_torch_layers(student_model(resize_network(model, size)), "float32")
         )
         self._lock = threading.Lock()
 
-    def ask(self, images: NDArray[np.float32]) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
+    def predict(
+        self, images: NDArray[np.float32]
+    ) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float32]]]:
         """Return the mattes, uint8 (batch, height, width), and the features by name."""
         with self._lock:
-            output = self._ask(images)
+            output = self._predict(images)
         return _read_matte(output.pop(LOGITS)), {
             name: np.asarray(value, np.float32) for name, value in output.items()
         }
 
 
 def _read_matte(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return foreground + contour x share, uint8 (batch, height, width)."""
+    """Return foreground + contour x fraction, uint8 (batch, height, width)."""
     likely = np.exp(logits[..., :3] - logits[..., :3].max(axis=-1, keepdims=True))
-    share = 1 / (1 + np.exp(-np.clip(logits[..., 3], -30, 30)))
-    matte = (likely[..., 0] + likely[..., 2] * share) / likely.sum(axis=-1)
+    fraction = 1 / (1 + np.exp(-np.clip(logits[..., 3], -30, 30)))
+    matte = (likely[..., 0] + likely[..., 2] * fraction) / likely.sum(axis=-1)
     return np.asarray(np.rint(matte * 255), np.uint8)
 
 
 class DistillationDataset(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of `batches`, and what `teacher` says of each."""
+    """Batches of `batches` with the predictions of `teacher` added to the truth."""
 
     def __init__(self, batches: SceneDataset, teacher: TeacherModel) -> None:
         super().__init__(workers=batches.workers, use_multiprocessing=False, max_queue_size=8)
@@ -110,9 +112,9 @@ class DistillationDataset(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
         images, truth = self._batches[index]
-        matte, features = self._teacher.ask(images)
+        matte, features = self._teacher.predict(images)
         return images, {LOGITS: np.concatenate([truth, matte[:, None]], axis=1), **features}
 
     def on_epoch_end(self) -> None:
-        """Keras calls this after each epoch: the next one draws other scenes."""
+        """Sample other scenes for the next epoch. Called by Keras after each epoch."""
         self._batches.on_epoch_end()

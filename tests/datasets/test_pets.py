@@ -22,7 +22,7 @@ from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN, trimap_from_
 
 
 def refused(pets: Path, message: str, split: str = "trainval") -> None:
-    """Reading the split fails in one line with these words."""
+    """Check that reading the split fails with a one-line message that matches."""
     with pytest.raises(TrainingError, match=message) as caught:
         [load_foreground(sample, 416) for sample in list_samples(pets, split)]
     assert "\n" not in str(caught.value)
@@ -215,7 +215,7 @@ def test_a_guessed_matte_without_foreground_keeps_nothing() -> None:
 
 def test_a_soft_edge_loses_the_old_background_color(disc: Callable[..., np.ndarray]) -> None:
     matte = disc(Size(60, 60), 20, (30, 30))
-    # Three pixels soft, as hair is.
+    # A soft edge of three pixels, like hair.
     matte = np.clip(matte + np.roll(matte, 2, 1) + np.roll(matte, -2, 1), 0, 3) / 3
     alpha = matte[..., None]
     frame = np.rint(np.array([220, 30, 30]) * alpha + np.array([30, 60, 200]) * (1 - alpha)).astype(np.uint8)

@@ -12,7 +12,7 @@ from tests.support import tiny_model as small_model
 from tests.support.fakes import is_person, secret_frame
 
 GREEN = np.float32([[18, -30, 18], [-18, 30, -18]])
-"""Of room and subject for each pixel: how magenta, and how green."""
+"""Weights that give each pixel's background score (magenta) and foreground score (green)."""
 
 
 def write_network(folder: Path, channels: int) -> Path:

@@ -27,7 +27,7 @@ LARGE = Size(128, 96)
 
 
 def write_people(folder: Path) -> Path:
-    """Two green persons, whom the green model finds, and a blue one that it doesn't."""
+    """Write two green persons, which the green model finds, and a blue one, which it does not find."""
     for part in ("images", "annotations/trimaps"):
         (folder / part).mkdir(parents=True)
     for name, color in {"green_1": PERSON, "green_2": PERSON, "blue_1": (20, 40, 220)}.items():
@@ -57,7 +57,7 @@ def test_who_is_found_and_who_is_not_stands_in_the_figures(model: str, tmp_path:
     assert rows["blue"].metrics["leak"] == 0
     assert rows["head and shoulders"].count == 3
     assert rows["mean"].metrics["ms"] > 0
-    # Pictures have no time, hard labels no softness, this model no classes.
+    # Still images have no dtSSD, hard labels no gradient error, this model no classes.
     assert not {"dtssd", "grad", "contour"} & set(rows["mean"].metrics)
 
 
@@ -79,7 +79,7 @@ def test_everything_promised_is_written(model: str, tmp_path: Path) -> None:
 
 
 class Counting:
-    """The way of a frame, with its resets and its clock written down."""
+    """Record the resets and timestamps of the pipeline."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.log: list[float | str] = []
@@ -129,7 +129,7 @@ def test_the_contour_is_judged_where_the_model_tells_classes(
 
     report = evaluate(EvaluateSettings(model, tmp_path / "clips", tmp_path / "out"))
 
-    # A box of 10 or 11 by 18 pixels of the small matte, cut by the bottom: a line two pixels wide round it.
+    # A box of 10 or 11 by 18 pixels of the coarse matte at the lower edge, with a 2-pixel line around it.
     assert 5 < report.rows[0].metrics["contour"] < 20
 
 
@@ -137,7 +137,7 @@ def test_a_model_without_classes_tells_none(model: str) -> None:
     segmenter = LiteRTSegmenter.load(model)
     segmenter.predict(secret_frame())
     assert segmenter.class_probabilities() is None
-    # A card that promises what the file has not is not believed either.
+    # A card that lists an output which the file does not have is ignored.
     wrong = LiteRTSegmenter(card_of(green_weights(), outputs={"matte": 0, "classes": 0}), green_weights())
     assert wrong.class_probabilities() is None
 
@@ -172,7 +172,7 @@ def test_figures_are_the_benchmarks_own_for_the_same_frames(
     monkeypatch.setattr("livecam.evaluation.evaluator.load_evaluation_set", lambda *_, **__: samples)
 
     class Called(LivePipeline):
-        """As the benchmark calls models; by a clock of its own, as a stall counts as a new scene."""
+        """Callable as the benchmark needs; has its own clock, because a stall counts as a new scene."""
 
         def __call__(self, frame: Frame) -> Matte:
             return self.matte(frame)

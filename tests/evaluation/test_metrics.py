@@ -60,7 +60,7 @@ def test_iou_agrees_with_brute_force() -> None:
 
 
 def outline(picture: np.ndarray) -> list[tuple[int, int]]:
-    """Pixels whose 3x3 neighbourhood (within the picture) is not all the same."""
+    """Return the pixels whose 3x3 neighborhood (within the image) is not uniform."""
     height, width = picture.shape
     return [
         (y, x)
@@ -71,7 +71,7 @@ def outline(picture: np.ndarray) -> list[tuple[int, int]]:
 
 
 def test_boundary_f_agrees_with_brute_force() -> None:
-    # A reach of one pixel: OpenCV's ellipse of 3x3 is the cross.
+    # A tolerance of one pixel: OpenCV's 3x3 ellipse is a cross.
     rng = np.random.default_rng(1)
     for _ in range(15):
         predicted = square(*rng.integers(1, 5, 2), int(rng.integers(3, 8)), (14, 18))
@@ -150,7 +150,7 @@ def test_leak_is_the_room_shown_away_from_the_subject() -> None:
     island[90:95, 90:95] = 0.6
 
     assert background_leak_rate(grown, true, everything) == 0
-    # The band is one pixel wide: 42 x 42 pixels are not asked.
+    # The band is one pixel wide: 42 x 42 pixels are not counted.
     assert background_leak_rate(island, true, everything) == pytest.approx(25 / (10000 - 42 * 42))
     assert background_leak_rate(island, true, ~(island == np.float32(0.6))) == 0
     assert background_leak_rate(true, np.ones_like(true), everything) == 0

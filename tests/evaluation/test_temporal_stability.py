@@ -22,7 +22,7 @@ DARK, LIGHT = (np.full((36, 64, 3), level, np.uint8) for level in (0, 255))
 
 
 class Lagging:
-    """Says a frame's brightness, moving the share `speed` towards it with each frame."""
+    """Fake model: first-order low-pass filter of the brightness, with coefficient `speed`."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
@@ -39,7 +39,7 @@ class Lagging:
 
 @pytest.mark.parametrize(("speed", "frames"), [(1.0, 1), (0.8, 2), (0.6, 3), (0.5, 4)])
 def test_a_step_takes_as_long_as_the_filter_says(speed: float, frames: int) -> None:
-    # Of the change remain (1 - speed)^n.
+    # After n frames, (1 - speed)^n of the change remains.
     assert step_response_frames(Lagging(speed), DARK, LIGHT) == frames
 
 

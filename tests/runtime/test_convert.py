@@ -329,9 +329,9 @@ def test_an_existing_result_is_kept_or_replaced_as_requested(tmp_path):
 
 
 def end_of(path):
-    with av.open(str(path)) as film:
+    with av.open(str(path)) as container:
         return max(
-            float((p.pts + p.duration) * p.time_base) for p in film.demux(video=0) if p.pts is not None
+            float((p.pts + p.duration) * p.time_base) for p in container.demux(video=0) if p.pts is not None
         )
 
 
@@ -366,9 +366,9 @@ def test_last_frame_held_keeps_the_audio_in_step(tmp_path, suffix):
 
 def shifted_packets(source, target, seconds):
     """Copy all packets of `source` to `target` with their times shifted, which is no new recording."""
-    with av.open(str(source)) as film, av.open(str(target), "w") as output:
-        streams = {each.index: output.add_stream_from_template(each) for each in film.streams}
-        for packet in film.demux():
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        streams = {each.index: output.add_stream_from_template(each) for each in container.streams}
+        for packet in container.demux():
             if packet.dts is not None:
                 ticks = round(seconds / packet.time_base)
                 packet.pts, packet.dts, packet.stream = (

@@ -22,13 +22,13 @@ def draw_disc(size: Size, radius: float, centre: tuple[float, float]) -> np.ndar
 
 
 def paint(matte: np.ndarray, subject: tuple[int, int, int] = RED, room: tuple[int, int, int] = BLUE) -> Frame:
-    """A flat subject before a flat room."""
-    share = matte[..., None]
-    return np.rint(np.array(subject) * share + np.array(room) * (1 - share)).astype(np.uint8)
+    """Composite a uniform foreground over a uniform background."""
+    alpha = matte[..., None]
+    return np.rint(np.array(subject) * alpha + np.array(room) * (1 - alpha)).astype(np.uint8)
 
 
 def a_subject(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Foreground:
-    """A flat red disc before a flat blue room, cut by the picture's bottom as webcams cut people."""
+    """Return a uniform red disc on blue, cut by the image's lower edge like the user of a webcam."""
     size = size or Size(96, 80)
     matte = draw_disc(size, radius * size.height, (size.width / 2, size.height * (1 - radius / 2)))
     frame, stored = paint(matte), np.rint(matte * 255).astype(np.uint8)

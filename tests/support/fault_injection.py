@@ -35,7 +35,7 @@ class FastClock:
 
 
 class FaultyCamera:
-    """Yields `count` frames of the room with the secret, at full speed, with injected faults.
+    """Fake camera that yields `count` frames with the secret, at full speed, with injected faults.
 
     It drops numbers, repeats a frame, stalls, changes its size and is lost for a while; `seed` decides when.
     The next frame comes after a call of `go_on`, or after 0.05 s, so that a slow machine loses none.

@@ -1,4 +1,4 @@
-"""Ask the pages of labelling as a browser does."""
+"""Fetch the annotation pages and run their scripts like a browser."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import pytest
 
 
 def fetch(url: str, payload: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
-    """GET, or POST what is said as JSON; code, body, headers."""
+    """Send GET, or POST with `payload` as JSON; return status code, body and headers."""
     body = None if payload is ... else json.dumps(payload).encode()
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
@@ -25,24 +25,24 @@ def fetch(url: str, payload: Any = ..., **headers: str) -> tuple[int, bytes, Any
 
 
 def read_page(url: str) -> Any:
-    """The frames in the page for clicks."""
+    """Return the frames listed in the click page."""
     return read_data(fetch(url)[1].decode())["frames"]
 
 
 def read_data(text: str) -> Any:
-    """The data in the text of the page for clicks."""
+    """Return the JSON data in the HTML text of the click page."""
     found = re.search(r"const {frames, heard} = (.*);", text)
     assert found
     return json.loads(found[1])
 
 
 def run_page(text: str, steps: str, cards: Sequence[str] = ()) -> Any:
-    """What the steps return after a page's own script has run.
+    """Run a page's own script, then `steps`; return the value of the steps.
 
     Args:
-        text: of the page.
-        steps: in JavaScript; what they may use is in page_run.js.
-        cards: names of the frames that the page for review has.
+        text: HTML of the page.
+        steps: JavaScript; page_run.js defines the functions that it may call.
+        cards: names of the frames in the review page.
     """
     node = shutil.which("node")
     if node is None:

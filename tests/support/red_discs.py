@@ -21,7 +21,7 @@ SMALL = FinetuneConfig(epochs=3, steps=12, rows=(6, 3), learning_rate=4e-3)
 
 
 def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
-    """A red disc that sways, beside it a green square, before a grey room; the square is kept if `thing`."""
+    """Draw a swaying red disc and a green square on gray; the matte contains the square if `thing`."""
     rng = np.random.default_rng(number)
     down, across = np.mgrid[: SIZE.height, : SIZE.width]
     disc = np.hypot(across - 55 - 4 * np.sin(number), down - 80) < 34

@@ -1,4 +1,4 @@
-"""A drawn room with a green person and a red chair that move, and stand-ins for SAM and the compact model."""
+"""Drawn scenes with a moving green person and red chair, and fakes of SAM and the compact model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ CHAIR = (190, 60, 40)
 def draw_scene(
     number: int = 0, *, person: bool = True, chair: bool = True, size: Size = ROOM_SIZE, seed: int = 3
 ) -> Frame:
-    """Frame `number` of a clip: the person sways, the chair is pushed to the right, two pixels a frame."""
+    """Draw frame `number` of a clip: the person sways, the chair moves right by two pixels per frame."""
     random = np.random.default_rng(seed)
     coarse = random.integers(110, 220, (size.height // 6, size.width // 6, 3)).astype(np.uint8)
     frame = np.ascontiguousarray(cv2.resize(coarse, tuple(size), interpolation=cv2.INTER_CUBIC))
@@ -39,7 +39,7 @@ def person_place(number: int) -> tuple[int, int]:
 
 
 def chair_place(number: int) -> Point:
-    """The chair's middle."""
+    """Return the center of the chair in pixels."""
     return Point(30.0 + 2 * (number % 20), 60.0)
 
 
@@ -52,18 +52,18 @@ def _paste(frame: Frame, color: tuple[int, int, int], place: Point, size: Size, 
 
 
 def is_near(frame: Frame, color: tuple[int, int, int], reach: int = 34) -> np.ndarray[Any, Any]:
-    """Where a picture has nearly a colour."""
+    """Return the mask of pixels whose channels differ from `color` by at most `reach` levels."""
     return (np.abs(frame.astype(int) - np.array(color)) <= reach).all(axis=2)
 
 
 def write_scenes(path: Path, count: int = 30, draw: Callable[[int], Frame] = draw_scene) -> Path:
-    """A clip of scenes, lossless."""
+    """Write a lossless clip of scenes."""
     write_video(path, [draw(number) for number in range(count)])
     return path
 
 
 class GreenModel:
-    """The compact model's stand-in: the person by its green."""
+    """Fake of the compact model; finds the person by its green."""
 
     def __init__(self, find: Callable[[Frame], Matte] | None = None) -> None:
         self._find = find
@@ -85,7 +85,7 @@ Tamper = Callable[[int, Prompt, list[FakeCandidate]], Sequence[FakeCandidate]]
 
 
 class FakeSam:
-    """Knows what is meant by the colour under the point, or in the middle of the box."""
+    """Fake of SAM; selects the region of the color under the point, or at the center of the box."""
 
     def __init__(self, tamper: Tamper | None = None) -> None:
         self.embed_count = 0
@@ -133,7 +133,7 @@ def _region(frame: Frame, point: Point) -> Matte:
 
 
 def low_scores(score: float) -> Tamper:
-    """A SAM that thinks little of what it says."""
+    """Multiply the scores of all candidates by `score`."""
     return lambda number, prompt, answers: [
         replace(each, iou_score=score * each.iou_score) for each in answers
     ]

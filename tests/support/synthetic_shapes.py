@@ -1,4 +1,4 @@
-"""Drawn pictures with known shapes: what the small SAM of the tests learns, and what it is asked about."""
+"""Drawn images with known shapes, to train and test the small SAM of the tests."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ _FINE = 4  # bits of a pixel's fraction that OpenCV draws with
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A picture and the visible part of each shape in it.
+    """Image and the visible part of each shape in it.
 
     Attributes:
-        frame: of the asked size.
-        mattes: one a shape, of the frame's size; where shapes overlap, the upper one has it.
-        kinds: what each is.
+        frame: image of the requested size.
+        mattes: one per shape, of the frame's size; overlapping pixels belong to the upper shape.
+        kinds: one of `KINDS` per shape.
     """
 
     frame: Frame
@@ -30,7 +30,7 @@ class Drawing:
 
 
 def draw(rng: np.random.Generator, size: Size, most: int = 5) -> Drawing:
-    """Two to `most` shapes that overlap a little, each of its own colour, on a textured ground."""
+    """Draw two to `most` slightly overlapping shapes of different colors on a textured background."""
     ground, colors = _ground(rng, size), []
     ground_color = ground.reshape(-1, 3).mean(0)
     mattes: list[Matte] = []
@@ -41,7 +41,7 @@ def draw(rng: np.random.Generator, size: Size, most: int = 5) -> Drawing:
         kind = KINDS[int(rng.integers(len(KINDS)))]
         matte = shape(kind, rng, size)
         area = float(matte.sum())
-        # A little of an earlier shape may be hidden, never much of it.
+        # At most 15 % of an earlier shape may be hidden.
         if area < 30 or any(float((matte * other).sum()) > 0.15 * float(other.sum()) for other in mattes):
             continue
         color = _distinct_color(rng, [ground_color, *colors])
@@ -61,7 +61,7 @@ def draw(rng: np.random.Generator, size: Size, most: int = 5) -> Drawing:
 
 
 def shape(kind: str, rng: np.random.Generator, size: Size) -> Matte:
-    """One shape somewhere in the picture, wholly inside: its matte."""
+    """Return the matte of one shape at a random position, completely inside the image."""
     most = 0.46 * min(size)
     radius = float(np.clip(rng.uniform(0.13, 0.3) * math.sqrt(size.width * size.height), 3, most))
     x = rng.uniform(radius, size.width - 1 - radius) if size.width > 2 * radius + 1 else size.width / 2
@@ -70,7 +70,7 @@ def shape(kind: str, rng: np.random.Generator, size: Size) -> Matte:
 
 
 def draw_shape(kind: str, centre: Point, radius: float, size: Size, turn: float = 0.0) -> Matte:
-    """One of `KINDS`, by its centre and the circle around it."""
+    """Draw one of `KINDS` inside the circle of `centre` and `radius`; return its matte."""
     levels = np.zeros((size.height, size.width), np.uint8)
     if kind in ("disc", "ring", "ellipse"):
         axes = (radius, radius * (0.6 if kind == "ellipse" else 1.0))
@@ -88,14 +88,14 @@ def draw_shape(kind: str, centre: Point, radius: float, size: Size, turn: float 
 
 
 def point_on(rng: np.random.Generator, matte: Matte) -> Point:
-    """A pixel well inside a shape."""
+    """Return a random pixel well inside a shape."""
     solid = np.pad((matte > 0.9).astype(np.uint8), 1)
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 3)[1:-1, 1:-1]
     return _any_of(rng, depth >= 0.4 * depth.max())
 
 
 def point_off(rng: np.random.Generator, matte: Matte) -> Point:
-    """A pixel beside a shape, mostly near it."""
+    """Return a random pixel outside a shape, in most cases near it."""
     reach = max(3, int(math.sqrt(float(matte.sum())) * rng.choice([0.2, 0.5, 2.0])))
     solid = (matte > 0.02).astype(np.uint8)
     clear, near = (cv2.dilate(solid, np.ones((side, side), np.uint8)) for side in (5, 2 * reach + 5))
@@ -104,13 +104,13 @@ def point_off(rng: np.random.Generator, matte: Matte) -> Point:
 
 
 def box_of(matte: Matte) -> Box:
-    """The tight box around a shape, by the outer sides of its pixels."""
+    """Return the tight box around a shape, at the outer edges of its pixels."""
     rows, columns = np.flatnonzero((matte > 0.5).any(1)), np.flatnonzero((matte > 0.5).any(0))
     return Box(columns[0] - 0.5, rows[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5)
 
 
 def iou(predicted: Matte, true: Matte) -> float:
-    """Of the halves above 0.5."""
+    """Compute the IoU of two mattes thresholded at 0.5."""
     first, second = predicted > 0.5, true > 0.5
     union = int((first | second).sum())
     return int((first & second).sum()) / union if union else 1.0
@@ -162,7 +162,7 @@ def _ground(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 
 def _distinct_color(rng: np.random.Generator, taken: list[np.ndarray]) -> np.ndarray:
-    """A colour that differs well from those taken; of many tried the one that differs most, if none does."""
+    """Return a random color at least 90 levels from all of `taken`, or else the most distant of 24."""
     tried = rng.uniform(0, 255, (24, 3)).astype(np.float32)
     nearest = np.min([np.linalg.norm(tried - other, axis=1) for other in taken], axis=0)
     fine = np.flatnonzero(nearest > 90)

@@ -1,4 +1,4 @@
-"""A folder in Pets layout without any labelling: frames whose mattes are known are written as they are."""
+"""Write a folder in Pets layout from frames with known mattes, without annotation."""
 
 from collections.abc import Sequence
 from pathlib import Path

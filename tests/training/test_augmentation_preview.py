@@ -25,6 +25,6 @@ def test_every_kind_light_and_fault_has_its_cell_and_no_two_look_the_same(
     sheet = read_image(tmp_path / "sheet.png", longest=4000).image
     cells = sheet.reshape(-1, 64, 4, 96, 3).swapaxes(1, 2).reshape(-1, 64, 96, 3)
     drawn = 4 * len(KINDS) + 4 + len(LIGHTING) + len(ARTIFACTS) + 1
-    # Below the name: the pictures alone.
+    # Only the images, without the names above them.
     assert len({cell[15:].tobytes() for cell in cells[:drawn]}) == drawn
     assert not cells[drawn:].any()

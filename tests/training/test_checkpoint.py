@@ -42,7 +42,7 @@ def resumed(settings: TrainSettings, **changes: Any) -> TrainSettings:
 
 
 def a_run(settings: TrainSettings, rows: int = 2, kept: int | None = 2) -> None:
-    """A run's folder with `rows` epochs in its history and a state of `kept`."""
+    """Write a run folder with `rows` epochs in its history and a checkpoint of epoch `kept`."""
     prepare_run_dir(settings, None)
     for epoch in range(1, rows + 1):
         append_history(settings.run.out, {"epoch": epoch, **ROW})

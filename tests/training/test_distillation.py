@@ -69,7 +69,7 @@ def test_a_network_without_blocks_teaches_no_features() -> None:
 def test_the_teacher_says_its_own_matte(teacher: keras.Model) -> None:
     images = np.random.default_rng(3).random((2, 48, 64, 3)).astype(np.float32)
 
-    matte, features = TeacherModel(teacher, SIZE).ask(images)
+    matte, features = TeacherModel(teacher, SIZE).predict(images)
 
     output = keras.ops.convert_to_numpy(teacher(images, training=False)["matte"])[..., 0]
     assert matte.dtype == np.uint8

@@ -32,7 +32,7 @@ def test_scenes_show_frame_matte_and_trimap_under_each_other(tmp_path: Path) -> 
     assert (sheet[10, 10] == (200, 0, 0)).all()
     assert (sheet[58, 50] == 255).all()
     assert (sheet[106, 35] == (255, 0, 0)).all()
-    # The fifth view begins a second row, the rest of which is black.
+    # The fifth example starts a second row; the rest of that row is black.
     assert (sheet[144 + 10, 10] == (200, 0, 0)).all()
     assert not sheet[144:, 64:].any()
 

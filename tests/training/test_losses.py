@@ -8,8 +8,8 @@ from livecam.training.losses import MattingLoss, decode_logits  # noqa: E402
 
 pytestmark = pytest.mark.training
 
-SURE = 30.0
-"""A logit beside which others hardly count."""
+CONFIDENT_LOGIT = 30.0
+"""Logit so large that the softmax ignores the others."""
 
 
 def truth(
@@ -20,9 +20,11 @@ def truth(
 
 
 def foreground(matte: np.ndarray) -> np.ndarray:
-    """Logits of two classes that give this matte, the contour being out of the question."""
+    """Return logits of foreground and background that give this matte, without contour."""
     zeros = np.zeros_like(matte)
-    return np.stack([np.log(matte), np.log(1 - matte), zeros - SURE, zeros], axis=-1).astype(np.float32)
+    return np.stack([np.log(matte), np.log(1 - matte), zeros - CONFIDENT_LOGIT, zeros], axis=-1).astype(
+        np.float32
+    )
 
 
 def value(loss: MattingLoss, true: np.ndarray, logits: np.ndarray) -> float:
@@ -36,12 +38,12 @@ def entropy(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def test_logits_are_read_as_a_softmax_of_three_and_a_share_of_the_contour() -> None:
     logits = np.random.default_rng(0).normal(0, 3, (2, 4, 5, 4)).astype(np.float32)
     softmax = np.exp(logits[..., :3]) / np.exp(logits[..., :3]).sum(axis=-1, keepdims=True)
-    share = 1 / (1 + np.exp(-logits[..., 3]))
+    fraction = 1 / (1 + np.exp(-logits[..., 3]))
 
     classes, matte = decode_logits(logits)
 
     np.testing.assert_allclose(np.exp(np.moveaxis(np.asarray(classes), 0, -1)), softmax, atol=1e-6)
-    np.testing.assert_allclose(matte, softmax[..., 0] + softmax[..., 2] * share, atol=1e-6)
+    np.testing.assert_allclose(matte, softmax[..., 0] + softmax[..., 2] * fraction, atol=1e-6)
 
 
 def test_huge_logits_stay_finite() -> None:
@@ -55,7 +57,7 @@ def test_crossentropy_of_classes_is_the_weighted_mean_counted_by_hand() -> None:
     logits = np.concatenate([np.log(predicted), np.zeros((1, 2, 2, 1))], axis=-1)
     label, near = np.array([[[0, 1], [2, 1]]]), np.array([[[0, 0], [1, 0]]])
 
-    # Nothing is known of the matte, so only the classes count.
+    # The matte is unknown everywhere, so only the classes count.
     loss = value(MattingLoss(outline=3), truth(label, np.zeros((1, 2, 2)), 0, near), logits)
 
     assert loss == pytest.approx(-(np.log(0.7) + np.log(0.8) + 4 * np.log(0.6) + np.log(0.25)) / 4, rel=1e-5)
@@ -127,7 +129,7 @@ def test_a_pair_costs_the_mean_change_of_its_error_where_both_are_known() -> Non
         MattingLoss(), given, foreground(predicted)
     )
 
-    # Rows 2 and 3 are no pair here; half of the pixels of the pair are known in both.
+    # Rows 2 and 3 are not a pair; half of the pixels of the pair are known in both.
     assert added == pytest.approx(2.0 * 0.2 / 2, rel=1e-3)
 
 

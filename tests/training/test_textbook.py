@@ -61,7 +61,7 @@ def train(settings: TextbookSettings) -> Path:
 def settings(
     tmp_path_factory: pytest.TempPathFactory, make_pets: Callable[..., Path]
 ) -> Iterator[TextbookSettings]:
-    """A short run of a narrow network on drawn discs."""
+    """Return the settings of a short run of a narrow network on drawn discs."""
     folder = tmp_path_factory.mktemp("textbook")
     make_pets(folder / "pets", trainval=48, test=3, mattes=False)
     with pytest.MonkeyPatch.context() as patch:
@@ -78,7 +78,7 @@ def unbroken(settings: TextbookSettings) -> Path:
 
 @pytest.fixture(scope="module")
 def broken(settings: TextbookSettings) -> Path:
-    """The same run, stopped in its second epoch after the history was written, then gone on with."""
+    """Interrupt the same run in its second epoch after the history was written, then resume it."""
     settings = with_run(settings, out=settings.run.out.with_name("broken"))
     write = Checkpoint.write
 
@@ -160,7 +160,7 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(unbroken: Path, broken: Path
     state, other = read_checkpoint(broken), read_checkpoint(unbroken)
     assert state is not None
     assert other is not None
-    # The first of Adam's numbers counts the steps.
+    # The first variable of Adam is the step counter.
     assert int(state.optimizer[0]) == int(other.optimizer[0]) == EPOCHS * STEPS
     assert 100 * state.best == pytest.approx(max(float(row["miou"]) for row in here), abs=1e-3)
 
@@ -309,7 +309,7 @@ def test_the_exported_file_gives_livecam_the_matte_that_keras_gives(
 
     assert keras_says.std() > 0.1
     np.testing.assert_allclose(matte, keras_says, atol=FLOAT_TOLERANCE)
-    # All classes in one output, as livecam's own networks told them once too.
+    # All classes are in one output, as in older networks of livecam.
     assert classes is not None
     np.testing.assert_allclose(matte, classes[..., 0] + classes[..., 2] / 2, atol=FLOAT_TOLERANCE)
     card = json.loads(exported.with_suffix(".json").read_text())

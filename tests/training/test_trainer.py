@@ -52,7 +52,7 @@ def train(settings: TrainSettings) -> Path:
 def drawn(
     tmp_path_factory: pytest.TempPathFactory, make_pets: Callable[..., Path]
 ) -> Iterator[TrainSettings]:
-    """Settings of a short run on drawn discs before real walls; few scenes are judged."""
+    """Return the settings of a short run on drawn discs over photographs, with a small validation."""
     folder = tmp_path_factory.mktemp("drawn")
     make_pets(folder / "pets", trainval=6, test=3)
     (folder / "rooms").mkdir()
@@ -69,8 +69,7 @@ def drawn(
 
 @pytest.fixture(scope="module")
 def one_graph() -> Iterator[None]:
-    """All runs of the same settings begin alike with one model: TensorFlow takes seconds to make a graph
-    of a step."""
+    """Reuse one model for all runs of the same settings: TensorFlow needs seconds to trace a step."""
     made: list[tuple[keras.Model, list[Any], list[Any]]] = []
 
     def build_once(self: MattingRecipe, *, resumed: bool) -> keras.Model:
@@ -96,7 +95,7 @@ def unbroken(drawn: TrainSettings, one_graph: None) -> Path:
 
 @pytest.fixture(scope="module")
 def broken(drawn: TrainSettings, one_graph: None) -> Path:
-    """The same run, but stopped in the middle of its second epoch, then at that epoch's very end."""
+    """Interrupt the same run in the middle of its second epoch, then at the end of it; resume it twice."""
     settings = with_run(drawn, out=drawn.run.out.with_name("broken"))
     with pytest.MonkeyPatch.context() as patch:
         seen: list[int] = []
@@ -118,7 +117,7 @@ def broken(drawn: TrainSettings, one_graph: None) -> Path:
         def cut(self: Checkpoint, run: Path) -> None:
             raise KeyboardInterrupt
 
-        # The row of the second epoch is written by then, the state isn't.
+        # The history row of the second epoch is written before the checkpoint.
         patch.setattr(Checkpoint, "write", cut)
         with pytest.raises(KeyboardInterrupt):
             train(settings)
@@ -179,7 +178,7 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(broken: Path, unbroken: Path
     assert state.epoch == other.epoch == EPOCHS
     assert int(state.optimizer[0]) == int(other.optimizer[0]) == EPOCHS * STEPS
     assert state.best == pytest.approx(max(float(row["miou"]) for row in here), abs=1e-4)
-    # Not to the last bit: TensorFlow's threads add up in any order.
+    # Not bit-identical: the order of sums depends on TensorFlow's threads.
     for a, b in zip(state.average, other.average, strict=True):
         assert np.abs(a - b).mean() < 0.02 * max(1.0, float(np.abs(b).mean()))
 

@@ -37,7 +37,7 @@ OUTPUTS = {"matte": 1, "classes": len(CLASSES)}
 """Outputs of a livecam network and their channels."""
 PRECISIONS = ("int8", "float16", "float32")
 MIN_QUANTIZED_WEIGHTS = 4000
-"""Weights of a convolution: with fewer, rounding what flows in takes longer than it saves."""
+"""Smallest convolution that is quantized, in weights. Below, rounding its input costs more than it saves."""
 _CONVOLUTIONS = (
     TFLOperationName.CONV_2D,
     TFLOperationName.DEPTHWISE_CONV_2D,
@@ -59,9 +59,9 @@ class Parity:
 
 
 def convert_to_litert(model: keras.Model) -> bytes:
-    """The network as the bytes of a ``.tflite`` file, one of each input at a time; in and out go float32.
+    """Convert a network to the bytes of a ``.tflite`` file with batch size 1, float32 input and output.
 
-    The layers are put in LiteRT's own words (`optimize_for_litert`); nothing is rounded.
+    The layers are replaced by ones with fast LiteRT kernels (`optimize_for_litert`). Nothing is rounded.
     """
     signature = [tf.TensorSpec((1, *given.shape[1:]), tf.float32, name=given.name) for given in model.inputs]
     model = optimize_for_litert(model)
@@ -78,17 +78,16 @@ def convert_to_litert(model: keras.Model) -> bytes:
 
 
 def quantize_weights(weights: bytes, precision: str = "int8") -> bytes:
-    """A converted network whose weights take less room and time.
+    """Quantize the weights of a converted network, which makes it smaller and faster.
 
-    With ``int8`` the weights of convolutions are stored as whole numbers, by a scale for each channel, and
-    what flows into one is rounded as it comes ("dynamic range quantisation": Jacob et al., "Quantization and
+    With ``int8`` the weights of convolutions are stored as integers with one scale per channel, and the
+    input of each is rounded at run time ("dynamic range quantisation": Jacob et al., "Quantization and
     Training of Neural Networks", 2018): a quarter of the size, and half to two thirds of the time. Depthwise
-    convolutions stay as they are, since LiteRT has no quick way for rounded ones, and so do small ones
-    (`MIN_QUANTIZED_WEIGHTS`). With ``float16`` every weight is stored in half the room and computed with
-    as float32. ``float32`` changes
-    nothing. On processors without int8 instructions (AVX2 without VNNI) int8 is no quicker than float32:
-    12.0 and 12.4 ms for
-    `person` 0.6, 3.7 and 3.7 ms for `person-slim` (EPYC of the third generation, one thread).
+    convolutions are not quantized, since LiteRT has no fast int8 kernel for them, and neither are small ones
+    (`MIN_QUANTIZED_WEIGHTS`). With ``float16`` every weight takes half the space and is converted to float32
+    for the computation. ``float32`` changes nothing. On processors without int8 instructions (AVX2 without
+    VNNI) int8 is not faster than float32: 12.0 and 12.4 ms for `person` 0.6, 3.7 and 3.7 ms for
+    `person-slim` (EPYC of the third generation, one thread).
 
     Raises:
         UsageError: another precision.
@@ -129,8 +128,8 @@ def output_indices(weights: bytes) -> dict[str, int]:
     """Return the index of each output in the file, by the names of its signature.
 
     Raises:
-        TrainingError: it has others than a matte and classes (`livecam.models.class_layout`), or LiteRT
-            can't run it.
+        TrainingError: the outputs are not a matte and classes (`livecam.models.class_layout`), or LiteRT
+            can't run the file.
     """
     interpreter = _open(weights)
     order = [int(detail["index"]) for detail in interpreter.get_output_details()]
@@ -142,18 +141,19 @@ def output_indices(weights: bytes) -> dict[str, int]:
     return {name: order.index(int(detail["index"])) for name, detail in details.items()}
 
 
-def check_parity(model: keras.Model, weights: bytes, precision: str = "float32", pictures: int = 8) -> Parity:
+def check_parity(
+    model: keras.Model, weights: bytes, precision: str = "float32", image_count: int = 8
+) -> Parity:
     """Compare LiteRT and Keras on the same images.
 
     Raises:
-        TrainingError: they take or give other shapes, or differ by more than `FLOAT_TOLERANCE` somewhere,
-        of int8
-        by more than `INT8_TOLERANCE` in the mean.
+        TrainingError: input or output shapes differ; or float32 outputs differ by more than
+            `FLOAT_TOLERANCE` anywhere, or those of other precisions by more than `INT8_TOLERANCE` on average.
     """
     interpreter, outputs = _open(weights), output_indices(weights)
     differences = []
-    for picture in _pictures(Size(*model.input_shape[2:0:-1]), pictures):
-        expected, found = model(picture[None], training=False), _run(interpreter, picture[None])
+    for image in _test_images(Size(*model.input_shape[2:0:-1]), image_count):
+        expected, found = model(image[None], training=False), _run(interpreter, image[None])
         actual = {name: found[place][0] for name, place in outputs.items()}
         actual["classes"] = decode_class_outputs(actual)
         for name in OUTPUTS:
@@ -167,7 +167,7 @@ def check_parity(model: keras.Model, weights: bytes, precision: str = "float32",
         raise TrainingError(
             f"LiteRT differs from Keras by {off:.2g} (allowed {allowed:g}); nothing was exported{hint}"
         )
-    return Parity(largest, mean, pictures)
+    return Parity(largest, mean, image_count)
 
 
 def _open(weights: bytes) -> Any:
@@ -179,12 +179,12 @@ def _open(weights: bytes) -> Any:
     return interpreter
 
 
-def _run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[Any]]:
+def _run(interpreter: Any, image: NDArray[np.float32]) -> list[NDArray[Any]]:
     given = interpreter.get_input_details()[0]
     shape = tuple(int(side) for side in given["shape"])
-    if shape != picture.shape:
-        raise TrainingError(f"LiteRT takes {shape}, Keras {picture.shape}; nothing was exported")
-    interpreter.set_tensor(given["index"], picture)
+    if shape != image.shape:
+        raise TrainingError(f"LiteRT takes {shape}, Keras {image.shape}; nothing was exported")
+    interpreter.set_tensor(given["index"], image)
     interpreter.invoke()
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
@@ -197,13 +197,13 @@ def _difference(keras_output: NDArray[Any], litert_output: NDArray[Any]) -> NDAr
     return np.asarray(np.abs(keras_output - litert_output))
 
 
-def _pictures(size: Size, count: int) -> list[NDArray[np.float32]]:
+def _test_images(size: Size, count: int) -> list[NDArray[np.float32]]:
     """Return crops of the built-in photograph of a person in [0, 1], with random gamma and noise."""
     photo = read_image(Path(str(resources.files("livecam"))) / "assets" / "astronaut.jpg", longest=512).image
-    rng, pictures = np.random.default_rng(7), []
+    rng, images = np.random.default_rng(7), []
     for number in range(count):
         part = np.ascontiguousarray(photo[9 * number : 512 - 20 * number, 12 * number :])
-        picture = resize(part, size).astype(np.float32) / np.float32(255)
-        lit = picture ** rng.uniform(0.6, 1.8) + rng.normal(0, 0.02, picture.shape)
-        pictures.append(np.clip(lit, 0, 1).astype(np.float32))
-    return pictures
+        image = resize(part, size).astype(np.float32) / np.float32(255)
+        lit = image ** rng.uniform(0.6, 1.8) + rng.normal(0, 0.02, image.shape)
+        images.append(np.clip(lit, 0, 1).astype(np.float32))
+    return images

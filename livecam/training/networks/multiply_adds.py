@@ -1,10 +1,8 @@
-"""Count what a network costs: its multiply-adds for one picture.
+"""Count the multiply-adds of a network for one image.
 
-The count is of convolutions and dense layers, one multiply-add for each weight and place where it is used,
-as papers count
-(Sandler et al., "MobileNetV2", 2018). Normalisations are folded into convolutions at export; additions,
-activations and resizing
-are left out, as there.
+Convolutions and dense layers are counted, one multiply-add for each weight and position, as in Sandler et
+al., "MobileNetV2", 2018. Normalisations are not counted because the export folds them into convolutions.
+Additions, activations and resizing are not counted, as in that paper.
 """
 
 import math
@@ -14,7 +12,7 @@ from keras import layers
 
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Count the multiply-adds of one picture of the model's own input size.
+    """Count the multiply-adds of one image of the model's own input size.
 
     Raises:
         ValueError: a layer's input or output has no fixed height and width.
@@ -28,7 +26,7 @@ def _count(layer: keras.layers.Layer) -> int:
     if isinstance(layer, layers.Dense):
         return int(math.prod(layer.kernel.shape))
     if isinstance(layer, layers.Conv2DTranspose):
-        # Every pixel that comes in is multiplied by the whole kernel.
+        # Each input pixel is multiplied by the whole kernel.
         return _pixels(layer, layer.input.shape) * int(math.prod(layer.kernel.shape))
     if isinstance(layer, layers.DepthwiseConv2D):
         return _pixels(layer, layer.output.shape) * int(math.prod(layer.kernel.shape))

@@ -1,12 +1,10 @@
-"""A small network for ordinary processors: EfficientNet-Lite0's lower half, slimmed, between a light way
-in and a light way out.
+"""Small network for ordinary processors: slimmed lower half of EfficientNet-Lite0, cheap stem and decoder.
 
-A plain 3x3 convolution is used only where channels are few (the first two); everything else is a depthwise
-convolution between convolutions of single pixels (Sandler et al., "MobileNetV2", 2018). The blocks keep the
-names and the widths of `person`'s, with fewer expansion channels and fewer repeats, so that a trained
-`person` gives this network its first weights (`livecam.training.networks.slimming`) and each stage's
-features can be
-compared with the teacher's (`livecam.training.distillation`).
+A full 3x3 convolution is used only where channels are few (the first two). All other convolutions are
+depthwise, between 1x1 convolutions (Sandler et al., "MobileNetV2", 2018). The blocks keep the names and the
+widths of those of `person`, with fewer expansion channels and fewer repeats. A trained `person` therefore
+provides the initial weights of this network (`livecam.training.networks.slimming`), and the features of
+each stage can be compared with the teacher's (`livecam.training.distillation`).
 """
 
 from dataclasses import dataclass
@@ -17,17 +15,16 @@ from keras import layers
 from livecam.training.networks.efficientnet_lite import STEM_CHANNELS, MBConvStage, mbconv_stage
 
 KERNELS = (5, 5, 3, 3)
-"""Of the depthwise convolutions on the way up, at 1/16, 1/8, 1/4 and 1/2."""
+"""Kernel sizes of the decoder's depthwise convolutions, at 1/16, 1/8, 1/4 and 1/2."""
 
 
 @dataclass(frozen=True)
 class SeparableNetwork:
     """Settings of a separable network.
 
-    `size` is (width, height) in pixels, both divisible by 16. `stem` are the channels at 1/2; `entrance`
-    the expansion channels of the block at 1/4; `stages` the inverted residuals from 1/8 on; `blends` the
-    channels on the way up
-    at 1/16, 1/8, 1/4, 1/2.
+    `size` is (width, height) in pixels, both divisible by 16. `stem` is the number of channels at 1/2,
+    `entrance` the number of expansion channels of the block at 1/4, `stages` are the inverted residuals
+    from 1/8 on, `blends` the channels of the decoder at 1/16, 1/8, 1/4, 1/2.
     """
 
     name: str
@@ -39,20 +36,20 @@ class SeparableNetwork:
 
 
 def build_features(x: keras.KerasTensor, network: SeparableNetwork) -> list[keras.KerasTensor]:
-    """Build the way down; return the features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
+    """Build the encoder; return the features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
     x = _convolve(x, network.stem, "down2")
     features = [x]
     x = _enter(_convolve(x, STEM_CHANNELS, "down4"), network.entrance)
     features.append(x)
     for stage in network.stages:
         x = mbconv_stage(x, stage)
-        # Of two stages of one size the later is the skip connection.
+        # Of two stages of the same size, the later one is the skip connection.
         features = [*features, x] if stage.stride == 2 else [*features[:-1], x]
     return features
 
 
 def build_decoder(features: list[keras.KerasTensor], network: SeparableNetwork) -> keras.KerasTensor:
-    """Build the way up, from 1/32 to 1/2, with a skip connection at each size."""
+    """Build the decoder, from 1/32 to 1/2, with a skip connection at each size."""
     x, *skips = features[::-1]
     level = 2 ** len(skips)
     for skip, width, kernel in zip(skips, network.blends, KERNELS[-len(skips) :], strict=True):
@@ -68,7 +65,7 @@ def _convolve(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
 
 
 def _enter(x: keras.KerasTensor, wide: int) -> keras.KerasTensor:
-    """Build a residual block at 1/4, whose sum is what the first stage takes."""
+    """Build a residual block at 1/4; its sum is the input of the first stage."""
     y = layers.Conv2D(wide, 1, use_bias=False, name="enter_expand_conv")(x)
     y = layers.ReLU(6.0, name="enter_expand")(_normalise(y, "enter_expand"))
     y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="enter_depth_conv")(y)
@@ -91,7 +88,7 @@ def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.Ker
         skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
     )(x)
     x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
-    # A side that could not be halved was rounded up on the way down.
+    # The encoder rounded up a side that could not be halved.
     over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
     if any(over):
         x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)

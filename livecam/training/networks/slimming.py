@@ -1,12 +1,10 @@
-"""Give a small network its first weights, from a trained `person`.
+"""Initialize a small network with the weights of a trained `person`.
 
-Layers of the same name and shapes are copied. Of an inverted residual whose student has fewer expansion
-channels, those that
-change the block's output most are kept (channel pruning: He, Zhang and Sun, "Channel Pruning for
-Accelerating Very Deep Neural
-Networks", 2017; here by the normalisations' statistics, without data), and what the others add on average
-moves into the last
-normalisation. Layers that the teacher doesn't have keep the weights that they were built with.
+Layers of the same name and shapes are copied. Where the student has fewer expansion channels in an inverted
+residual, the channels that change the block's output most are kept (channel pruning: He, Zhang and Sun,
+"Channel Pruning for Accelerating Very Deep Neural Networks", 2017; here by the statistics of the
+normalisations, without data). The mean contribution of the removed channels is added to the last
+normalisation. Layers that the teacher does not have keep their initial weights.
 """
 
 import keras
@@ -18,7 +16,7 @@ from livecam.core.errors import TrainingError
 
 Array = NDArray[np.float32]
 LIMIT = 6.0
-"""Of the ReLU6 after a depthwise convolution."""
+"""Maximum output of the ReLU6 after a depthwise convolution."""
 
 
 def slim(teacher: keras.Model, student: keras.Model) -> int:
@@ -42,7 +40,7 @@ def slim(teacher: keras.Model, student: keras.Model) -> int:
 
 
 def _fits(layer: keras.layers.Layer, other: keras.layers.Layer | None) -> bool:
-    """Tell whether all weights have the same shapes, of a layer that has some."""
+    """Return whether `layer` has weights and all have the same shapes as those of `other`."""
     if other is None or not layer.weights:
         return False
     return [w.shape for w in layer.weights] == [w.shape for w in other.weights]
@@ -57,7 +55,7 @@ def _blocks(model: keras.Model) -> list[str]:
 
 
 def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, block: str) -> int:
-    """Keep the most telling expansion channels of a block; return how many layers took weights."""
+    """Keep the expansion channels of largest variance; return how many layers took weights."""
     (project,) = theirs[f"{block}_project_conv"].get_weights()
     (mine,) = student.get_layer(f"{block}_project_conv").get_weights()
     if project.shape[-1] != mine.shape[-1] or project.shape[2] < mine.shape[2]:
@@ -74,7 +72,7 @@ def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, blo
     weights[f"{block}_depth_conv"] = [w[:, :, kept] for w in theirs[f"{block}_depth_conv"].get_weights()]
     weights[f"{block}_project_conv"] = [project[:, :, kept]]
     gamma, beta, average, spread = theirs[f"{block}_project_norm"].get_weights()
-    # Without the lost channels the sum lies lower by their mean.
+    # Without the removed channels the sum is lower by their mean.
     weights[f"{block}_project_norm"] = [gamma, beta, average - mean[lost] @ project[0, 0, lost], spread]
     for name, values in weights.items():
         layer = student.get_layer(name)
@@ -87,7 +85,7 @@ def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, blo
 def clipped_moments(gamma: Array, beta: Array, points: int = 401) -> tuple[Array, Array]:
     """Return mean and variance of ReLU6(gamma z + beta), z of a standard normal distribution.
 
-    That is what a normalisation's output looks like after its activation, channel by channel.
+    This is the distribution of a normalisation's output after its activation, per channel.
     """
     z = np.linspace(-4, 4, points, dtype=np.float64)
     density = np.exp(-(z**2) / 2)
@@ -99,7 +97,7 @@ def clipped_moments(gamma: Array, beta: Array, points: int = 401) -> tuple[Array
 
 
 def is_separable(model: keras.Model) -> bool:
-    """Tell whether a network is one that `slim` makes: of separable convolutions on the way up."""
+    """Return whether the network's decoder has separable convolutions, as students of `slim` have."""
     return any(
         isinstance(layer, layers.DepthwiseConv2D) and layer.name.startswith("blend") for layer in model.layers
     )

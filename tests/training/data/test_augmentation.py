@@ -51,8 +51,8 @@ def test_light_is_monotone_so_that_no_detail_turns_over() -> None:
     ramp = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
     for seed in range(50):
         light = replace(LightingAugmentation.sample(np.random.default_rng(seed)), side=(0.0, 0.0))
-        shone = light.apply(ramp)
-        assert (np.diff(shone[0].astype(int), axis=0) >= 0).all()
+        lit = light.apply(ramp)
+        assert (np.diff(lit[0].astype(int), axis=0) >= 0).all()
 
 
 def test_no_faults_change_nothing(frame: np.ndarray) -> None:
@@ -62,7 +62,7 @@ def test_no_faults_change_nothing(frame: np.ndarray) -> None:
 
 
 def test_faults_keep_shape_and_type_and_come_again_with_the_seed(frame: np.ndarray) -> None:
-    struck = set()
+    changed = set()
     for seed in range(40):
         faults = CameraArtifacts.sample(np.random.default_rng(seed))
         once, again, other = (
@@ -72,8 +72,8 @@ def test_faults_keep_shape_and_type_and_come_again_with_the_seed(frame: np.ndarr
         assert once.dtype == np.uint8
         np.testing.assert_array_equal(once, again)
         assert (faults.noise > 0.5) <= bool((once != other).any())
-        struck.add(bool((once != frame).any()))
-    assert struck == {True, False}
+        changed.add(bool((once != frame).any()))
+    assert changed == {True, False}
 
 
 def test_noise_is_as_strong_as_asked_and_has_no_bias() -> None:
@@ -132,7 +132,7 @@ def test_a_nudge_of_nothing_moves_nothing_and_a_larger_one_moves_more() -> None:
 
 
 def test_warped_trimaps_hold_labels_only() -> None:
-    # Stripes of 1 and 3: mixing them would make a 2 inside the picture.
+    # Stripes of 1 and 3: interpolation would produce a 2 inside the image.
     stripes = np.where(np.arange(64) % 3, FOREGROUND, UNKNOWN).astype(np.uint8)[None].repeat(48, axis=0)
     for seed in range(20):
         rng = np.random.default_rng(seed)

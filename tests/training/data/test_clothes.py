@@ -7,7 +7,7 @@ BLUE = np.array([[[0, 0, 255]]], np.uint8)
 
 
 def person() -> tuple[np.ndarray, np.ndarray]:
-    """A grey figure, 60 pixels height_of_body, in a black room."""
+    """Return a gray figure, 60 pixels high, on black, and its matte."""
     matte = np.zeros((100, 80), np.uint8)
     matte[20:80, 30:50] = 255
     return np.repeat(matte[..., None] // 2, 3, axis=2), matte

@@ -28,7 +28,7 @@ def flat(color: np.ndarray) -> Frame:
 
 
 def pasted(subject: Foreground, *places: tuple[float, float], mirrored: bool = False) -> Scene:
-    """The subject's bottom middle at each place of the canvas before a blue room, no light, no faults."""
+    """Place the foreground's bottom center at each of `places` on blue, without lighting and artifacts."""
     foregrounds = tuple(
         PlacedForeground(
             subject, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), NEUTRAL_LIGHTING, 0.0
@@ -115,7 +115,7 @@ def test_only_the_contour_of_a_real_picture_without_a_matte_is_unknown(subject: 
 
 
 def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
-    # A picture three times the canvas, pixel centres on pixel centres.
+    # An image of three times the scene size, pixel centers on pixel centers.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
     scene = real(subject(size=Size(SCENE_SIZE.width * 3, SCENE_SIZE.height * 3), exact=False))
     placed = scene.foregrounds[0]._replace(transform=at)

@@ -16,7 +16,7 @@ from livecam.training.data.scene_sampler import (
     sample_scene,
 )
 
-CANVAS = Size(128, 96)
+SCENE_SIZE = Size(128, 96)
 Subjects = Callable[..., Foreground]
 
 
@@ -25,15 +25,15 @@ def a_room(value: int) -> np.ndarray:
 
 
 @pytest.fixture
-def stock(subject: Subjects) -> AssetPool:
+def pool(subject: Subjects) -> AssetPool:
     return AssetPool([subject(), subject(exact=False)], [a_room(100), a_room(101)], [a_room(50)])
 
 
-def kinds(stock: AssetPool, mix: SceneMix, count: int = 400) -> dict[str, float]:
+def kinds(pool: AssetPool, mix: SceneMix, count: int = 400) -> dict[str, float]:
     """The share of each kind among scenes of different seeds."""
     found = {"real": 0, "empty": 0, "single": 0, "double": 0}
     for seed in range(count):
-        scene = sample_scene(stock, mix, CANVAS, np.random.default_rng(seed))
+        scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
         if scene.background is None:
             found["real"] += 1
         else:
@@ -41,17 +41,17 @@ def kinds(stock: AssetPool, mix: SceneMix, count: int = 400) -> dict[str, float]
     return {kind: number / count for kind, number in found.items()}
 
 
-def test_kinds_come_in_the_shares_of_the_mix(stock: AssetPool) -> None:
-    found = kinds(stock, SceneMix(real=0.3, empty=0.2, double=0.1))
+def test_kinds_come_in_the_shares_of_the_mix(pool: AssetPool) -> None:
+    found = kinds(pool, SceneMix(real=0.3, empty=0.2, double=0.1))
 
     assert found["real"] == pytest.approx(0.3, abs=0.08)
     assert found["empty"] == pytest.approx(0.2, abs=0.08)
     assert found["double"] == pytest.approx(0.1, abs=0.06)
 
 
-def test_the_same_seed_draws_the_same_scene(stock: AssetPool) -> None:
+def test_the_same_seed_draws_the_same_scene(pool: AssetPool) -> None:
     for seed in range(20):
-        one, two = (sample_scene(stock, SceneMix(), CANVAS, np.random.default_rng(seed)) for _ in range(2))
+        one, two = (sample_scene(pool, SceneMix(), SCENE_SIZE, np.random.default_rng(seed)) for _ in range(2))
         assert (one.lighting, one.artifacts, one.mirrored) == (two.lighting, two.artifacts, two.mirrored)
         assert one.background is two.background
         np.testing.assert_array_equal(one.background_transform, two.background_transform)
@@ -69,10 +69,10 @@ def test_without_rooms_every_scene_is_real_or_empty(subject: Subjects) -> None:
 
 def test_nothing_is_pasted_that_is_cut_or_too_small(subject: Subjects) -> None:
     small, cut = subject(radius=0.05), replace(subject(), pasteable=False)
-    stock = AssetPool([small, cut], [a_room(1)], [])
+    pool = AssetPool([small, cut], [a_room(1)], [])
 
-    assert stock.pasteable == []
-    assert kinds(stock, SceneMix(real=0.1, empty=0.2), 100)["single"] == 0
+    assert pool.pasteable == []
+    assert kinds(pool, SceneMix(real=0.1, empty=0.2), 100)["single"] == 0
 
 
 def test_a_bystander_who_stands_whole_in_the_picture_is_not_pasted(subject: Subjects) -> None:
@@ -82,29 +82,31 @@ def test_a_bystander_who_stands_whole_in_the_picture_is_not_pasted(subject: Subj
     assert AssetPool([whole, cut], [], []).pasteable == [cut]
 
 
-def test_empty_scenes_show_rooms_and_empties(stock: AssetPool) -> None:
+def test_empty_scenes_show_rooms_and_empties(pool: AssetPool) -> None:
     shown = {
         int(scene.background[0, 0, 0])
         for seed in range(60)
-        if (scene := sample_scene(stock, SceneMix(0, 1, 0), CANVAS, np.random.default_rng(seed))).background
+        if (
+            scene := sample_scene(pool, SceneMix(0, 1, 0), SCENE_SIZE, np.random.default_rng(seed))
+        ).background
         is not None
     }
 
     assert shown == {50, 100, 101}
 
 
-def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(stock: AssetPool) -> None:
-    body = np.argwhere(stock.foregrounds[0].trimap != 2)
+def test_a_pasted_subject_stands_on_the_frame_s_bottom_or_is_cut_by_it(pool: AssetPool) -> None:
+    body = np.argwhere(pool.foregrounds[0].trimap != 2)
     (_, left), (bottom, right) = body.min(axis=0), body.max(axis=0)
     for seed in range(60):
-        scene = sample_scene(stock, SceneMix(0, 0, 0), CANVAS, np.random.default_rng(seed))
+        scene = sample_scene(pool, SceneMix(0, 0, 0), SCENE_SIZE, np.random.default_rng(seed))
         foot = scene.foregrounds[0].transform @ [(left + right) / 2, bottom, 1]
-        assert foot[1] >= CANVAS.height
+        assert foot[1] >= SCENE_SIZE.height
 
 
-def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: AssetPool) -> None:
+def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(pool: AssetPool) -> None:
     worn = [
-        sample_scene(stock, SceneMix(0.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed))
+        sample_scene(pool, SceneMix(0.0, 0.0, 0.0), SCENE_SIZE, np.random.default_rng(seed))
         .foregrounds[0]
         .lighting.below
         for seed in range(600)
@@ -117,31 +119,31 @@ def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(stock: AssetP
     assert min(min(falls) for falls in dyed) >= 0
 
 
-def test_real_pictures_keep_their_clothes(stock: AssetPool) -> None:
+def test_real_pictures_keep_their_clothes(pool: AssetPool) -> None:
     for seed in range(60):
-        (actor,) = sample_scene(
-            stock, SceneMix(1.0, 0.0, 0.0), CANVAS, np.random.default_rng(seed)
+        (placed,) = sample_scene(
+            pool, SceneMix(1.0, 0.0, 0.0), SCENE_SIZE, np.random.default_rng(seed)
         ).foregrounds
-        assert not any(actor.lighting.below)
+        assert not any(placed.lighting.below)
 
 
-def test_a_real_picture_fills_the_canvas(stock: AssetPool) -> None:
+def test_a_real_picture_fills_the_canvas(pool: AssetPool) -> None:
     for seed in range(60):
-        scene = sample_scene(stock, SceneMix(1, 0, 0), CANVAS, np.random.default_rng(seed))
+        scene = sample_scene(pool, SceneMix(1, 0, 0), SCENE_SIZE, np.random.default_rng(seed))
         height, width = scene.foregrounds[0].foreground.image.shape[:2]
         at = np.vstack([scene.foregrounds[0].transform, [0, 0, 1]])
-        middle = np.linalg.inv(at) @ [CANVAS.width / 2, CANVAS.height / 2, 1]
+        middle = np.linalg.inv(at) @ [SCENE_SIZE.width / 2, SCENE_SIZE.height / 2, 1]
         assert 0 <= middle[0] <= width
         assert 0 <= middle[1] <= height
-        # Shown whole or turned a little, a corner may look somewhat beyond the picture.
-        assert np.linalg.det(at) >= (CANVAS.width / width) * (CANVAS.height / height) * 0.7
+        # A slightly rotated full image may leave a corner of the scene uncovered.
+        assert np.linalg.det(at) >= (SCENE_SIZE.width / width) * (SCENE_SIZE.height / height) * 0.7
 
 
-def seen(shape: tuple[int, int], seed: int) -> np.ndarray:
-    """The part of a picture of that shape that a scene shows: left, top, right and bottom as shares of it."""
+def visible_part(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Return the part of an image that a scene shows: left, top, right, bottom as fractions of its sides."""
     height, width = shape
-    at = np.vstack([_crop(Size(width, height), CANVAS, np.random.default_rng(seed)), [0, 0, 1]])
-    corners = np.linalg.inv(at) @ np.array([[0, CANVAS.width], [0, CANVAS.height], [1, 1]])
+    at = np.vstack([_crop(Size(width, height), SCENE_SIZE, np.random.default_rng(seed)), [0, 0, 1]])
+    corners = np.linalg.inv(at) @ np.array([[0, SCENE_SIZE.width], [0, SCENE_SIZE.height], [1, 1]])
     return (corners[:2].T / (width, height)).ravel()
 
 
@@ -150,30 +152,30 @@ def seen(shape: tuple[int, int], seed: int) -> np.ndarray:
 )
 def test_pictures_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
     whole = (0.0, 0.0, 1.0, bottom)
-    near = [np.abs(seen(shape, seed) - whole).max() < 0.15 for seed in range(400)]
+    near = [np.abs(visible_part(shape, seed) - whole).max() < 0.15 for seed in range(400)]
     assert np.mean(near) >= WHOLE_IMAGE_FRACTION * 0.8
 
 
 def test_pictures_are_as_often_shown_in_part() -> None:
-    parts = [seen((400, 300), seed) for seed in range(400)]
+    parts = [visible_part((400, 300), seed) for seed in range(400)]
     assert np.mean([part[3] - part[1] < 0.7 for part in parts]) > 0.3
 
 
 def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Subjects) -> None:
     rare, common = (replace(subject(), name=name) for name in ("cat_1", "dog_1"))
-    stock = AssetPool([rare, common], [a_room(1)], [], oversample={"cat": 4})
+    pool = AssetPool([rare, common], [a_room(1)], [], oversample={"cat": 4})
 
-    drawn = [sample_scene(stock, SceneMix(real=1.0), CANVAS, np.random.default_rng(i)) for i in range(300)]
+    drawn = [sample_scene(pool, SceneMix(real=1.0), SCENE_SIZE, np.random.default_rng(i)) for i in range(300)]
 
-    share = np.mean([scene.foregrounds[0].foreground is rare for scene in drawn])
-    assert share == pytest.approx(0.8, abs=0.08)
+    fraction = np.mean([scene.foregrounds[0].foreground is rare for scene in drawn])
+    assert fraction == pytest.approx(0.8, abs=0.08)
 
 
-def test_mix_without_clothes_changes_none(stock: AssetPool) -> None:
+def test_mix_without_clothes_changes_none(pool: AssetPool) -> None:
     mixes = SceneMix(1.0, 0.0, 0.0, clothes=0.0), SceneMix(1.0, 0.0, 0.0, clothes=1.0)
     never, always = (
         [
-            sample_scene(stock, mix, CANVAS, np.random.default_rng(seed)).foregrounds[0].clothes
+            sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed)).foregrounds[0].clothes
             for seed in range(20)
         ]
         for mix in mixes

@@ -39,7 +39,7 @@ def a_network(seed: int = 1) -> keras.Model:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run's folder whose second epoch was best."""
+    """Write a run folder whose second epoch was the best."""
     folder = tmp_path_factory.mktemp("run")
     a_network().save(folder / "best.keras")
     (folder / "settings.json").write_text(json.dumps({"seed": 5, "data": ["/home/me/pets"], "start": None}))
@@ -50,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Exported once, as converting takes seconds."""
+    """Export once per module, because a conversion takes seconds."""
     out = tmp_path_factory.mktemp("weights") / "deeper" / "disc.tflite"
     export_model(run, out, notes=("drawn by a test",), precision="float32")
     return out
@@ -58,10 +58,10 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with int8 weights, as is the default."""
+    """Export the same run with int8 weights (the default)."""
     out = tmp_path_factory.mktemp("rounded") / "disc.tflite"
     with pytest.MonkeyPatch.context() as patch:
-        # None of its convolutions is worth it.
+        # By default all its convolutions are too small to be quantized.
         patch.setattr(litert, "MIN_QUANTIZED_WEIGHTS", 1000)
         export_model(run, out)
     return out
@@ -69,7 +69,7 @@ def rounded(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def converted(exported: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Every conversion gives the bytes of the exported network."""
+    """Make every conversion return the bytes of the exported network."""
     monkeypatch.setattr(exporting, "convert_to_litert", lambda model: exported.read_bytes())
     return exported
 
@@ -330,7 +330,7 @@ def test_a_size_that_cannot_be_halved_is_refused(run: Path, tmp_path: Path) -> N
 
 
 def evaluation(folder: Path, data: str, sha256: str, miou: float = 90.126) -> Path:
-    """What an evaluation of one case writes."""
+    """Write the report of an evaluation of one sample; return the path of its JSON file."""
     result = SampleResult("a_1", "a", ("low light",), {"miou": miou, "grad": 0.01, "hole": 2.0}, (5.0,))
     folder.mkdir()
     write_report(EvaluationReport("mine", data, 2, (result,), sha256), folder)

@@ -1,4 +1,4 @@
-"""What EfficientNet-Lite0 learnt, taken over: its real weights are a download, so drawn ones stand in."""
+"""Tests with random weights of EfficientNet-Lite0's shapes, because the real ones are a download."""
 
 import numpy as np
 import pytest

@@ -22,7 +22,7 @@ def small(expansion: int, repeats: int = 2) -> keras.Model:
 
 @pytest.fixture
 def teacher() -> keras.Model:
-    """A network with normalisations that have seen something."""
+    """Build a network whose normalisations have random statistics."""
     model, rng = build_model(LARGE), np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -64,10 +64,10 @@ def test_channels_that_nobody_reads_go_first(teacher: keras.Model) -> None:
 
 def test_what_lost_channels_add_on_average_stays(teacher: keras.Model) -> None:
     norm, project = teacher.get_layer("block5_depth_norm"), teacher.get_layer("block5_project_conv")
-    gamma, beta, *seen = norm.get_weights()
-    # Channels that always say 2, and whose weights are small.
+    gamma, beta, *statistics = norm.get_weights()
+    # Channels with constant output 2 and small weights.
     gamma[24:], beta[24:] = 0, 2
-    norm.set_weights([gamma, beta, *seen])
+    norm.set_weights([gamma, beta, *statistics])
     (kernel,) = project.get_weights()
     before = teacher.get_layer("block5_project_norm").get_weights()[2]
     student = small(expansion=3)

@@ -1,4 +1,4 @@
-"""PyTorch's kernels say what Keras says, in an interpreter of its own, as Keras has one backend each."""
+"""Compare PyTorch's kernels with Keras in a subprocess, because a process has only one Keras backend."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ precision, near = sys.argv[1], float(sys.argv[2])
 stages = (MBConvStage(0, 2, 8, 5, 2), MBConvStage(2, 1, 16, 3, 2))
 networks = {
     "plain": MattingNetConfig("plain", (96, 64), (8, 8, 16, 16), (1, 0, 3)),
-    # Of a height that is odd before it is halved the last time.
+    # Its height is odd before the last stride.
     "inverted": MattingNetConfig("inverted", (96, 72), (8, 8), (1,), stages),
 }
 plain = logits_model(build_model(networks[sys.argv[3]]))
