@@ -89,7 +89,10 @@ def _lines(listing: Path) -> list[str]:
 
 
 def _sample_paths(folder: Path, annotations: Path, name: str) -> SamplePaths:
-    image = next((p for s in IMAGE_SUFFIXES if (p := folder / "images" / f"{name}{s}").is_file()), None)
+    images = [path for suffix in IMAGE_SUFFIXES if (path := folder / "images" / f"{name}{suffix}").is_file()]
+    if len(images) > 1:
+        raise TrainingError(f"{name} is listed and may be {images[0]} or {images[1]}; remove one")
+    image = images[0] if images else None
     trimap, matte = annotations / "trimaps" / f"{name}.png", annotations / "mattes" / f"{name}.png"
     missing = f"images/{name}.jpg" if image is None else f"annotations/trimaps/{name}.png"
     if image is None or not trimap.is_file():

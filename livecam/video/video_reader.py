@@ -149,7 +149,7 @@ class VideoReader:
                 return
             if timestamp is None:
                 raise VideoError(f"{self.path} can't be read any more", "is the file still there?")
-            pacer.start_next_round(timestamp)
+            pacer.start_next_round(self.end_seconds or timestamp + 1.0 / self.fps)
 
     def _frame_duration(self, frame: av.VideoFrame) -> float:
         if frame.duration and frame.time_base is not None:
@@ -219,6 +219,6 @@ class _FramePacer:
         if wait < -self._frame_seconds:
             self._zero = now - timestamp
 
-    def start_next_round(self, last_timestamp: float) -> None:
+    def start_next_round(self, end_seconds: float) -> None:
         if self._zero is not None:
-            self._zero += last_timestamp + self._frame_seconds
+            self._zero += end_seconds

@@ -232,3 +232,10 @@ def test_limiting_keeps_the_shape_and_never_enlarges() -> None:
     assert Size(800, 400).fit_within(100) == Size(100, 50)
     assert Size(30, 20).fit_within(100) == Size(30, 20)
     assert Size(5000, 1).fit_within(100) == Size(100, 1)
+
+
+def test_image_name_of_two_files_is_refused_with_both_paths(pets: Path) -> None:
+    image = next((pets / "images").glob("disc_2.*"))
+    other = ".bmp" if image.suffix != ".bmp" else ".png"
+    image.with_suffix(other).write_bytes(image.read_bytes())
+    refused(pets, rf"disc_2\{image.suffix} or .*disc_2\.\w+|disc_2\.\w+ or .*disc_2\{image.suffix}")

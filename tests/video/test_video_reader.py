@@ -346,6 +346,15 @@ def test_looped_realtime_reader_repeats_without_a_gap(tmp_path):
     )
 
 
+def test_looped_realtime_reader_holds_the_last_frame(tmp_path):
+    images = [Image.fromarray(frame) for frame in numbered(2)]
+    path, clock = tmp_path / "a.gif", ManualClock()
+    images[0].save(path, save_all=True, append_images=images[1:], duration=[100, 3000], loop=0)
+    with VideoReader(path, loop=True, realtime=True, clock=clock) as reader:
+        times = [clock.now() for _, _ in zip(reader, range(4), strict=False)]
+    assert times == pytest.approx([0, 0.1, 3.1, 3.2], abs=0.02)
+
+
 def test_delayed_realtime_reader_keeps_its_rate(tmp_path):
     clock, arrivals = ManualClock(), []
     with VideoReader(write_video(tmp_path / "a.mp4", numbered(10)), realtime=True, clock=clock) as reader:
