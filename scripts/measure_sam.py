@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures what SAM's presets take, memory and seconds a picture, by random weights of the real shapes.
+"""Measure memory and seconds per image of the SAM presets, with random weights of the real shapes.
 
 scripts/measure_sam.py [base] [large] [huge]
 
-Each is built, saved with save_to_preset and loaded again as livecam loads the real ones; memory is the peak
-of a process of its own.
+Each preset is built, saved with save_to_preset and loaded again like the real ones. The memory is the peak of
+a separate process.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 
-# Hidden width, layers, heads, inner width, which layers attend to all: the paper's ViT-B, ViT-L, ViT-H.
+# Hidden width, layers, heads, inner width, layers with global attention: ViT-B, ViT-L, ViT-H of the paper.
 ENCODERS = {
     "base": (768, 12, 12, 3072, [2, 5, 8, 11]),
     "large": (1024, 24, 16, 4096, [5, 11, 17, 23]),
@@ -28,7 +28,7 @@ ENCODERS = {
 
 
 def build(name: str, folder: Path) -> None:
-    """A preset of the real shape in `folder`, nothing learnt."""
+    """Save an untrained preset of the real shape in `folder`."""
     import keras_hub
 
     hidden, layers, heads, middle, everywhere = ENCODERS[name]
@@ -50,36 +50,36 @@ def build(name: str, folder: Path) -> None:
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Load the preset, look at two pictures, ask about one; GB and seconds."""
+    """Load the preset, embed two images, prompt twice; return GB and seconds."""
     import numpy as np
 
     from livecam.annotation.prompts import Point, Prompt
     from livecam.annotation.sam.predictor import SamPredictor
 
     frame = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), np.uint8)
-    began = time.monotonic()
+    start = time.monotonic()
     sam = SamPredictor.load(str(folder))
-    found = {"seconds to load": time.monotonic() - began, "GB loaded": peak()}
+    figures = {"seconds to load": time.monotonic() - start, "GB loaded": peak()}
     for which in ("first", "next"):
-        began = time.monotonic()
-        seen = sam.embed(frame)
-        found[f"seconds to look, {which}"] = time.monotonic() - began
-    found["GB looked"] = peak()
+        start = time.monotonic()
+        embedding = sam.embed(frame)
+        figures[f"seconds to embed, {which}"] = time.monotonic() - start
+    figures["GB after embedding"] = peak()
     for which in ("first", "next"):
-        began = time.monotonic()
-        seen.predict(Prompt((Point(600, 300),)))
-        found[f"seconds to segment, {which}"] = time.monotonic() - began
-    known = sam._memory
-    return found | {"GB foretold": known.total / 1e9 if known else 0.0, "GB at the end": peak()}
+        start = time.monotonic()
+        embedding.predict(Prompt((Point(600, 300),)))
+        figures[f"seconds to segment, {which}"] = time.monotonic() - start
+    estimate = sam._memory
+    return figures | {"GB estimated": estimate.total / 1e9 if estimate else 0.0, "GB at the end": peak()}
 
 
 def peak() -> float:
-    """The most memory that this process has had, in GB."""
+    """Return the peak memory of this process, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
 def main() -> None:
-    """Measure those that were asked for, each in processes of its own."""
+    """Measure the requested presets, each in separate processes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -94,10 +94,10 @@ def main() -> None:
     for name in args.names or ENCODERS:
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([sys.executable, __file__, name, "--build", folder], check=True)
-            again = [sys.executable, __file__, "--measure", folder]
-            done = subprocess.run(again, check=True, capture_output=True, text=True)
-        found = json.loads(done.stdout.splitlines()[-1])
-        print(f"{name}: " + ", ".join(f"{what} {value:.2f}" for what, value in found.items()), flush=True)
+            command = [sys.executable, __file__, "--measure", folder]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+        figures = json.loads(done.stdout.splitlines()[-1])
+        print(f"{name}: " + ", ".join(f"{what} {value:.2f}" for what, value in figures.items()), flush=True)
     return None
 
 

@@ -123,13 +123,13 @@ def make_batch(rng: np.random.Generator, side: int, batch_size: int) -> Batch:
         drawing = draw(rng, sample_size(rng, min(1.1 * side, 640)))
         if not drawing.mattes:
             continue
-        canvas = ResizeLongestSide.of(Size.of(drawing.frame), side)
-        images.append(canvas.apply_image(drawing.frame, np.float32(1 / 255), np.float32(0)))
+        resizing = ResizeLongestSide.of(Size.of(drawing.frame), side)
+        images.append(resizing.apply_image(drawing.frame, np.float32(1 / 255), np.float32(0)))
         for kind, count in (("points", POINTS), ("boxes", BOXES), ("masks", MASKS)):
             for _ in range(count):
                 matte = drawing.mattes[int(rng.integers(len(drawing.mattes)))]
-                prompt = SAMPLERS[kind](rng, canvas, matte, max_points)
-                prompts[kind].append((prompt, canvas.downscale(matte)))
+                prompt = SAMPLERS[kind](rng, resizing, matte, max_points)
+                prompts[kind].append((prompt, resizing.downscale(matte)))
     points, points_truth = zip(*prompts["points"], strict=True)
     boxes, boxes_truth = zip(*prompts["boxes"], strict=True)
     masks, masks_truth = zip(*prompts["masks"], strict=True)
@@ -141,36 +141,36 @@ def make_batch(rng: np.random.Generator, side: int, batch_size: int) -> Batch:
 
 
 def sample_points(
-    rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, max_points: int
+    rng: np.random.Generator, resizing: ResizeLongestSide, matte: Matte, max_points: int
 ) -> list[list[float]]:
     """Sample `max_points` points, the first on the shape, and the padding point: rows of x, y, label."""
-    rows = [[*canvas.apply_point(point_on(rng, matte)), 1.0]]
+    rows = [[*resizing.apply_point(point_on(rng, matte)), 1.0]]
     for _ in range(max_points - 1):
         positive = rng.random() < 0.35
         point = (point_on if positive else point_off)(rng, matte)
-        rows.append([*canvas.apply_point(point), float(positive)])
+        rows.append([*resizing.apply_point(point), float(positive)])
     return [*rows, [0.0, 0.0, -1.0]]
 
 
 def sample_box(
-    rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, max_points: int
+    rng: np.random.Generator, resizing: ResizeLongestSide, matte: Matte, max_points: int
 ) -> list[list[list[float]]]:
     """Return the shape's bounding box with a small random error, as a person draws it."""
     box = box_of(matte)
     shake = rng.normal(0, 0.015, 4) * np.array([box.right - box.left, box.bottom - box.top] * 2)
     left, top, right, bottom = np.array(box) + shake
-    return [[list(canvas.apply_point(corner)) for corner in (Point(left, top), Point(right, bottom))]]
+    return [[list(resizing.apply_point(corner)) for corner in (Point(left, top), Point(right, bottom))]]
 
 
 def sample_mask(
-    rng: np.random.Generator, canvas: ResizeLongestSide, matte: Matte, max_points: int
+    rng: np.random.Generator, resizing: ResizeLongestSide, matte: Matte, max_points: int
 ) -> np.ndarray:
     """Blur, dilate or erode a matte and return it as logits, (1, side / 4, side / 4, 1)."""
     reach = max(1, int(math.sqrt(float(matte.sum())) * rng.uniform(0.02, 0.15)))
     square = np.ones((2 * reach + 1,) * 2, np.uint8)
     changed = (cv2.dilate if rng.random() < 0.5 else cv2.erode)(matte, square)
     blurred = cast(Matte, cv2.GaussianBlur(changed, (0, 0), max(0.5, reach / 2)))
-    return canvas.mask_to_logits(blurred)[None, ..., None]
+    return resizing.mask_to_logits(blurred)[None, ..., None]
 
 
 SAMPLERS = {"points": sample_points, "boxes": sample_box, "masks": sample_mask}

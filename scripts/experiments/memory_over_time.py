@@ -72,8 +72,8 @@ from livecam.training.matting import compile_model, load_asset_pool
 from livecam.training.networks.matting_net import logits_model
 from livecam.training.networks.torch_layers import use_fused_torch_layers
 from livecam.training.trainer import fit_epochs
-from scripts.experiments.recurrent_matte import RememberingBatches, add_memory, split_inputs
-from scripts.experiments.synthetic_clips import draw_scenes, empty, take, takes
+from scripts.experiments.recurrent_matte import RecurrentDataset, add_memory, split_inputs
+from scripts.experiments.synthetic_clips import draw_scenes, list_clips, render_clip, render_empty
 
 START = Path(__file__).resolve().parents[2] / "weights" / "person-lite.keras"
 FOLDERS = {"without memory": "without", "with memory": "with"}
@@ -183,7 +183,7 @@ def fine_tune(settings: TrainSettings, pool: AssetPool, *, remembers: bool) -> N
     state = find_checkpoint(settings)
     keras.utils.set_random_seed(settings.run.seed)
     model = load_network(settings.start or START)
-    kind = RememberingBatches if remembers else SceneDataset
+    kind = RecurrentDataset if remembers else SceneDataset
     batches = kind(
         pool,
         Size(*model.input_shape[2:0:-1]),
@@ -237,7 +237,7 @@ def measure_each(
     settings = TrainSettings(RunConfig(tuple(args.data), args.run), rooms=tuple(args.rooms))
     count = max(0 if args.clips else args.takes, args.steps_of)
     scenes = draw_scenes(load_asset_pool(settings, "test"), count, args.seed) if count else []
-    clips = takes(scenes[: args.takes], args.frames, args.seed)
+    clips = list_clips(scenes[: args.takes], args.frames, args.seed)
     if args.clips:
         clips = load_evaluation_set(args.clips, "test", args.frames)
     for clip in tqdm(clips, unit="clip", disable=None):
@@ -245,8 +245,8 @@ def measure_each(
         for name, variant in variants.items():
             yield name, {"case": clip.name, **measure_clip(variant, frames)}
     for number, scene in enumerate(tqdm(scenes[: args.steps_of], unit="scene", disable=None)):
-        still = next(take(scene, 1, args.seed)).frame
-        room, other = empty(scene, args.seed), empty(scenes[number - 1], args.seed)
+        still = next(render_clip(scene, 1, args.seed)).frame
+        room, other = render_empty(scene, args.seed), render_empty(scenes[number - 1], args.seed)
         for name, variant in variants.items():
             yield name, {"case": f"steps {number}", **measure_steps(variant, still, room, other)}
 

@@ -1,4 +1,4 @@
-"""Clips with exact mattes, made of scenes whose camera and subjects move smoothly."""
+"""Render clips with exact mattes, from scenes whose camera and foregrounds move smoothly."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,64 +15,71 @@ from livecam.training.data.augmentation import compose, jitter_transform
 from livecam.training.data.scene_renderer import render_scene
 from livecam.training.data.scene_sampler import AssetPool, Scene, SceneMix, sample_scene
 
-CANVAS = Size(2 * SIZE.width, 2 * SIZE.height)
-CAMERA, SUBJECT = 1.0, 4.0
-"""How far both go in a take, as `jitter_transform` counts."""
+RENDER_SIZE = Size(2 * SIZE.width, 2 * SIZE.height)
+CAMERA, FOREGROUND = 1.0, 4.0
+"""How far both move in a clip, as the amount of `jitter_transform`."""
 NOISE = 6.0
-"""The least noise of a take's frames, in levels of 255 on `CANVAS`; half of that at their own size."""
+"""The minimum noise of the frames, in levels of 255 at `RENDER_SIZE`; half of that at `SIZE`."""
 
 
-def draw_scenes(stock: AssetPool, count: int, seed: int) -> list[Scene]:
-    """Scenes of subjects whose mattes are exact, pasted on rooms; none is free of noise.
+def draw_scenes(pool: AssetPool, count: int, seed: int) -> list[Scene]:
+    """Draw scenes of foregrounds with exact mattes, pasted on background images; each has noise.
 
     Raises:
-        TrainingError: the stock has no such subject, or no room.
+        TrainingError: the pool has no such foreground, or no background image.
     """
     exact = AssetPool(
-        [subject for subject in stock.foregrounds if subject.has_exact_matte], stock.backgrounds, []
+        [foreground for foreground in pool.foregrounds if foreground.has_exact_matte], pool.backgrounds, []
     )
     if not (exact.pasteable and exact.backgrounds):
         raise TrainingError(
-            "there is no subject with an exact matte that can be pasted, or no room; add annotations/mattes/ "
-            "to the data, or name more of it"
+            "there is no foreground with an exact matte that can be pasted, or no room; add "
+            "annotations/mattes/ to the data, or name more of it"
         )
     rng = np.random.default_rng(seed)
-    scenes = [sample_scene(exact, SceneMix(real=0, empty=0, double=0.1), CANVAS, rng) for _ in range(count)]
+    scenes = [
+        sample_scene(exact, SceneMix(real=0, empty=0, double=0.1), RENDER_SIZE, rng) for _ in range(count)
+    ]
     return [s._replace(artifacts=replace(s.artifacts, noise=max(NOISE, s.artifacts.noise))) for s in scenes]
 
 
-def take(scene: Scene, frames: int, seed: int) -> Iterator[LabeledFrame]:
-    """A scene at `SIZE` whose camera and subjects go somewhere else, slowly at first and at last.
+def render_clip(scene: Scene, frames: int, seed: int) -> Iterator[LabeledFrame]:
+    """Render a scene at `SIZE` whose camera and foregrounds move, slowly at the start and the end.
 
-    There is fresh noise in each frame; a single one shows the scene as it was drawn.
+    Each frame has new noise. A clip of one frame shows the scene as it was drawn.
     """
     rng, still = np.random.default_rng(seed), np.eye(2, 3)
-    camera, subject = (jitter_transform(still, rng, CANVAS, amount) for amount in (CAMERA, SUBJECT))
+    camera, foreground = (
+        jitter_transform(still, rng, RENDER_SIZE, amount) for amount in (CAMERA, FOREGROUND)
+    )
     for number in range(frames):
-        gone = 0.5 - 0.5 * np.cos(np.pi * number / max(1, frames - 1))
-        seen, moved = (still + gone * (end - still) for end in (camera, subject))
-        actors = tuple(
-            a._replace(transform=compose(seen, compose(moved, a.transform))) for a in scene.foregrounds
+        fraction = 0.5 - 0.5 * np.cos(np.pi * number / max(1, frames - 1))
+        camera_now, foreground_now = (still + fraction * (end - still) for end in (camera, foreground))
+        foregrounds = tuple(
+            a._replace(transform=compose(camera_now, compose(foreground_now, a.transform)))
+            for a in scene.foregrounds
         )
-        view = render_scene(
+        rendered = render_scene(
             scene._replace(
-                background_transform=compose(seen, scene.background_transform), foregrounds=actors
+                background_transform=compose(camera_now, scene.background_transform), foregrounds=foregrounds
             ),
-            CANVAS,
+            RENDER_SIZE,
             rng,
         )
-        matte = view.matte.astype(np.float32) / np.float32(255)
-        yield LabeledFrame(view.frame, matte, np.ones(matte.shape, bool), seconds=number / FPS)
+        matte = rendered.matte.astype(np.float32) / np.float32(255)
+        yield LabeledFrame(rendered.frame, matte, np.ones(matte.shape, bool), seconds=number / FPS)
 
 
-def empty(scene: Scene, seed: int) -> Frame:
-    """The scene's room alone, as `take` shows it at first."""
-    return next(take(scene._replace(foregrounds=()), 1, seed)).frame
+def render_empty(scene: Scene, seed: int) -> Frame:
+    """Render the background of the scene without foregrounds, as in the first frame of `render_clip`."""
+    return next(render_clip(scene._replace(foregrounds=()), 1, seed)).frame
 
 
-def takes(scenes: list[Scene], frames: int, seed: int) -> list[EvaluationSample]:
-    """A clip of each scene, made anew whenever it is asked for."""
+def list_clips(scenes: list[Scene], frames: int, seed: int) -> list[EvaluationSample]:
+    """Return one clip per scene; its frames are rendered each time they are read."""
     return [
-        EvaluationSample(f"take {number}", "takes", partial(take, scene, frames, seed + number), frames)
+        EvaluationSample(
+            f"take {number}", "takes", partial(render_clip, scene, frames, seed + number), frames
+        )
         for number, scene in enumerate(scenes)
     ]

@@ -28,7 +28,7 @@ def draw(script: ModuleType, left: float = 450) -> tuple[Frame, Matte, Matte]:
 
 
 @pytest.mark.parametrize("left", [430, 452, 470])
-def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_path: Path) -> None:
+def test_point_is_on_the_back_of_the_chair(script: ModuleType, left: float, tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
     args = Namespace(sam=tmp_path, out=tmp_path, base="person")
     settings = script.create_settings(args, tmp_path / "clip.mp4", draw(script, left)[2])
@@ -39,7 +39,7 @@ def test_the_point_is_on_the_chair_s_back(script: ModuleType, left: float, tmp_p
     assert settings.annotation.preset == str(tmp_path)
 
 
-def test_labels_are_measured_against_the_truth_and_reasons_told(
+def test_label_quality_prints_iou_and_reasons(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame, person, chair = draw(script)

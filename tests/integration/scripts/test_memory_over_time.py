@@ -66,7 +66,7 @@ class RecordingNetwork:
         return np.full((24, 32), 0.9 + 0.01 * len(self.memories), np.float32)
 
 
-def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) -> None:
+def test_previous_matte_is_passed_and_dropped_on_a_cut(script: ModuleType) -> None:
     network = RecordingNetwork()
     segmenter = script.RecurrentSegmenter(network, IdentityFilter())
     variant = script.Variant(segmenter, segmenter)
@@ -81,7 +81,7 @@ def test_the_last_matte_is_handed_in_and_forgotten_on_a_cut(script: ModuleType) 
         assert network.memories[number] == pytest.approx(0.9 + 0.01 * number)
 
 
-def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
+def test_memory_is_a_copy(script: ModuleType) -> None:
     network = RecordingNetwork()
     segmenter = script.RecurrentSegmenter(network, IdentityFilter())
     coarse = segmenter.predict(secret_frame(size=Size(64, 48)))
@@ -94,7 +94,7 @@ def test_what_is_remembered_is_a_copy(script: ModuleType) -> None:
     assert network.memories[1].min() > 0.9
 
 
-def test_what_memory_changes_is_counted_clip_by_clip(script: ModuleType) -> None:
+def test_differences_are_computed_clip_by_clip(script: ModuleType) -> None:
     metrics = dict.fromkeys(script.METRICS, 1.0)
     old = [metrics, {**metrics, "dtssd": 3.0}, {"flicker": 1.0}]
     new = [{**metrics, "dtssd": 2.0}, {**metrics, "dtssd": 2.0}, {"flicker": 2.0}]
@@ -107,7 +107,7 @@ def test_what_memory_changes_is_counted_clip_by_clip(script: ModuleType) -> None
     assert smoothed == "| smoothed | " + "+0.00 ± 0.00 | " * 5 + "+0.00 ± 0.00 |"
 
 
-def test_a_column_without_numbers_is_a_dash(script: ModuleType) -> None:
+def test_column_without_numbers_is_a_dash(script: ModuleType) -> None:
     row = script.mean_of([{"miou": 90.0, "goes": None}, {"miou": 95.0, "appears": 2}])
     assert (row["miou"], row["goes"], row["appears"]) == (92.5, None, 2)
     cells = script.table({"mine": row}).splitlines()[2].split("|")
@@ -115,7 +115,7 @@ def test_a_column_without_numbers_is_a_dash(script: ModuleType) -> None:
     assert cells.count(" - ") == len(script.COLUMNS) - 2
 
 
-def test_both_are_trained_once_then_measured_four_ways(
+def test_both_are_trained_once_then_measured_four_times(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command_line = f"train --start {tmp_path / 'tiny.keras'} --epochs 1 --steps 2 --batch 8"
@@ -158,7 +158,7 @@ def test_both_are_trained_once_then_measured_four_ways(
         ("measure --frames 1", 2, "--frames 2 or more"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(
+def test_error_is_printed_in_one_line(
     command_line: str, code: int, message: str, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(command_line) == code

@@ -17,10 +17,10 @@ from livecam.training.data.scene_sampler import AssetPool, SceneMix  # noqa: E40
 from livecam.training.export.litert_converter import convert_to_litert, output_indices  # noqa: E402
 from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model  # noqa: E402
 from scripts.experiments.recurrent_matte import (  # noqa: E402
-    ANOTHER,
-    NOTHING,
-    RememberingBatches,
-    Wear,
+    EMPTY_SHARE,
+    OTHER_SCENE_SHARE,
+    MatteDegradation,
+    RecurrentDataset,
     add_memory,
     draw_memories,
     split_inputs,
@@ -58,54 +58,54 @@ def pool(subject: Callable[..., Foreground]) -> AssetPool:
     return AssetPool([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
 
 
-def test_at_first_the_memory_changes_nothing(network: object, inputs: tuple[np.ndarray, np.ndarray]) -> None:
+def test_untrained_memory_changes_nothing(network: object, inputs: tuple[np.ndarray, np.ndarray]) -> None:
     image, memory = inputs
-    grown = add_memory(network)
+    extended = add_memory(network)
 
-    outputs = grown(np.concatenate([image, memory], axis=3), training=False)
+    outputs = extended(np.concatenate([image, memory], axis=3), training=False)
 
     for name, true in network(image, training=False).items():
         np.testing.assert_allclose(numbers(outputs[name]), numbers(true), atol=1e-6)
 
 
-def test_the_memory_is_listened_to_as_soon_as_it_has_weights(
+def test_memory_with_weights_changes_the_matte(
     network: object, inputs: tuple[np.ndarray, np.ndarray]
 ) -> None:
     image, memory = inputs
-    grown = add_memory(network)
-    kernel = grown.get_layer("down2_conv").kernel
+    extended = add_memory(network)
+    kernel = extended.get_layer("down2_conv").kernel
     kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
 
-    one, other = (grown(np.concatenate([image, m], axis=3))["matte"] for m in (memory, 0 * memory))
+    one, other = (extended(np.concatenate([image, m], axis=3))["matte"] for m in (memory, 0 * memory))
 
     assert np.abs(numbers(one) - numbers(other)).max() > 1e-3
-    # No memory is exactly what the network was before.
+    # With an empty memory the network returns the same as before.
     before = network(image, training=False)["matte"]
     np.testing.assert_allclose(numbers(other), numbers(before), atol=1e-6)
 
 
-def test_it_can_be_learnt_kept_and_read_again(
+def test_extended_network_is_saved_and_loaded(
     network: object, inputs: tuple[np.ndarray, np.ndarray], tmp_path: object
 ) -> None:
     together = np.concatenate(inputs, axis=3)
-    grown = add_memory(network)
-    assert logits_model(grown)(together).shape == (2, 48, 64, 4)
-    grown.save(tmp_path / "grown.keras")
+    extended = add_memory(network)
+    assert logits_model(extended)(together).shape == (2, 48, 64, 4)
+    extended.save(tmp_path / "grown.keras")
 
     again = keras.models.load_model(tmp_path / "grown.keras", compile=False)
 
-    np.testing.assert_array_equal(numbers(again(together)["matte"]), numbers(grown(together)["matte"]))
+    np.testing.assert_array_equal(numbers(again(together)["matte"]), numbers(extended(together)["matte"]))
 
 
-def test_litert_takes_the_memory_as_a_second_input(
+def test_litert_model_has_memory_as_second_input(
     network: object, inputs: tuple[np.ndarray, np.ndarray]
 ) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    grown = add_memory(network)
-    kernel = grown.get_layer("down2_conv").kernel
+    extended = add_memory(network)
+    kernel = extended.get_layer("down2_conv").kernel
     kernel.assign(kernel.numpy() + np.array([0, 0, 0, 1], np.float32)[:, None])
-    weights = convert_to_litert(split_inputs(grown))
+    weights = convert_to_litert(split_inputs(extended))
     interpreter = Interpreter(model_content=weights)
     interpreter.allocate_tensors()
     indices = {int(tensor["shape"][3]): tensor["index"] for tensor in interpreter.get_input_details()}
@@ -118,11 +118,11 @@ def test_litert_takes_the_memory_as_a_second_input(
     matte = interpreter.get_tensor(
         interpreter.get_output_details()[output_indices(weights)["matte"]]["index"]
     )
-    true = grown(np.concatenate([image, memory], axis=3), training=False)["matte"]
+    true = extended(np.concatenate([image, memory], axis=3), training=False)["matte"]
     np.testing.assert_allclose(matte, numbers(true), atol=1e-4)
 
 
-def views(count: int, pairs: int = 0) -> list[TrainingExample]:
+def examples(count: int, pairs: int = 0) -> list[TrainingExample]:
     """Training examples whose mattes have one gray level each."""
     mattes = [np.full((48, 64), 20 + 10 * i, np.uint8) for i in range(count)]
     frame = np.zeros((48, 64, 3), np.uint8)
@@ -134,9 +134,9 @@ def gray_levels(memories: np.ndarray) -> list[float]:
     return [float(np.median(memory[20:28, 28:36])) * 255 for memory in memories]
 
 
-def test_a_memory_is_nothing_the_other_frame_or_another_scene_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Wear, "wear", lambda self, matte: matte)
-    drawn = [gray_levels(draw_memories(views(8), 2, np.random.default_rng(seed))) for seed in range(60)]
+def test_memory_is_empty_of_the_pair_or_of_another_scene(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MatteDegradation, "apply", lambda self, matte: matte)
+    drawn = [gray_levels(draw_memories(examples(8), 2, np.random.default_rng(seed))) for seed in range(60)]
 
     other_frame = [30, 20, 50, 40, 60, 70, 80, 90]
     kinds = []
@@ -151,28 +151,28 @@ def test_a_memory_is_nothing_the_other_frame_or_another_scene_s(monkeypatch: pyt
         assert kinds[-8] == kinds[-7]
         assert kinds[-6] == kinds[-5]
     share = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
-    assert share["nothing"] == pytest.approx(NOTHING, abs=0.1)
-    assert share["other scene"] == pytest.approx(ANOTHER, abs=0.1)
+    assert share["nothing"] == pytest.approx(EMPTY_SHARE, abs=0.1)
+    assert share["other scene"] == pytest.approx(OTHER_SCENE_SHARE, abs=0.1)
 
 
-def test_what_is_remembered_is_worn_but_known_again(disc: Callable[..., np.ndarray]) -> None:
+def test_degraded_matte_differs_but_stays_similar(disc: Callable[..., np.ndarray]) -> None:
     matte = np.rint(disc(SIZE, 16, (32, 30)) * 255).astype(np.uint8)
     kept = matte.copy()
 
-    worn = [Wear.draw(np.random.default_rng(seed), SIZE).wear(matte) for seed in range(40)]
+    degraded = [MatteDegradation.draw(np.random.default_rng(seed), SIZE).apply(matte) for seed in range(40)]
 
     np.testing.assert_array_equal(matte, kept)
-    assert all(one.dtype == np.uint8 and one.shape == matte.shape for one in worn)
-    wrong = [float(np.mean((one > 127) != (matte > 127))) for one in worn]
+    assert all(one.dtype == np.uint8 and one.shape == matte.shape for one in degraded)
+    wrong = [float(np.mean((one > 127) != (matte > 127))) for one in degraded]
     assert 0.005 < np.mean(wrong) < 0.1
     assert max(wrong) < 0.4
 
 
-def test_the_scenes_are_those_of_a_run_without_memory(pool: AssetPool) -> None:
+def test_scenes_equal_those_without_memory(pool: AssetPool) -> None:
     options = {"batch": 8, "steps": 2, "seed": 1, "pairs": 2, "mix": SceneMix(0, 0, 0)}
     without_memory, remembering = (
         SceneDataset(pool, SIZE, **options),
-        RememberingBatches(pool, SIZE, **options),
+        RecurrentDataset(pool, SIZE, **options),
     )
 
     (images, truth), (together, same_truth) = without_memory[1], remembering[1]
