@@ -471,8 +471,8 @@ def test_channels_are_kept_or_their_loss_is_logged(tmp_path, caplog, suffix, lay
         output.mux(audio.encode(None))
     with caplog.at_level("WARNING", "livecam"):
         run(source, target)
-    with av.open(str(target)) as film:
-        assert film.streams.audio[0].channels == (kept or 2)
+    with av.open(str(target)) as container:
+        assert container.streams.audio[0].channels == (kept or 2)
     assert [f"{channels} channels" in each for each in caplog.messages] == ([] if kept else [True])
 
 
