@@ -83,8 +83,8 @@ def demux_packets(
     """
     bridge = DiscontinuityBridge(container)
     selected = {stream.index for stream in streams}
-    demuxed = container.demux() if bridge.is_needed else container.demux(*streams)
-    packets = cast("Iterator[Packet[StreamT]]", demuxed)
+    # All streams, because a shift that is found in one of them counts for the others.
+    packets = cast("Iterator[Packet[StreamT]]", container.demux())
     while True:
         try:
             packet = next(packets)

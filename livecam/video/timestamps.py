@@ -22,15 +22,16 @@ _WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
 class DiscontinuityBridge:
     """Shifts the times of packets so that a restart or jump continues where the packets before it end.
 
-    Two recordings that were put together (MPEG-TS, MPEG-PS, FLV) start again in the middle, or jump. The rule
-    is that of ffmpeg's `ts_discontinuity_detect`: the shift belongs to the file, not to a stream, so that
-    audio and video stay in step. It depends on the packets of all streams in file order only: two readers of
-    one file that pass every packet get the same times.
+    Two recordings that were put together start again in the middle, or jump. The rule is that of ffmpeg's
+    `ts_discontinuity_detect`: the shift belongs to the file, not to a stream, so that audio and video stay
+    in step. A jump ahead counts only in formats that have such jumps (MPEG-TS, MPEG-PS, FLV), a step back
+    in all. It depends on the packets of all streams in file order only: two readers of one file that pass
+    every packet get the same times.
     """
 
     def __init__(self, container: InputContainer) -> None:
-        """Read from the format of `container` whether its times may jump; others are never changed."""
-        self.is_needed = bool(container.format.flags & _MAY_JUMP)
+        """Read from the format of `container` whether its times may jump ahead."""
+        self._may_jump = bool(container.format.flags & _MAY_JUMP)
         self._shift = Fraction(0)
         self._last_time: Fraction | None = None  # decoding time of the last packet of any stream
         self._last_times: dict[int, Fraction] = {}  # by stream, as the next ones
@@ -38,17 +39,22 @@ class DiscontinuityBridge:
 
     def correct(self, packet: "Packet[StreamT]") -> None:
         """Shift the times of a packet in place. Call it for each packet of the file, in file order."""
-        if not self.is_needed or packet.dts is None or packet.time_base is None:
+        if not packet.time_base:
             return
-        index = packet.stream.index
-        time = packet.dts * packet.time_base + self._shift
-        jump = self._jump(index, time)
-        self._shift -= jump
-        time -= jump
-        self._last_time = self._last_times[index] = time
-        self._next_times[index] = time + (packet.duration or 0) * packet.time_base
+        # Subtitles and data are not in order.
+        if packet.dts is not None and packet.stream.type in ("video", "audio"):
+            index = packet.stream.index
+            time = packet.dts * packet.time_base + self._shift
+            jump = self._jump(index, time)
+            self._shift -= jump
+            time -= jump
+            self._last_time = self._last_times[index] = time
+            self._next_times[index] = time + (packet.duration or 0) * packet.time_base
+        if not self._shift:
+            return
         ticks = round(self._shift / packet.time_base)
-        packet.dts += ticks
+        if packet.dts is not None:
+            packet.dts += ticks
         if packet.pts is not None:
             packet.pts += ticks
 
@@ -57,8 +63,9 @@ class DiscontinuityBridge:
         if index in self._next_times:
             jump = time - self._next_times[index]
             is_back = time + _MAX_STEP_BACK_SECONDS < self._last_times[index]
-            return jump if abs(jump) > _MAX_JUMP_SECONDS or is_back else Fraction(0)
-        jump = Fraction(0) if self._last_time is None else time - self._last_time
+            is_far = self._may_jump and abs(jump) > _MAX_JUMP_SECONDS
+            return jump if is_far or is_back else Fraction(0)
+        jump = time - self._last_time if self._may_jump and self._last_time is not None else Fraction(0)
         return jump if abs(jump) > _MAX_JUMP_SECONDS else Fraction(0)
 
 

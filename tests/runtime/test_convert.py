@@ -398,6 +398,18 @@ def test_recordings_put_together_go_on_where_the_first_ends(tmp_path, shift, tra
         assert end == pytest.approx(6.0, abs=0.15)
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "aac"), (".mkv", "pcm_s16le"), (".ts", "mp2")])
+def test_recording_put_together_with_itself_keeps_the_audio_in_step(tmp_path, suffix, codec):
+    first = clip(tmp_path / f"a{suffix}", tracks=[(codec, 0.0)])
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out.mp4"
+    source.write_bytes(first.read_bytes() * 2)
+    assert run(source, target).frames == 180
+    lit = flashes(target)
+    assert lit == pytest.approx([*FLASHES, *(3.0 + flash for flash in FLASHES)], abs=0.15)
+    onsets, _ = audio_onsets(target, 0)
+    assert onsets == pytest.approx(lit, abs=0.1)
+
+
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 def test_reordered_frames_of_an_avi_rise_evenly(tmp_path, codec):
     source, target = tmp_path / "in.avi", tmp_path / "out.mp4"
