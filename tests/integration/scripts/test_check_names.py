@@ -49,3 +49,11 @@ def test_each_kind_of_violation_is_one_line(
 def test_changelog_may_name_what_was(check_names: ModuleType, project: Path) -> None:
     (project / ".github" / "CHANGELOG.md").write_text("The smoother of livecam/smoother.py was renamed.\n")
     assert list(check_names.findings(project)) == []
+
+
+def test_method_of_a_file_may_be_called(check_names: ModuleType, project: Path) -> None:
+    module = project / "livecam" / "core" / "clock.py"
+    module.write_text("size = file.tell()\n")
+    assert list(check_names.findings(project)) == []
+    module.write_text("tell = print\n")
+    assert list(check_names.findings(project)) != []
