@@ -11,7 +11,7 @@ from livecam.personalization.finetune import FinetuneConfig
 from livecam.personalization.replay import foreground_from_matte
 from livecam.personalization.synthetic_rooms import draw_room
 from livecam.training.data.dataset import SceneDataset
-from livecam.training.data.scene_sampler import AssetPool
+from livecam.training.data.scene_sampler import AssetPool, SceneMix
 from livecam.training.export.exporter import export_model
 from livecam.training.losses import MattingLoss
 from livecam.training.networks.matting_net import ARCHITECTURES, build_model, logits_model
@@ -37,9 +37,10 @@ def teach(folder: Path, steps: int = 90) -> Path:
     """Train the network and export it into `folder`, its .keras beside it; gives the path of the .tflite."""
     keras.utils.set_random_seed(3)
     subjects = [foreground_from_matte(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
-    batches = SceneDataset(
-        AssetPool(subjects, [draw_room(i) for i in range(6)], []), Size(64, 48), batch=8, steps=steps, seed=2
-    )
+    # Without changed clothes: what this network keeps is told by its color alone.
+    mix = SceneMix(clothes=0.0)
+    pool = AssetPool(subjects, [draw_room(i) for i in range(6)], [])
+    batches = SceneDataset(pool, Size(64, 48), batch=8, steps=steps, seed=2, mix=mix)
     model = build_model(ARCHITECTURES["tiny"])
     student = logits_model(model)
     student.compile(optimizer=keras.optimizers.Adam(1e-2), loss=MattingLoss())
