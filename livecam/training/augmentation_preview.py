@@ -52,33 +52,33 @@ def write_augmentation_preview(pool: AssetPool, size: Size, path: Path) -> None:
 
 
 def _preview_frames(pool: AssetPool, size: Size) -> Iterator[tuple[str, Frame]]:
-    canvas, rng = Size(size.width * 2, size.height * 2), np.random.default_rng(SEED)
+    scene_size, rng = Size(size.width * 2, size.height * 2), np.random.default_rng(SEED)
     scene = None
     for name, mix in KINDS.items():
         for _ in range(4):
-            sampled = sample_scene(pool, mix, canvas, rng)._replace(
+            sampled = sample_scene(pool, mix, scene_size, rng)._replace(
                 lighting=NEUTRAL_LIGHTING, artifacts=NO_ARTIFACTS
             )
             scene = sampled if "pasted" in name else scene
-            yield name, render_scene(sampled, canvas, rng).frame
+            yield name, render_scene(sampled, scene_size, rng).frame
     assert scene is not None
-    yield from _variants(scene, canvas)
+    yield from _variants(scene, scene_size)
 
 
-def _variants(scene: Scene, canvas: Size) -> Iterator[tuple[str, Frame]]:
+def _variants(scene: Scene, scene_size: Size) -> Iterator[tuple[str, Frame]]:
     rng = np.random.default_rng(SEED)
     for motion in (0.3, 0.3, 1.0, 1.0):
-        yield "the last one, a little later", render_scene(scene, canvas, rng, motion).frame
+        yield "the last one, a little later", render_scene(scene, scene_size, rng, motion).frame
     for name, lighting in LIGHTING.items():
-        yield name, render_scene(scene._replace(lighting=lighting), canvas, rng).frame
+        yield name, render_scene(scene._replace(lighting=lighting), scene_size, rng).frame
     for name, artifacts in ARTIFACTS.items():
-        yield name, render_scene(scene._replace(artifacts=artifacts), canvas, rng).frame
+        yield name, render_scene(scene._replace(artifacts=artifacts), scene_size, rng).frame
     dark = tuple(
         a._replace(lighting=LightingAugmentation((0.4, 0.4, 0.4), 1.0, 0.0), color_match=0.0)
         for a in scene.foregrounds
     )
     backlight = scene._replace(foregrounds=dark, lighting=LightingAugmentation((1.3, 1.3, 1.3), 1.0, 10.0))
-    yield "backlight", render_scene(backlight, canvas, rng).frame
+    yield "backlight", render_scene(backlight, scene_size, rng).frame
 
 
 def _with_caption(frame: Frame, name: str) -> Frame:

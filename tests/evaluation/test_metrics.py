@@ -23,9 +23,9 @@ ALL = np.ones((12, 16), bool)
 
 
 def square(top: int, left: int, side: int, shape: tuple[int, int] = (12, 16)) -> np.ndarray:
-    picture = np.zeros(shape, bool)
-    picture[top : top + side, left : left + side] = True
-    return picture
+    image = np.zeros(shape, bool)
+    image[top : top + side, left : left + side] = True
+    return image
 
 
 def test_iou_of_shifted_squares_is_counted_by_hand() -> None:
@@ -59,14 +59,14 @@ def test_iou_agrees_with_brute_force() -> None:
         assert iou(predicted, true, known) == pytest.approx(both / either if either else 1.0)
 
 
-def outline(picture: np.ndarray) -> list[tuple[int, int]]:
+def outline(image: np.ndarray) -> list[tuple[int, int]]:
     """Return the pixels whose 3x3 neighborhood (within the image) is not uniform."""
-    height, width = picture.shape
+    height, width = image.shape
     return [
         (y, x)
         for y in range(height)
         for x in range(width)
-        if len(set(picture[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].ravel().tolist())) > 1
+        if len(set(image[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].ravel().tolist())) > 1
     ]
 
 

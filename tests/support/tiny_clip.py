@@ -10,16 +10,16 @@ from livecam.core.types import Frame
 from tests.support.fakes import SIZE, is_person, secret_frame
 
 
-def write_video(path: Path, pictures: list[Frame]) -> None:
+def write_video(path: Path, images: list[Frame]) -> None:
     """Lossless, RGB (height, width, 3) or grey (height, width)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kinds = ("gray", "gray") if pictures[0].ndim == 2 else ("rgb24", "bgr0")
+    kinds = ("gray", "gray") if images[0].ndim == 2 else ("rgb24", "bgr0")
     with av.open(str(path), "w") as box:
         stream = box.add_stream("ffv1", rate=25)
-        stream.height, stream.width = pictures[0].shape[:2]
+        stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = kinds[1]
-        for picture in pictures:
-            box.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format=kinds[0])))
+        for image in images:
+            box.mux(stream.encode(av.VideoFrame.from_ndarray(image, format=kinds[0])))
         box.mux(stream.encode())
 
 

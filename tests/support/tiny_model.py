@@ -16,10 +16,10 @@ SIZE = Size(32, 24)
 
 def green_weights(size: Size = SIZE) -> bytes:
     """sigmoid(60 × (green - 0.6 × red - 0.6 × blue) - 12) of every pixel, as a ``.tflite`` file's bytes."""
-    picture, matte = [1, size.height, size.width, 3], [1, size.height, size.width, 1]
+    image, matte = [1, size.height, size.width, 3], [1, size.height, size.width, 1]
     weights = np.array([-36, 60, -36], np.float32)
     tensors = [
-        tensor("picture", picture, 0),
+        tensor("picture", image, 0),
         tensor("weights", [1, 1, 1, 3], 1),
         tensor("bias", [1], 2),
         tensor("sum", matte, 0),

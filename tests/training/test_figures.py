@@ -49,10 +49,10 @@ def test_predictions_show_the_subject_on_green(tmp_path: Path) -> None:
 
 
 def test_trimaps_stand_beside_their_picture_the_true_one_first(tmp_path: Path) -> None:
-    pictures = np.full((2, 10, 20, 3), 77, np.uint8)
+    images = np.full((2, 10, 20, 3), 77, np.uint8)
     true, predicted = np.full((2, 10, 20), 2, np.uint8), np.full((2, 10, 20), 3, np.uint8)
     true[1] = 1
-    plot_trimaps(pictures, true, predicted, tmp_path / "trimaps.png")
+    plot_trimaps(images, true, predicted, tmp_path / "trimaps.png")
     sheet = read(tmp_path / "trimaps.png")
 
     assert sheet.shape == (2 * 10, 3 * 20, 3)

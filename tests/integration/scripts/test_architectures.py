@@ -21,11 +21,11 @@ def architectures() -> ModuleType:
 
 
 def test_operations_are_those_counted_by_hand(architectures: ModuleType) -> None:
-    picture = keras.Input((16, 24, 3))
-    x = keras.layers.Conv2D(8, 3, strides=2, padding="same")(picture)
+    image = keras.Input((16, 24, 3))
+    x = keras.layers.Conv2D(8, 3, strides=2, padding="same")(image)
     x = keras.layers.Conv2DTranspose(4, 2, strides=2, padding="same")(x)
 
-    counted = architectures.operations(keras.Model(picture, x))
+    counted = architectures.operations(keras.Model(image, x))
 
     assert counted == 2 * (8 * 12 * 3 * 3 * 3 * 8 + 8 * 12 * 2 * 2 * 8 * 4)
 

@@ -129,10 +129,10 @@ def test_int8_weights_are_smaller_and_say_nearly_the_same(exported: Path, rounde
 
 
 def test_only_plain_convolutions_of_some_size_are_rounded(capfd: pytest.CaptureFixture[str]) -> None:
-    picture = keras.Input((32, 32, 24))
-    x = keras.layers.Conv2D(24, 3, name="large")(picture)
+    image = keras.Input((32, 32, 24))
+    x = keras.layers.Conv2D(24, 3, name="large")(image)
     x = keras.layers.Conv2D(8, 3, name="small")(x)
-    exact = litert.convert_to_litert(keras.Model(picture, keras.layers.DepthwiseConv2D(5, name="deep")(x)))
+    exact = litert.convert_to_litert(keras.Model(image, keras.layers.DepthwiseConv2D(5, name="deep")(x)))
 
     near = litert.quantize_weights(exact)
 
@@ -258,14 +258,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_networks_of_another_kind_are_refused(tmp_path: Path) -> None:
-    picture = keras.Input((48, 64, 3))
-    one = keras.layers.Conv2D(1, 1)(picture)
-    three = keras.layers.Conv2D(3, 1)(picture)
+    image = keras.Input((48, 64, 3))
+    one = keras.layers.Conv2D(1, 1)(image)
+    three = keras.layers.Conv2D(3, 1)(image)
     gray_input = keras.Input((48, 64, 1))
     others = (
-        keras.Model(picture, one),
-        keras.Model(picture, {"alpha": one, "classes": three}),
-        keras.Model(picture, {"matte": three, "classes": three}),
+        keras.Model(image, one),
+        keras.Model(image, {"alpha": one, "classes": three}),
+        keras.Model(image, {"matte": three, "classes": three}),
         keras.Model(
             gray_input,
             {
@@ -318,8 +318,8 @@ def test_a_network_with_blocks_takes_a_size_that_cannot_be_halved_five_times_and
     again = with_input_size(flat, Size(64, 64))
 
     assert flat.output["matte"].shape == (None, 48, 64, 1)
-    picture = np.random.default_rng(2).random((1, 64, 64, 3), np.float32)
-    for one, other in zip(square(picture).values(), again(picture).values(), strict=True):
+    image = np.random.default_rng(2).random((1, 64, 64, 3), np.float32)
+    for one, other in zip(square(image).values(), again(image).values(), strict=True):
         np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (one, other)))
 
 

@@ -38,16 +38,16 @@ def a_network(seed: int = 3) -> keras.Model:
     return model
 
 
-def pictures(count: int = 2) -> np.ndarray:
+def images(count: int = 2) -> np.ndarray:
     return np.random.default_rng(0).random((count, 48, 64, 3), dtype=np.float32)
 
 
 def test_the_optimized_network_gives_the_same_outputs() -> None:
     model = a_network()
     expected = {
-        name: keras.ops.convert_to_numpy(part) for name, part in model(pictures(), training=False).items()
+        name: keras.ops.convert_to_numpy(part) for name, part in model(images(), training=False).items()
     }
-    optimized = optimize_for_litert(model)(pictures(), training=False)
+    optimized = optimize_for_litert(model)(images(), training=False)
     optimized = {name: keras.ops.convert_to_numpy(part) for name, part in optimized.items()}
     assert min(part.std() for part in expected.values()) > 0.05
     np.testing.assert_allclose(optimized["matte"], expected["matte"], atol=2e-6)
@@ -60,7 +60,7 @@ def test_sure_answers_stay_numbers() -> None:
     model = a_network()
     head = model.get_layer("head")
     head.set_weights([300 * head.get_weights()[0], head.get_weights()[1]])
-    for part in optimize_for_litert(model)(pictures(), training=False).values():
+    for part in optimize_for_litert(model)(images(), training=False).values():
         numbers = keras.ops.convert_to_numpy(part)
         assert np.isfinite(numbers).all()
         assert numbers.min() >= 0
@@ -85,6 +85,6 @@ def test_what_is_exported_holds_none_of_the_slow_steps() -> None:
 
 
 def test_another_network_is_given_back_as_it_is() -> None:
-    picture = keras.Input((16, 16, 3))
-    other = keras.Model(picture, keras.layers.Conv2DTranspose(4, 2, strides=2)(picture))
+    image = keras.Input((16, 16, 3))
+    other = keras.Model(image, keras.layers.Conv2DTranspose(4, 2, strides=2)(image))
     assert optimize_for_litert(other) is other

@@ -22,8 +22,8 @@ def tiny() -> keras.Model:
     return build_model(ARCHITECTURES["tiny"])
 
 
-def predict(model: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    return {k: keras.ops.convert_to_numpy(v) for k, v in model(pictures, training=False).items()}
+def predict(model: keras.Model, images: np.ndarray) -> dict[str, np.ndarray]:
+    return {k: keras.ops.convert_to_numpy(v) for k, v in model(images, training=False).items()}
 
 
 def test_classes_are_shares_and_the_matte_lies_between_foreground_and_all_but_background(
@@ -61,10 +61,10 @@ def test_weights_fit_the_same_network_at_another_size(tiny: keras.Model) -> None
 def test_a_network_says_the_same_after_being_saved(tiny: keras.Model, tmp_path: Path) -> None:
     tiny.save(tmp_path / "tiny.keras")
     back = keras.models.load_model(tmp_path / "tiny.keras", compile=False)
-    picture = np.random.default_rng(1).random((1, 48, 64, 3), np.float32)
+    image = np.random.default_rng(1).random((1, 48, 64, 3), np.float32)
 
-    for name, expected in predict(tiny, picture).items():
-        np.testing.assert_allclose(predict(back, picture)[name], expected, atol=1e-5)
+    for name, expected in predict(tiny, image).items():
+        np.testing.assert_allclose(predict(back, image)[name], expected, atol=1e-5)
 
 
 def test_every_network_is_compact_and_of_a_size_it_can_halve_four_times() -> None:

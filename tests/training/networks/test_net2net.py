@@ -25,15 +25,15 @@ def a_network(seed: int, **changes: object) -> keras.Model:
 
 
 def says(model: keras.Model) -> np.ndarray:
-    pictures = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
-    return keras.ops.convert_to_numpy(model(pictures, training=False)["matte"])
+    images = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
+    return keras.ops.convert_to_numpy(model(images, training=False)["matte"])
 
 
 def passes_up(model: keras.Model) -> np.ndarray:
     """What the bottom of the network hands on: no softmax has made it all or nothing."""
-    pictures = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
+    images = np.random.default_rng(0).random((2, 48, 64, 3), dtype=np.float32)
     bottom = keras.Model(model.input, model.get_layer("context").output)
-    return keras.ops.convert_to_numpy(bottom(pictures, training=False))
+    return keras.ops.convert_to_numpy(bottom(images, training=False))
 
 
 def test_the_wider_network_begins_with_what_the_narrower_one_says() -> None:

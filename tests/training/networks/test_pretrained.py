@@ -27,8 +27,8 @@ def normalise(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
 
 
 def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
-    picture = keras.Input((16, 16, 3))
-    eyes = keras.Model(picture, teacher_stem(picture))
+    image = keras.Input((16, 16, 3))
+    eyes = keras.Model(image, teacher_stem(image))
     weights = draw_weights(UPPER)
     load_efficientnet_weights(eyes, weights)
     block = keras.Model(eyes.get_layer("block1_project_norm").output, eyes.output)
@@ -85,15 +85,15 @@ def test_the_upper_half_learns_to_see_as_its_teacher_does() -> None:
     nothing = SceneMix(real=0.0, empty=1.0, double=0.0)
     batches = SceneDataset(AssetPool([], rooms, []), Size(96, 64), batch=8, steps=100, seed=4, mix=nothing)
     model, weights = build_model(SMALL), draw_weights(UPPER)
-    picture = keras.Input((64, 96, 3))
-    teacher = keras.Model(picture, teacher_stem(picture))
+    image = keras.Input((64, 96, 3))
+    teacher = keras.Model(image, teacher_stem(image))
     load_efficientnet_weights(teacher, weights)
-    pictures, _ = batches[99]
-    true = teacher.predict_on_batch(pictures)
+    images, _ = batches[99]
+    true = teacher.predict_on_batch(images)
     upper = keras.Model(model.input, model.get_layer("enter_norm").output)
 
     def unlikeness() -> float:
-        difference = upper.predict_on_batch(pictures) - true
+        difference = upper.predict_on_batch(images) - true
         return float(np.mean(np.square(difference) / (true.var(axis=(0, 1, 2)) + 1e-3)))
 
     before = unlikeness()
