@@ -95,8 +95,8 @@ def _add_network(parser: ArgumentParser) -> None:
     group.add_argument(
         "--network",
         metavar="NAME",
-        help="person, or textbook: a plain network as courses teach it, with its own defaults "
-        "(default: person)",
+        help="person, person-lite, person-slim, or textbook: a plain network as courses teach it, with its "
+        "own defaults (default: person)",
     )
     group.add_argument(
         "--size",
