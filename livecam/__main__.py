@@ -18,11 +18,10 @@ def main() -> None:
     protect_standard_streams()
     # Signals during imports end the process at once: nothing must be finished yet, and a KeyboardInterrupt
     # raised in a callback of an imported module could be lost.
-    from livecam.cli.signals import ENDING_SIGNALS
+    from livecam.cli.signals import signals_to_handle
 
-    for number in ENDING_SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _exit_immediately)
+    for number in signals_to_handle():
+        signal.signal(number, _exit_immediately)
     from livecam.cli.main import main as run
 
     code = run()

@@ -13,6 +13,15 @@ ENDING_SIGNALS = tuple(
 )
 
 
+def signals_to_handle() -> list[signal.Signals]:
+    """Return the signals that end livecam: all, but SIGHUP only if the caller (nohup) doesn't ignore it.
+
+    Shells ignore SIGINT and SIGQUIT for programs in the background; livecam still ends in order by them.
+    """
+    hangup = getattr(signal, "SIGHUP", None)
+    return [n for n in ENDING_SIGNALS if n != hangup or signal.getsignal(n) != signal.SIG_IGN]
+
+
 def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt what is running, as a signal handler.
 
@@ -30,10 +39,8 @@ def handle_termination(
 
     Outside the main thread it does nothing, because Python handles signals in the main thread only.
     """
-    # A signal that the caller ignores stays ignored: nohup does so with SIGHUP.
-    numbers = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     try:
-        before = {number: signal.signal(number, handler) for number in numbers}
+        before = {number: signal.signal(number, handler) for number in signals_to_handle()}
     except ValueError:  # not the main thread
         yield
         return
