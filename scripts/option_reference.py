@@ -2,7 +2,6 @@
 """Writes the reference of all commands and options into livecam/cli/README.md; --check only compares."""
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,34 +10,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from livecam.cli.command import COMMANDS, load_command
 from livecam.cli.main import create_parser
+from scripts.shared.marked_block import update_readme
 
 README = Path(__file__).resolve().parent.parent / "livecam" / "cli" / "README.md"
-BEGIN, END = "<!-- options -->", "<!-- /options -->"
 _EVERYWHERE = {"help", "debug", "version"}
 """Options that the README explains once."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write or compare the reference; return 0 if the file and the parsers agree afterwards."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("readme", type=Path, nargs="?", default=README, help="(livecam/cli/README.md)")
-    parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 if they disagree")
-    args = parser.parse_args(argv)
-    before = args.readme.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n{option_reference()}\n{END}"
-    after, count = re.subn(f"{BEGIN}.*?{END}", lambda _: block, before, flags=re.DOTALL)
-    if count != 1:
-        print(f"option_reference: {args.readme} must contain {BEGIN} and {END} once", file=sys.stderr)
-        return 1
-    if args.check and after != before:
-        print(
-            f"option_reference: {args.readme} is out of date: run scripts/option_reference.py",
-            file=sys.stderr,
-        )
-        return 1
-    if after != before:
-        args.readme.write_text(after, encoding="utf-8")
-    return 0
+    return update_readme("option_reference", __doc__ or "", README, "options", option_reference, argv)
 
 
 def option_reference() -> str:

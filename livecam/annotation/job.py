@@ -24,12 +24,12 @@ from livecam.annotation.web.click_page import CLICKS, ClickCollector, collect_cl
 from livecam.annotation.web.review_page import write_review
 from livecam.core.errors import AnnotationError, ImageError, UsageError, VideoError
 from livecam.core.locking import exclusive_lock
+from livecam.core.progress import Notify
 from livecam.models.base import MatteModel
 from livecam.models.segmenter import LiteRTSegmenter
 
 __all__ = ["AnnotationReport", "AnnotationSettings", "PersonSource", "Progress", "annotate"]
 
-Notify = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
 
 

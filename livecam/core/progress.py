@@ -1,4 +1,4 @@
-"""Progress callback of long jobs. Libraries report, the command line draws."""
+"""Callbacks of long jobs for progress and messages. Libraries report, the command line shows."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,10 @@ ProgressCallback = Callable[[str, int, int], None]
 
 `stage` starts with a verb, such as ``decode test``; `total` is 0 where it is not known.
 """
+
+
+Notify = Callable[[str], None]
+"""Called with one line for the user on the thread of the job."""
 
 
 def ignore_progress(stage: str, done: int, total: int) -> None:

@@ -8,7 +8,7 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.compositing import apply_light_wrap, estimate_foreground_color
 
 _STEP = 8
-"""Colors are averaged on every fourth pixel of a 720 pixel high frame; edges are wider than that."""
+"""Colors are averaged on every eighth pixel of a 720 pixel high frame; edges are wider than that."""
 _REACH = 0.02
 """Radius of the mean colors, as a fraction of the frame's height."""
 _MARGIN = 4

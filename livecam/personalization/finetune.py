@@ -5,7 +5,6 @@ network's predictions (`replay`), and the weights are interpolated afterwards (`
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +12,13 @@ import cv2
 import keras
 
 from livecam.core.errors import TrainingError
+from livecam.core.progress import Notify
 from livecam.personalization.replay import ReplayDataset, ReplayDistillationLoss
 from livecam.training.callbacks import save_atomic
 from livecam.training.checkpoint import Arrays, Checkpoint, read_checkpoint, restore
 from livecam.training.malloc import retain_freed_memory
 from livecam.training.networks.matting_net import freeze_batch_norm, logits_model
 from livecam.training.networks.torch_layers import use_fused_torch_layers
-
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)

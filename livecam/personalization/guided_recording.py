@@ -5,11 +5,10 @@ from pathlib import Path
 
 from livecam.core.clock import Clock
 from livecam.core.errors import CameraError, VideoError
+from livecam.core.progress import Notify
 from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
 from livecam.video.video_reader import VideoReader
-
-Notify = Callable[[str], None]
 
 COUNTDOWN_SECONDS = 3
 POSE_INSTRUCTIONS = (

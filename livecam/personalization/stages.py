@@ -5,13 +5,14 @@ from pathlib import Path
 
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
+from livecam.core.progress import Notify
 from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
 from livecam.datasets.pets import Foreground, SamplePaths, list_samples, load_foreground
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.personalization.comparison import ComparisonResult, compare, live_miou
-from livecam.personalization.finetune import FinetuneConfig, Notify, finetune, load_network, save_network
+from livecam.personalization.finetune import FinetuneConfig, finetune, load_network, save_network
 from livecam.personalization.regression_set import demo_foregrounds, load_backgrounds, regression_set
 from livecam.personalization.replay import build_replay_dataset
 from livecam.personalization.results import FinetuneResult

@@ -23,6 +23,7 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FileWriteError, LivecamError
 from livecam.core.fileio import os_error_reason
 from livecam.core.locking import exclusive_lock
+from livecam.core.progress import Notify
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
@@ -49,7 +50,6 @@ __all__ = [
     "annotate_sources",
 ]
 
-Notify = Callable[[str], None]
 Annotate = Callable[[AnnotationSettings, Notify], None]
 """Annotates the sources of the settings into their directory, in Pets layout."""
 Result = TypeVar("Result", bound=StageResult)

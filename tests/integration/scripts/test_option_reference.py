@@ -24,12 +24,12 @@ def test_reference_holds_every_option(name: str) -> None:
 
 def test_outdated_readme_is_reported_and_rewritten(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{reference.BEGIN}\nold\n{reference.END}\nafter\n")
+    readme.write_text("before\n<!-- options -->\nold\n<!-- /options -->\nafter\n")
     assert reference.main([str(readme), "--check"]) == 1
     assert "old" in readme.read_text()
     assert reference.main([str(readme)]) == 0
     assert readme.read_text() == (
-        f"before\n{reference.BEGIN}\n{reference.option_reference()}\n{reference.END}\nafter\n"
+        f"before\n<!-- options -->\n{reference.option_reference()}\n<!-- /options -->\nafter\n"
     )
 
 
