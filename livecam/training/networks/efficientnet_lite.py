@@ -10,6 +10,8 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
+from livecam.training.networks.blocks import normalize
+
 
 class MBConvStage(NamedTuple):
     """Blocks of one width with `kernel` x `kernel` filters, the first with `stride`, numbered from `first`.
@@ -40,14 +42,14 @@ LITE0 = (
 
 def channel_adapter(x: keras.KerasTensor) -> keras.KerasTensor:
     """Convert features at 1/4 to the input channels of the first stage."""
-    return _normalise(layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_conv")(x), "enter")
+    return normalize(layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_conv")(x), "enter")
 
 
 def teacher_stem(image: keras.KerasTensor) -> keras.KerasTensor:
     """Build EfficientNet-Lite0's stem: from an image, RGB in [0, 1], to features at 1/4."""
     x = layers.Rescaling(2.0, offset=-1.0, name="scale")(image)
     x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem_conv")(x)
-    x = layers.ReLU(6.0, name="stem")(_normalise(x, "stem"))
+    x = layers.ReLU(6.0, name="stem")(normalize(x, "stem"))
     for stage in STEM_STAGES:
         x = mbconv_stage(x, stage)
     return x
@@ -56,24 +58,21 @@ def teacher_stem(image: keras.KerasTensor) -> keras.KerasTensor:
 def mbconv_stage(x: keras.KerasTensor, stage: MBConvStage) -> keras.KerasTensor:
     """Apply the blocks of a stage to (batch, height, width, channels); `stride` times smaller."""
     for i in range(stage.repeats):
-        y = _mbconv_block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
+        y = mbconv_block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
         x = layers.Add(name=f"block{stage.first + i}_sum")([x, y]) if i else y
     return x
 
 
-def _mbconv_block(x: keras.KerasTensor, stage: MBConvStage, name: str, stride: int) -> keras.KerasTensor:
+def mbconv_block(x: keras.KerasTensor, stage: MBConvStage, name: str, stride: int) -> keras.KerasTensor:
+    """Apply one inverted residual without its sum; `stage` gives channels, kernel and expansion."""
     if stage.expansion > 1:
         expanded = x.shape[-1] * stage.expansion
         x = layers.Conv2D(expanded, 1, use_bias=False, name=f"{name}_expand_conv")(x)
-        x = layers.ReLU(6.0, name=f"{name}_expand")(_normalise(x, f"{name}_expand"))
+        x = layers.ReLU(6.0, name=f"{name}_expand")(normalize(x, f"{name}_expand"))
     x = layers.DepthwiseConv2D(
         stage.kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depth_conv"
     )(x)
-    x = layers.ReLU(6.0, name=f"{name}_depth")(_normalise(x, f"{name}_depth"))
-    return _normalise(
+    x = layers.ReLU(6.0, name=f"{name}_depth")(normalize(x, f"{name}_depth"))
+    return normalize(
         layers.Conv2D(stage.channels, 1, use_bias=False, name=f"{name}_project_conv")(x), f"{name}_project"
     )
-
-
-def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_norm")(x)

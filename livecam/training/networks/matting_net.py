@@ -14,6 +14,7 @@ import keras
 from keras import layers
 
 from livecam.core.geometry import Size
+from livecam.training.networks.blocks import conv_block, decoder_block
 from livecam.training.networks.efficientnet_lite import LITE0, MBConvStage, channel_adapter, mbconv_stage
 from livecam.training.networks.registry import register_network
 from livecam.training.networks.separable import SeparableNetwork, build_decoder, build_features
@@ -59,28 +60,6 @@ ARCHITECTURES: dict[str, AnyNetwork] = {
 }
 
 
-def _conv_block(
-    x: keras.KerasTensor, width: int, name: str, stride: int = 1, dilation: int = 1
-) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        width, 3, strides=stride, dilation_rate=dilation, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
-    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
-    return layers.ReLU(name=name)(x)
-
-
-def _decoder_block(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.Conv2DTranspose(
-        skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
-    )(x)
-    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
-    # A side that could not be halved was rounded up by the encoder.
-    excess = [upsampled - side for upsampled, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
-    if any(excess):
-        x = layers.Cropping2D([(0, pixels) for pixels in excess], name=f"{name}_crop")(x)
-    return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
-
-
 def _squeeze_excite(x: keras.KerasTensor) -> keras.KerasTensor:
     """Scale channels by a gate from their global averages (squeeze and excitation, Hu et al. 2018)."""
     pooled = layers.GlobalAveragePooling2D(keepdims=True, name="context_pool")(x)
@@ -90,14 +69,14 @@ def _squeeze_excite(x: keras.KerasTensor) -> keras.KerasTensor:
 
 def _encoder(x: keras.KerasTensor, network: MattingNetConfig) -> list[keras.KerasTensor]:
     """Return the features at 1/2, at 1/4, and so on to the lowest level."""
-    x = _conv_block(x, network.widths[0], "down2", stride=2)
+    x = conv_block(x, network.widths[0], "down2", stride=2)
     features = [x]
     for level, (channels, depth) in enumerate(zip(network.widths[1:], network.depths, strict=True), start=2):
-        x = _conv_block(x, channels, f"down{2**level}", stride=2)
+        x = conv_block(x, channels, f"down{2**level}", stride=2)
         for i in range(depth):
             # At 1/16 the dilations extend the receptive field to the whole image.
             dilation = DILATIONS[i % len(DILATIONS)] if level == 4 else 1
-            block = _conv_block(x, channels, f"stay{2**level}_{i}", dilation=dilation)
+            block = conv_block(x, channels, f"stay{2**level}_{i}", dilation=dilation)
             x = layers.Add(name=f"stay{2**level}_{i}_sum")([x, block])
         features.append(x)
     if not network.stages:
@@ -117,8 +96,8 @@ def _features(x: keras.KerasTensor, network: MattingNetConfig) -> keras.KerasTen
     blends = network.blends or [max(8, skip.shape[-1] * 2 // 3) for skip in skips[::-1]]
     for blend in blends:
         level = 2 ** len(skips)
-        x = _decoder_block(x, skips.pop(), f"up{level}")
-        x = _conv_block(x, blend, f"blend{level}")
+        x = decoder_block(x, skips.pop(), f"up{level}")
+        x = conv_block(x, blend, f"blend{level}")
     return x
 
 

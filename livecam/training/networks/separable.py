@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from livecam.training.networks.efficientnet_lite import STEM_CHANNELS, MBConvStage, mbconv_stage
+from livecam.training.networks.blocks import conv_block, decoder_block, normalize
+from livecam.training.networks.efficientnet_lite import STEM_CHANNELS, MBConvStage, mbconv_block, mbconv_stage
 
 KERNELS = (5, 5, 3, 3)
 """Kernel sizes of the decoder's depthwise convolutions, at 1/16, 1/8, 1/4 and 1/2."""
@@ -37,9 +38,9 @@ class SeparableNetwork:
 
 def build_features(x: keras.KerasTensor, network: SeparableNetwork) -> list[keras.KerasTensor]:
     """Build the encoder; return the features at 1/2, 1/4, 1/8, 1/16 and 1/32."""
-    x = _convolve(x, network.stem, "down2")
+    x = conv_block(x, network.stem, "down2", stride=2)
     features = [x]
-    x = _enter(_convolve(x, STEM_CHANNELS, "down4"), network.entrance)
+    x = _enter(conv_block(x, STEM_CHANNELS, "down4", stride=2), network.entrance)
     features.append(x)
     for stage in network.stages:
         x = mbconv_stage(x, stage)
@@ -53,47 +54,20 @@ def build_decoder(features: list[keras.KerasTensor], network: SeparableNetwork) 
     x, *skips = features[::-1]
     level = 2 ** len(skips)
     for skip, width, kernel in zip(skips, network.blends, KERNELS[-len(skips) :], strict=True):
-        x = _rise(x, skip, f"up{level}")
+        x = decoder_block(x, skip, f"up{level}")
         x = _separable(x, width, kernel, f"blend{level}")
         level //= 2
     return x
 
 
-def _convolve(x: keras.KerasTensor, width: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    return layers.ReLU(name=name)(_normalise(x, name))
-
-
-def _enter(x: keras.KerasTensor, wide: int) -> keras.KerasTensor:
-    """Build a residual block at 1/4; its sum is the input of the first stage."""
-    y = layers.Conv2D(wide, 1, use_bias=False, name="enter_expand_conv")(x)
-    y = layers.ReLU(6.0, name="enter_expand")(_normalise(y, "enter_expand"))
-    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="enter_depth_conv")(y)
-    y = layers.ReLU(6.0, name="enter_depth")(_normalise(y, "enter_depth"))
-    y = _normalise(
-        layers.Conv2D(STEM_CHANNELS, 1, use_bias=False, name="enter_project_conv")(y), "enter_project"
-    )
-    return layers.Add(name="enter")([x, y])
+def _enter(x: keras.KerasTensor, expanded: int) -> keras.KerasTensor:
+    """Build a residual block at 1/4 with `expanded` channels; its sum is the input of the first stage."""
+    stage = MBConvStage(0, 1, STEM_CHANNELS, 3, 1, expanded // STEM_CHANNELS)
+    return layers.Add(name="enter")([x, mbconv_block(x, stage, "enter", 1)])
 
 
 def _separable(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.KerasTensor:
     x = layers.DepthwiseConv2D(kernel, padding="same", use_bias=False, name=f"{name}_depth_conv")(x)
-    x = _normalise(x, f"{name}_depth")
+    x = normalize(x, f"{name}_depth")
     x = layers.Conv2D(width, 1, use_bias=False, name=f"{name}_conv")(x)
-    return layers.ReLU(name=name)(_normalise(x, name))
-
-
-def _rise(x: keras.KerasTensor, skip: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.Conv2DTranspose(
-        skip.shape[-1], 2, strides=2, padding="same", use_bias=False, name=f"{name}_up"
-    )(x)
-    x = layers.BatchNormalization(momentum=0.97, name=f"{name}_up_norm")(x)
-    # The encoder rounded up a side that could not be halved.
-    over = [risen - side for risen, side in zip(x.shape[1:3], skip.shape[1:3], strict=True)]
-    if any(over):
-        x = layers.Cropping2D([(0, more) for more in over], name=f"{name}_crop")(x)
-    return layers.ReLU(name=f"{name}_sum")(layers.Add(name=f"{name}_add")([x, skip]))
-
-
-def _normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_norm")(x)
+    return layers.ReLU(name=name)(normalize(x, name))
