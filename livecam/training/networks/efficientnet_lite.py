@@ -58,21 +58,24 @@ def teacher_stem(image: keras.KerasTensor) -> keras.KerasTensor:
 def mbconv_stage(x: keras.KerasTensor, stage: MBConvStage) -> keras.KerasTensor:
     """Apply the blocks of a stage to (batch, height, width, channels); `stride` times smaller."""
     for i in range(stage.repeats):
-        y = mbconv_block(x, stage, f"block{stage.first + i}", stage.stride if i == 0 else 1)
+        expanded = x.shape[-1] * stage.expansion if stage.expansion > 1 else None
+        stride = stage.stride if i == 0 else 1
+        y = mbconv_block(x, f"block{stage.first + i}", expanded, stage.channels, stage.kernel, stride)
         x = layers.Add(name=f"block{stage.first + i}_sum")([x, y]) if i else y
     return x
 
 
-def mbconv_block(x: keras.KerasTensor, stage: MBConvStage, name: str, stride: int) -> keras.KerasTensor:
-    """Apply one inverted residual without its sum; `stage` gives channels, kernel and expansion."""
-    if stage.expansion > 1:
-        expanded = x.shape[-1] * stage.expansion
+def mbconv_block(
+    x: keras.KerasTensor, name: str, expanded: int | None, channels: int, kernel: int, stride: int = 1
+) -> keras.KerasTensor:
+    """Apply one inverted residual without its sum; `expanded` channels inside, None: no expansion."""
+    if expanded is not None:
         x = layers.Conv2D(expanded, 1, use_bias=False, name=f"{name}_expand_conv")(x)
         x = layers.ReLU(6.0, name=f"{name}_expand")(normalize(x, f"{name}_expand"))
     x = layers.DepthwiseConv2D(
-        stage.kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depth_conv"
+        kernel, strides=stride, padding="same", use_bias=False, name=f"{name}_depth_conv"
     )(x)
     x = layers.ReLU(6.0, name=f"{name}_depth")(normalize(x, f"{name}_depth"))
     return normalize(
-        layers.Conv2D(stage.channels, 1, use_bias=False, name=f"{name}_project_conv")(x), f"{name}_project"
+        layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x), f"{name}_project"
     )

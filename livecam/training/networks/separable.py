@@ -62,8 +62,7 @@ def build_decoder(features: list[keras.KerasTensor], network: SeparableNetwork) 
 
 def _enter(x: keras.KerasTensor, expanded: int) -> keras.KerasTensor:
     """Build a residual block at 1/4 with `expanded` channels; its sum is the input of the first stage."""
-    stage = MBConvStage(0, 1, STEM_CHANNELS, 3, 1, expanded // STEM_CHANNELS)
-    return layers.Add(name="enter")([x, mbconv_block(x, stage, "enter", 1)])
+    return layers.Add(name="enter")([x, mbconv_block(x, "enter", expanded, STEM_CHANNELS, 3)])
 
 
 def _separable(x: keras.KerasTensor, width: int, kernel: int, name: str) -> keras.KerasTensor:
