@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,8 +11,9 @@ from livecam.backgrounds.base import Background
 from livecam.backgrounds.factory import FitMode, create_background
 from livecam.backgrounds.placeholder import placeholder_frame
 from livecam.core.clock import Clock, StageTimer, SystemClock
-from livecam.core.errors import FrameError, UsageError
-from livecam.core.geometry import Size
+from livecam.core.config import PictureSettings
+from livecam.core.errors import FrameError
+from livecam.core.geometry import FramingMode, Size
 from livecam.core.types import Frame, Matte, RgbaFrame, check_frame, check_matte
 from livecam.imaging.compositing import extract_foreground
 from livecam.imaging.foreground import composite_foreground
@@ -22,6 +24,7 @@ from livecam.matting.scene_cut import SceneCutDetector
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.models.base import MatteModel
 from livecam.models.segmenter import LiteRTSegmenter
+from livecam.picture.framing import AutoFraming
 
 STALL_SECONDS = 0.5
 """Longest time between two frames of one shot; after a longer gap the temporal filter starts again."""
@@ -30,11 +33,13 @@ STALL_SECONDS = 0.5
 class Pipeline:
     """Replaces the background of frames. It fails closed: where a stage fails, it raises and gives no frame.
 
-    One thread calls `matte`, `replace` and `reset`; another may call `render_standalone` and
-    `set_background`.
+    One thread calls `matte`, `replace` and `reset`; another may call `render_standalone`, `set_background`
+    and `set_picture`.
 
     Attributes:
-        timer: Times of the stages ``segment``, ``filter``, ``upsample``, ``background`` and ``composite``.
+        timer: Times of the stages ``segment``, ``filter``, ``upsample``, ``background`` and ``composite``,
+            and of those of `livecam.picture` that are on.
+        picture: The settings that `set_picture` changes.
     """
 
     def __init__(
@@ -45,21 +50,22 @@ class Pipeline:
         background: Background,
         *,
         light_wrap: float = 0.0,
+        picture: PictureSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if not 0.0 <= light_wrap <= 1.0:
-            raise UsageError(f"light-wrap must lie between 0 and 1, not {light_wrap:g}")
         self.segmenter = segmenter
         self.temporal_filter = temporal_filter
         self.upsampler = upsampler
         self.background = background
-        self.light_wrap = light_wrap
+        self.picture = picture or PictureSettings(light_wrap=light_wrap)
         self.timer = StageTimer()
         self._clock: Clock = clock or SystemClock()
         self._scene_cuts = SceneCutDetector()
         self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
         self._closed = False
+        self._framing = AutoFraming()
+        self._picture_in_use = self.picture
 
     @classmethod
     def load(
@@ -71,6 +77,7 @@ class Pipeline:
         slide_seconds: float = 10.0,
         edge: float = 0.0,
         light_wrap: float = 0.0,
+        frame: FramingMode = FramingMode.WHOLE,
         threads: int = 2,
         clock: Clock | None = None,
     ) -> Pipeline:
@@ -83,19 +90,21 @@ class Pipeline:
             slide_seconds: How long each image of a folder is shown.
             edge: Pixels of a frame of height 720; negative shrinks the foreground, positive grows it.
             light_wrap: 0 to 1, how much of the background's light falls on the foreground's edges.
+            frame: Show the whole frame, or the part around the person.
             threads: Threads of the network.
             clock: Time of frames that come without a timestamp.
 
         Raises:
-            UsageError: There is no such model or background.
+            UsageError: There is no such model or background, or a number is outside its range.
             ModelError: The model file cannot be used.
             ImageError, VideoError: The background cannot be read.
         """
         clock = clock or SystemClock()
+        picture = PictureSettings(edge=edge, light_wrap=light_wrap, frame=frame)
         segmenter = LiteRTSegmenter.load(model, threads)
         opened = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
         upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
-        return cls(segmenter, AdaptiveTemporalFilter(), upsampler, opened, light_wrap=light_wrap, clock=clock)
+        return cls(segmenter, AdaptiveTemporalFilter(), upsampler, opened, picture=picture, clock=clock)
 
     @property
     def transparent(self) -> bool:
@@ -117,8 +126,11 @@ class Pipeline:
             FrameError: `frame` is not a frame.
             MatteError: A stage returned an array that is not a matte.
         """
-        check_frame(frame)
-        self._reset_on_scene_change(frame, self._clock.now() if timestamp is None else timestamp)
+        self._use_new_settings()
+        return self._segment(check_frame(frame), self._time(timestamp))
+
+    def _segment(self, frame: Frame, now: float) -> Matte:
+        self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
             coarse = self.segmenter.predict(frame)
         coarse_shape = np.shape(coarse)
@@ -144,7 +156,11 @@ class Pipeline:
             FrameError, MatteError: The frame, or what a stage returned, has a wrong type, shape or range.
         """
         self._close_pending()
-        matte = self.matte(frame, timestamp)
+        picture, now = self._use_new_settings(), self._time(timestamp)
+        matte = self._segment(check_frame(frame), now)
+        if picture.frame is FramingMode.AUTO:
+            with self.timer.measure("frame"):
+                frame, matte = self._framing.apply(frame, matte, now)
         background = self.background
         with self.timer.measure("background"):
             rendered = background.render(frame, matte, timestamp)
@@ -152,7 +168,7 @@ class Pipeline:
             if background.is_transparent:
                 return extract_foreground(frame, matte)
             return _check_size(
-                composite_foreground(frame, _check_size(rendered, frame), matte, self.light_wrap), frame
+                composite_foreground(frame, _check_size(rendered, frame), matte, picture.light_wrap), frame
             )
 
     def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame | RgbaFrame:
@@ -172,6 +188,10 @@ class Pipeline:
             self._pending_close.append(background)
             self._close_pending()
 
+    def set_picture(self, picture: PictureSettings) -> None:
+        """Use other settings of the picture from the next frame on. Any thread may call it."""
+        self.picture = picture
+
     def close(self) -> None:
         """Close the background; no frame can be replaced afterwards. May be called again."""
         if not self._closed:
@@ -187,7 +207,21 @@ class Pipeline:
         """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
         self._scene_cuts.reset()
+        self._framing.reset()
         self._last_timestamp = None
+
+    def _time(self, timestamp: float | None) -> float:
+        return self._clock.now() if timestamp is None else timestamp
+
+    def _use_new_settings(self) -> PictureSettings:
+        """Bring the stages to the newest settings and return these, for the whole of one frame."""
+        picture, before = self.picture, self._picture_in_use
+        self._picture_in_use = picture
+        if picture.edge != before.edge and isinstance(self.upsampler, GuidedFilterUpsampler):
+            self.upsampler.settings = replace(self.upsampler.settings, edge_offset=picture.edge)
+        if picture.frame is not before.frame:
+            self._framing.reset()
+        return picture
 
     def _reset_on_scene_change(self, frame: Frame, now: float) -> None:
         last, self._last_timestamp = self._last_timestamp, now

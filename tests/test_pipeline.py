@@ -9,9 +9,11 @@ import pytest
 
 from livecam.backgrounds.static import TransparentBackground
 from livecam.core.clock import ManualClock
+from livecam.core.config import PictureSettings
 from livecam.core.errors import FrameError, MatteError, UsageError
-from livecam.core.geometry import Size
+from livecam.core.geometry import FramingMode, Size
 from livecam.core.types import Frame, Matte
+from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
     PERSON,
@@ -47,6 +49,7 @@ def test_the_subject_keeps_its_bytes_and_the_room_becomes_the_background() -> No
 COUNT_FAULTS = """
 import resource
 import numpy as np
+from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.pipeline import Pipeline
 
 def faults():
@@ -178,6 +181,57 @@ def test_a_switched_background_is_shown_from_the_next_frame_on() -> None:
     pipeline = make()
     pipeline.set_background(ColorBackground((1, 2, 3)))
     assert (pipeline.replace(secret_frame())[0, 0] == (1, 2, 3)).all()
+
+
+def frames_on(pipeline: Pipeline, seconds: float, start: float = 0.0) -> list[Frame]:
+    """Replace secret frames of a clip that shows one place."""
+    return [pipeline.replace(secret_frame(), start + n / 30) for n in range(round(30 * seconds))]
+
+
+def test_other_settings_are_used_from_the_next_frame_on() -> None:
+    pipeline = make()
+    whole = frames_on(pipeline, 4)
+    assert (whole[-1] == whole[0]).all()
+    pipeline.set_picture(PictureSettings(frame=FramingMode.AUTO))
+    followed = frames_on(pipeline, 6, start=4)
+    assert is_shown_larger(followed[-1], whole[-1])
+    assert not any(shows_secret(frame) for frame in followed)
+    pipeline.set_picture(PictureSettings())
+    assert (frames_on(pipeline, 0.1, start=10)[0] == whole[0]).all()
+
+
+def is_shown_larger(frame: Frame, other: Frame) -> bool:
+    return bool(is_person(frame).sum() > 1.2 * is_person(other).sum())
+
+
+def test_matte_is_that_of_the_whole_frame_while_framing() -> None:
+    pipeline = make(picture=PictureSettings(frame=FramingMode.AUTO))
+    frames_on(pipeline, 6)
+    assert (pipeline.matte(secret_frame(), 6.0) == is_person(secret_frame())).all()
+
+
+def test_reset_shows_the_whole_frame_again() -> None:
+    pipeline = make(picture=PictureSettings(frame=FramingMode.AUTO))
+    first, *_, last = frames_on(pipeline, 6)
+    assert is_shown_larger(last, first)
+    pipeline.reset()
+    assert (pipeline.replace(secret_frame(), 7.0) == first).all()
+
+
+def test_cutouts_are_framed_too() -> None:
+    pipeline = make(TransparentBackground(), picture=PictureSettings(frame=FramingMode.AUTO))
+    cutouts = frames_on(pipeline, 6)
+    assert cutouts[-1][..., 3].sum() > 1.2 * cutouts[0][..., 3].sum()
+    assert not any(shows_secret(cutout) for cutout in cutouts)
+
+
+def test_edge_of_given_stages_stays_until_it_is_changed() -> None:
+    upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=3.0))
+    pipeline = Pipeline(FakeSegmenter(), IdentityTemporalFilter(), upsampler, ColorBackground())
+    kept = pipeline.matte(secret_frame(), 0.0).sum()
+    assert upsampler.settings.edge_offset == 3.0
+    pipeline.set_picture(PictureSettings(edge=-5.0))
+    assert pipeline.matte(secret_frame(), 0.1).sum() < kept
 
 
 def test_alone_falls_back_to_a_card_when_the_background_fails() -> None:

@@ -17,7 +17,7 @@ from livecam.cli.options import (
 from livecam.cli.parser import ArgumentParser
 from livecam.cli.progress import ProgressReporter
 from livecam.cli.signals import handle_termination
-from livecam.core.config import BACKGROUND, MODEL
+from livecam.core.config import BACKGROUND, MODEL, PICTURE
 
 if TYPE_CHECKING:
     from livecam.runtime.convert import ConversionResult
@@ -45,7 +45,7 @@ examples:
         )
         add_settings(parser, "overwrite", overwrite="replace OUT if it exists")
         add_quiet_option(parser)
-        add_setting_groups(parser, BACKGROUND, MODEL)
+        add_setting_groups(parser, BACKGROUND, PICTURE, MODEL)
         add_config_option(parser)
 
     def run(self, args: argparse.Namespace) -> int:

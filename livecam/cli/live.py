@@ -8,7 +8,7 @@ from livecam.cli.messages import print_message
 from livecam.cli.options import add_config_option, add_setting_groups, load_settings
 from livecam.cli.parser import ArgumentParser
 from livecam.cli.signals import handle_termination
-from livecam.core.config import BACKGROUND, INPUT, MODEL, OUTPUT, config_path, write_config
+from livecam.core.config import BACKGROUND, INPUT, MODEL, OUTPUT, PICTURE, config_path, write_config
 
 DESCRIPTION = """\
 Replaces your background in every video call, and never shows your room.
@@ -36,7 +36,7 @@ class LiveCommand:
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add all live settings, and those of the configuration file."""
-        add_setting_groups(parser, INPUT, BACKGROUND, MODEL, OUTPUT)
+        add_setting_groups(parser, INPUT, BACKGROUND, PICTURE, MODEL, OUTPUT)
         config = parser.add_argument_group("configuration file")
         config.add_argument(
             "--save-config", action="store_true", help="store these options for the next time, and stop"

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from livecam.core.errors import FileWriteError, UsageError
-from livecam.core.geometry import FitMode, Size
+from livecam.core.geometry import FitMode, FramingMode, Size
 
 DATA_VARIABLE = "LIVECAM_DATA"
 """The environment variable that names another data folder."""
 
 INPUT = "input"
 BACKGROUND = "background and edges"
+PICTURE = "picture"
 MODEL = "model"
 OUTPUT = "output"
 
@@ -76,6 +77,20 @@ def parse_fit_mode(name: str) -> FitMode:
         raise UsageError(f"fit must be {', '.join(f.value for f in FitMode)}, not {name!r}") from error
 
 
+def parse_framing_mode(name: str) -> FramingMode:
+    """Return the framing mode called `name`, in upper or lower case.
+
+    Raises:
+        UsageError: there is no such framing mode.
+    """
+    try:
+        return FramingMode(name.lower())
+    except ValueError as error:
+        raise UsageError(
+            f"frame must be {' or '.join(f.value for f in FramingMode)}, not {name!r}"
+        ) from error
+
+
 def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
     specs = [value] if isinstance(value, str) else value
     if not all(isinstance(spec, str) for spec in specs):
@@ -112,6 +127,9 @@ class LiveSettings:
         BACKGROUND, "amount of background light on your edges", metavar="AMOUNT", limits=(0, 1)))
     slide_seconds: float = field(default=10.0, metadata=setting(
         BACKGROUND, "how long each image of a folder is shown", metavar="S", limits=(0.1, 86400)))
+    frame: FramingMode = field(default=FramingMode.WHOLE, metadata=setting(
+        PICTURE, "what part of the camera's frame is shown: whole, or auto, which follows you",
+        metavar="MODE", parse=parse_framing_mode))
     model: str = field(default="person", metadata=setting(
         MODEL, "person, person-lite, a model of your own, or the path of a .tflite file", metavar="NAME"))
     threads: int = field(default=2, metadata=setting(
@@ -149,6 +167,11 @@ class LiveSettings:
         if not self.background:
             raise UsageError("background names nothing", "leave it out for blur")
 
+    @property
+    def picture(self) -> "PictureSettings":
+        """The settings that can change while the pipeline runs."""
+        return PictureSettings(**{f.name: getattr(self, f.name) for f in fields(PictureSettings)})
+
     def resolve(self) -> "LiveSettings":
         """Return a copy in which existing files have absolute paths, for use from another folder.
 
@@ -160,6 +183,25 @@ class LiveSettings:
             background=tuple(_absolute(spec) for spec in self.background),
             model=_absolute(self.model),
         )
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Settings of a pipeline that can change from one frame to the next; `LiveSettings` describes each.
+
+    Raises:
+        UsageError: a number is outside its range.
+    """
+
+    edge: float = 0.0
+    light_wrap: float = 0.0
+    frame: FramingMode = FramingMode.WHOLE
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            limits = SETTINGS[each.name].limits
+            if limits is not None:
+                check_range(each.name.replace("_", "-"), getattr(self, each.name), *limits)
 
 
 SETTINGS: dict[str, Setting] = {f.name: f.metadata["setting"] for f in fields(LiveSettings)}
@@ -291,7 +333,7 @@ def _to_toml(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return list(value)
-    return value.value if isinstance(value, FitMode) else value
+    return value.value if isinstance(value, Enum) else value
 
 
 def json_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,3 +53,10 @@ class FitMode(Enum):
     COVER = "cover"  # fill the frame and crop what is left over on two sides
     CONTAIN = "contain"  # show the whole image over a blurred, darker copy of itself
     STRETCH = "stretch"  # show the whole image with another aspect ratio
+
+
+class FramingMode(Enum):
+    """Which part of a source frame is shown; values as on the command line."""
+
+    WHOLE = "whole"  # the whole frame
+    AUTO = "auto"  # the part around the person, followed smoothly

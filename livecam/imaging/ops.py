@@ -80,6 +80,34 @@ def downscale_matte(matte: Matte, size: Size) -> Matte:
     return cast(Matte, cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA))
 
 
+def magnify(image: NDArray[Kind], left: float, top: float, scale: float) -> NDArray[Kind]:
+    """Show a part of an image at the size of the whole, bilinear; the part may begin between two pixels.
+
+    Args:
+        image: uint8 or float32 (height, width) or (height, width, channels).
+        left: left edge of the part in pixels.
+        top: top edge of the part in pixels.
+        scale: sides of the part over sides of the image, in (0, 1].
+
+    Returns:
+        A new array of the same shape. Outside the image its border pixels are repeated.
+    """
+    # The centers of pixels lie at half pixels: source + 0.5 = scale × (result + 0.5) + left.
+    offset = (scale - 1) / 2
+    matrix = np.array([[scale, 0, left + offset], [0, scale, top + offset]], np.float64)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (image.shape[1], image.shape[0])
+    result = cv2.warpAffine(
+        cast(Any, image),
+        matrix,
+        size,
+        dst=cast(Any, pooled_empty_like(image)),
+        flags=flags,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return cast("NDArray[Kind]", result)
+
+
 def letterbox(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     """Fit an RGB or RGBA image into `size` with black, or for RGBA transparent, bars.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from livecam.backgrounds.base import Background
+from livecam.core.config import PictureSettings
 from livecam.runtime.states import LoopState
 
 logger = logging.getLogger("livecam.runtime")
@@ -28,7 +29,14 @@ class SetBackground:
     background: Background
 
 
-Command = Stop | TogglePause | SetBackground
+@dataclass(frozen=True)
+class SetPicture:
+    """Command: use other settings of the picture from the next frame on."""
+
+    picture: PictureSettings
+
+
+Command = Stop | TogglePause | SetBackground | SetPicture
 
 
 class RunControls:
@@ -64,6 +72,10 @@ class RunControls:
                 self._commands.put(SetBackground(background))
                 return
         close_quietly(background)
+
+    def set_picture(self, picture: PictureSettings) -> None:
+        """Use other settings of the picture from the next frame on."""
+        self._commands.put(SetPicture(picture))
 
     def take(self) -> list[Command]:
         """Return all waiting commands in their order. Only the loop calls it."""

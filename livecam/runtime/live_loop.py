@@ -17,7 +17,7 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError, CameraLostError
 from livecam.core.geometry import Size
 from livecam.pipeline import Pipeline, safe_standalone_frame
-from livecam.runtime.controls import RunControls, SetBackground, Stop, TogglePause, close_quietly
+from livecam.runtime.controls import RunControls, SetBackground, SetPicture, Stop, TogglePause, close_quietly
 from livecam.runtime.states import LoopEvent, LoopState, next_state
 from livecam.runtime.threads import CaptureThread, ProcessedFrame, ProcessingThread
 from livecam.sinks.base import Sink, SinkGroup, as_sink_error
@@ -209,6 +209,8 @@ class LiveLoop:
                 if background is not None:  # replaced before it was ever shown
                     close_quietly(background)
                 background = command.background
+            elif isinstance(command, SetPicture):
+                self._pipeline.set_picture(command.picture)
         if background is not None:
             self._set_background(background)
 

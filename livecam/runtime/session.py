@@ -35,8 +35,7 @@ def build_pipeline(settings: LiveSettings, clock: Clock | None = None) -> Pipeli
         settings.background[0],
         fit=settings.fit,
         slide_seconds=settings.slide_seconds,
-        edge=settings.edge,
-        light_wrap=settings.light_wrap,
+        **vars(settings.picture),
         threads=settings.threads,
         clock=clock,
     )

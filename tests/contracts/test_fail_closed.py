@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from livecam.core.config import PictureSettings
+from livecam.core.geometry import FramingMode
 from livecam.runtime.controls import RunControls
 from livecam.runtime.live_loop import run
 from livecam.sinks.recorder import Recorder
@@ -149,6 +151,42 @@ def test_switched_background_is_shown_and_never_the_room() -> None:
     assert (sink.frames[-1] == red.render_standalone(SIZE)).all()
     assert any(shows_person(frame) and (frame[0, 0] == red.color).all() for frame in sink.frames)
     assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+PICTURES = [PictureSettings(frame=FramingMode.AUTO)]
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_switched_picture_settings_never_show_the_room(picture: PictureSettings) -> None:
+    sink, controls = RecordingSink(), RunControls()
+    changes = {5: picture, 25: PictureSettings(), 35: picture}
+    sink.on_send = lambda count: controls.set_picture(changes[count]) if count in changes else None
+    pipeline = make_pipeline()
+    run(FakeCamera(60), pipeline, [sink], controls=controls, timeouts=QUICK)
+    assert pipeline.picture == picture
+    assert any(is_like_person(frame) for frame in sink.frames[26:34])
+    assert any(is_like_person(frame) for frame in sink.frames[40:])
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def is_like_person(frame: Any) -> bool:
+    """Return True if green prevails in a visible part, also after a change of colors."""
+    red, green, blue = (frame[..., channel].astype(int) for channel in range(3))
+    return bool((green - np.maximum(red, blue) > 40).mean() > 0.02)
+
+
+STAGE_FAULTS = {"_framing": PictureSettings(frame=FramingMode.AUTO)}
+
+
+@pytest.mark.parametrize("fault", ["raises", "none"])
+@pytest.mark.parametrize("stage", STAGE_FAULTS)
+def test_failing_stage_of_the_picture_shows_the_background_alone(stage: str, fault: str) -> None:
+    pipeline, sink = make_pipeline(), RecordingSink()
+    pipeline.set_picture(STAGE_FAULTS[stage])
+    getattr(pipeline, stage).apply = FAULTS[fault]
+    stats = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
+    assert (stats.frames_shown, stats.frames_failed > 0) == (0, True)
+    assert all((frame == ColorBackground().render_standalone(SIZE)).all() for frame in sink.frames)
 
 
 def test_interrupted_run_ends_with_the_background_alone() -> None:

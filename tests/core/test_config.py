@@ -9,13 +9,15 @@ from livecam.core.config import (
     SETTINGS,
     TRANSIENT_FIELDS,
     LiveSettings,
+    PictureSettings,
     config_path,
     parse_fit_mode,
+    parse_framing_mode,
     read_config,
     write_config,
 )
 from livecam.core.errors import FileWriteError, UsageError
-from livecam.core.geometry import Size
+from livecam.core.geometry import FramingMode, Size
 from livecam.imaging.fit import FitMode
 
 CHANGED = LiveSettings(
@@ -29,6 +31,7 @@ CHANGED = LiveSettings(
     threads=4,
     edge=-2.5,
     light_wrap=0.25,
+    frame=FramingMode.AUTO,
     device="livecam",
     virtual_camera=False,
     on_demand=True,
@@ -77,6 +80,7 @@ def test_read_config_without_file_gives_defaults(path: Path) -> None:
         ("light-wrap = 0.5", LiveSettings(light_wrap=0.5)),
         ('background = "teal"', LiveSettings(background=("teal",))),
         ('fit = "Stretch"', LiveSettings(fit=FitMode.STRETCH)),
+        ('frame = "Auto"', LiveSettings(frame=FramingMode.AUTO)),
     ],
 )
 def test_read_config_accepts_equivalent_values(tmp_path: Path, content: str, expected: LiveSettings) -> None:
@@ -96,6 +100,7 @@ def test_read_config_accepts_equivalent_values(tmp_path: Path, content: str, exp
         ('virtual_camera = "yes"', "true or false"),
         ("nonsense = 1", "nearest"),
         ('fit = "tile"', "cover"),
+        ('frame = "half"', "whole or auto"),
         ("fps = nan", "between 1 and 240"),
         ("size = 1280", "size must be text"),
         ("= 1", "no TOML"),
@@ -132,6 +137,23 @@ def test_validate_rejects_numbers_out_of_range(name: str, value: float) -> None:
 
 def test_parse_fit_mode_accepts_every_name() -> None:
     assert [parse_fit_mode(fit.value.upper()) for fit in FitMode] == list(FitMode)
+
+
+def test_parse_framing_mode_accepts_every_name() -> None:
+    assert [parse_framing_mode(mode.value.upper()) for mode in FramingMode] == list(FramingMode)
+
+
+def test_picture_holds_the_values_of_the_settings() -> None:
+    picture = CHANGED.picture
+    assert picture != LiveSettings().picture == PictureSettings()
+    assert all(getattr(picture, f.name) == getattr(CHANGED, f.name) for f in fields(PictureSettings))
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(PictureSettings) if SETTINGS[f.name].limits])
+@pytest.mark.parametrize("value", [1e12, -1e12, float("nan")])
+def test_picture_rejects_numbers_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=name.replace("_", "-")):
+        replace(PictureSettings(), **{name: value})
 
 
 def test_config_path_is_isolated_in_tests(own_configuration: Path) -> None:

@@ -134,3 +134,22 @@ def test_blur_and_resize_keep_the_mean() -> None:
     assert ops.gaussian_blur(PHOTO, 3.0).mean() == pytest.approx(image.mean(), rel=0.01)
     assert ops.resize_float(image, Size(100, 90)).mean() == pytest.approx(image.mean(), rel=0.01)
     assert ops.replicate_channels(image[..., 0]).shape == image.shape
+
+
+@pytest.mark.parametrize("image", [PHOTO, PHOTO[..., 0].astype(np.float32) / 255])
+def test_magnify_shows_a_part_at_the_size_of_the_whole(image: np.ndarray) -> None:
+    height, width = image.shape[:2]
+    shown = ops.magnify(image, 0.0, 0.0, 1.0)
+    assert (shown == image).all()
+    part = ops.magnify(image, width / 4, height / 4, 0.5)
+    assert part.shape == image.shape
+    assert part.dtype == image.dtype
+    expected = image[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    halved = cv2.resize(part, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    assert np.abs(halved.astype(float) - expected).mean() < 0.02 * image.max()
+
+
+def test_magnify_moves_by_parts_of_a_pixel() -> None:
+    ramp = np.tile(np.arange(64, dtype=np.float32), (8, 1))
+    inner = slice(2, -2)
+    assert ops.magnify(ramp, 0.25, 0.0, 1.0)[:, inner] == pytest.approx(ramp[:, inner] + 0.25, abs=0.02)

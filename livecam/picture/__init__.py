@@ -1,0 +1,1 @@
+"""Stages that change the frame itself: framing, color match and low light."""
