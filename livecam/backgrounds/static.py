@@ -8,7 +8,8 @@ import numpy as np
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.fit import FitMode, fit_image, flatten_alpha
+from livecam.imaging.alpha import flatten_alpha
+from livecam.imaging.fit import FitMode, fit_image
 from livecam.imaging.image_io import LoadedImage
 
 _CACHED_SIZES = 4  # a camera rarely changes its size, and no run needs more sizes at once

@@ -4,11 +4,9 @@ import numpy as np
 
 from livecam.core.geometry import FitMode as FitMode
 from livecam.core.geometry import Size
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame
 from livecam.imaging.ops import downscale, gaussian_blur, resize
 
-# The gray level behind transparent parts of an image: dark and neutral, so that it does not tint hair.
-_ALPHA_BACKGROUND = 40
 # The height in pixels at which the blurred border is computed; the blur removes finer detail anyway.
 _BORDER_HEIGHT = 90
 
@@ -20,14 +18,6 @@ def fit_image(image: Frame, size: Size, fit: FitMode) -> Frame:
     if fit is FitMode.COVER:
         return resize(_center_crop(image, size), size)
     return _letterbox_blurred(image, size)
-
-
-def flatten_alpha(image: Frame, alpha: Matte | None) -> Frame:
-    """Lay an image with alpha over dark gray; returns `image` itself where there is no alpha."""
-    if alpha is None:
-        return image
-    weight = alpha[..., None]
-    return np.asarray(image * weight + _ALPHA_BACKGROUND * (1.0 - weight) + 0.5, dtype=np.uint8)
 
 
 def _center_crop(image: Frame, size: Size) -> Frame:

@@ -43,13 +43,16 @@ def open_source(
 def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Source:
     if not path.is_file():
         raise UsageError(f"{path} is not a file: give a video, a picture, a camera's number or demo")
+    from livecam.imaging.alpha import flatten_alpha
     from livecam.imaging.image_io import read_image
     from livecam.sources.image import ImageSource
     from livecam.video.probe import is_moving
 
     if not is_moving(path):
         try:
-            return ImageSource(read_image(path).image, size, fps, clock=clock)
+            loaded = read_image(path)
+            # The colors under transparent parts may show what was cut out.
+            return ImageSource(flatten_alpha(loaded.image, loaded.alpha), size, fps, clock=clock)
         except ImageError:
             if is_image(path):
                 raise

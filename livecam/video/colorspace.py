@@ -1,4 +1,4 @@
-"""Color conversion between decoded video frames and RGB: matrix, range, pixel ratio, display matrix."""
+"""Color conversion between decoded video frames and RGB: matrix, range, HDR, alpha, display matrix."""
 
 import struct
 from fractions import Fraction
@@ -12,12 +12,20 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
+from livecam.imaging.alpha import AlphaFlattener
+from livecam.imaging.ops import merge_channels
+from livecam.imaging.tone_mapping import DEFAULT_PEAK_NITS, Gamut, ToneMapper, Transfer
 
 # Values of FFmpeg. BT.709 has the same number as matrix, primaries and transfer characteristic.
 BT709 = 1
 BT601 = 5
 LIMITED_RANGE = 1
+_BT2020 = 9
 _UNSPECIFIED = 2
+_HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+_GAMUTS = {9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
+# A linear or logarithmic signal is none that BT.1886 describes.
+_SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
 _FAST = int(Interpolation.BILINEAR)
 _EXACT = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND)
 
@@ -28,7 +36,11 @@ def default_matrix(size: Size) -> int:
 
 
 class RgbConverter:
-    """Converts decoded video frames to RGB with square pixels, upright, by the tags of each frame."""
+    """Converts decoded video frames to RGB with square pixels, upright, by the tags of each frame.
+
+    HDR and wide-gamut frames are mapped to BT.709; transparent parts are laid over the dark gray that is
+    behind those of a still image.
+    """
 
     def __init__(self, *, exact: bool, pixel_ratio: Fraction | None = None) -> None:
         """Choose the conversion.
@@ -42,6 +54,8 @@ class RgbConverter:
         # A ratio beyond 4 is damage, not intent.
         self._pixel_ratio = ratio if Fraction(1, 4) <= ratio <= 4 else Fraction(1)
         self._interpolation = _EXACT if exact else _FAST
+        self._tone_mapping = _ToneMapping()
+        self._flattener = AlphaFlattener()
 
     def to_rgb(self, frame: av.VideoFrame) -> Frame:
         """Convert a decoded frame to a new array (height, width, 3).
@@ -49,24 +63,62 @@ class RgbConverter:
         Raises:
             av.FFmpegError: FFmpeg can't convert its pixel format.
         """
-        is_untagged = frame.colorspace == _UNSPECIFIED
-        matrix = default_matrix(Size(frame.width, frame.height)) if is_untagged else None
+        mapper = self._tone_mapping.mapper_for(frame)
+        alpha: NDArray[np.uint8] | None = None
+        if mapper is not None:
+            pixel_format = "gbrap16le" if _has_alpha(frame) else "gbrp16le"
+            image, alpha = _map_planes(self._convert(frame, pixel_format), mapper)
+        elif _has_alpha(frame):
+            pixels = cast(NDArray[np.uint8], self._convert(frame, "rgba").to_ndarray())
+            image, alpha = pixels[..., :3], pixels[..., 3]
+        else:
+            image = cast(Frame, self._convert(frame, "rgb24").to_ndarray())
+        if alpha is not None:
+            image = self._flattener.flatten(image, alpha)
+        return _apply_display_matrix(image, _display_matrix(frame))
+
+    def _convert(self, frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
         try:
-            rgb = self._reformat(frame, matrix)
+            return self._reformat(frame, pixel_format, _source_matrix(frame))
         except (av.FFmpegError, OSError):
             # The matrix is reserved or not supported: wrong shades are better than no frame.
-            rgb = self._reformat(frame, BT709)
-        return _apply_display_matrix(cast(Frame, rgb.to_ndarray()), _display_matrix(frame))
+            return self._reformat(frame, pixel_format, BT709)
 
-    def _reformat(self, frame: av.VideoFrame, matrix: int | None) -> av.VideoFrame:
+    def _reformat(self, frame: av.VideoFrame, pixel_format: str, matrix: int | None) -> av.VideoFrame:
         return self._reformatter.reformat(
             frame,
             width=round(frame.width * self._pixel_ratio),
-            format="rgb24",
+            format=pixel_format,
             src_colorspace=matrix,
             interpolation=self._interpolation,
             threads=1,
         )
+
+
+class _ToneMapping:
+    """Chooses the tone mapper of frames by their tags, and keeps it while these stay."""
+
+    def __init__(self) -> None:
+        self._peak_nits = DEFAULT_PEAK_NITS
+        self._mappers: dict[tuple[Transfer, Gamut, float], ToneMapper] = {}
+
+    def mapper_for(self, frame: av.VideoFrame) -> ToneMapper | None:
+        """Return the mapper for a frame; None if it is SDR in a gamut that is shown as BT.709."""
+        transfer = _HDR_TRANSFERS.get(frame.color_trc, Transfer.SDR)
+        gamut = _GAMUTS.get(frame.color_primaries)
+        if transfer is Transfer.SDR:
+            if gamut is None or frame.color_trc not in _SDR_TRANSFERS:
+                return None
+        elif gamut is None:
+            is_untagged = frame.color_primaries == _UNSPECIFIED
+            gamut = Gamut.BT2020 if is_untagged else Gamut.BT709
+        if transfer is Transfer.PQ:
+            # Only some of the frames may carry it.
+            self._peak_nits = _declared_peak(frame) or self._peak_nits
+        key = (transfer, gamut, self._peak_nits)
+        if key not in self._mappers:
+            self._mappers = {key: ToneMapper(*key)}
+        return self._mappers[key]
 
 
 class YuvConverter:
@@ -98,21 +150,70 @@ def pad_to_even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
-    """Return a, b, c, d of x' = ax + cy, y' = bx + dy, with the origin at the top left."""
+def _source_matrix(frame: av.VideoFrame) -> int | None:
+    """Return the matrix of an untagged frame; None for the frame's own."""
+    if frame.colorspace != _UNSPECIFIED:
+        return None
+    is_hdr = frame.color_trc in _HDR_TRANSFERS
+    return _BT2020 if is_hdr else default_matrix(Size(frame.width, frame.height))
+
+
+def _map_planes(frame: av.VideoFrame, mapper: ToneMapper) -> tuple[Frame, NDArray[np.uint8] | None]:
+    """Map a frame of the format gbrp16le or gbrap16le; return the image, and its alpha in 8 bits.
+
+    Planes, because swscale of FFmpeg 8.1 gives wrong colors in rgb48le with exact interpolation.
+    """
+    green, blue, red, *alpha = (
+        np.frombuffer(memoryview(plane), np.uint16).reshape(frame.height, -1)[:, : frame.width]
+        for plane in frame.planes
+    )
+    image = mapper.map(merge_channels(red, green, blue))
+    return image, (alpha[0] >> 8).astype(np.uint8) if alpha else None
+
+
+def _has_alpha(frame: av.VideoFrame) -> bool:
+    return frame.format.has_palette or any(each.is_alpha for each in frame.format.components)
+
+
+def _declared_peak(frame: av.VideoFrame) -> float | None:
+    """Return the peak that a PQ frame declares in cd/m²: of its content, else of its mastering display."""
+    side_data = _side_data(frame) or {}
+    content = side_data.get(Type.CONTENT_LIGHT_LEVEL)
+    if content is not None:
+        level = struct.unpack_from("=I", content)[0]
+        if level:
+            return float(level)
+    mastering = side_data.get(Type.MASTERING_DISPLAY_METADATA)
+    if mastering is not None:
+        # AVMasteringDisplayMetadata: 8 chromaticities and two luminances as fractions, then two flags.
+        *_, numerator, denominator, _, has_luminance = struct.unpack_from("=22i", mastering)
+        if has_luminance and numerator > 0 and denominator > 0:
+            return float(numerator / denominator)
+    return None
+
+
+def _side_data(frame: av.VideoFrame) -> dict[Type, bytes] | None:
+    """Return the side data of a frame; None if PyAV can't list it."""
     try:
-        side_data = list(frame.side_data)
+        # PyAV's stubs declare the side data as a plain dict, whose `values` fails on some types.
+        listed = [cast(SideData, each) for each in frame.side_data]
     except ValueError:
         # PyAV 18 refuses all side data of a frame if it has no name for one type of it (EXIF since FFmpeg 8).
-        # It still gives the angle, counterclockwise; a flip is lost.
+        return None
+    return {each.type: bytes(each) for each in listed}
+
+
+def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+    """Return a, b, c, d of x' = ax + cy, y' = bx + dy, with the origin at the top left."""
+    side_data = _side_data(frame)
+    if side_data is None:
+        # PyAV still gives the angle, counterclockwise; a flip is lost.
         return _rotation_matrix(frame.rotation)
-    for each in side_data:
-        # PyAV's stubs declare the side data as a plain dict, whose `values` fails on some types.
-        data = cast(SideData, each)
-        if data.type is Type.DISPLAYMATRIX:
-            values = struct.unpack("=9i", bytes(data))
-            return values[0], values[1], values[3], values[4]
-    return 1, 0, 0, 1
+    data = side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return 1, 0, 0, 1
+    values = struct.unpack("=9i", data)
+    return values[0], values[1], values[3], values[4]
 
 
 def _rotation_matrix(degrees: int) -> tuple[int, int, int, int]:

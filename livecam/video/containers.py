@@ -24,6 +24,8 @@ class ContainerFormat:
     """The codec needs an even width and height (chroma subsampling)."""
     codec_options: Mapping[str, str] = field(default_factory=dict)
     muxer_options: Mapping[str, str] = field(default_factory=dict)
+    bitstream_filter: str | None = None
+    """Filter of FFmpeg for the encoded packets."""
     passthrough_audio_codecs: frozenset[str] = frozenset()
     """Audio codecs that are copied without encoding."""
     audio_codec: str | None = None
@@ -45,6 +47,9 @@ _X264 = {
     "forced-idr": "1",
     "x264-params": "sync-lookahead=0",
 }
+# x264 writes its version and settings into the first frame, where ffprobe before 6.0 takes them for a line of
+# its own between the frames' times. The other messages (NAL unit type 6) are none that a player needs.
+_WITHOUT_SEI = "filter_units=remove_types=6"
 _VP9 = {
     "deadline": "realtime",
     "cpu-used": "8",
@@ -64,6 +69,7 @@ CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
         pixel_format="yuv420p",
         even=True,
         codec_options=_X264,
+        bitstream_filter=_WITHOUT_SEI,
         muxer_options=_FRAGMENTS,
         passthrough_audio_codecs=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
         audio_codec="aac",

@@ -10,6 +10,7 @@ import av
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
@@ -18,8 +19,9 @@ from livecam.video.webp import is_animated_webp, webp_as_matroska
 
 StreamT = TypeVar("StreamT", bound=Stream)
 
-# FFmpeg renders text files as the screen of a terminal with these demuxers.
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# FFmpeg renders text files as the screen of a terminal with these demuxers.
 _TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
 
@@ -117,9 +119,20 @@ def decode_frames(
     container: InputContainer, stream: VideoStream, on_read_error: Callable[[], None] | None = None
 ) -> Iterator[av.VideoFrame]:
     """Yield all frames that can be decoded; damaged packets are skipped, a read error ends the frames."""
+    decoder = _alpha_decoder(stream)
     for packet in demux_packets(container, stream, on_read_error=on_read_error):
         try:
-            frames = packet.decode()
+            frames = decoder.decode(packet) if decoder else packet.decode()
         except (av.FFmpegError, OSError):
             continue
         yield from frames
+
+
+def _alpha_decoder(stream: VideoStream) -> VideoCodecContext | None:
+    """Return a decoder for VP8 or VP9 with alpha, which FFmpeg's own decoders leave out; else None."""
+    name = _ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
+    # FFmpeg names the tag in lower or upper case, depending on the muxer.
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        return None
+    return cast(VideoCodecContext, av.CodecContext.create(name, "r"))

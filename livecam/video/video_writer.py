@@ -11,6 +11,7 @@ from typing import cast
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
@@ -67,6 +68,8 @@ class VideoWriter:
             matrix = default_matrix(size) if self._has_constant_rate else BT709
             self._converter = YuvConverter(pixel_format or container.pixel_format, matrix)
             self._stream = self._add_stream(size, rate, self._converter.pixel_format, threads)
+            name = container.bitstream_filter
+            self._filter = BitStreamFilterContext(name, self._stream) if name else None
         if transparent:
             self._stream.metadata["alpha_mode"] = "1"
         self._last_frame: av.VideoFrame | None = None
@@ -143,12 +146,21 @@ class VideoWriter:
 
     def _mux(self, packets: Sequence[Packet[VideoStream]]) -> None:
         for packet in packets:
-            held, self._held_packet = self._held_packet, packet
+            held, self._held_packet = self._held_packet, self._filtered(packet)
             if held:
                 self._output.mux(held)
         self._buffered_frames -= len(packets)
         if self._buffered_frames > 0:
             self._mux_held_packet()
+
+    def _filtered(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
+        if self._filter is None:
+            return packet
+        time_base = packet.time_base  # the filter empties its input
+        # These filters give one packet for each.
+        (filtered,) = cast("list[Packet[VideoStream]]", self._filter.filter(packet))
+        filtered.stream, filtered.time_base = self._stream, time_base
+        return filtered
 
     def _mux_held_packet(self) -> None:
         held, self._held_packet = self._held_packet, None

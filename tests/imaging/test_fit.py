@@ -4,7 +4,7 @@ from skimage.data import astronaut
 
 from livecam.core.geometry import Size
 from livecam.core.types import check_frame
-from livecam.imaging.fit import FitMode, fit_image, flatten_alpha
+from livecam.imaging.fit import FitMode, fit_image
 
 # Red, green and blue thirds, side by side, 3:1.
 THIRDS = np.repeat(np.repeat(np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]), 60, axis=0), 60, axis=1)
@@ -41,10 +41,3 @@ def test_contain_shows_the_whole_image_over_dim_border() -> None:
     assert np.array_equal(result[60:120], THIRDS)
     assert int(result[:60].max()) < 140
     assert int(result[:60].max()) > 40
-
-
-def test_flatten_alpha_blends_with_dark_gray() -> None:
-    image = np.full((2, 2, 3), 200, np.uint8)
-    alpha = np.float32([[0.0, 1.0], [0.5, 1.0]])
-    assert flatten_alpha(image, alpha)[..., 0].tolist() == [[40, 200], [120, 200]]
-    assert flatten_alpha(image, None) is image
