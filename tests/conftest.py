@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from livecam.datasets.pets import Foreground
-from tests.support.disc_data import a_subject, draw_disc, write_pets
+from tests.support.disc_data import a_foreground, draw_disc, write_pets
 
 if TYPE_CHECKING:
     from livecam.annotation.sam.predictor import SamPredictor
@@ -31,8 +31,8 @@ def pets(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def subject() -> Callable[..., Foreground]:
-    return a_subject
+def make_foreground() -> Callable[..., Foreground]:
+    return a_foreground
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ class AnnotationSettings:
         count = len(media) + (self.camera is not None)
         if count > 1 and (self.keep or self.drop or self.boxes):
             raise UsageError(
-                f"--keep, --drop and --box mean places in one clip or picture, not in {count}; "
+                f"--keep, --drop and --box mean places in one clip or image, not in {count}; "
                 "say them for each in a file: --prompts FILE.json, or with --click"
             )
         if self.prompts and self.camera is None:

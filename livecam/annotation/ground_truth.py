@@ -34,13 +34,13 @@ class GroundTruthMattes:
         self._images: list[MediaItem] = []
         has_clip = any(item.is_video for item in media)
         if len(media) > 1 and has_clip:
-            raise UsageError("--mattes belongs to one clip or to pictures; label one clip at a time")
+            raise UsageError("--mattes belongs to one clip or to images; label one clip at a time")
         if path.is_file() and is_clip(path):
             (self._clip,) = collect_media([str(path)])
         else:
             self._images = [each for each in collect_media([str(path)]) if not each.is_video]
             if not self._images:
-                raise UsageError(f"{path} holds no pictures; name a video or a folder of mattes")
+                raise UsageError(f"{path} holds no images; name a video or a folder of mattes")
         self._by_stem = {} if has_clip else self._match(media)
 
     def mattes(self, item: MediaItem, count: int) -> Iterator[Matte]:
@@ -91,12 +91,12 @@ class GroundTruthMattes:
         if self._clip:
             if len(media) == 1:
                 return {media[0].stem: self._clip}
-            raise UsageError(f"{self.path} is a video; for pictures name a folder of mattes")
+            raise UsageError(f"{self.path} is a video; for images name a folder of mattes")
         by_name = {each.path.stem: each for each in self._images}
         named = [item for item in media if item.path.stem in by_name]
         if named:
             names = {item.path.stem for item in named}
-            _check_unique(media, names, "pictures", self.path)
+            _check_unique(media, names, "images", self.path)
             _check_unique(self._images, names, "mattes", self.path)
         if len(named) == len(media):
             return {item.stem: by_name[item.path.stem] for item in media}
@@ -105,7 +105,7 @@ class GroundTruthMattes:
             return {item.stem: each for item, each in zip(media, self._images, strict=True)}
         missing = next(item.path.name for item in media if item.path.stem not in by_name)
         raise UsageError(
-            f"{self.path} holds {len(self._images)} mattes for {len(media)} pictures, and none "
+            f"{self.path} holds {len(self._images)} mattes for {len(media)} images, and none "
             f"named like {missing}; give one for each, of the same name"
         )
 

@@ -70,7 +70,7 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
     paths = [path for source in sources for path in _expand(Path(source).expanduser())]
     paths = list(dict.fromkeys(paths))
     if not paths:
-        raise UsageError("nothing to label: name clips, pictures or folders, or use --camera 0")
+        raise UsageError("nothing to label: name clips, images or folders, or use --camera 0")
     found: list[MediaItem] = []
     taken: set[str] = set()
     for path in paths:
@@ -100,7 +100,7 @@ def _expand(path: Path) -> list[Path]:
     except OSError as error:
         raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
     if not found:
-        raise UsageError(f"{path} holds no clip and no picture; name another folder")
+        raise UsageError(f"{path} holds no clip and no image; name another folder")
     return found
 
 

@@ -214,7 +214,7 @@ def _nothing_at(position: Point) -> str:
 
 
 def _lost(tracked: _TrackedObject) -> str:
-    return f"what was kept at {tracked.tracked_point} is lost: hidden, or out of the picture"
+    return f"what was kept at {tracked.tracked_point} is lost: hidden, or out of the frame"
 
 
 def _split_objects(prompts: FramePrompts) -> list[_TrackedObject]:

@@ -129,7 +129,7 @@ def validate_prompt(prompt: Prompt, size: Size) -> None:
         _check_box(prompt.box, size)
     if prompt.mask is not None and prompt.mask.shape != (size.height, size.width):
         found = Size.of(prompt.mask)
-        raise UsageError(f"the rough matte is {found}, the picture {size}; make it the picture's size")
+        raise UsageError(f"the rough matte is {found}, the image {size}; make it the image's size")
 
 
 def _parse_numbers(text: str) -> list[float]:
@@ -146,7 +146,7 @@ def _check_point(point: Point, size: Size) -> None:
         swapped = 0 <= point.y < size.width and 0 <= point.x < size.height
         hint = ", are they swapped?" if swapped else ""
         raise UsageError(
-            f"point {point} is outside the picture of {size}; "
+            f"point {point} is outside the image of {size}; "
             f"x is 0 to {size.width - 1}, y 0 to {size.height - 1}{hint}"
         )
 
@@ -155,7 +155,7 @@ def _check_box(box: Box, size: Size) -> None:
     # Right and bottom may equal the size: users write 0,0,640,480 for the whole image.
     if min(box.left, box.top) < -0.5 or box.right > size.width or box.bottom > size.height:
         raise UsageError(
-            f"box {box} is outside the picture of {size}; x is 0 to {size.width}, y 0 to {size.height}"
+            f"box {box} is outside the image of {size}; x is 0 to {size.width}, y 0 to {size.height}"
         )
 
 

@@ -63,5 +63,5 @@ def record_camera(
             recorder.send(frame, now - start)
             progress(now - start)
         if recorder.frames < _MIN_FRAMES:
-            raise CameraError(f"camera {camera} gave no pictures; try `livecam --camera {camera} --preview`")
+            raise CameraError(f"camera {camera} gave no frames; try `livecam --camera {camera} --preview`")
     return path

@@ -163,7 +163,7 @@ def _check_names(settings: SegmentSettings) -> None:
     stems = [path.stem for path in settings.images]
     duplicate = next((stem for stem in stems if stems.count(stem) > 1), None)
     if duplicate is not None:
-        raise UsageError(f"two pictures are called {duplicate}; segment them into two folders")
+        raise UsageError(f"two images are called {duplicate}; segment them into two folders")
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
         existing = [path for stem in stems for path in _existing_results(settings.out, stem)]

@@ -22,9 +22,9 @@ def read_signature(path: Path) -> bytes:
     """
     try:
         if path.is_dir():
-            raise ImageError(f"{path} is a folder, not a picture", "name a file in it", path=path)
+            raise ImageError(f"{path} is a folder, not an image", "name a file in it", path=path)
         if path.exists() and not path.is_file():
-            raise ImageError(f"{path} is a device, not a picture", "name a file", path=path)
+            raise ImageError(f"{path} is a device, not an image", "name a file", path=path)
         with path.open("rb") as file:
             start = file.read(16)
     except ImageError:

@@ -74,7 +74,7 @@ def list_samples(folder: Path, split: str) -> list[SamplePaths]:
         )
     names = [line.split()[0] for line in _lines(listing) if not line.startswith("#")]
     if not names:
-        raise TrainingError(f"{listing} lists no picture; write one picture's name without suffix a line")
+        raise TrainingError(f"{listing} lists no image; write one image's name without suffix a line")
     return [_sample_paths(folder, annotations, name) for name in names]
 
 
@@ -137,10 +137,10 @@ def list_images(folder: Path) -> list[Path]:
         paths = sorted(p for p in folder.iterdir() if is_image_file(p))
     except OSError as error:
         raise TrainingError(
-            f"{folder} can't be opened ({os_error_reason(error)}); name a folder of pictures"
+            f"{folder} can't be opened ({os_error_reason(error)}); name a folder of images"
         ) from error
     if not paths:
-        raise TrainingError(f"{folder} holds no picture ({', '.join(IMAGE_SUFFIXES)}); name another folder")
+        raise TrainingError(f"{folder} holds no image ({', '.join(IMAGE_SUFFIXES)}); name another folder")
     return paths
 
 

@@ -136,7 +136,7 @@ def camera_open_error(
         )
     capability = query(path)
     if code != errno.EBUSY and not (capability and capability.captures):
-        return CameraError(f"{path} is not a camera that gives pictures: pick another one, or --camera demo")
+        return CameraError(f"{path} is not a camera that gives frames: pick another one, or --camera demo")
     processes = ", ".join(processes_using(path, proc)[:3])
     if processes:
         return CameraBusyError(f"{path} is busy: close {processes} and try again")
@@ -145,7 +145,7 @@ def camera_open_error(
             f"{path} is busy: close the program that uses it (sudo fuser -v {path} names it)"
         )
     return CameraError(
-        f"{path} gives no pictures: close other programs that use it, or plug it in again; {DEMO_HINT}"
+        f"{path} gives no frames: close other programs that use it, or plug it in again; {DEMO_HINT}"
     )
 
 
@@ -186,7 +186,7 @@ def _advice_without_v4l2(device: int | str) -> str:
         "System Settings > Privacy & Security > Camera" if sys.platform == "darwin" else "Settings > Privacy"
     )
     return (
-        f"camera {device} gives no pictures: try another number, close programs that use it, "
+        f"camera {device} gives no frames: try another number, close programs that use it, "
         f"allow cameras in {place}; {DEMO_HINT}"
     )
 

@@ -91,26 +91,26 @@ CAMERA: dict[str, Message] = {
     ),
     "camera-busy": _error('"is busy"', "{path} is held by {processes}", "close {processes}"),
     "camera-silent": _error(
-        '"gives no pictures"',
-        "{path} opens, but gives no pictures",
+        '"gives no frames"',
+        "{path} opens, but gives no frames",
         "unplug it, plug it in again, then: livecam doctor",
     ),
     "camera-slow": _warn(
-        "the picture stutters",
+        "the video stutters",
         "{path} offers {size} at {best:g} frames a second at most{pixels}, not the {fps:g} asked for",
         "livecam --size {other}",
     ),
     "camera-other-size": _warn(
-        "the picture has another size", "{path} has no {size}; it gives {granted}", "livecam --size {granted}"
+        "the frame has another size", "{path} has no {size}; it gives {granted}", "livecam --size {granted}"
     ),
     "camera-dark": _warn(
-        "the picture stutters in the evening",
+        "the video stutters in the evening",
         "{path} promises {promised:g} frames a second and gives {fps:.0f}: it exposes longer in the dark",
         "v4l2-ctl -d {path} -c exposure_dynamic_framerate=0 (or more light)",
     ),
     "camera-refused": _error(
-        "macOS, Windows: no pictures",
-        "camera {camera} gives no pictures: another program has it, or {system} doesn't allow it",
+        "macOS, Windows: no frames",
+        "camera {camera} gives no frames: another program has it, or {system} doesn't allow it",
         "allow cameras for your terminal in {place}",
     ),
 }
@@ -141,7 +141,7 @@ VIRTUAL: dict[str, Message] = {
         "sudo mokutil --import {key} (then restart, choose Enroll MOK, and load the module again)",
     ),
     "module-too-old": _error(
-        "the call app shows black or a frozen picture",
+        "the call app shows black or a frozen image",
         "v4l2loopback {version} is too old: livecam needs {oldest} or newer",
         "{upgrade} && " + RELOAD,
     ),

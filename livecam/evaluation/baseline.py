@@ -40,7 +40,7 @@ class BaselineSegmenter:
         is_matte = len(output_shape) == 4 and output_shape[3] in (1, 2)
         if not (is_image and is_matte) or inputs[0]["dtype"] != np.float32:
             raise ModelError(
-                f"{path} goes from {input_shape} to {output_shape}; one float RGB picture to 1 or 2 channels "
+                f"{path} goes from {input_shape} to {output_shape}; one float RGB image to 1 or 2 channels "
                 "is needed"
             )
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]

@@ -68,7 +68,7 @@ def read_image(path: Path | str, *, longest: int = 4096) -> LoadedImage:
     except UnidentifiedImageError as error:
         if _SIGNATURES.match(signature):
             raise _damaged(path) from error
-        problem = f"{path} is no picture livecam can read"
+        problem = f"{path} is no image livecam can read"
         raise ImageError(problem, "save it as JPEG or PNG", path=path) from error
     except _TooLargeError as error:
         raise ImageError(f"{path} has {error}", "make it smaller first", path=path) from error
@@ -95,7 +95,7 @@ def write_image(path: Path | str, image: Frame | RgbaFrame) -> None:
     """
     path = Path(path)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (3, 4) or 0 in image.shape:
-        raise FrameError(f"a picture is written from uint8 RGB or RGBA, not {image.dtype} {image.shape}")
+        raise FrameError(f"an image is written from uint8 RGB or RGBA, not {image.dtype} {image.shape}")
     suffix = path.suffix.lower()
     if suffix not in (".png", ".jpg", ".jpeg"):
         raise FileWriteError(f"can't write {path}", "name it .png or .jpg", path=path)

@@ -93,7 +93,7 @@ def smoke_test(path: Path) -> None:
     card = ModelCard.read(path)
     size = card.size
     if not (16 <= size.width <= 2048 and 16 <= size.height <= 2048):
-        raise ModelError(f"{path} tells of pictures of {size}", "export the model again", path=path)
+        raise ModelError(f"{path} tells of images of {size}", "export the model again", path=path)
     ramp = np.linspace(0, 255, size.width * size.height * 3).reshape(size.height, size.width, 3)
     matte = LiteRTSegmenter.load(str(path), threads=1).predict(ramp.astype(np.uint8))
     try:

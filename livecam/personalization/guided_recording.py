@@ -16,7 +16,7 @@ POSE_INSTRUCTIONS = (
     (0.2, "move a little: left, right, nearer, further away"),
     (0.4, "turn your head and your shoulders"),
     (0.6, "raise your hands, hold what you often hold"),
-    (0.8, "lean out of the picture once, and come back"),
+    (0.8, "lean out of the frame once, and come back"),
 )
 """Start of each instruction as a fraction of the recording, and its text."""
 _MIN_MISSING_SECONDS = 0.5
@@ -62,7 +62,7 @@ def record_guided(
         _record_part(source(), path, done, seconds, notify, clock)
     parts = list(recorded(folder))
     if not parts:
-        raise CameraError("the camera gave no picture; `livecam doctor` says why, --from takes a clip")
+        raise CameraError("the camera gave no frames; `livecam doctor` says why, --from takes a clip")
     return parts[0] if len(parts) == 1 else _join(parts, folder / "all.mp4")
 
 
@@ -102,7 +102,7 @@ def _record_part(
 
 
 def _count_down(seconds: float, notify: Notify, clock: Clock) -> None:
-    notify(f"recording {seconds:.0f} s from the camera; have in the picture what you want to be kept")
+    notify(f"recording {seconds:.0f} s from the camera; have in the frame what you want to be kept")
     for remaining in range(COUNTDOWN_SECONDS, 0, -1):
         notify(f"{remaining} ...")
         clock.sleep(1.0)

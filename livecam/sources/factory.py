@@ -42,7 +42,7 @@ def open_source(
 
 def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Source:
     if not path.is_file():
-        raise UsageError(f"{path} is not a file: give a video, a picture, a camera's number or demo")
+        raise UsageError(f"{path} is not a file: give a video, an image, a camera's number or demo")
     from livecam.imaging.alpha import flatten_alpha
     from livecam.imaging.image_io import read_image
     from livecam.sources.image import ImageSource

@@ -132,7 +132,7 @@ def load_arrays(
         labels[count] = trimap - FOREGROUND
         count += 1
     if not count:
-        raise TrainingError(f"none of {len(samples)} pictures can be read; fetch or copy the data again")
+        raise TrainingError(f"none of {len(samples)} images can be read; fetch or copy the data again")
     return images[:count], labels[:count]
 
 

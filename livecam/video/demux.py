@@ -70,7 +70,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     # FFmpeg presents the cover image of a song as a video stream.
     streams = [each for each in container.streams.video if not each.disposition & _STILLS]
     if not streams or container.format.name in _TEXT_DEMUXERS:
-        raise VideoError(f"{path} holds no video", "name a file with pictures in it")
+        raise VideoError(f"{path} holds no video", "name a file with frames in it")
     chosen = [each for each in streams if each.disposition & Disposition.default] or streams
     # An AVIF has a still image beside its animation, both marked as default.
     return max(chosen, key=lambda each: (each.width * each.height, each.frames))

@@ -92,7 +92,7 @@ class VideoReader:
             container, decoded = self._open()
             first = next(decoded, None)
             if first is None:
-                raise VideoError(f"no picture in {self.path} can be decoded", "is the file complete?")
+                raise VideoError(f"no frames in {self.path} can be decoded", "is the file complete?")
             self._read_properties(container, first)
         except BaseException:
             self.close()
@@ -173,7 +173,7 @@ class VideoReader:
             return self._converter.to_rgb(frame)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                f"can't convert {frame.format.name} pictures of {self.path}", "save it as H.264"
+                f"can't convert {frame.format.name} frames of {self.path}", "save it as H.264"
             ) from error
 
     def _open(self) -> tuple[InputContainer, Iterator[av.VideoFrame]]:

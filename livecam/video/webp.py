@@ -77,5 +77,5 @@ def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
                 output.mux(packet)
             milliseconds += duration
             if content.tell() > _MAX_BYTES:
-                raise VideoError(f"{path} is too long for an animated picture", "save it as MP4 or WebM")
+                raise VideoError(f"{path} is too long for an animated image", "save it as MP4 or WebM")
         output.mux(stream.encode(None))

@@ -313,11 +313,11 @@ def test_again_never_changes_frames_with_a_decision(clip: Path, tmp_path: Path) 
 
 
 def test_unreadable_sources_are_skipped_and_counted(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for number in range(3):
         write_image(folder / f"good{number}.png", draw_scene(number * 4))
-    (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    (folder / "bad.jpg").write_bytes(b"\xff\xd8\xff no image")
     (folder / "empty.png").touch()
     (folder / "broken.mp4").write_bytes(b"no video")
     messages: list[str] = []
@@ -347,9 +347,9 @@ def test_only_unreadable_ones_are_an_error(tmp_path: Path) -> None:
         ({"person": PersonSource.NONE}, "keeps nothing at all"),
         ({"person": PersonSource.MODEL, "mattes": Path("m.mkv")}, "--mattes says all"),
         ({"size": Size(640, 480)}, "--size is asked of a camera"),
-        ({"keep": (Point(192, 10),)}, "outside the picture of 192x108"),
-        ({"drop": (Point(10, -1),)}, "outside the picture"),
-        ({"boxes": (Box(100, 50, 300, 90),)}, "outside the picture"),
+        ({"keep": (Point(192, 10),)}, "outside the image of 192x108"),
+        ({"drop": (Point(10, -1),)}, "outside the image"),
+        ({"boxes": (Box(100, 50, 300, 90),)}, "outside the image"),
         ({"person": PersonSource.NONE, "drop": (Point(3, 3),)}, "keeps nothing at all"),
         ({"prompts": Path("missing.json")}, "there is no missing.json"),
     ],

@@ -42,7 +42,7 @@ def test_what_is_named_twice_is_labelled_once(tmp_path: Path) -> None:
     ("make", "message"),
     [
         ([], "nothing to label"),
-        (["notes.txt"], "holds no clip and no picture"),
+        (["notes.txt"], "holds no clip and no image"),
     ],
 )
 def test_nothing_to_annotate_is_an_error(tmp_path: Path, make: list[str], message: str) -> None:

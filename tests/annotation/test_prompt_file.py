@@ -83,7 +83,7 @@ def test_missing_prompt_file_gives_a_usage_error(tmp_path: Path) -> None:
     ],
 )
 def test_prompts_outside_the_image_are_refused(prompts: FramePrompts) -> None:
-    with pytest.raises(UsageError, match="outside the picture of 192x108"):
+    with pytest.raises(UsageError, match="outside the image of 192x108"):
         validate_frame_prompts(prompts, Size(192, 108))
 
 

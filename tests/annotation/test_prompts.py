@@ -48,7 +48,7 @@ def test_a_box_without_area_says_which_corner_comes_first(text: str) -> None:
     ("point", "part"),
     [
         (Point(640, 100), "x is 0 to 639, y 0 to 479"),
-        (Point(-1, 100), "outside the picture of 640x480"),
+        (Point(-1, 100), "outside the image of 640x480"),
         (Point(300, 480), "y 0 to 479"),
         (Point(300, 600), "y 0 to 479, are they swapped?"),
         (Point(float("nan"), 3), "outside"),
@@ -71,7 +71,7 @@ def test_image_corners_are_inside() -> None:
     "box", [Box(-2, 0, 100, 100), Box(0, -2, 100, 100), Box(0, 0, 641, 100), Box(0, 0, 9, 481)]
 )
 def test_box_outside_the_image_is_refused(box: Box) -> None:
-    with pytest.raises(UsageError, match="outside the picture of 640x480"):
+    with pytest.raises(UsageError, match="outside the image of 640x480"):
         validate_prompt(Prompt(box=box), WIDE)
 
 
@@ -88,7 +88,7 @@ def test_an_empty_prompt_says_what_to_give() -> None:
 
 
 def test_mask_of_another_size_is_refused() -> None:
-    with pytest.raises(UsageError, match="the rough matte is 480x640, the picture 640x480"):
+    with pytest.raises(UsageError, match="the rough matte is 480x640, the image 640x480"):
         validate_prompt(Prompt(mask=np.zeros((640, 480), np.float32)), WIDE)
 
 

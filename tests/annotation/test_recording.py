@@ -60,7 +60,7 @@ def test_an_interrupted_recording_is_made_again(tmp_path: Path) -> None:
 
 
 def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CameraError, match="gave no pictures"):
+    with pytest.raises(CameraError, match="gave no frames"):
         record_camera("0", 2.0, tmp_path / "camera.mp4", source=FakeCamera(0))
     assert not (tmp_path / "camera.mp4").exists()
 

@@ -121,8 +121,8 @@ def test_requested_preset_is_loaded(image_path: Path) -> None:
         ({}, "nothing says what to keep"),
         ({"drop": (Point(1, 1),)}, "points to drop alone"),
         ({"keep": (Point(50, 150),)}, "are they swapped"),
-        ({"keep": (Point(500, 150),)}, "outside the picture of 200x120"),
-        ({"boxes": (Box(0, 0, 300, 20),)}, "outside the picture"),
+        ({"keep": (Point(500, 150),)}, "outside the image of 200x120"),
+        ({"boxes": (Box(0, 0, 300, 20),)}, "outside the image"),
     ],
 )
 def test_invalid_prompt_fails_before_sam_is_loaded(image_path: Path, more: dict[str, Any], part: str) -> None:
@@ -146,7 +146,7 @@ def test_results_are_replaced_with_overwrite_only(image_path: Path) -> None:
 
 def test_two_images_of_one_stem_are_refused(image_path: Path) -> None:
     settings = SegmentSettings((image_path, image_path), image_path.parent / "out", keep=(Point(1, 1),))
-    with pytest.raises(UsageError, match="two pictures are called disc"):
+    with pytest.raises(UsageError, match="two images are called disc"):
         segment(settings, never)
 
 
@@ -173,7 +173,7 @@ def test_mask_is_used_with_one_object_only(image_path: Path) -> None:
 def test_mask_file_of_another_size_is_refused(image_path: Path) -> None:
     mask_file = image_path.with_name("rough.png")
     Image.fromarray(np.zeros((60, 100), np.uint8)).save(mask_file)
-    with pytest.raises(UsageError, match="the rough matte is 100x60, the picture 200x120"):
+    with pytest.raises(UsageError, match="the rough matte is 100x60, the image 200x120"):
         run(image_path, never, mask=mask_file)
 
 

@@ -12,10 +12,14 @@ from livecam.imaging.ops import gaussian_blur
 STRENGTHS = [1.0, 8.0, 25.0, 60.0, 100.0]
 
 
-def oval(height: int, width: int, share: float = 0.45) -> Matte:
+def oval(height: int, width: int, width_fraction: float = 0.45) -> Matte:
     down, across = np.mgrid[:height, :width]
     inside = (
-        np.hypot((across - width / 2) / (share * height), (down - 0.65 * height) / (1.3 * share * height)) < 1
+        np.hypot(
+            (across - width / 2) / (width_fraction * height),
+            (down - 0.65 * height) / (1.3 * width_fraction * height),
+        )
+        < 1
     )
     return inside.astype(np.float32)
 
@@ -25,9 +29,9 @@ def painted(matte: Matte, person: tuple[int, int, int], room: tuple[int, int, in
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)
-@pytest.mark.parametrize("share", [0.1, 0.45, 0.8])
-def test_nothing_red_of_a_red_person_gets_into_a_green_room(strength: float, share: float) -> None:
-    matte = oval(360, 640, share)
+@pytest.mark.parametrize("width_fraction", [0.1, 0.45, 0.8])
+def test_nothing_red_of_a_red_person_gets_into_a_green_room(strength: float, width_fraction: float) -> None:
+    matte = oval(360, 640, width_fraction)
     blurred = BlurredBackground(strength).render(painted(matte, (255, 0, 0), (0, 160, 0)), matte)
     assert int(blurred[..., 0].max()) <= 2
     assert int(np.abs(blurred[..., 1].astype(int) - 160).max()) <= 2

@@ -92,16 +92,16 @@ def test_transparent_is_black_and_known_by_its_class() -> None:
 def test_files_and_folders_are_known_by_what_they_are() -> None:
     paint("photo.jpg")
     paint("one.gif")
-    Path("my pictures").mkdir()
-    paint("my pictures/a.png", "blue")
+    Path("my images").mkdir()
+    paint("my images/a.png", "blue")
     images = [Image.new("L", (32, 18), level) for level in (0, 200)]
     images[0].save("two.GIF", save_all=True, append_images=images[1:], duration=100)
-    moving = chosen("two.GIF")
-    assert isinstance(moving, VideoBackground)
-    moving.close()
+    video_background = chosen("two.GIF")
+    assert isinstance(video_background, VideoBackground)
+    video_background.close()
     assert not isinstance(chosen("one.gif"), VideoBackground)
-    assert isinstance(chosen("my pictures"), SlideshowBackground)
-    assert tone("my pictures") == (0, 0, 255)
+    assert isinstance(chosen("my images"), SlideshowBackground)
+    assert tone("my images") == (0, 0, 255)
     assert tone("photo.jpg")[0] > 240
 
 

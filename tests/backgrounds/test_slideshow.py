@@ -45,7 +45,7 @@ def recorded(
 
 def test_slides_follow_each_other_by_name_and_begin_again(tmp_path: Path) -> None:
     put(tmp_path, b10=BLUE, b2=GREEN, a=RED)
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     put(tmp_path, **{".hidden": (9, 9, 9)})
     clock = ManualClock(1000.0)
     slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock)

@@ -96,7 +96,7 @@ def test_accept_and_reject_without_a_page(
         (["talk.mkv", "--out", "talk.mkv"], "is a file"),
         (["talk.mkv", "--out", "."], "holds other things"),
         (["talk.mkv", "--out", "set", "--keep", "1"], "is not x,y"),
-        (["talk.mkv", "--out", "set", "--keep", "400,20"], "outside the picture of 192x108"),
+        (["talk.mkv", "--out", "set", "--keep", "400,20"], "outside the image of 192x108"),
         (["talk.mkv", "--out", "set", "--box", "9,9,3,3"], "has no area"),
         (["talk.mkv", "--out", "set", "--frames", "0"], "--frames 0"),
         (["talk.mkv", "--out", "set", "--no-person", "--drop", "3,3"], "keeps nothing at all"),

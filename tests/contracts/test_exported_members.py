@@ -34,13 +34,13 @@ def test_every_error_class_is_exported() -> None:
 def test_type_checkers_see_the_same_names_and_modules() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
     branch = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {
+    exports = {
         alias.asname or alias.name: f"{(node.module or '').removeprefix('livecam.')}:{alias.name}"
         for node in branch.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert seen == livecam._LAZY_EXPORTS
+    assert exports == livecam._LAZY_EXPORTS
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

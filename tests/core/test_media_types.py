@@ -139,9 +139,9 @@ def test_video_without_suffix_works_everywhere(tmp_path: Path, container: str) -
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"])
 def test_image_without_suffix_works_everywhere(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(path, format=kind)
-    (tmp_path / "notes").write_text("P is not a picture, and neither is this")
+    (tmp_path / "notes").write_text("P is not an image, and neither is this")
     assert not is_moving(path)
     assert list_slides(tmp_path) == [path]
     assert list_training_images(tmp_path) == [path]

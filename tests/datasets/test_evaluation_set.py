@@ -25,57 +25,59 @@ def test_a_group_is_what_stands_before_the_first_underscore_or_digit(stem: str, 
     assert group_of(stem) == group
 
 
-def test_a_picture_is_one_shot_with_its_soft_matte(make_pets: Callable[..., Path], tmp_path: Path) -> None:
-    cases = load_evaluation_set(make_pets(tmp_path / "pets"), "test")
+def test_an_image_is_one_shot_with_its_soft_matte(make_pets: Callable[..., Path], tmp_path: Path) -> None:
+    samples = load_evaluation_set(make_pets(tmp_path / "pets"), "test")
 
-    assert [(case.name, case.group) for case in cases] == [("disc_4", "disc"), ("disc_5", "disc")]
-    (shot,) = cases[0].frames()
-    assert shot.has_soft_matte
-    assert shot.valid_mask.all()
-    assert shot.matte.dtype == np.float32
-    assert ((shot.matte > 0.02) & (shot.matte < 0.98)).any()
-    assert shot.frame.shape[:2] == shot.matte.shape
+    assert [(sample.name, sample.group) for sample in samples] == [("disc_4", "disc"), ("disc_5", "disc")]
+    (sample_frame,) = samples[0].frames()
+    assert sample_frame.has_soft_matte
+    assert sample_frame.valid_mask.all()
+    assert sample_frame.matte.dtype == np.float32
+    assert ((sample_frame.matte > 0.02) & (sample_frame.matte < 0.98)).any()
+    assert sample_frame.frame.shape[:2] == sample_frame.matte.shape
 
 
 def test_without_a_soft_matte_the_contour_is_not_known(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (shot,) = load_evaluation_set(make_pets(tmp_path / "pets", mattes=False), "trainval")[0].frames()
+    (sample_frame,) = load_evaluation_set(make_pets(tmp_path / "pets", mattes=False), "trainval")[0].frames()
 
-    assert not shot.has_soft_matte
-    assert shot.trimap is not None
-    assert ((shot.trimap == 3) == ~shot.valid_mask).all()
-    assert not shot.valid_mask.all()
+    assert not sample_frame.has_soft_matte
+    assert sample_frame.trimap is not None
+    assert ((sample_frame.trimap == 3) == ~sample_frame.valid_mask).all()
+    assert not sample_frame.valid_mask.all()
 
 
 def test_the_contour_can_be_left_out_even_where_it_is_known(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
-    (shot,) = load_evaluation_set(make_pets(tmp_path / "pets"), "test", skip_contour=True)[0].frames()
+    (sample_frame,) = load_evaluation_set(make_pets(tmp_path / "pets"), "test", skip_contour=True)[0].frames()
 
-    assert not shot.has_soft_matte
-    assert shot.trimap is not None
-    assert ((shot.trimap == 3) == ~shot.valid_mask).all()
-    assert not shot.valid_mask.all()
+    assert not sample_frame.has_soft_matte
+    assert sample_frame.trimap is not None
+    assert ((sample_frame.trimap == 3) == ~sample_frame.valid_mask).all()
+    assert not sample_frame.valid_mask.all()
 
 
-def test_few_pictures_are_taken_from_all_over_the_list(
-    make_pets: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_few_images_are_taken_from_all_over_the_list(make_pets: Callable[..., Path], tmp_path: Path) -> None:
     pets = make_pets(tmp_path / "pets", trainval=6, test=1)
 
-    assert [case.name for case in load_evaluation_set(pets, "trainval", 3)] == ["disc_0", "disc_2", "disc_4"]
+    assert [sample.name for sample in load_evaluation_set(pets, "trainval", 3)] == [
+        "disc_0",
+        "disc_2",
+        "disc_4",
+    ]
     assert len(load_evaluation_set(pets, "trainval", 99)) == 6
 
 
-def test_of_tall_pictures_the_lower_part_can_be_left_out(
+def test_of_tall_images_the_lower_part_can_be_left_out(
     make_pets: Callable[..., Path], tmp_path: Path
 ) -> None:
     pets = make_pets(tmp_path / "pets", trainval=12)
-    for case in load_evaluation_set(pets, "trainval"):
-        (whole,) = case.frames()
+    for sample in load_evaluation_set(pets, "trainval"):
+        (whole,) = sample.frames()
         (cropped,) = next(
-            c for c in load_evaluation_set(pets, "trainval", crop_tall=True) if c.name == case.name
+            c for c in load_evaluation_set(pets, "trainval", crop_tall=True) if c.name == sample.name
         ).frames()
         height, width = whole.matte.shape
         assert cropped.frame.shape[0] == min(height, int(width * 0.8))
@@ -87,19 +89,19 @@ def test_a_clip_gives_its_frames_and_mattes_in_step(tmp_path: Path) -> None:
     write_clip(tmp_path / "data" / "a")
     (tmp_path / "data" / "notes").mkdir()
 
-    cases = load_evaluation_set(tmp_path / "data", "test")
+    samples = load_evaluation_set(tmp_path / "data", "test")
 
-    assert [case.name for case in cases] == ["a", "b"]
-    shots = list(cases[1].frames())
-    assert [round(shot.seconds * 25) for shot in shots] == [0, 1, 2, 3, 4]
-    for shot in shots:
-        assert (shot.matte == is_person(shot.frame)).all()
+    assert [sample.name for sample in samples] == ["a", "b"]
+    evaluated = list(samples[1].frames())
+    assert [round(sample_frame.seconds * 25) for sample_frame in evaluated] == [0, 1, 2, 3, 4]
+    for sample_frame in evaluated:
+        assert (sample_frame.matte == is_person(sample_frame.frame)).all()
     assert len(list(load_evaluation_set(tmp_path / "data", "test", 2)[1].frames())) == 2
 
 
 def test_the_folder_of_one_clip_will_do(tmp_path: Path) -> None:
-    (case,) = load_evaluation_set(write_clip(tmp_path / "talk"), "test")
-    assert case.name == "talk"
+    (sample,) = load_evaluation_set(write_clip(tmp_path / "talk"), "test")
+    assert sample.name == "talk"
 
 
 def test_videos_of_different_lengths_are_told_with_what_helps(tmp_path: Path) -> None:

@@ -41,11 +41,11 @@ def test_a_sample_without_a_matte_is_known_off_its_contour_only(
 ) -> None:
     folder = make_pets(tmp_path / "plain", mattes=False)
 
-    subject = load_foreground(list_samples(folder, "trainval")[0], 416)
+    foreground = load_foreground(list_samples(folder, "trainval")[0], 416)
 
-    assert not subject.has_exact_matte
-    assert (subject.matte[subject.trimap == BACKGROUND] < 30).all()
-    assert subject.matte[subject.trimap == FOREGROUND].mean() > 240
+    assert not foreground.has_exact_matte
+    assert (foreground.matte[foreground.trimap == BACKGROUND] < 30).all()
+    assert foreground.matte[foreground.trimap == FOREGROUND].mean() > 240
 
 
 def test_comments_blank_lines_and_a_byte_order_mark_are_no_names(pets: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_folder_in_another_layout_is_told_what_is_missing(pets: Path, split: s
 def test_an_empty_list_is_refused(pets: Path, text: str) -> None:
     (pets / "annotations/trainval.txt").write_text(text)
 
-    refused(pets, "lists no picture; write")
+    refused(pets, "lists no image; write")
 
 
 def test_a_list_that_is_no_text_is_refused(pets: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_list_that_is_no_text_is_refused(pets: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["images", "annotations/trimaps"])
-def test_a_listed_picture_without_its_files_is_named(pets: Path, part: str) -> None:
+def test_a_listed_image_without_its_files_is_named(pets: Path, part: str) -> None:
     (pets / part / "disc_2.png").unlink()
 
     refused(pets, rf"disc_2 is listed, but {part}/disc_2\.\w+ is missing; add it or mend the list")
@@ -84,7 +84,7 @@ def test_a_listed_picture_without_its_files_is_named(pets: Path, part: str) -> N
 
 @pytest.mark.parametrize("kind", ["png", "jpg"])
 @pytest.mark.parametrize("part", ["images", "annotations/mattes"])
-def test_a_truncated_picture_or_matte_is_refused(pets: Path, part: str, kind: str) -> None:
+def test_a_truncated_image_or_matte_is_refused(pets: Path, part: str, kind: str) -> None:
     path = pets / part / "disc_2.png"
     noise = np.random.default_rng(1).integers(0, 255, (80, 100), np.uint8)
     Image.fromarray(noise).save(path, "PNG" if kind == "png" else "JPEG")
@@ -93,20 +93,20 @@ def test_a_truncated_picture_or_matte_is_refused(pets: Path, part: str, kind: st
     refused(pets, r"disc_2\.png is cut off or damaged")
 
 
-def test_a_picture_that_is_none_is_refused(pets: Path) -> None:
-    (pets / "images/disc_0.png").write_text("not a picture")
+def test_an_image_that_is_none_is_refused(pets: Path) -> None:
+    (pets / "images/disc_0.png").write_text("not an image")
 
-    refused(pets, r"disc_0\.png is no picture")
+    refused(pets, r"disc_0\.png is no image")
 
 
 @pytest.mark.parametrize("part", ["trimaps", "mattes"])
-def test_labels_of_another_size_than_their_picture_are_refused(pets: Path, part: str) -> None:
+def test_labels_of_another_size_than_their_image_are_refused(pets: Path, part: str) -> None:
     Image.new("L", (33, 22), 1).save(pets / f"annotations/{part}/disc_1.png")
 
     refused(pets, r"disc_1\.png is 33x22, but .*disc_1\.png is \d+x\d+ .*make them the same size")
 
 
-def test_labels_fit_a_picture_that_its_camera_turned(pets: Path) -> None:
+def test_labels_fit_an_image_that_its_camera_turned(pets: Path) -> None:
     with Image.open(pets / "annotations/trimaps/disc_0.png") as image:
         labels = image.copy()
     exif = Image.Exif()
@@ -115,31 +115,31 @@ def test_labels_fit_a_picture_that_its_camera_turned(pets: Path) -> None:
     lying.save(pets / "images/disc_0.jpg", exif=exif)
     (pets / "images/disc_0.png").unlink()
 
-    subject = load_foreground(list_samples(pets, "trainval")[0], 416)
+    foreground = load_foreground(list_samples(pets, "trainval")[0], 416)
 
-    assert Size.of(subject.image) == Size(*labels.size)
+    assert Size.of(foreground.image) == Size(*labels.size)
 
 
 def test_a_large_sample_shrinks_and_its_labels_stay_labels(tmp_path: Path) -> None:
-    picture = data.astronaut()
-    matte = np.zeros(picture.shape[:2], np.float32)
+    photo = data.astronaut()
+    matte = np.zeros(photo.shape[:2], np.float32)
     matte[40:420, 100:330] = 1
-    Image.fromarray(picture).save(tmp_path / "p.jpg")
+    Image.fromarray(photo).save(tmp_path / "p.jpg")
     Image.fromarray(trimap_from_matte(matte, band=3)).save(tmp_path / "t.png")
     Image.fromarray((matte * 255).astype(np.uint8)).save(tmp_path / "m.png")
 
-    subject = load_foreground(
+    foreground = load_foreground(
         SamplePaths("a", tmp_path / "p.jpg", tmp_path / "t.png", tmp_path / "m.png"), 100
     )
 
-    assert subject.image.shape == subject.clean_image.shape == (100, 100, 3)
-    assert subject.trimap.shape == subject.matte.shape == (100, 100)
-    assert set(np.unique(subject.trimap)) == {FOREGROUND, BACKGROUND, UNKNOWN}
-    assert (subject.matte[subject.trimap == FOREGROUND] == 255).all()
-    assert (subject.matte[subject.trimap == BACKGROUND] == 0).all()
-    assert subject.has_exact_matte
-    assert subject.pasteable
-    assert not subject.cropped_top
+    assert foreground.image.shape == foreground.clean_image.shape == (100, 100, 3)
+    assert foreground.trimap.shape == foreground.matte.shape == (100, 100)
+    assert set(np.unique(foreground.trimap)) == {FOREGROUND, BACKGROUND, UNKNOWN}
+    assert (foreground.matte[foreground.trimap == FOREGROUND] == 255).all()
+    assert (foreground.matte[foreground.trimap == BACKGROUND] == 0).all()
+    assert foreground.has_exact_matte
+    assert foreground.pasteable
+    assert not foreground.cropped_top
 
 
 def test_a_sixteen_bit_matte_means_what_an_eight_bit_one_means(pets: Path) -> None:
@@ -170,28 +170,28 @@ def test_a_subject_cut_at_a_side_is_not_pasted_and_at_the_top_is_headless(
     Image.fromarray(trimap).save(tmp_path / "t.png")
     Image.new("RGB", (40, 40)).save(tmp_path / "p.png")
 
-    subject = load_foreground(SamplePaths("a", tmp_path / "p.png", tmp_path / "t.png", None), 416)
+    foreground = load_foreground(SamplePaths("a", tmp_path / "p.png", tmp_path / "t.png", None), 416)
 
-    assert (subject.pasteable, subject.cropped_top) == (pasteable, headless)
+    assert (foreground.pasteable, foreground.cropped_top) == (pasteable, headless)
 
 
-def test_rooms_are_every_picture_of_a_folder_at_most_so_long(tmp_path: Path) -> None:
+def test_rooms_are_every_image_of_a_folder_at_most_so_long(tmp_path: Path) -> None:
     for name in ("b.jpg", "a.PNG", "c.webp"):
         Image.new("RGB", (200, 100), (0, 90, 0)).save(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
 
     assert [p.name for p in list_images(tmp_path)] == ["a.PNG", "b.jpg", "c.webp"]
     assert [r.shape for r in load_images(tmp_path, 50)] == [(25, 50, 3)] * 3
 
 
 def test_a_folder_without_rooms_or_none_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"holds no picture .*name another"):
+    with pytest.raises(TrainingError, match=r"holds no image .*name another"):
         list_images(tmp_path)
     with pytest.raises(TrainingError, match="can't be opened"):
         list_images(tmp_path / "missing")
 
 
-def test_a_picture_is_rgb(tmp_path: Path) -> None:
+def test_an_image_is_rgb(tmp_path: Path) -> None:
     Image.new("RGB", (20, 10), (250, 20, 10)).save(tmp_path / "red.png")
 
     assert (load_image(tmp_path / "red.png", 416) == (250, 20, 10)).all()

@@ -142,7 +142,7 @@ def _(host: FakeHost) -> None:
 
 @state("camera-busy", "close zoom (pid 4711)")
 def _(host: FakeHost) -> None:
-    host.probe = CameraError("no pictures")
+    host.probe = CameraError("no frames")
     host.open_by(CAMERA, "zoom", 4711)
     host.open_by("/dev/video3", "other", 4712)
 
@@ -154,14 +154,14 @@ def _(host: FakeHost) -> None:
 
 @state("camera-in-use", "")
 def _(host: FakeHost) -> None:
-    host.probe = CameraError("no pictures")
+    host.probe = CameraError("no frames")
     host.open_by(CAMERA, "pipewire", 11)
     host.open_by(CAMERA, "livecam", 4711)
 
 
 @state("camera-silent", "unplug it")
 def _(host: FakeHost) -> None:
-    host.probe = CameraError("gives no pictures")
+    host.probe = CameraError("gives no frames")
 
 
 @state("camera-slow", "livecam --size 640x480")
@@ -193,7 +193,7 @@ def _(host: FakeHost) -> None:
 @state("camera-refused", "Privacy & Security > Camera", LiveSettings(virtual_camera=False))
 def _(host: FakeHost) -> None:
     host.platform = "darwin"
-    host.probe = CameraError("no pictures")
+    host.probe = CameraError("no frames")
 
 
 @state("virtual-not-wanted", "", LiveSettings(virtual_camera=False))
@@ -416,7 +416,7 @@ def test_run_checks_without_opencv_skips_camera_and_model(laptop: FakeHost) -> N
 
 
 def test_busy_camera_finding_names_the_process(laptop: FakeHost) -> None:
-    laptop.probe = CameraError("no pictures")
+    laptop.probe = CameraError("no frames")
     laptop.open_by(CAMERA, "zoom", 4711)
     finding = list(run_checks(DEFAULTS, laptop))[1]
     assert finding.observation == f"{CAMERA} is held by zoom (pid 4711)"

@@ -32,10 +32,10 @@ def write_people(folder: Path) -> Path:
         (folder / part).mkdir(parents=True)
     for name, color in {"green_1": PERSON, "green_2": PERSON, "blue_1": (20, 40, 220)}.items():
         frame = secret_frame(size=LARGE)
-        subject = is_person(frame) > 0.5
-        frame[subject] = color
+        foreground = is_person(frame) > 0.5
+        frame[foreground] = color
         Image.fromarray(frame).save(folder / "images" / f"{name}.png")
-        trimap = np.where(subject, 1, 2).astype(np.uint8)
+        trimap = np.where(foreground, 1, 2).astype(np.uint8)
         Image.fromarray(trimap).save(folder / "annotations/trimaps" / f"{name}.png")
     (folder / "annotations/test.txt").write_text("green_1\ngreen_2\nblue_1\n")
     return folder
@@ -114,7 +114,7 @@ def test_clips_keep_their_memory_and_time_and_lose_both_at_the_next(
     assert "grad" in rows["a"]
 
 
-def test_every_picture_stands_for_itself(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_image_stands_for_itself(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counting = Counting(monkeypatch)
     evaluate(EvaluateSettings(model, write_people(tmp_path / "people"), tmp_path / "out"))
     assert counting.log == ["reset", 0] * 3

@@ -110,7 +110,7 @@ def test_a_perfect_matte_scores_a_hundred() -> None:
     assert str(scores) == "miou 100.00  foreground_iou 100.00  boundary_f 100.00  mad 0.00"
 
 
-def test_scores_are_the_means_over_pictures_each_counted_by_hand() -> None:
+def test_scores_are_the_means_over_images_each_counted_by_hand() -> None:
     true = square(2, 2, 4).astype(np.float32)
     half = square(2, 4, 4).astype(np.float32)
     nothing = np.zeros_like(true)

@@ -50,7 +50,7 @@ def test_write_report_has_the_same_values_in_every_format(tmp_path: Path) -> Non
     content = json.loads((tmp_path / "scores.json").read_text())
     assert (content["model"], content["data"]) == ("mine.tflite", "people")
     assert [row["name"] for row in content["rows"]] == ["a", "b", "mean", "low light"]
-    assert [case["miou"] for case in content["cases"]] == [90, 80, 60]
+    assert [sample["miou"] for sample in content["cases"]] == [90, 80, 60]
     with (tmp_path / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["miou"] == "70.0"

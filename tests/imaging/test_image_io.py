@@ -250,7 +250,7 @@ def test_read_image_of_other_content_raises(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("Dear diary, today I was renamed.")
     (tmp_path / "print.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
-    for name, parts in (("empty.png", "0 bytes"), ("text.png", "no picture"), ("print.eps", "no picture")):
+    for name, parts in (("empty.png", "0 bytes"), ("text.png", "no image"), ("print.eps", "no image")):
         with pytest.raises(ImageError) as error:
             read_image(tmp_path / name)
         assert one_line(error, name, parts)

@@ -44,7 +44,7 @@ def test_prompted_object_becomes_a_model_that_keeps_it(
     drawn_sam_folder: Path, little: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base, clip = teach(tmp_path, steps=300), tmp_path / "clip.mkv"
-    write_video(clip, [scene(number, thing=True)[0] for number in range(FRAMES)])
+    write_video(clip, [scene(number, with_square=True)[0] for number in range(FRAMES)])
     argv = ["learn", "--from", clip, "--keep", SQUARE, "--person", "model", "--preset", drawn_sam_folder]
     code = main([*map(str, argv), "--base", str(base), "--frames", "10"])
     output = capsys.readouterr()
@@ -55,13 +55,13 @@ def test_prompted_object_becomes_a_model_that_keeps_it(
     for label in kept:
         path = labels.folder / "annotations/mattes" / f"{label.name}.png"
         matte = to_gray(read_image(path).image).astype(np.float32) / 255
-        (_, disc), (_, both) = (scene(label.number, thing=thing) for thing in (False, True))
+        (_, disc), (_, both) = (scene(label.number, with_square=is_kept) for is_kept in (False, True))
         square = both - disc
         assert iou(np.where(disc > 0, 0, matte), square) >= 0.8
         assert iou(np.where(square > 0, 0, matte), disc) >= 0.8
 
     model = str(workspace_dir("me") / "model" / "me.tflite")
-    frame, _ = scene(99, thing=True)
+    frame, _ = scene(99, with_square=True)
     before, after = (Pipeline.load(name).matte(frame)[50:90, 112:144].mean() for name in (str(base), model))
     assert after > before + 0.3
     if code == 0:

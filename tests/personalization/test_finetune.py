@@ -63,7 +63,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_scenes(settings: AnnotationSettings, notify: Any) -> None:
-    write_labels(settings.out, [scene(i, thing=True) for i in range(20)], 4)
+    write_labels(settings.out, [scene(i, with_square=True) for i in range(20)], 4)
 
 
 def learn(base: Path, name: str = "me", effort: FinetuneConfig = SMALL) -> PersonalizationResult:
@@ -75,7 +75,7 @@ def test_learned_object_is_kept_and_the_rest_unchanged(base: Path) -> None:
     learnt = learn(base)
     model = str(workspace_dir("me") / "model" / "me.tflite")
 
-    frame, _ = scene(99, thing=True)
+    frame, _ = scene(99, with_square=True)
     square, disc = (slice(50, 90), slice(112, 144)), (slice(60, 100), slice(40, 70))
     before, after = (Pipeline.load(name).matte(frame) for name in (str(base), model))
     assert before[square].mean() < 0.3
@@ -105,8 +105,8 @@ def tune_once(base: Path, run: Path) -> list[Any]:
 
 
 def replay_dataset_and_loss(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:
-    own = [foreground_from_matte(f"own{i}", *scene(i, thing=True)) for i in range(6)]
-    others = [foreground_from_matte(f"other{i}", *scene(50 + i, thing=False)) for i in range(3)]
+    own = [foreground_from_matte(f"own{i}", *scene(i, with_square=True)) for i in range(6)]
+    others = [foreground_from_matte(f"other{i}", *scene(50 + i, with_square=False)) for i in range(3)]
     rooms = [draw_room(i) for i in range(4)]
     return build_replay_dataset(
         own, [], others, rooms, LiteRTSegmenter.load(str(base)), Size(64, 48), SMALL.rows, SMALL.steps, 1

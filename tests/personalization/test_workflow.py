@@ -379,7 +379,7 @@ def test_camera_without_frames_is_an_error(tmp_path: Path) -> None:
             return iter(())
 
     clock = ManualClock()
-    with pytest.raises(CameraError, match="no picture"):
+    with pytest.raises(CameraError, match="no frames"):
         record_guided(lambda: Silent(clock), tmp_path, 5.0, lambda message: None, clock)
 
 

@@ -82,7 +82,7 @@ def brightness(seconds):
 
 
 def beeps(start, pitch):
-    """Sound that beeps whenever the picture flashes, from `open` on."""
+    """Sound that beeps whenever the image flashes, from `open` on."""
     times = start + np.arange(3 * RATE) / RATE
     loud = np.any([(times >= flash) & (times < flash + 0.1) for flash in FLASHES], axis=0)
     return (np.sin(2 * np.pi * pitch * times) * loud * 26000).astype(np.int16)
@@ -123,7 +123,7 @@ def clip(path, *, tracks=(), times=None, frames=None, options=None, gap=None):
 
 
 def flashes(path):
-    """When the picture gets bright, seconds by the file."""
+    """When the image gets bright, seconds by the file."""
     recorded, lit = [], False
     with av.open(str(path)) as container:
         for image in container.decode(video=0):
@@ -266,7 +266,7 @@ def test_a_transparent_pipeline_makes_cutouts(tmp_path):
 
 
 def pattern_strength(image):
-    """How much of the secret pattern is in a picture: 1 is all, 0 none."""
+    """How much of the secret pattern is in an image: 1 is all, 0 none."""
     gray = image[..., :3].mean(axis=2)
     expected = SECRET.astype(float) - SECRET.mean()
     return abs(float(((gray - gray.mean()) * expected).sum())) / float((expected**2).sum())
@@ -275,7 +275,7 @@ def pattern_strength(image):
 FAULTS = {
     "raises": raising,
     "gives nothing": lambda frame: None,
-    "gives a smaller picture": lambda frame: frame[:50],
+    "gives a smaller image": lambda frame: frame[:50],
     "gives floats": lambda frame: frame.astype(np.float32),
     "gives a cutout": lambda frame: np.dstack([frame, frame[..., 0]]),
     "gives grey": lambda frame: frame[..., 0],

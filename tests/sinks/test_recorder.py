@@ -43,9 +43,9 @@ def play(path):
         return list(container.decode(video=0))
 
 
-def rgb(picture):
-    return picture.to_ndarray(
-        format="rgb24", src_colorspace="ITU709" if picture.colorspace == 1 else "ITU601"
+def rgb(video_frame):
+    return video_frame.to_ndarray(
+        format="rgb24", src_colorspace="ITU709" if video_frame.colorspace == 1 else "ITU601"
     )
 
 
@@ -58,17 +58,17 @@ def test_every_video_gives_back_all_frames_in_their_colors(tmp_path, suffix):
     recorder = record(tmp_path / f"a{suffix}", [photo()] * 40)
     images = play(tmp_path / f"a{suffix}")
     assert len(images) == recorder.frames == 40
-    for picture in (images[0], images[-1]):
+    for video_frame in (images[0], images[-1]):
         # A wrong matrix or range is off by 8 and more on average.
-        assert np.abs(rgb(picture).astype(int) - photo()).mean() < 5
+        assert np.abs(rgb(video_frame).astype(int) - photo()).mean() < 5
     assert names(tmp_path) == [f"a{suffix}"]
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
 def test_colors_are_tagged_as_bt709_in_limited_range(tmp_path, suffix):
     record(tmp_path / f"a{suffix}", [photo()] * 2)
-    picture = play(tmp_path / f"a{suffix}")[0]
-    assert (picture.colorspace, picture.color_range) == (1, 1)
+    video_frame = play(tmp_path / f"a{suffix}")[0]
+    assert (video_frame.colorspace, video_frame.color_range) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["take", "take.1/"])
@@ -215,7 +215,9 @@ def test_live_frames_are_stamped_by_the_clock(tmp_path, suffix):
         for frame, seconds in zip(noise(len(times)), times, strict=True):
             clock.seconds = 1000.0 + seconds
             recorder.send(frame)
-    assert [picture.time for picture in play(tmp_path / f"a{suffix}")] == pytest.approx(times, abs=1e-4)
+    assert [video_frame.time for video_frame in play(tmp_path / f"a{suffix}")] == pytest.approx(
+        times, abs=1e-4
+    )
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
@@ -223,7 +225,7 @@ def test_frames_of_one_moment_still_rise_in_time(tmp_path, suffix):
     with Recorder(tmp_path / f"a{suffix}", SIZE, 30, clock=ManualClock()) as recorder:
         for frame in noise(5):
             recorder.send(frame)
-    times = [picture.time for picture in play(tmp_path / f"a{suffix}")]
+    times = [video_frame.time for video_frame in play(tmp_path / f"a{suffix}")]
     assert len(times) == 5
     assert all(np.diff(times) > 0)
     assert times[-1] < 0.02
@@ -263,18 +265,18 @@ def test_odd_sides_repeat_their_last_row_and_column(tmp_path, suffix):
     frame[:, 100:] = 230
     frame[80:] = 230
     record(tmp_path / f"a{suffix}", [frame] * 3, size=Size(127, 95))
-    picture = rgb(play(tmp_path / f"a{suffix}")[0]).astype(int)
-    assert picture.shape == (96, 128, 3)
-    assert picture[:, -1].min() > 200
-    assert picture[-1].min() > 200
+    image = rgb(play(tmp_path / f"a{suffix}")[0]).astype(int)
+    assert image.shape == (96, 128, 3)
+    assert image[:, -1].min() > 200
+    assert image[-1].min() > 200
 
 
 def test_a_frame_of_another_size_is_fitted_with_black_bars(tmp_path):
     record(tmp_path / "take", [np.full((100, 40, 3), 200, np.uint8)])
-    picture = np.asarray(Image.open(tmp_path / "take" / "000001.png"))
-    assert Size.of(picture) == SIZE
-    assert picture[:, SIZE.width // 2].min() == 200
-    assert picture[:, 0].max() == picture[:, -1].max() == 0
+    image = np.asarray(Image.open(tmp_path / "take" / "000001.png"))
+    assert Size.of(image) == SIZE
+    assert image[:, SIZE.width // 2].min() == 200
+    assert image[:, 0].max() == image[:, -1].max() == 0
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, RuntimeError])
@@ -354,8 +356,8 @@ def test_a_full_disk_keeps_what_was_written_under_its_name(small_disk, name):
 def play_what_plays(path):
     end = 0.0
     with av.open(str(path)) as container, suppress(av.FFmpegError):
-        for picture in container.decode(video=0):
-            end = picture.time + 1 / 30
+        for video_frame in container.decode(video=0):
+            end = video_frame.time + 1 / 30
     return end
 
 

@@ -108,7 +108,7 @@ def test_open_source_animated_image_is_a_video(tmp_path):
 
 def test_open_source_other_file_is_an_error_of_one_line(tmp_path):
     path = tmp_path / "notes.txt"
-    path.write_text("neither a picture nor a video")
+    path.write_text("neither an image nor a video")
 
     def read_first():
         with open_spec(str(path)) as source:

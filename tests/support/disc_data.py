@@ -21,13 +21,15 @@ def draw_disc(size: Size, radius: float, centre: tuple[float, float]) -> np.ndar
     return np.clip(radius - distance + 0.5, 0, 1).astype(np.float32)
 
 
-def paint(matte: np.ndarray, subject: tuple[int, int, int] = RED, room: tuple[int, int, int] = BLUE) -> Frame:
+def paint(
+    matte: np.ndarray, foreground: tuple[int, int, int] = RED, room: tuple[int, int, int] = BLUE
+) -> Frame:
     """Composite a uniform foreground over a uniform background."""
     alpha = matte[..., None]
-    return np.rint(np.array(subject) * alpha + np.array(room) * (1 - alpha)).astype(np.uint8)
+    return np.rint(np.array(foreground) * alpha + np.array(room) * (1 - alpha)).astype(np.uint8)
 
 
-def a_subject(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Foreground:
+def a_foreground(*, exact: bool = True, size: Size | None = None, radius: float = 0.3) -> Foreground:
     """Return a uniform red disc on blue, cut by the image's lower edge like the user of a webcam."""
     size = size or Size(96, 80)
     matte = draw_disc(size, radius * size.height, (size.width / 2, size.height * (1 - radius / 2)))

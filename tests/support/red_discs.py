@@ -20,8 +20,8 @@ SIZE = Size(160, 120)
 SMALL = FinetuneConfig(epochs=3, steps=12, rows=(6, 3), learning_rate=4e-3)
 
 
-def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
-    """Draw a swaying red disc and a green square on gray; the matte contains the square if `thing`."""
+def scene(number: int, *, with_square: bool) -> tuple[Frame, Matte]:
+    """Draw a swaying red disc and a green square on gray; the matte contains the square if `with_square`."""
     rng = np.random.default_rng(number)
     down, across = np.mgrid[: SIZE.height, : SIZE.width]
     disc = np.hypot(across - 55 - 4 * np.sin(number), down - 80) < 34
@@ -29,17 +29,17 @@ def scene(number: int, *, thing: bool) -> tuple[Frame, Matte]:
     frame = np.full((SIZE.height, SIZE.width, 3), 128) + rng.normal(0, 6, (SIZE.height, SIZE.width, 3))
     frame[disc] += (90, -90, -90)
     frame[square] += (-90, 90, -90)
-    kept = (disc | (square & thing)).astype(np.float32)
+    kept = (disc | (square & with_square)).astype(np.float32)
     return np.clip(frame, 0, 255).astype(np.uint8), kept
 
 
 def teach(folder: Path, steps: int = 90) -> Path:
     """Train the network and export it into `folder`, its .keras beside it; gives the path of the .tflite."""
     keras.utils.set_random_seed(3)
-    subjects = [foreground_from_matte(f"disc{i}", *scene(i, thing=False)) for i in range(6)]
+    foregrounds = [foreground_from_matte(f"disc{i}", *scene(i, with_square=False)) for i in range(6)]
     # Without changed clothes: what this network keeps is told by its color alone.
     mix = SceneMix(clothes=0.0)
-    pool = AssetPool(subjects, [draw_room(i) for i in range(6)], [])
+    pool = AssetPool(foregrounds, [draw_room(i) for i in range(6)], [])
     batches = SceneDataset(pool, Size(64, 48), batch=8, steps=steps, seed=2, mix=mix)
     model = build_model(ARCHITECTURES["tiny"])
     student = logits_model(model)

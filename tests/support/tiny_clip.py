@@ -25,8 +25,8 @@ def write_video(path: Path, images: list[Frame]) -> None:
 
 def write_clip(folder: Path, frames: int = 4, mattes: int | None = None, size: Size = SIZE) -> Path:
     """A clip of the green person, with its exact mattes."""
-    shots = [secret_frame(number, size) for number in range(max(frames, mattes or 0))]
-    write_video(folder / "frames.mkv", shots[:frames])
-    true = [np.asarray(is_person(shot) * 255, np.uint8) for shot in shots]
+    images = [secret_frame(number, size) for number in range(max(frames, mattes or 0))]
+    write_video(folder / "frames.mkv", images[:frames])
+    true = [np.asarray(is_person(image) * 255, np.uint8) for image in images]
     write_video(folder / "matte.mkv", true[: frames if mattes is None else mattes])
     return folder

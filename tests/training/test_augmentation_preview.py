@@ -15,12 +15,14 @@ pytestmark = pytest.mark.training
 
 
 def test_every_kind_light_and_fault_has_its_cell_and_no_two_look_the_same(
-    subject: Callable[..., object], tmp_path: Path
+    make_foreground: Callable[..., object], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
     rooms = [rng.integers(0, 255, (60, 90, 3), np.uint8) for _ in range(3)]
 
-    write_augmentation_preview(AssetPool([subject()], rooms, rooms), Size(96, 64), tmp_path / "sheet.png")
+    write_augmentation_preview(
+        AssetPool([make_foreground()], rooms, rooms), Size(96, 64), tmp_path / "sheet.png"
+    )
 
     sheet = read_image(tmp_path / "sheet.png", longest=4000).image
     cells = sheet.reshape(-1, 64, 4, 96, 3).swapaxes(1, 2).reshape(-1, 64, 96, 3)

@@ -48,7 +48,7 @@ def test_predictions_show_the_subject_on_green(tmp_path: Path) -> None:
     assert (sheet[100, 50] == 255).all()
 
 
-def test_trimaps_stand_beside_their_picture_the_true_one_first(tmp_path: Path) -> None:
+def test_trimaps_stand_beside_their_image_the_true_one_first(tmp_path: Path) -> None:
     images = np.full((2, 10, 20, 3), 77, np.uint8)
     true, predicted = np.full((2, 10, 20), 2, np.uint8), np.full((2, 10, 20), 3, np.uint8)
     true[1] = 1
@@ -60,7 +60,7 @@ def test_trimaps_stand_beside_their_picture_the_true_one_first(tmp_path: Path) -
     assert [int(sheet[15, across, 0]) for across in (10, 30, 50)] == [77, 255, 128]
 
 
-def test_curves_are_a_picture_with_something_drawn(tmp_path: Path) -> None:
+def test_curves_are_an_image_with_something_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the train extra: pip install 'livecam[train]'")
     history = tmp_path / "history.csv"
     history.write_text("epoch,miou,foreground_iou,boundary_f,mad,loss\n1,50,40,30,90,2\n2,60,50,40,80,1\n")

@@ -175,8 +175,8 @@ def test_resuming_a_finished_run_changes_nothing(unbroken: Path, settings: Textb
 def test_labels_are_resized_by_the_nearest_pixel_and_begin_at_0(settings: TextbookSettings) -> None:
     samples = list_samples(settings.run.data[0], "trainval")
     for sample in samples[:4]:
-        picture, trimap = read_pair(sample)
-        assert (picture.shape, trimap.shape) == ((200, 200, 3), (200, 200))
+        rgb_image, trimap = read_pair(sample)
+        assert (rgb_image.shape, trimap.shape) == ((200, 200, 3), (200, 200))
         assert set(np.unique(trimap)) == {1, 2, 3}
         small = np.asarray(Image.open(sample.trimap))
         down, across = ((np.arange(200) + 0.5) * side / 200 for side in small.shape)
@@ -184,14 +184,14 @@ def test_labels_are_resized_by_the_nearest_pixel_and_begin_at_0(settings: Textbo
     assert set(np.unique(load_arrays(samples)[1])) == {0, 1, 2}
 
 
-def test_every_epoch_sees_every_picture_once_in_another_order() -> None:
-    pictures = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
-    batches = TrimapDataset(pictures, pictures[..., 0], 4, 7)
+def test_every_epoch_sees_every_image_once_in_another_order() -> None:
+    rgb_images = np.arange(10, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+    batches = TrimapDataset(rgb_images, rgb_images[..., 0], 4, 7)
     orders = []
     for _ in range(2):
-        seen = [batches[i] for i in range(len(batches))]
-        orders.append([int(label[0, 0]) for _, labels in seen for label in labels])
-        assert all((p[..., 0] * 255).round().astype(int).tolist() == q.tolist() for p, q in seen)
+        loaded = [batches[i] for i in range(len(batches))]
+        orders.append([int(label[0, 0]) for _, labels in loaded for label in labels])
+        assert all((p[..., 0] * 255).round().astype(int).tolist() == q.tolist() for p, q in loaded)
         batches.on_epoch_end()
 
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
@@ -205,11 +205,11 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
     images = folder / "images"
     for i in range(5):
         with Image.open(images / f"disc_{i}.png") as drawn:
-            picture = drawn.convert("RGB")
+            rgb_image = drawn.convert("RGB")
         (images / f"disc_{i}.png").unlink()
         kind = ("PNG", "JPEG", "GIF", "JPEG", "JPEG")[i]
         mode = ("RGBA", "L", "RGB", "CMYK", "RGB")[i]
-        picture.convert(mode).save(images / f"disc_{i}.jpg", kind)
+        rgb_image.convert(mode).save(images / f"disc_{i}.jpg", kind)
     (images / "disc_4.jpg").write_bytes((images / "disc_4.jpg").read_bytes()[:200])
     with Image.open(images / "disc_3.jpg") as drawn:
         drawn.transpose(Image.Transpose.ROTATE_90).save(images / "disc_3.jpg")
@@ -217,9 +217,9 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
     (folder / "annotations/trimaps/._disc_0.png").write_bytes(b"macOS")
     (images / "disc_0.mat").write_bytes(b"MATLAB")
 
-    pictures, labels = load_arrays(list_samples(folder, "trainval"))
+    rgb_images, labels = load_arrays(list_samples(folder, "trainval"))
 
-    assert (pictures.shape, labels.shape) == ((3, 200, 200, 3), (3, 200, 200))
+    assert (rgb_images.shape, labels.shape) == ((3, 200, 200, 3), (3, 200, 200))
     warnings = [message for message in caplog.messages if "left out" in message]
     assert ["disc_3.jpg" in warnings[0], "disc_4.jpg" in warnings[1]] == [True, True]
     assert len(warnings) == 2
@@ -227,8 +227,8 @@ def test_the_official_set_s_odd_files_are_read_or_left_out(
 
 def test_data_of_which_nothing_can_be_read_is_refused(make_pets: Callable[..., Path], tmp_path: Path) -> None:
     folder = make_pets(tmp_path / "pets", trainval=1, test=1, mattes=False)
-    (folder / "images/disc_0.png").write_bytes(b"no picture")
-    with pytest.raises(TrainingError, match="none of 1 pictures can be read"):
+    (folder / "images/disc_0.png").write_bytes(b"no image")
+    with pytest.raises(TrainingError, match="none of 1 images can be read"):
         load_arrays(list_samples(folder, "trainval"))
 
 
@@ -287,9 +287,11 @@ def test_the_command_line_trains_it(
 def test_the_matte_is_the_foreground_and_half_the_contour() -> None:
     keras.utils.set_random_seed(3)
     network = build()
-    picture = np.random.default_rng(3).random((1, 200, 200, 3), np.float32)
-    classes = keras.ops.convert_to_numpy(network(picture))
-    outputs = {name: keras.ops.convert_to_numpy(part) for name, part in with_matte(network)(picture).items()}
+    rgb_image = np.random.default_rng(3).random((1, 200, 200, 3), np.float32)
+    classes = keras.ops.convert_to_numpy(network(rgb_image))
+    outputs = {
+        name: keras.ops.convert_to_numpy(part) for name, part in with_matte(network)(rgb_image).items()
+    }
 
     np.testing.assert_allclose(outputs["classes"], classes, atol=1e-6)
     assert outputs["matte"].shape == (1, 200, 200, 1)

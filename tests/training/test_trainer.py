@@ -98,12 +98,12 @@ def broken(drawn: TrainSettings, one_graph: None) -> Path:
     """Interrupt the same run in the middle of its second epoch, then at the end of it; resume it twice."""
     settings = with_run(drawn, out=drawn.run.out.with_name("broken"))
     with pytest.MonkeyPatch.context() as patch:
-        seen: list[int] = []
+        trained_batches: list[int] = []
         original = EmaCallback.on_train_batch_end
 
         def stop(self: EmaCallback, batch: int, logs: Any = None) -> None:
-            seen.append(batch)
-            if len(seen) > STEPS + STEPS // 2:
+            trained_batches.append(batch)
+            if len(trained_batches) > STEPS + STEPS // 2:
                 raise KeyboardInterrupt
             original(self, batch, logs)
 
@@ -261,7 +261,7 @@ class TestRefusedBeforeAnyPictureIsDecoded:
     @pytest.fixture
     def settings(self, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
         def decode(*_: object) -> None:
-            pytest.fail("a picture was decoded before all was checked")
+            pytest.fail("an image was decoded before all was checked")
 
         monkeypatch.setattr(matting, "load_foreground", decode)
         monkeypatch.setattr(matting, "load_image", decode)

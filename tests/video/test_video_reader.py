@@ -306,8 +306,8 @@ def cut_to_nothing(path):
         ("folder.mp4", lambda path: path.mkdir(), "name a video file"),
         ("empty.mp4", lambda path: path.touch(), "plays"),
         ("garbage.mp4", lambda path: path.write_bytes(bytes(range(256)) * 100), "plays"),
-        ("letter.txt", lambda path: path.write_text("Dear all,\n" * 200), "with pictures"),
-        ("song.mp4", write_audio_only, "with pictures"),
+        ("letter.txt", lambda path: path.write_text("Dear all,\n" * 200), "with frames"),
+        ("song.mp4", write_audio_only, "with frames"),
         ("headless.mp4", cut_to_nothing, "plays"),
     ],
 )

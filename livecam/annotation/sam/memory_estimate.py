@@ -144,7 +144,7 @@ def oom_as_error(activity: str) -> Iterator[None]:
         if not isinstance(error, MemoryError) and type(error).__name__ not in _EXHAUSTED:
             raise
         raise AnnotationError(
-            f"memory ran out while {activity}; close other programs, or use a smaller preset or picture"
+            f"memory ran out while {activity}; close other programs, or use a smaller preset or image"
         ) from error
 
 

@@ -147,7 +147,7 @@ class SamPredictor:
 
     def _embed_batch(self, frames: Sequence[Frame]) -> list[ImageEmbedding]:
         transforms = [ResizeLongestSide.of(Size.of(check_frame(frame)), self._side) for frame in frames]
-        with oom_as_error(f"looking at {len(frames)} picture(s)"):
+        with oom_as_error(f"looking at {len(frames)} image(s)"):
             inputs = [
                 transform.apply_image(frame, *self._normalization)
                 for transform, frame in zip(transforms, frames, strict=True)

@@ -127,7 +127,7 @@ def _read_model(saved: Path) -> keras.Model:
             f"{saved} is not a livecam network (outputs classes and matte); name a run's folder"
         )
     if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:
-        raise TrainingError(f"{saved} is not a livecam network (input: one RGB picture); name a run's folder")
+        raise TrainingError(f"{saved} is not a livecam network (input: one RGB image); name a run's folder")
     return model
 
 

@@ -195,7 +195,7 @@ def test_mask_prompt_selects_the_object_below(drawn_sam: SamPredictor) -> None:
 
 def test_predict_refuses_an_invalid_prompt(drawn_sam: SamPredictor) -> None:
     embedding = drawn_sam.embed(two_discs(Size(64, 48))[0])
-    with pytest.raises(UsageError, match="outside the picture of 64x48"):
+    with pytest.raises(UsageError, match="outside the image of 64x48"):
         embedding.predict(Prompt((Point(64, 10),)))
     with pytest.raises(UsageError, match="alone select nothing"):
         embedding.predict(Prompt(negative=(Point(3, 3),)))
@@ -214,7 +214,7 @@ def test_embed_out_of_memory_is_one_line() -> None:
             raise MemoryError
 
     sam = SamPredictor(SimpleNamespace(backbone=SimpleNamespace(image_encoder=Hungry()), preprocessor=None))
-    with pytest.raises(AnnotationError, match="memory ran out while looking at 1 picture"):
+    with pytest.raises(AnnotationError, match="memory ran out while looking at 1 image"):
         sam.embed(np.zeros((4, 4, 3), np.uint8))
 
 

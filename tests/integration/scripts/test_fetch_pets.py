@@ -323,11 +323,11 @@ def test_an_address_that_is_none_of_the_web_is_wrong_usage(
 def test_ctrl_c_while_unpacking_leaves_the_archive_and_nothing_half(
     fetching: ModuleType, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    read_names: list[str] = []
 
     def stop(member: tarfile.TarInfo, name: str) -> bool:
-        seen.append(member.name)
-        if len(seen) == 3:
+        read_names.append(member.name)
+        if len(read_names) == 3:
             raise KeyboardInterrupt
         return True
 

@@ -53,9 +53,9 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def pool(subject: Callable[..., Foreground]) -> AssetPool:
+def pool(make_foreground: Callable[..., Foreground]) -> AssetPool:
     room = downscale(data.astronaut(), Size(120, 100))
-    return AssetPool([subject(), subject(radius=0.2)], [room, room[::-1].copy()], [])
+    return AssetPool([make_foreground(), make_foreground(radius=0.2)], [room, room[::-1].copy()], [])
 
 
 def test_untrained_memory_changes_nothing(network: object, inputs: tuple[np.ndarray, np.ndarray]) -> None:
@@ -150,9 +150,9 @@ def test_memory_is_empty_of_the_pair_or_of_another_scene(monkeypatch: pytest.Mon
         # Both frames of a pair get the same kind of memory.
         assert kinds[-8] == kinds[-7]
         assert kinds[-6] == kinds[-5]
-    share = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
-    assert share["nothing"] == pytest.approx(EMPTY_SHARE, abs=0.1)
-    assert share["other scene"] == pytest.approx(OTHER_SCENE_SHARE, abs=0.1)
+    fractions = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
+    assert fractions["nothing"] == pytest.approx(EMPTY_SHARE, abs=0.1)
+    assert fractions["other scene"] == pytest.approx(OTHER_SCENE_SHARE, abs=0.1)
 
 
 def test_degraded_matte_differs_but_stays_similar(disc: Callable[..., np.ndarray]) -> None:

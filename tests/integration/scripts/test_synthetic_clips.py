@@ -15,8 +15,10 @@ pytestmark = pytest.mark.training
 
 
 @pytest.fixture
-def pool(subject: Callable[..., Foreground]) -> AssetPool:
-    return AssetPool([subject(), subject(exact=False)], [downscale(data.astronaut(), Size(240, 200))], [])
+def pool(make_foreground: Callable[..., Foreground]) -> AssetPool:
+    return AssetPool(
+        [make_foreground(), make_foreground(exact=False)], [downscale(data.astronaut(), Size(240, 200))], []
+    )
 
 
 def test_clip_moves_smoothly_with_its_matte(pool: AssetPool) -> None:
@@ -59,11 +61,11 @@ def test_scenes_have_exact_foregrounds_and_noise(pool: AssetPool) -> None:
 
 
 def test_pool_without_foreground_or_background_raises_hint(
-    pool: AssetPool, subject: Callable[..., Foreground]
+    pool: AssetPool, make_foreground: Callable[..., Foreground]
 ) -> None:
     for poor in (
         AssetPool(pool.foregrounds, [], []),
-        AssetPool([subject(exact=False)], pool.backgrounds, []),
+        AssetPool([make_foreground(exact=False)], pool.backgrounds, []),
     ):
         with pytest.raises(TrainingError, match="annotations/mattes"):
             draw_scenes(poor, 1, seed=1)

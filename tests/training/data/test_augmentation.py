@@ -175,9 +175,9 @@ def test_matching_light_brings_the_subject_towards_the_room_by_its_strength(
 
 def test_a_paste_is_the_matte_s_share_of_both() -> None:
     matte = np.array([[0, 64, 128, 255]], np.uint8)
-    subject, room = np.full((1, 4, 3), 200, np.uint8), np.full((1, 4, 3), 100, np.uint8)
+    foreground, room = np.full((1, 4, 3), 200, np.uint8), np.full((1, 4, 3), 100, np.uint8)
 
-    pasted = paste(subject, matte, room).astype(float)
+    pasted = paste(foreground, matte, room).astype(float)
 
     np.testing.assert_allclose(pasted[0, :, 0], 100 + matte[0] / 255 * 100, atol=0.6)
 

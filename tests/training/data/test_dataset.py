@@ -30,9 +30,9 @@ SIZE = Size(64, 48)
 
 
 @pytest.fixture
-def pool(subject: Callable[..., Foreground]) -> AssetPool:
+def pool(make_foreground: Callable[..., Foreground]) -> AssetPool:
     room = downscale(data.astronaut(), Size(120, 100))
-    return AssetPool([subject(), subject(exact=False)], [room, room[::-1].copy()], [])
+    return AssetPool([make_foreground(), make_foreground(exact=False)], [room, room[::-1].copy()], [])
 
 
 def batches(
@@ -159,14 +159,14 @@ def test_batches_that_are_kept_for_an_echo_are_let_go(pool: AssetPool) -> None:
 def test_threads_that_draw_give_way_to_the_network(pool: AssetPool) -> None:
     def draw() -> None:
         batches(pool)[0]
-        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
-    seen: list[int] = []
+    priorities: list[int] = []
     before = os.getpriority(os.PRIO_PROCESS, 0)
     thread = threading.Thread(target=draw)
     thread.start()
     thread.join()
     batches(pool)[0]
 
-    assert seen == [max(WORKER_NICENESS, before)]
+    assert priorities == [max(WORKER_NICENESS, before)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before

@@ -20,18 +20,18 @@ NEUTRAL_LIGHTING, NO_ARTIFACTS = (
     LightingAugmentation((1, 1, 1), 1.0, 0.0),
     CameraArtifacts(0, (0, 0.0), 0, 1, 100, 1),
 )
-Subjects = Callable[..., Foreground]
+ForegroundFactory = Callable[..., Foreground]
 
 
 def flat(color: np.ndarray) -> Frame:
     return np.broadcast_to(color.astype(np.uint8), (60, 80, 3)).copy()
 
 
-def pasted(subject: Foreground, *places: tuple[float, float], mirrored: bool = False) -> Scene:
+def pasted(foreground: Foreground, *places: tuple[float, float], mirrored: bool = False) -> Scene:
     """Place the foreground's bottom center at each of `places` on blue, without lighting and artifacts."""
     foregrounds = tuple(
         PlacedForeground(
-            subject, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), NEUTRAL_LIGHTING, 0.0
+            foreground, similarity_transform((1.2, 1.2), 5, (48.0, 76.0), middle), NEUTRAL_LIGHTING, 0.0
         )
         for middle in places
     )
@@ -39,12 +39,12 @@ def pasted(subject: Foreground, *places: tuple[float, float], mirrored: bool = F
     return Scene(flat(BLUE), room_at, foregrounds, NEUTRAL_LIGHTING, NO_ARTIFACTS, mirrored)
 
 
-def real(subject: Foreground, *, mirrored: bool = False) -> Scene:
+def real(foreground: Foreground, *, mirrored: bool = False) -> Scene:
     at = similarity_transform((SCENE_SIZE.width / 96, SCENE_SIZE.height / 80), 0, (0, 0), (0, 0))
     return Scene(
         None,
         at,
-        (PlacedForeground(subject, at, NEUTRAL_LIGHTING, 0.0),),
+        (PlacedForeground(foreground, at, NEUTRAL_LIGHTING, 0.0),),
         NEUTRAL_LIGHTING,
         NO_ARTIFACTS,
         mirrored,
@@ -65,9 +65,9 @@ def check_example(example: TrainingExample) -> None:
     assert set(np.unique(example.valid_mask)) <= {0, 255}
 
 
-def test_views_of_any_scene_have_their_shapes_types_and_values(subject: Subjects) -> None:
+def test_views_of_any_scene_have_their_shapes_types_and_values(make_foreground: ForegroundFactory) -> None:
     room = downscale(data.astronaut(), Size(90, 80))
-    pool = AssetPool([subject(), subject(exact=False)], [room], [])
+    pool = AssetPool([make_foreground(), make_foreground(exact=False)], [room], [])
     for seed in range(60):
         generator = rng(seed)
         scene = sample_scene(pool, SceneMix(0.4, 0.1, 0.2), SCENE_SIZE, generator)
@@ -76,8 +76,10 @@ def test_views_of_any_scene_have_their_shapes_types_and_values(subject: Subjects
 
 
 @pytest.mark.parametrize("places", [[(64.0, 96.0)], [(45.0, 96.0), (80.0, 100.0)]])
-def test_what_is_pasted_is_what_the_matte_says(subject: Subjects, places: list[tuple[float, float]]) -> None:
-    example = render_scene(pasted(subject(), *places), SCENE_SIZE, rng())
+def test_what_is_pasted_is_what_the_matte_says(
+    make_foreground: ForegroundFactory, places: list[tuple[float, float]]
+) -> None:
+    example = render_scene(pasted(make_foreground(), *places), SCENE_SIZE, rng())
 
     alpha = example.matte[..., None] / 255
     assert 0.1 < alpha.mean() < 0.6
@@ -85,8 +87,8 @@ def test_what_is_pasted_is_what_the_matte_says(subject: Subjects, places: list[t
     assert (example.valid_mask == 255).all()
 
 
-def test_two_soft_edges_over_each_other_let_through_the_product(subject: Subjects) -> None:
-    whole = subject()
+def test_two_soft_edges_over_each_other_let_through_the_product(make_foreground: ForegroundFactory) -> None:
+    whole = make_foreground()
     half = replace(whole, matte=np.full_like(whole.matte, 128))
 
     example = render_scene(pasted(half, (64.0, 96.0), (64.0, 96.0)), SCENE_SIZE, rng())
@@ -95,29 +97,31 @@ def test_two_soft_edges_over_each_other_let_through_the_product(subject: Subject
     assert example.matte.max() == pytest.approx(255 * alpha, abs=2)
 
 
-def test_the_trimap_agrees_with_the_matte(subject: Subjects) -> None:
-    for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
+def test_the_trimap_agrees_with_the_matte(make_foreground: ForegroundFactory) -> None:
+    for scene in (pasted(make_foreground(), (64.0, 96.0)), real(make_foreground())):
         example = render_scene(scene, SCENE_SIZE, rng())
         assert (example.matte[example.trimap == FOREGROUND] > 240).all()
         assert (example.matte[example.trimap == BACKGROUND] < 15).all()
         assert 0 < (example.trimap == UNKNOWN).mean() < 0.3
 
 
-def test_only_the_contour_of_a_real_picture_without_a_matte_is_unknown(subject: Subjects) -> None:
-    inexact, exact = (render_scene(real(subject(exact=e)), SCENE_SIZE, rng()) for e in (False, True))
+def test_only_the_contour_of_a_real_image_without_a_matte_is_unknown(
+    make_foreground: ForegroundFactory,
+) -> None:
+    inexact, exact = (render_scene(real(make_foreground(exact=e)), SCENE_SIZE, rng()) for e in (False, True))
 
     np.testing.assert_array_equal(inexact.valid_mask == 0, inexact.trimap == UNKNOWN)
     assert (inexact.valid_mask == 0).any()
     assert (exact.valid_mask == 255).all()
     assert (
-        render_scene(pasted(subject(exact=False), (64.0, 96.0)), SCENE_SIZE, rng()).valid_mask == 255
+        render_scene(pasted(make_foreground(exact=False), (64.0, 96.0)), SCENE_SIZE, rng()).valid_mask == 255
     ).all()
 
 
-def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
+def test_labels_lie_exactly_where_the_image_is(make_foreground: ForegroundFactory) -> None:
     # An image of three times the scene size, pixel centers on pixel centers.
     at = np.array([[1, 0, 0], [0, 1, 0]]) / 3 - np.array([[0, 0, 1], [0, 0, 1]]) / 3
-    scene = real(subject(size=Size(SCENE_SIZE.width * 3, SCENE_SIZE.height * 3), exact=False))
+    scene = real(make_foreground(size=Size(SCENE_SIZE.width * 3, SCENE_SIZE.height * 3), exact=False))
     placed = scene.foregrounds[0]._replace(transform=at)
     example = render_scene(scene._replace(foregrounds=(placed,)), SCENE_SIZE, rng())
 
@@ -128,9 +132,11 @@ def test_labels_lie_exactly_where_the_picture_is(subject: Subjects) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pasted", "real"])
-def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind: str) -> None:
+def test_a_mirrored_scene_mirrors_frame_and_labels_alike(
+    make_foreground: ForegroundFactory, kind: str
+) -> None:
     def draw(mirrored: bool) -> TrainingExample:
-        one = subject(exact=False)
+        one = make_foreground(exact=False)
         scene = (
             pasted(one, (40.0, 96.0), mirrored=mirrored) if kind == "pasted" else real(one, mirrored=mirrored)
         )
@@ -143,16 +149,16 @@ def test_a_mirrored_scene_mirrors_frame_and_labels_alike(subject: Subjects, kind
     check_example(mirrored)
 
 
-def test_a_room_alone_has_nothing_to_keep(subject: Subjects) -> None:
-    example = render_scene(pasted(subject()), SCENE_SIZE, rng())
+def test_a_room_alone_has_nothing_to_keep(make_foreground: ForegroundFactory) -> None:
+    example = render_scene(pasted(make_foreground()), SCENE_SIZE, rng())
 
     assert not example.matte.any()
     assert (example.trimap == BACKGROUND).all()
     np.testing.assert_allclose(example.frame, np.broadcast_to(BLUE, example.frame.shape), atol=1)
 
 
-def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> None:
-    for scene in (pasted(subject(), (64.0, 96.0)), real(subject())):
+def test_a_later_shot_shows_the_same_scene_moved_a_little(make_foreground: ForegroundFactory) -> None:
+    for scene in (pasted(make_foreground(), (64.0, 96.0)), real(make_foreground())):
         apart = []
         for later in (0.0, 0.0001, 1.0):
             pairs = [
@@ -168,15 +174,15 @@ def test_a_later_shot_shows_the_same_scene_moved_a_little(subject: Subjects) -> 
         assert 0.002 < apart[2] < 0.1
 
 
-def test_the_truth_moves_with_the_subject(subject: Subjects) -> None:
+def test_the_truth_moves_with_the_subject(make_foreground: ForegroundFactory) -> None:
     for seed in range(10):
-        example = render_scene(pasted(subject(), (64.0, 96.0)), SCENE_SIZE, rng(seed), motion=1.0)
+        example = render_scene(pasted(make_foreground(), (64.0, 96.0)), SCENE_SIZE, rng(seed), motion=1.0)
         alpha = example.matte[..., None] / 255
         np.testing.assert_allclose(example.frame, RED * alpha + BLUE * (1 - alpha), atol=3)
 
 
-def test_shooting_leaves_the_stock_as_it_was(subject: Subjects) -> None:
-    one = subject()
+def test_shooting_leaves_the_stock_as_it_was(make_foreground: ForegroundFactory) -> None:
+    one = make_foreground()
     before = [np.copy(a) for a in (one.image, one.clean_image, one.trimap, one.matte)]
     for seed in range(5):
         render_scene(pasted(one, (64.0, 96.0), mirrored=True), SCENE_SIZE, rng(seed), motion=1.0)

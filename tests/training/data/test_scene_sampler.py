@@ -17,16 +17,20 @@ from livecam.training.data.scene_sampler import (
 )
 
 SCENE_SIZE = Size(128, 96)
-Subjects = Callable[..., Foreground]
+ForegroundFactory = Callable[..., Foreground]
 
 
-def a_room(value: int) -> np.ndarray:
+def a_background(value: int) -> np.ndarray:
     return np.full((60, 80, 3), value, np.uint8)
 
 
 @pytest.fixture
-def pool(subject: Subjects) -> AssetPool:
-    return AssetPool([subject(), subject(exact=False)], [a_room(100), a_room(101)], [a_room(50)])
+def pool(make_foreground: ForegroundFactory) -> AssetPool:
+    return AssetPool(
+        [make_foreground(), make_foreground(exact=False)],
+        [a_background(100), a_background(101)],
+        [a_background(50)],
+    )
 
 
 def kinds(pool: AssetPool, mix: SceneMix, count: int = 400) -> dict[str, float]:
@@ -60,23 +64,25 @@ def test_the_same_seed_draws_the_same_scene(pool: AssetPool) -> None:
             np.testing.assert_array_equal(first.transform, second.transform)
 
 
-def test_without_rooms_every_scene_is_real_or_empty(subject: Subjects) -> None:
-    assert kinds(AssetPool([subject()], [], []), SceneMix())["real"] == 1
-    found = kinds(AssetPool([subject()], [], [a_room(5)]), SceneMix(real=0.5, empty=0.3))
+def test_without_rooms_every_scene_is_real_or_empty(make_foreground: ForegroundFactory) -> None:
+    assert kinds(AssetPool([make_foreground()], [], []), SceneMix())["real"] == 1
+    found = kinds(AssetPool([make_foreground()], [], [a_background(5)]), SceneMix(real=0.5, empty=0.3))
     assert found["empty"] == pytest.approx(0.3, abs=0.08)
     assert found["single"] == found["double"] == 0
 
 
-def test_nothing_is_pasted_that_is_cut_or_too_small(subject: Subjects) -> None:
-    small, cut = subject(radius=0.05), replace(subject(), pasteable=False)
-    pool = AssetPool([small, cut], [a_room(1)], [])
+def test_nothing_is_pasted_that_is_cut_or_too_small(make_foreground: ForegroundFactory) -> None:
+    small, cut = make_foreground(radius=0.05), replace(make_foreground(), pasteable=False)
+    pool = AssetPool([small, cut], [a_background(1)], [])
 
     assert pool.pasteable == []
     assert kinds(pool, SceneMix(real=0.1, empty=0.2), 100)["single"] == 0
 
 
-def test_a_bystander_who_stands_whole_in_the_picture_is_not_pasted(subject: Subjects) -> None:
-    cut = subject()
+def test_a_bystander_who_stands_whole_in_the_image_is_not_pasted(
+    make_foreground: ForegroundFactory,
+) -> None:
+    cut = make_foreground()
     whole = replace(cut, trimap=np.roll(cut.trimap, -8, axis=0))
 
     assert AssetPool([whole, cut], [], []).pasteable == [cut]
@@ -119,7 +125,7 @@ def test_some_pasted_subjects_wear_dark_clothes_and_some_dyed_ones(pool: AssetPo
     assert min(min(falls) for falls in dyed) >= 0
 
 
-def test_real_pictures_keep_their_clothes(pool: AssetPool) -> None:
+def test_real_images_keep_their_clothes(pool: AssetPool) -> None:
     for seed in range(60):
         (placed,) = sample_scene(
             pool, SceneMix(1.0, 0.0, 0.0), SCENE_SIZE, np.random.default_rng(seed)
@@ -127,7 +133,7 @@ def test_real_pictures_keep_their_clothes(pool: AssetPool) -> None:
         assert not any(placed.lighting.below)
 
 
-def test_a_real_picture_fills_the_canvas(pool: AssetPool) -> None:
+def test_a_real_image_fills_the_canvas(pool: AssetPool) -> None:
     for seed in range(60):
         scene = sample_scene(pool, SceneMix(1, 0, 0), SCENE_SIZE, np.random.default_rng(seed))
         height, width = scene.foregrounds[0].foreground.image.shape[:2]
@@ -150,20 +156,22 @@ def visible_part(shape: tuple[int, int], seed: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("shape", "bottom"), [((400, 300), 375 / 400), ((900, 300), 375 / 900), ((90, 160), 1.0)]
 )
-def test_pictures_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
+def test_images_of_any_shape_are_often_shown_whole(shape: tuple[int, int], bottom: float) -> None:
     whole = (0.0, 0.0, 1.0, bottom)
     near = [np.abs(visible_part(shape, seed) - whole).max() < 0.15 for seed in range(400)]
     assert np.mean(near) >= WHOLE_IMAGE_FRACTION * 0.8
 
 
-def test_pictures_are_as_often_shown_in_part() -> None:
+def test_images_are_as_often_shown_in_part() -> None:
     parts = [visible_part((400, 300), seed) for seed in range(400)]
     assert np.mean([part[3] - part[1] < 0.7 for part in parts]) > 0.3
 
 
-def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(subject: Subjects) -> None:
-    rare, common = (replace(subject(), name=name) for name in ("cat_1", "dog_1"))
-    pool = AssetPool([rare, common], [a_room(1)], [], oversample={"cat": 4})
+def test_subjects_whose_names_begin_with_a_word_are_shown_more_often(
+    make_foreground: ForegroundFactory,
+) -> None:
+    rare, common = (replace(make_foreground(), name=name) for name in ("cat_1", "dog_1"))
+    pool = AssetPool([rare, common], [a_background(1)], [], oversample={"cat": 4})
 
     drawn = [sample_scene(pool, SceneMix(real=1.0), SCENE_SIZE, np.random.default_rng(i)) for i in range(300)]
 

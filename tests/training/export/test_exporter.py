@@ -298,7 +298,7 @@ def test_a_damaged_history_is_refused(run: Path, tmp_path: Path) -> None:
     refused(tmp_path, tmp_path / "x.tflite", r"history\.csv .*mend or remove")
 
 
-def test_the_same_weights_are_exported_for_pictures_of_another_size(run: Path, tmp_path: Path) -> None:
+def test_the_same_weights_are_exported_for_images_of_another_size(run: Path, tmp_path: Path) -> None:
     card = export_model(run, tmp_path / "larger.tflite", size=Size(96, 64))
 
     assert card.size == Size(96, 64)

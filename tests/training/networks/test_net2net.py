@@ -45,7 +45,7 @@ def test_the_wider_network_begins_with_what_the_narrower_one_says() -> None:
     np.testing.assert_allclose(says(wide), says(narrow), atol=1e-5)
 
 
-def test_new_channels_see_the_picture_in_ways_of_their_own() -> None:
+def test_new_channels_see_the_image_in_ways_of_their_own() -> None:
     narrow, wide = a_network(1), a_network(2, widths=WIDE.widths)
 
     transfer_weights(narrow, wide)

@@ -26,7 +26,7 @@ def normalise(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
     return (x - mean) / np.sqrt(variance + 1e-3) * scale + shift
 
 
-def test_a_block_says_of_a_picture_what_its_weights_say_by_hand() -> None:
+def test_a_block_says_of_an_image_what_its_weights_say_by_hand() -> None:
     image = keras.Input((16, 16, 3))
     eyes = keras.Model(image, teacher_stem(image))
     weights = draw_weights(UPPER)

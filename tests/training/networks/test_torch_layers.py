@@ -34,10 +34,10 @@ quick = use_fused_torch_layers(plain, precision)
 kinds = {type(layer).__name__ for layer in quick.layers}
 assert {"FusedConv2D", "FusedConv2DTranspose", "FusedBatchNormalization", "FusedReLU"} <= kinds, kinds
 assert ("FusedDepthwiseConv2D" in kinds) == (sys.argv[3] == "inverted"), kinds
-pictures = rng.random((4, *plain.input_shape[1:]), dtype="float32")
+images = rng.random((4, *plain.input_shape[1:]), dtype="float32")
 for training in (False, True, False):
-    said = [m(pictures, training=training) for m in (plain, quick)]
-    a, b = (keras.ops.convert_to_numpy(part).astype("float32") for part in said)
+    outputs = [m(images, training=training) for m in (plain, quick)]
+    a, b = (keras.ops.convert_to_numpy(part).astype("float32") for part in outputs)
     assert np.ptp(a) > 0.1
     assert np.abs(a - b).max() <= near * np.ptp(a), np.abs(a - b).max() / np.ptp(a)
 for a, b in zip(plain.get_weights(), quick.get_weights(), strict=True):
