@@ -1,4 +1,4 @@
-"""Conversion of a video file: every frame keeps its own time, all audio is kept, no raw frame is written."""
+"""Conversion of a video file: times, audio and metadata are kept, no raw frame is written."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -10,9 +10,10 @@ import numpy as np
 from livecam.core.errors import FrameError, UsageError, VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, RgbaFrame, VideoFrame
-from livecam.runtime.audio_passthrough import AudioPassthrough
 from livecam.runtime.base import FrameProcessor
+from livecam.runtime.track_passthrough import TrackPassthrough
 from livecam.sinks.recorder import Recorder
+from livecam.video.metadata import MetadataPolicy, list_missing
 from livecam.video.video_reader import VideoReader
 
 
@@ -36,6 +37,10 @@ class ConversionResult:
         seconds: Duration of the written frames.
         audio_streams: Audio streams that were kept.
         dropped_audio_streams: Audio streams that were left out, because such a file has no audio.
+        subtitle_streams: Subtitle streams that were kept.
+        dropped_subtitle_streams: Subtitle streams that were left out, because such a file can't hold them.
+        lost_metadata: Names of the tags, and "chapters", that such a file can't hold.
+        location_dropped: Whether the place where the input was made was left out.
         first_error: Error of the first failed frame.
         broken_off_at: Where the input breaks off, in seconds; None if it is complete.
     """
@@ -46,6 +51,10 @@ class ConversionResult:
     audio_streams: int
     dropped_audio_streams: int
     first_error: Exception | None
+    subtitle_streams: int = 0
+    dropped_subtitle_streams: int = 0
+    lost_metadata: tuple[str, ...] = ()
+    location_dropped: bool = False
     broken_off_at: float | None = None
 
 
@@ -55,6 +64,7 @@ def convert_video(
     pipeline: FrameProcessor,
     *,
     overwrite: bool = False,
+    metadata: MetadataPolicy = MetadataPolicy.WITHOUT_LOCATION,
     progress: Callable[[Progress], None] | None = None,
 ) -> ConversionResult:
     """Replace the background of every frame of a video, as fast as the machine can.
@@ -64,6 +74,7 @@ def convert_video(
         output_path: Any file that a Recorder writes.
         pipeline: Gets the timestamp of each frame. A frame at which it fails becomes its `render_standalone`.
         overwrite: Replace an existing file.
+        metadata: What is kept of title, dates, other tags, chapters and subtitles.
         progress: Called after every frame.
 
     Raises:
@@ -72,28 +83,35 @@ def convert_video(
         SinkError: The output cannot be written. The part that was written until then plays.
     """
     _refuse_same_file(Path(input_path), Path(output_path))
-    with VideoReader(input_path) as video, AudioPassthrough(video.path, video.start_seconds) as audio:
+    with (
+        VideoReader(input_path) as video,
+        TrackPassthrough(video.path, video.start_seconds, metadata) as tracks,
+    ):
         transparent = pipeline.transparent
         with Recorder(
             output_path, video.size, video.fps, transparent=transparent, overwrite=overwrite
         ) as recorder:
-            kept_streams = audio.attach(recorder)
+            audio_count, subtitle_count = tracks.attach(recorder)
             replacer = _FailClosedReplacer(pipeline, video.size, transparent)
             pipeline.reset()
             for image, timestamp, _ in _name_part(video.frames(), recorder, Path(output_path)):
-                audio.write_until(timestamp, recorder)
+                tracks.write_until(timestamp, recorder)
                 recorder.send(replacer.replace(image, timestamp), timestamp)
                 if progress:
                     progress(Progress(recorder.frames, video.frame_count, timestamp, video.duration_seconds))
             if video.end_seconds is not None:
                 recorder.hold_until(video.end_seconds)
-            audio.finish(recorder)
+            tracks.finish(recorder)
     return ConversionResult(
         frames=recorder.frames,
         failed_frames=replacer.failed_frames,
         seconds=recorder.seconds,
-        audio_streams=kept_streams,
-        dropped_audio_streams=len(audio.streams) - kept_streams,
+        audio_streams=audio_count,
+        dropped_audio_streams=len(tracks.audio_streams) - audio_count,
+        subtitle_streams=subtitle_count,
+        dropped_subtitle_streams=len(tracks.subtitle_streams) - subtitle_count,
+        lost_metadata=list_missing(tracks.metadata, Path(output_path)) if recorder.frames else (),
+        location_dropped=tracks.metadata.location_dropped,
         first_error=replacer.first_error,
         broken_off_at=video.broken_off_at,
     )

@@ -21,8 +21,10 @@ from livecam.core.types import Frame, RgbaFrame, check_frame
 from livecam.imaging.ops import letterbox
 from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter
 from livecam.video.containers import format_for_path
+from livecam.video.metadata import MediaMetadata
 from livecam.video.partial_output import PartialOutput
 from livecam.video.png_sequence import PngSequenceWriter
+from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter
 from livecam.video.video_writer import VideoWriter, playable_seconds
 
 _CAUSES = {
@@ -129,8 +131,24 @@ class Recorder:
         except (OSError, ValueError) as error:
             raise SinkError(f"can't record the clip's audio: {error}; try another file type") from error
 
-    def write_audio(self, packets: Sequence[AudioPacket]) -> None:
-        """Write packets of an AudioStreamWriter.
+    def add_subtitles(
+        self, source: SubtitleStream, start_seconds: float, *, keep_location: bool
+    ) -> SubtitleStreamWriter | None:
+        """Add a subtitle stream, before the first frame; None if such a file can't hold it."""
+        if not isinstance(self._writer, VideoWriter):
+            return None
+        try:
+            return self._writer.add_subtitle_stream(source, start_seconds, keep_location=keep_location)
+        except (OSError, ValueError):
+            return None  # the caller names subtitles that are left out
+
+    def set_metadata(self, metadata: MediaMetadata) -> None:
+        """Set tags and chapters, before the first frame; the file leaves out what it can't hold."""
+        if isinstance(self._writer, VideoWriter):
+            self._writer.set_metadata(metadata)
+
+    def write_packets(self, packets: Sequence[AudioPacket] | Sequence[SubtitlePacket]) -> None:
+        """Write packets of an AudioStreamWriter or a SubtitleStreamWriter.
 
         Raises:
             SinkError: As for `send`.
@@ -138,7 +156,7 @@ class Recorder:
         writer = self._open_writer()
         try:
             if isinstance(writer, VideoWriter):
-                writer.write_audio(packets)
+                writer.write_packets(packets)
         except OSError as error:
             self._fail(error)
 

@@ -16,6 +16,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from livecam.video.containers import ContainerFormat
+from livecam.video.metadata import copy_track_tags
 
 logger = logging.getLogger("livecam.video")
 
@@ -65,9 +66,7 @@ class AudioStreamWriter:
             self._stream = cast(AudioStream, output.add_stream(codec, rate=rate))
             self._stream.codec_context.layout = _supported_layout(source)
             self._stream.codec_context.bit_rate = 96000 * max(1, (self._stream.channels + 1) // 2) + 32000
-        for key in ("language", "title"):
-            if key in source.metadata:
-                self._stream.metadata[key] = source.metadata[key]
+        copy_track_tags(source, self._stream)
 
     def convert(self, packet: AudioPacket) -> list[AudioPacket]:
         """Return the packets to mux for one packet of the source; none if it is damaged."""

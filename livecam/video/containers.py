@@ -30,6 +30,8 @@ class ContainerFormat:
     """Audio codecs that are copied without encoding."""
     audio_codec: str | None = None
     """Encoder for all other audio; None if the format has no audio."""
+    subtitle_codec: str | None = None
+    """Encoder of text subtitles; None if the format has none."""
     audio_rate: int | None = None
     """Sample rate in hertz that the encoder needs; None means that of the source."""
 
@@ -73,6 +75,7 @@ CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
         muxer_options=_FRAGMENTS,
         passthrough_audio_codecs=frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
         audio_codec="aac",
+        subtitle_codec="mov_text",
     ),
     ".webm": ContainerFormat(
         muxer="webm",
@@ -85,6 +88,7 @@ CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
         muxer_options={"cluster_time_limit": "1000", "flush_packets": "1"},
         passthrough_audio_codecs=frozenset({"opus", "vorbis"}),
         audio_codec="libopus",
+        subtitle_codec="webvtt",
         audio_rate=48000,
     ),
     ".mov": ContainerFormat(
@@ -98,6 +102,7 @@ CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
             {"aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be", "pcm_f32le"}
         ),
         audio_codec="aac",
+        subtitle_codec="mov_text",
     ),
     ".y4m": ContainerFormat(muxer="yuv4mpegpipe", codec="rawvideo", pixel_format="yuv420p", time_base=None),
 }

@@ -13,6 +13,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
+from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -21,9 +22,14 @@ from livecam.video.audio import AudioPacket, AudioStreamWriter
 from livecam.video.colorspace import BT709, LIMITED_RANGE, YuvConverter, default_matrix, pad_to_even
 from livecam.video.containers import ContainerFormat
 from livecam.video.demux import ffmpeg_errors_as_os_errors
+from livecam.video.metadata import MediaMetadata, write_metadata
+from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter, can_convert
 
 _KEY_FRAME_SECONDS = 1
 _MAX_REPEAT_SECONDS = 10
+# A muxer waits for a packet of each stream before it writes: so long, in microseconds, for the next subtitle,
+# so that a truncated file keeps its last seconds.
+_MAX_INTERLEAVE = "200000"
 
 
 class VideoWriter:
@@ -61,7 +67,10 @@ class VideoWriter:
         self.time_base = container.time_base or 1 / rate
         with ffmpeg_errors_as_os_errors():
             self._output = av.open(
-                str(path), "w", format=container.muxer, container_options=dict(container.muxer_options)
+                str(path),
+                "w",
+                format=container.muxer,
+                container_options={"max_interleave_delta": _MAX_INTERLEAVE, **container.muxer_options},
             )
             pixel_format = container.alpha_pixel_format if transparent else container.pixel_format
             # A format that can't store its color matrix gets the one that players assume.
@@ -103,11 +112,26 @@ class VideoWriter:
         with ffmpeg_errors_as_os_errors():
             return AudioStreamWriter(self._output, self._container, source, start_seconds)
 
-    def write_audio(self, packets: Sequence[AudioPacket]) -> None:
-        """Mux packets that an AudioStreamWriter of this file returned."""
+    def add_subtitle_stream(
+        self, source: SubtitleStream, start_seconds: float, *, keep_location: bool
+    ) -> SubtitleStreamWriter | None:
+        """Add a subtitle stream before the first frame; None if the format can't store it."""
+        if not self._container.subtitle_codec or not can_convert(source):
+            return None
+        with ffmpeg_errors_as_os_errors():
+            return SubtitleStreamWriter(
+                self._output, self._container, source, start_seconds, keep_location=keep_location
+            )
+
+    def set_metadata(self, metadata: MediaMetadata) -> None:
+        """Set tags and chapters before the first frame; the format leaves out what it can't store."""
+        write_metadata(self._output, metadata)
+
+    def write_packets(self, packets: Sequence[AudioPacket] | Sequence[SubtitlePacket]) -> None:
+        """Mux packets that an AudioStreamWriter or a SubtitleStreamWriter of this file returned."""
         if packets:
             with ffmpeg_errors_as_os_errors():
-                self._output.mux(packets)
+                self._output.mux(cast("Sequence[Packet[Stream]]", packets))
 
     def write(self, image: NDArray[np.uint8], timestamp: int) -> None:
         """Encode a frame.

@@ -10,6 +10,7 @@ import pytest
 from livecam.cli.main import main
 from livecam.sinks.recorder import Recorder
 from tests.support.command_line import (
+    FAILED,
     INTERRUPTED,
     LARGE,
     USAGE,
@@ -20,6 +21,7 @@ from tests.support.command_line import (
     wait_for,
 )
 from tests.support.fakes import secret_frame
+from tests.video.test_metadata import tags_of, write_clip
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -64,10 +66,34 @@ def test_truncated_clip_names_place_and_part(folder: Path, capfd: pytest.Capture
         output.mux(stream.encode(None))
     path = folder / "in.mp4"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    assert main(["clip", "in.mp4", "o.mp4", "--model", "green.tflite", "-b", "navy"]) == 0
+    # A script must notice that a part is missing.
+    assert main(["clip", "in.mp4", "o.mp4", "--model", "green.tflite", "-b", "navy"]) == FAILED
     error = capfd.readouterr().err
     assert "in.mp4 breaks off at" in error
     assert "o.mp4 keeps what is before" in error
+
+
+def test_clip_says_what_of_the_metadata_is_left_out(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tags = {"title": "My talk", "location": "+48.1372+011.5756/", "shoe_size": "42"}
+    write_clip(folder / "in.mkv", tags=tags)
+    command = "clip in.mkv o.mp4 --model green.tflite -b navy --overwrite --quiet"
+    assert main(command.split()) == 0
+    output = capfd.readouterr()
+    assert output.out == "o.mp4: 20 frames, 2.00 s, 1 subtitle stream(s)\n"
+    assert "left out: shoe_size\n" in output.err
+    assert "o.mp4 does not tell where the clip was made; --keep-metadata" in output.err
+    assert "location" not in tags_of("o.mp4")
+    assert main(f"{command} --keep-metadata".split()) == 0
+    assert "where the clip was made" not in capfd.readouterr().err
+    assert tags_of("o.mp4")["location"] == "+48.1372+011.5756/"
+    assert main(f"{command} --no-metadata".split()) == 0
+    output = capfd.readouterr()
+    assert (output.out, output.err) == ("o.mp4: 20 frames, 2.00 s\n", "")
+    assert "title" not in tags_of("o.mp4")
+    code, line = run_and_fail(f"{command} --no-metadata --keep-metadata", capfd)
+    assert (code, "not allowed with" in line) == (USAGE, True)
+    assert main(command.replace("mp4", "y4m").split()) == 0
+    assert "left out: shoe_size, title, chapters, 1 subtitle stream(s)\n" in capfd.readouterr().err
 
 
 def test_interrupted_clip_is_playable(folder: Path) -> None:

@@ -1,0 +1,109 @@
+"""Track passthrough: reads audio, subtitles and metadata of a video beside its frames, and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+from livecam.sinks.recorder import Recorder
+from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter
+from livecam.video.demux import demux_packets, open_input
+from livecam.video.metadata import MediaMetadata, MetadataPolicy, read_metadata
+from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter
+
+
+class TrackPassthrough:
+    """Reads all audio and subtitle streams of a video and writes them to a recorder in step with the frames.
+
+    Attributes:
+        audio_streams: Audio streams of the video.
+        subtitle_streams: Subtitle streams of the video that the policy copies.
+        metadata: Tags and chapters that the policy copies.
+    """
+
+    audio_streams: list[AudioStream]
+    subtitle_streams: list[SubtitleStream]
+    metadata: MediaMetadata
+
+    def __init__(self, path: Path, start_seconds: float, policy: MetadataPolicy) -> None:
+        """Prepare to read `path`.
+
+        Args:
+            path: The file.
+            start_seconds: Its own start time, which becomes 0.
+            policy: What of its metadata is copied; subtitles belong to it.
+        """
+        self._path = path
+        self._start_seconds = start_seconds
+        self._policy = policy
+        self._pending: AudioPacket | SubtitlePacket | None = None
+
+    def __enter__(self) -> TrackPassthrough:
+        """Open the file.
+
+        Raises:
+            VideoError: The file cannot be read.
+        """
+        self._input = open_input(self._path)
+        streams = self._input.streams
+        # Where FFmpeg has no decoder, the stream has no codec context and cannot be written.
+        self.audio_streams = [stream for stream in streams.audio if stream.codec_context]
+        is_copied = self._policy is not MetadataPolicy.NONE
+        self.subtitle_streams = list(streams.subtitles) if is_copied else []
+        self.metadata = read_metadata(self._input, self._policy, self._start_seconds)
+        self._writers: dict[int, AudioStreamWriter | SubtitleStreamWriter] = {}
+        self._packets: Iterator[AudioPacket | SubtitlePacket] = iter(())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._input.close()
+
+    def attach(self, recorder: Recorder) -> tuple[int, int]:
+        """Add every stream and the metadata to `recorder`, before its first frame.
+
+        Returns:
+            How many audio streams and how many subtitle streams it accepts.
+        """
+        recorder.set_metadata(self.metadata)
+        for stream in self.audio_streams:
+            audio = recorder.add_audio(stream, self._start_seconds)
+            if audio:
+                self._writers[stream.index] = audio
+        audio_count = len(self._writers)
+        keep_location = self._policy is MetadataPolicy.ALL
+        for track in self.subtitle_streams:
+            subtitles = recorder.add_subtitles(track, self._start_seconds, keep_location=keep_location)
+            if subtitles:
+                self._writers[track.index] = subtitles
+        streams = [*self.audio_streams, *self.subtitle_streams]
+        selected = (each for each in streams if each.index in self._writers)
+        self._packets = cast("Iterator[AudioPacket | SubtitlePacket]", demux_packets(self._input, *selected))
+        return audio_count, len(self._writers) - audio_count
+
+    def write_until(self, seconds: float, recorder: Recorder) -> None:
+        """Write the packets up to `seconds` after the start of the video."""
+        end = self._start_seconds + seconds
+        while self._writers:
+            packet, self._pending = self._pending, None
+            if packet is None:
+                packet = next(self._packets, None)
+            if packet is None:
+                return
+            if packet.pts is not None and packet.pts * packet.time_base > end:
+                self._pending = packet
+                return
+            writer = self._writers[packet.stream.index]
+            if isinstance(writer, AudioStreamWriter):
+                recorder.write_packets(writer.convert(cast(AudioPacket, packet)))
+            else:
+                recorder.write_packets(writer.convert(cast(SubtitlePacket, packet)))
+
+    def finish(self, recorder: Recorder) -> None:
+        """Write the rest of the packets."""
+        self.write_until(float("inf"), recorder)
+        for writer in self._writers.values():
+            recorder.write_packets(writer.flush())
