@@ -24,7 +24,9 @@ from livecam.matting.scene_cut import SceneCutDetector
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.models.base import MatteModel
 from livecam.models.segmenter import LiteRTSegmenter
+from livecam.picture.color_match import ColorMatcher
 from livecam.picture.framing import AutoFraming
+from livecam.picture.low_light import LowLightFilter
 
 STALL_SECONDS = 0.5
 """Longest time between two frames of one shot; after a longer gap the temporal filter starts again."""
@@ -64,7 +66,9 @@ class Pipeline:
         self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
         self._closed = False
+        self._low_light = LowLightFilter()
         self._framing = AutoFraming()
+        self._color_matcher = ColorMatcher()
         self._picture_in_use = self.picture
 
     @classmethod
@@ -78,6 +82,8 @@ class Pipeline:
         edge: float = 0.0,
         light_wrap: float = 0.0,
         frame: FramingMode = FramingMode.WHOLE,
+        color_match: float = 0.0,
+        low_light: bool = False,
         threads: int = 2,
         clock: Clock | None = None,
     ) -> Pipeline:
@@ -91,6 +97,8 @@ class Pipeline:
             edge: Pixels of a frame of height 720; negative shrinks the foreground, positive grows it.
             light_wrap: 0 to 1, how much of the background's light falls on the foreground's edges.
             frame: Show the whole frame, or the part around the person.
+            color_match: 0 to 1, how far the foreground's colors move towards the background's.
+            low_light: Brighten dark frames and remove their noise, for the network and in the result.
             threads: Threads of the network.
             clock: Time of frames that come without a timestamp.
 
@@ -100,7 +108,7 @@ class Pipeline:
             ImageError, VideoError: The background cannot be read.
         """
         clock = clock or SystemClock()
-        picture = PictureSettings(edge=edge, light_wrap=light_wrap, frame=frame)
+        picture = PictureSettings(edge, light_wrap, frame, color_match, low_light)
         segmenter = LiteRTSegmenter.load(model, threads)
         opened = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
         upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
@@ -126,10 +134,18 @@ class Pipeline:
             FrameError: `frame` is not a frame.
             MatteError: A stage returned an array that is not a matte.
         """
-        self._use_new_settings()
-        return self._segment(check_frame(frame), self._time(timestamp))
+        return self._segment(check_frame(frame), self._use_new_settings(), self._time(timestamp))[1]
 
-    def _segment(self, frame: Frame, now: float) -> Matte:
+    def _segment(self, frame: Frame, picture: PictureSettings, now: float) -> tuple[Frame, Matte]:
+        """Return the frame, brightened if that is on, and its matte."""
+        source = frame
+        if picture.low_light:
+            with self.timer.measure("low light"):
+                frame = _check_size(self._low_light.brighten(source, now), source)
+                source = _check_size(self._low_light.smooth(frame), source)
+        return frame, self._matte(source, now)
+
+    def _matte(self, frame: Frame, now: float) -> Matte:
         self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
             coarse = self.segmenter.predict(frame)
@@ -157,19 +173,26 @@ class Pipeline:
         """
         self._close_pending()
         picture, now = self._use_new_settings(), self._time(timestamp)
-        matte = self._segment(check_frame(frame), now)
+        frame, matte = self._segment(check_frame(frame), picture, now)
+        if picture.low_light:
+            with self.timer.measure("denoise"):
+                frame = _check_size(self._low_light.denoise(frame), frame)
         if picture.frame is FramingMode.AUTO:
             with self.timer.measure("frame"):
                 frame, matte = self._framing.apply(frame, matte, now)
         background = self.background
         with self.timer.measure("background"):
             rendered = background.render(frame, matte, timestamp)
-        with self.timer.measure("composite"):
-            if background.is_transparent:
+        if background.is_transparent:
+            with self.timer.measure("composite"):
                 return extract_foreground(frame, matte)
-            return _check_size(
-                composite_foreground(frame, _check_size(rendered, frame), matte, picture.light_wrap), frame
-            )
+        rendered = _check_size(rendered, frame)
+        if picture.color_match:
+            with self.timer.measure("color match"):
+                matched = self._color_matcher.apply(frame, rendered, matte, picture.color_match, now)
+                frame = _check_size(matched, frame)
+        with self.timer.measure("composite"):
+            return _check_size(composite_foreground(frame, rendered, matte, picture.light_wrap), frame)
 
     def render_standalone(self, size: Size, timestamp: float | None = None) -> Frame | RgbaFrame:
         """Render what is shown without a matte: the background, or the placeholder. Never raises."""
@@ -207,7 +230,9 @@ class Pipeline:
         """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
         self._scene_cuts.reset()
+        self._low_light.reset()
         self._framing.reset()
+        self._color_matcher.reset()
         self._last_timestamp = None
 
     def _time(self, timestamp: float | None) -> float:
@@ -216,11 +241,17 @@ class Pipeline:
     def _use_new_settings(self) -> PictureSettings:
         """Bring the stages to the newest settings and return these, for the whole of one frame."""
         picture, before = self.picture, self._picture_in_use
+        if picture is before:
+            return picture
         self._picture_in_use = picture
         if picture.edge != before.edge and isinstance(self.upsampler, GuidedFilterUpsampler):
             self.upsampler.settings = replace(self.upsampler.settings, edge_offset=picture.edge)
         if picture.frame is not before.frame:
             self._framing.reset()
+        if not picture.low_light:
+            self._low_light.reset()
+        if not picture.color_match:
+            self._color_matcher.reset()
         return picture
 
     def _reset_on_scene_change(self, frame: Frame, now: float) -> None:

@@ -225,6 +225,48 @@ def test_cutouts_are_framed_too() -> None:
     assert not any(shows_secret(cutout) for cutout in cutouts)
 
 
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_color_match_changes_the_person_and_not_the_background(strength: float) -> None:
+    pipeline = make(picture=PictureSettings(color_match=strength))
+    frame = secret_frame()
+    shown, person = pipeline.replace(frame), is_person(frame) == 1
+    assert (shown[~person] == ColorBackground().color).all()
+    assert (shown[person] == PERSON).all() == (strength == 0)
+
+
+def test_color_match_starts_again_after_it_was_off() -> None:
+    pipeline = make(picture=PictureSettings(color_match=1.0))
+    first = pipeline.replace(secret_frame(), 0.0)
+    pipeline.set_picture(PictureSettings())
+    pipeline.replace(secret_frame(), 0.1)
+    pipeline.set_background(ColorBackground((250, 250, 0)))
+    pipeline.set_picture(PictureSettings(color_match=1.0))
+    other = make(ColorBackground((250, 250, 0)), picture=PictureSettings(color_match=1.0))
+    shown = pipeline.replace(secret_frame(), 0.2)
+    assert (shown == other.replace(secret_frame(), 0.2)).all()
+    assert (shown != first).any()
+
+
+def test_low_light_brightens_what_the_network_sees_and_what_is_shown() -> None:
+    seen: list[Frame] = []
+
+    dark = np.asarray(secret_frame() // 5, np.uint8)
+    whole = np.ones(dark.shape[:2], np.float32)
+    pipeline = make(picture=PictureSettings(low_light=True))
+    pipeline.segmenter.predict = lambda frame: (seen.append(frame), whole)[1]  # type: ignore[method-assign]
+    shown = pipeline.replace(dark, 0.0)
+    assert seen[0].mean() > 1.5 * dark.mean()
+    assert shown.mean() > 1.5 * dark.mean()
+    pipeline.set_picture(PictureSettings())
+    assert (pipeline.replace(dark, 0.1) == dark).all()
+    assert seen[1] is dark
+
+
+def test_bright_frames_keep_their_bytes_with_low_light() -> None:
+    frame, lit = secret_frame(), make(picture=PictureSettings(low_light=True))
+    assert (lit.replace(frame) == make().replace(frame)).all()
+
+
 def test_edge_of_given_stages_stays_until_it_is_changed() -> None:
     upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=3.0))
     pipeline = Pipeline(FakeSegmenter(), IdentityTemporalFilter(), upsampler, ColorBackground())

@@ -130,6 +130,11 @@ class LiveSettings:
     frame: FramingMode = field(default=FramingMode.WHOLE, metadata=setting(
         PICTURE, "what part of the camera's frame is shown: whole, or auto, which follows you",
         metavar="MODE", parse=parse_framing_mode))
+    color_match: float = field(default=0.0, metadata=setting(
+        PICTURE, "how far your colors and brightness move towards those of the background",
+        metavar="AMOUNT", limits=(0, 1)))
+    low_light: bool = field(default=False, metadata=setting(
+        PICTURE, "brighten dark frames and remove their noise"))
     model: str = field(default="person", metadata=setting(
         MODEL, "person, person-lite, a model of your own, or the path of a .tflite file", metavar="NAME"))
     threads: int = field(default=2, metadata=setting(
@@ -196,6 +201,8 @@ class PictureSettings:
     edge: float = 0.0
     light_wrap: float = 0.0
     frame: FramingMode = FramingMode.WHOLE
+    color_match: float = 0.0
+    low_light: bool = False
 
     def __post_init__(self) -> None:
         for each in fields(self):

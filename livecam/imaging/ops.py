@@ -136,6 +136,33 @@ def swap_rb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
 
+def rgb_to_lab(colors: NDArray[np.uint8]) -> _FloatImage:
+    """Convert uint8 RGB (count, 3) to CIELAB: float32 (count, 3), lightness 0 to 100."""
+    scaled = colors[None].astype(np.float32) * np.float32(1 / 255)
+    return cast(_FloatImage, cv2.cvtColor(scaled, cv2.COLOR_RGB2Lab)[0])
+
+
+def lab_to_rgb(colors: _FloatImage) -> _FloatImage:
+    """Convert CIELAB (count, 3) to RGB in [0, 1], clipped: float32 (count, 3)."""
+    return cast(_FloatImage, cv2.cvtColor(colors[None], cv2.COLOR_Lab2RGB)[0])
+
+
+def rgb_to_ycrcb(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert uint8 RGB (count, 3) to YCrCb by BT.601: uint8 (count, 3)."""
+    return cast(NDArray[np.uint8], cv2.cvtColor(colors[None], cv2.COLOR_RGB2YCrCb)[0])
+
+
+def transform_colors(image: Frame, matrix: NDArray[np.float64]) -> Frame:
+    """Apply an affine map of colors, (3, 4), to each pixel; results are rounded and clipped."""
+    result = pooled_empty_like(image)
+    return cast(Frame, cv2.transform(image, matrix.astype(np.float32), dst=result))
+
+
+def map_levels(image: Frame, table: NDArray[np.uint8]) -> Frame:
+    """Replace each of the 256 levels by its entry in `table`."""
+    return cast(Frame, cv2.LUT(image, table, dst=pooled_empty_like(image)))
+
+
 def replicate_channels(values: _FloatImage) -> _FloatImage:
     """Repeat one channel three times: float32 (height, width) to (height, width, 3)."""
     return cast(_FloatImage, cv2.merge([values, values, values]))

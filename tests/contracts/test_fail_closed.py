@@ -153,7 +153,11 @@ def test_switched_background_is_shown_and_never_the_room() -> None:
     assert not any(shows_secret(frame) for frame in sink.frames)
 
 
-PICTURES = [PictureSettings(frame=FramingMode.AUTO)]
+PICTURES = [
+    PictureSettings(frame=FramingMode.AUTO),
+    PictureSettings(color_match=1.0),
+    PictureSettings(low_light=True),
+]
 
 
 @pytest.mark.parametrize("picture", PICTURES)
@@ -183,15 +187,23 @@ def is_like_person(frame: Any) -> bool:
     return bool((green - np.maximum(red, blue) > 40).mean() > 0.02)
 
 
-STAGE_FAULTS = {"_framing": PictureSettings(frame=FramingMode.AUTO)}
+STAGE_FAULTS = [
+    ("_framing", "apply", PictureSettings(frame=FramingMode.AUTO)),
+    ("_color_matcher", "apply", PictureSettings(color_match=1.0)),
+    ("_low_light", "brighten", PictureSettings(low_light=True)),
+    ("_low_light", "smooth", PictureSettings(low_light=True)),
+    ("_low_light", "denoise", PictureSettings(low_light=True)),
+]
 
 
-@pytest.mark.parametrize("fault", ["raises", "none"])
-@pytest.mark.parametrize("stage", STAGE_FAULTS)
-def test_failing_stage_of_the_picture_shows_the_background_alone(stage: str, fault: str) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("stage", "verb", "picture"), STAGE_FAULTS)
+def test_failing_stage_of_the_picture_shows_the_background_alone(
+    stage: str, verb: str, picture: PictureSettings, fault: str
+) -> None:
     pipeline, sink = make_pipeline(), RecordingSink()
-    pipeline.set_picture(STAGE_FAULTS[stage])
-    getattr(pipeline, stage).apply = FAULTS[fault]
+    pipeline.set_picture(picture)
+    setattr(getattr(pipeline, stage), verb, FAULTS[fault])
     stats = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
     assert (stats.frames_shown, stats.frames_failed > 0) == (0, True)
     assert all((frame == ColorBackground().render_standalone(SIZE)).all() for frame in sink.frames)

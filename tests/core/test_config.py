@@ -32,6 +32,8 @@ CHANGED = LiveSettings(
     edge=-2.5,
     light_wrap=0.25,
     frame=FramingMode.AUTO,
+    color_match=0.5,
+    low_light=True,
     device="livecam",
     virtual_camera=False,
     on_demand=True,
@@ -128,7 +130,9 @@ def test_write_config_failure_suggests_another_file(tmp_path: Path) -> None:
         write_config(LiveSettings(), tmp_path / "file" / "livecam.toml")
 
 
-@pytest.mark.parametrize("name", ["fps", "threads", "edge", "light_wrap", "slide_seconds", "seconds"])
+@pytest.mark.parametrize(
+    "name", ["fps", "threads", "edge", "light_wrap", "color_match", "slide_seconds", "seconds"]
+)
 @pytest.mark.parametrize("value", [1e12, -1e12, float("nan")])
 def test_validate_rejects_numbers_out_of_range(name: str, value: float) -> None:
     with pytest.raises(UsageError, match=name.replace("_", "-")):
