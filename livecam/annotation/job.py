@@ -219,7 +219,7 @@ def _with_recording(settings: AnnotationSettings, progress: OnProgress) -> list[
 
 
 def _load_sam(preset: str) -> ImagePredictor:
-    # Imported here: KerasHub is needed only if SAM is used.
+    # Imported here: SAM is not always used.
     from livecam.annotation.sam.predictor import SamPredictor
 
     return SamPredictor.load(preset)

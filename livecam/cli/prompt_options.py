@@ -7,7 +7,10 @@ from livecam.annotation.config import parse_person
 from livecam.annotation.prompts import parse_box, parse_point
 from livecam.cli.parser import parse_with
 
-PRESETS = "SAM model: sam_base_sa1b, sam_large_sa1b, sam_huge_sa1b, or a folder with a SAM for KerasHub"
+PRESETS = (
+    "SAM model: mobile_sam, which comes with livecam; sam_base_sa1b, sam_large_sa1b, sam_huge_sa1b, which "
+    "are downloaded once, or a folder with a SAM, for KerasHub (pip install 'livecam[label]')"
+)
 
 
 def add_point_options(
@@ -38,7 +41,7 @@ def add_point_options(
 
 def add_preset_option(container: argparse._ActionsContainer) -> None:
     """Add the SAM preset."""
-    container.add_argument("--preset", metavar="NAME", help=f"{PRESETS} (default: sam_base_sa1b)")
+    container.add_argument("--preset", metavar="NAME", help=f"{PRESETS} (default: mobile_sam)")
 
 
 def add_person_option(container: argparse._ActionsContainer) -> None:

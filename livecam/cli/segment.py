@@ -16,7 +16,8 @@ overlays on one sheet (NAME.sheet.png), and the best candidate as a matte (NAME.
 (NAME.trimap.png: 1 = keep, 2 = background, 3 = contour). Coordinates are pixels of the upright image, x to
 the right and y down.
 
-The first use downloads SAM (base: 0.4 GB) to ~/.cache/kagglehub, or to KAGGLEHUB_CACHE.
+MobileSAM comes with livecam and needs no network. A larger SAM (--preset) is downloaded on its first use
+(base: 0.4 GB) to ~/.cache/kagglehub, or to KAGGLEHUB_CACHE.
 """
 
 

@@ -412,6 +412,8 @@ def test_journal_of_the_old_code_is_continued(
     workspace_dir("me").mkdir(parents=True)
     path = workspace_dir("me") / "journal.json"
     path.write_text(f'{{"words": {json.dumps(fingerprint)}, "done": {done}}}\n')
+    # The default SAM of that time.
+    settings = replace(settings, annotation=replace(settings.annotation, preset="sam_base_sa1b"))
     result = learn(settings, stages_double)
     assert (result.installed, result.seconds) == (False, 170.5)
     assert "not cut out better" in result.reason

@@ -50,10 +50,12 @@ class MemoryEstimate:
     Attributes:
         weights: weights of the network.
         embedding: activations while the embedding of one image is computed.
+        runtime: the libraries that run the network.
     """
 
     weights: float
     embedding: float
+    runtime: float = _RUNTIME_BYTES
 
     @classmethod
     def of(cls, encoder: EncoderConfig) -> "MemoryEstimate":
@@ -86,7 +88,7 @@ class MemoryEstimate:
     @property
     def total(self) -> float:
         """Memory to load SAM and compute the embedding of one image."""
-        return _RUNTIME_BYTES + max(_READING_FACTOR * self.weights, self.weights + self.embedding)
+        return self.runtime + max(_READING_FACTOR * self.weights, self.weights + self.embedding)
 
     def batch(self, max_size: int = 4) -> int:
         """Return the number of images in a batch for the memory that is free now, at least 1."""
@@ -95,6 +97,8 @@ class MemoryEstimate:
 
 
 _PRESETS = {
+    # Measured (scripts/measure_sam.py mobile): LiteRT keeps the weights in float16 and in float32.
+    "mobile_sam": MemoryEstimate(weights=60 * _MB, embedding=350 * _MB, runtime=150 * _MB),
     "sam_base_sa1b": MemoryEstimate.of(EncoderConfig(768, 12, 12, 3072)),
     "sam_large_sa1b": MemoryEstimate.of(EncoderConfig(1024, 24, 16, 4096)),
     "sam_huge_sa1b": MemoryEstimate.of(EncoderConfig(1280, 32, 16, 5120)),

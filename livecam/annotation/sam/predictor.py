@@ -1,6 +1,6 @@
 """Segment Anything: compute an image's embedding once, then predict masks for any number of prompts.
 
-Source: Kirillov et al., "Segment Anything", ICCV 2023, through KerasHub.
+Source: Kirillov et al., "Segment Anything", ICCV 2023, through LiteRT or KerasHub.
 """
 
 import math
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from livecam.annotation.prompts import Point, Prompt, validate_prompt
 from livecam.annotation.sam.memory_estimate import MemoryEstimate, oom_as_error
+from livecam.annotation.sam.network import KerasSam, PromptTensors, SamNetwork
 from livecam.annotation.sam.preprocessing import ResizeLongestSide
-from livecam.annotation.sam.presets import PRESETS, load_preset
+from livecam.annotation.sam.presets import PRESETS, load_network
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte, check_frame
 
@@ -84,26 +85,28 @@ class ImageEmbedding:
 class SamPredictor:
     """A loaded SAM."""
 
-    def __init__(self, task: Any, memory: MemoryEstimate | None = None) -> None:
-        """Wrap a SAMImageSegmenter of KerasHub.
+    def __init__(self, network: SamNetwork | Any, memory: MemoryEstimate | None = None) -> None:
+        """Wrap a network.
 
         Args:
-            task: the segmenter.
+            network: a `SamNetwork`, or a SAMImageSegmenter of KerasHub.
             memory: its memory, if known; it limits the size of batches.
         """
-        self._backbone, self._memory = task.backbone, memory
-        self._side = int(task.backbone.image_encoder.image_shape[0])
-        self._normalization = _normalization(task)
+        self._network: SamNetwork = network if hasattr(network, "encode") else KerasSam(network)
+        self._memory = memory
 
     @classmethod
     def load(cls, preset: str = PRESETS[0]) -> "SamPredictor":
-        """Load a preset by its name (downloaded once), or from a directory that `save_to_preset` has written.
+        """Load a preset by its name, or from a directory that `save_to_preset` has written.
+
+        `mobile_sam` comes with livecam and runs with LiteRT. The others need KerasHub, and those with a name
+        are downloaded once.
 
         Raises:
             AnnotationError: KerasHub is missing, the preset does not exist, can't be downloaded or is not a
                 SAM, or there is not enough memory.
         """
-        return cls(*load_preset(preset))
+        return cls(*load_network(preset))
 
     def embed(self, frame: Frame) -> ImageEmbedding:
         """Compute the embedding of one image, the slow part.
@@ -115,7 +118,7 @@ class SamPredictor:
         return self._embed_batch([frame])[0]
 
     def embed_many(self, frames: Iterable[Frame]) -> Iterator[ImageEmbedding]:
-        """Compute embeddings in order, in batches as large as the memory allows (up to 4).
+        """Compute embeddings in order, with KerasHub in batches as large as the memory allows (up to 4).
 
         On a CPU a batch of 4 saves 0.04 s of each image, the fixed cost of a call.
 
@@ -124,12 +127,12 @@ class SamPredictor:
             AnnotationError: there is not enough memory.
         """
         remaining = iter(frames)
-        batch_size = self._memory.batch() if self._memory else 1
+        batch_size = self._memory.batch(self._network.max_batch) if self._memory else 1
         while batch := list(islice(remaining, batch_size)):
             yield from self._embed_batch(batch)
 
     def decode(
-        self, embedding: NDArray[np.float32], prompt_tensors: dict[str, NDArray[np.float32]]
+        self, embedding: NDArray[np.float32], prompt_tensors: PromptTensors
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Run the mask decoder for one prompt.
 
@@ -140,26 +143,25 @@ class SamPredictor:
         Returns:
             Logits of four masks (4, side / 4, side / 4), and their scores (4,).
         """
-        output = self._backbone.mask_decoder(
-            image_embeddings=embedding[None], **self._backbone.prompt_encoder(**prompt_tensors)
-        )
-        return _to_numpy(output["masks"])[0], _to_numpy(output["iou_pred"])[0]
+        return self._network.decode(embedding, prompt_tensors)
 
     def _embed_batch(self, frames: Sequence[Frame]) -> list[ImageEmbedding]:
-        transforms = [ResizeLongestSide.of(Size.of(check_frame(frame)), self._side) for frame in frames]
+        transforms = [
+            ResizeLongestSide.of(Size.of(check_frame(frame)), self._network.side) for frame in frames
+        ]
         with oom_as_error(f"looking at {len(frames)} image(s)"):
             inputs = [
-                transform.apply_image(frame, *self._normalization)
+                transform.apply_image(frame, *self._network.normalization)
                 for transform, frame in zip(transforms, frames, strict=True)
             ]
-            embeddings = _to_numpy(self._backbone.image_encoder(np.stack(inputs), training=False))
+            embeddings = self._network.encode(np.stack(inputs))
         return [
             ImageEmbedding(self, transform, embedding)
             for transform, embedding in zip(transforms, embeddings, strict=True)
         ]
 
 
-def _prompt_tensors(prompt: Prompt, transform: ResizeLongestSide) -> dict[str, NDArray[np.float32]]:
+def _prompt_tensors(prompt: Prompt, transform: ResizeLongestSide) -> PromptTensors:
     """Return the inputs of the prompt encoder. Every kind is present; those not used are empty."""
     points = [(transform.apply_point(point), _POSITIVE) for point in prompt.positive]
     points += [(transform.apply_point(point), _NEGATIVE) for point in prompt.negative]
@@ -177,23 +179,6 @@ def _prompt_tensors(prompt: Prompt, transform: ResizeLongestSide) -> dict[str, N
         "boxes": np.array(boxes, np.float32).reshape(1, -1, 2, 2),
         "masks": np.array(masks, np.float32).reshape(1, -1, transform.side // 4, transform.side // 4, 1),
     }
-
-
-def _normalization(task: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return scale and offset that the image encoder expects for colors of 0 to 255."""
-    converter = getattr(task.preprocessor, "image_converter", None)
-    scale = getattr(converter, "scale", None)
-    offset = getattr(converter, "offset", None)
-    return (
-        np.asarray(1 / 255 if scale is None else scale, np.float32),
-        np.asarray(0.0 if offset is None else offset, np.float32),
-    )
-
-
-def _to_numpy(tensor: Any) -> NDArray[np.float32]:
-    from keras import ops
-
-    return np.asarray(ops.convert_to_numpy(tensor), np.float32)
 
 
 def _nan_as_lowest(score: float) -> float:

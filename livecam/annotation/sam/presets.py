@@ -8,16 +8,44 @@ from textwrap import shorten
 from typing import Any
 
 from livecam.annotation.sam.memory_estimate import MemoryEstimate, check_memory, oom_as_error
+from livecam.annotation.sam.network import KerasSam, LiteRTSam, SamNetwork
 from livecam.core.errors import AnnotationError
 from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.models.registry import builtin_dir
 
-PRESETS = ("sam_base_sa1b", "sam_large_sa1b", "sam_huge_sa1b")
+BUILTIN = "mobile_sam"
+"""MobileSAM, in the folder of the built-in models."""
+PRESETS = (BUILTIN, "sam_base_sa1b", "sam_large_sa1b", "sam_huge_sa1b")
 _CONFIG, _BACKBONE = "config.json", "SAMBackbone"
 _WEIGHTS = ("model.weights.h5", "model.weights.json")
 
 
+def builtin_folder() -> Path:
+    """Return the folder of `BUILTIN`: its card and LiteRT files, and in a checkout KerasHub's preset."""
+    return builtin_dir() / BUILTIN
+
+
+def load_network(preset: str) -> tuple[SamNetwork, MemoryEstimate | None]:
+    """Load a preset as a network: `BUILTIN` with LiteRT, any other with KerasHub.
+
+    Returns:
+        The network, and its memory (None if that is not known).
+
+    Raises:
+        AnnotationError: as `load_preset`.
+    """
+    if preset != BUILTIN:
+        task, memory = load_preset(preset)
+        return KerasSam(task), memory
+    memory = MemoryEstimate.of_preset(preset)
+    if memory is not None:
+        check_memory(preset, memory)
+    with oom_as_error(f"loading {preset}"):
+        return LiteRTSam.load(builtin_folder()), memory
+
+
 def load_preset(preset: str) -> tuple[Any, MemoryEstimate | None]:
-    """Load a preset.
+    """Load a preset with KerasHub.
 
     Args:
         preset: one of `PRESETS`, a directory written by `save_to_preset`, or a KerasHub address with ://.
@@ -45,6 +73,8 @@ def load_preset(preset: str) -> tuple[Any, MemoryEstimate | None]:
 
 def _folder(preset: str) -> Path | None:
     """Return the directory of a preset; None for a preset that is downloaded."""
+    if preset == BUILTIN:
+        return builtin_folder()
     if preset in PRESETS or "://" in preset:
         return None
     path = Path(preset).expanduser()
@@ -82,9 +112,12 @@ def _import_segmenter() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         import keras_hub
+
+        import livecam.annotation.sam.tiny_vit  # noqa: F401  registers the encoder of `BUILTIN`
     except ImportError as error:
         raise AnnotationError(
-            f"labelling needs more packages ({error.name}): pip install 'livecam[label]'"
+            f"this SAM needs more packages ({error.name}): pip install 'livecam[label]', or use "
+            f"--preset {BUILTIN}"
         ) from error
     return keras_hub.models.SAMImageSegmenter
 

@@ -25,7 +25,7 @@ def free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("preset", "millions"), [*zip(PRESETS, (93.7, 312.3, 641.1), strict=True)])
+@pytest.mark.parametrize(("preset", "millions"), [*zip(PRESETS[1:], (93.7, 312.3, 641.1), strict=True)])
 def test_the_weights_are_as_many_as_are_published(preset: str, millions: float) -> None:
     known = MemoryEstimate.of_preset(preset)
     assert known is not None
@@ -43,7 +43,7 @@ def test_a_larger_preset_takes_more() -> None:
     known = [MemoryEstimate.of_preset(preset) for preset in PRESETS]
     wholes = [each.total for each in known if each]
     assert wholes == sorted(wholes)
-    assert len(wholes) == 3
+    assert len(wholes) == 4
 
 
 def test_estimate_is_read_from_a_preset_config() -> None:
@@ -79,7 +79,7 @@ def test_too_little_memory_names_what_would_fit(free: Path) -> None:
 
 
 def test_if_nothing_fits_closing_programs_is_advised(free: Path) -> None:
-    free.write_text("MemAvailable: 1000000 kB\n")
+    free.write_text("MemAvailable: 300000 kB\n")
     base = MemoryEstimate.of_preset("sam_base_sa1b")
     assert base is not None
     with pytest.raises(AnnotationError, match="close other programs"):

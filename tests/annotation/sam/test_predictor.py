@@ -129,7 +129,7 @@ class Counting:
 
 def counted(sam: SamPredictor, image_bytes: float = 1.0) -> tuple[SamPredictor, Counting]:
     """Return the same SAM with an encoder that records its batches."""
-    backbone = sam._backbone
+    backbone = sam._network.backbone  # type: ignore[attr-defined]
     encoder = Counting(backbone.image_encoder)
     again = SimpleNamespace(
         image_encoder=encoder, prompt_encoder=backbone.prompt_encoder, mask_decoder=backbone.mask_decoder

@@ -122,10 +122,10 @@ def test_normalization_follows_the_presets_converter(drawn_sam_folder: Path) -> 
 
     task, known = load_preset(str(drawn_sam_folder))
     assert known is not None
-    assert SamPredictor(task)._normalization[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._network.normalization[0] == pytest.approx(np.float32(1 / 255))
     task.preprocessor.image_converter.scale, task.preprocessor.image_converter.offset = [0.5, 1, 2], [1, 2, 3]
-    scale, offset = SamPredictor(task)._normalization
+    scale, offset = SamPredictor(task)._network.normalization
     assert scale.tolist() == [0.5, 1, 2]
     assert offset.tolist() == [1, 2, 3]
     task.preprocessor = None
-    assert SamPredictor(task)._normalization[0] == pytest.approx(np.float32(1 / 255))
+    assert SamPredictor(task)._network.normalization[0] == pytest.approx(np.float32(1 / 255))
