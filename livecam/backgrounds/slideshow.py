@@ -1,5 +1,6 @@
 """Slideshow background: the images of a folder in turn, cross-faded."""
 
+import logging
 import re
 import threading
 from pathlib import Path
@@ -16,6 +17,8 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.fit import FitMode
 from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import cross_fade
+
+logger = logging.getLogger("livecam.backgrounds")
 
 _FADE_SECONDS = 0.7
 _SHUTDOWN_SECONDS = 0.5  # how long `close` waits for the thread that may be reading an image
@@ -60,7 +63,8 @@ class SlideshowBackground:
         self._lock = threading.Lock()
         self._seconds = seconds
         self._fade_seconds = min(_FADE_SECONDS, seconds / 2.0)
-        self._shown = _read_next(folder, None, fit)
+        self._reported: set[Path] = set()  # images that can't be read
+        self._shown = _read_next(folder, None, fit, self._reported)
         self._previous: StaticBackground | None = None
         self._shown_since: float | None = None
         self._prefetch_size: Size | None = None  # of the request that was made and not taken yet
@@ -120,7 +124,7 @@ class SlideshowBackground:
 
     def _prepare_next(self) -> _Slide:
         """Read the next image and fit it to the size in use. Runs on the prefetcher's thread."""
-        slide = _read_next(self._folder, self._shown.path, self._fit)
+        slide = _read_next(self._folder, self._shown.path, self._fit, self._reported)
         if self._prefetch_size is not None:
             slide.background.render_standalone(self._prefetch_size)
         return slide
@@ -146,8 +150,11 @@ def natural_sort_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if index % 2 else (0, part) for index, part in enumerate(parts)], path.name
 
 
-def _read_next(folder: Path, after: Path | None, fit: FitMode) -> _Slide:
-    """Read the first readable image that follows `after`; after the last one comes the first."""
+def _read_next(folder: Path, after: Path | None, fit: FitMode, reported: set[Path]) -> _Slide:
+    """Read the first readable image that follows `after`; after the last one comes the first.
+
+    One that can't be read is logged and added to `reported`, unless it is there.
+    """
     paths = list_images(folder)
     later = [path for path in paths if after is not None and natural_sort_key(path) > natural_sort_key(after)]
     failure: ImageError | None = None
@@ -156,4 +163,7 @@ def _read_next(folder: Path, after: Path | None, fit: FitMode) -> _Slide:
             return _Slide(path, image_background(read_image(path), fit))
         except ImageError as error:
             failure = failure or error
+            if path not in reported:
+                reported.add(path)
+                logger.warning("left out of the slides: %s", error)
     raise ImageError(f"no image in {folder} can be read any more; put some back") from failure

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 
 IMAGE_SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".jp2", ".ppm", ".pgm",
+    ".heic", ".heif", ".hif",
 )  # fmt: skip
 """Still images that `imaging.image_io.read_image` decodes, in lower case, the most frequent first."""
 
@@ -29,9 +30,11 @@ PROCEDURAL_NAMES = ("beach", "bokeh", "dusk", "paper", "studio", "waves")
 _SIGNATURE_BYTES = 4096
 _IMAGE_SIGNATURES = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|BM.{4}\0\0\0\0|II\*\0|MM\0\*|GIF8[79]a"
-    rb"|....ftyp(avif|avis|mif1|heic)|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[56]\s",
+    rb"|....ftyp(avi[fs]|mif1|msf1|heif|he[iv][cxms])|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[56]\s",
     re.DOTALL,
 )
+_BRAND_BYTES = 48
+_HEIC_SIGNATURE = re.compile(rb"....ftyp(mif1|heif|hei[cxms])", re.DOTALL)
 _VIDEO_SIGNATURES = re.compile(
     rb"\x1a\x45\xdf\xa3"  # Matroska, WebM
     rb"|RIFF....AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|\x06\x0e\x2b\x34\x02\x05\x01\x01"
@@ -61,6 +64,15 @@ def detect_media_type(path: str | os.PathLike[str]) -> MediaType | None:
             if _VIDEO_SIGNATURES.match(start):
                 return MediaType.VIDEO
     return None
+
+
+def is_heic(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file is a HEIC (HEIF) image by its first bytes; an AVIF is none."""
+    with suppress(OSError, ValueError):
+        with Path(path).open("rb") as file:
+            start = file.read(_BRAND_BYTES)
+        return _HEIC_SIGNATURE.match(start) is not None and b"avif" not in start
+    return False
 
 
 def is_image_file(path: str | os.PathLike[str]) -> bool:

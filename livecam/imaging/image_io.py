@@ -16,14 +16,16 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from livecam.core.errors import FileWriteError, FrameError, ImageError
 from livecam.core.fileio import os_error_reason, read_signature, write_atomic
 from livecam.core.geometry import Size
+from livecam.core.media_types import is_heic
 from livecam.core.types import Frame, Matte, RgbaFrame
 from livecam.imaging.color import split_alpha_srgb, to_resizable_mode, to_uint8
 from livecam.imaging.ops import decode_any_depth
 
 # Some of Pillow's other decoders start programs (EPS) or fetch files, so only these are allowed.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM")
+_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
 _ANIMATED_FORMATS = tuple(name for name in ("GIF", "PNG", "WEBP", "AVIF") if name in _FORMATS)
 _MAX_MEGAPIXELS = 250
+_ORIENTATION_TAG = 0x0112
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|II\*\0|MM\0\*|GIF8", re.DOTALL)
 _JPEG_OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": 0}
 _pixel_limit_lock = threading.Lock()
@@ -51,7 +53,7 @@ def read_image(path: Path | str, *, longest: int = 4096) -> LoadedImage:
     """Read an image file, rotated upright by its EXIF orientation and converted to sRGB.
 
     Reads JPEG, PNG, WebP, BMP, TIFF, the first image of a GIF, and where Pillow supports them AVIF, JPEG 2000
-    and PPM.
+    and PPM; HEIC with the package pillow-heif.
 
     Args:
         path: the file.
@@ -62,10 +64,15 @@ def read_image(path: Path | str, *, longest: int = 4096) -> LoadedImage:
     """
     path = Path(path)
     signature = read_signature(path)
+    is_unknown_heic = is_heic(path) and not _register_heif()
     try:
         with _without_pixel_limit(), path.open("rb") as file:
             return _read(file, longest)
     except UnidentifiedImageError as error:
+        if is_unknown_heic:
+            hint = "pip install 'livecam[heic]', or save it as JPEG"
+            problem = f"{path} is a HEIC picture, which needs one more package"
+            raise ImageError(problem, hint, path=path) from error
         if _SIGNATURES.match(signature):
             raise _damaged(path) from error
         problem = f"{path} is no image livecam can read"
@@ -76,6 +83,16 @@ def read_image(path: Path | str, *, longest: int = 4096) -> LoadedImage:
         raise ImageError(f"{path} does not fit into memory", "make it smaller first", path=path) from error
     except Exception as error:  # Pillow's decoders raise anything on damage: struct, zlib, Key-, IndexError
         raise _damaged(path) from error
+
+
+def _register_heif() -> bool:
+    """Let Pillow read HEIC; return whether it can."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return True
 
 
 def _damaged(path: Path) -> ImageError:
@@ -145,6 +162,14 @@ def is_animated(path: Path | str) -> bool:
     with suppress(Exception), _without_pixel_limit(), Image.open(path, formats=_ANIMATED_FORMATS) as image:
         return bool(getattr(image, "is_animated", False))
     return False
+
+
+def read_orientation(path: Path | str) -> int:
+    """Return the EXIF orientation of an image file, 1 to 8; 1 (upright) where there is none."""
+    with suppress(Exception), _without_pixel_limit(), Image.open(path, formats=_ANIMATED_FORMATS) as image:
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+        return orientation if orientation in range(1, 9) else 1
+    return 1
 
 
 class _TooLargeError(Exception):

@@ -5,7 +5,7 @@ from pathlib import Path
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
-from livecam.core.media_types import is_image
+from livecam.core.media_types import MediaType, detect_media_type, is_image
 from livecam.devices.discovery import is_device_spec, list_cameras, resolve_camera
 from livecam.sources.base import Source
 from livecam.sources.webcam import WebcamSource
@@ -54,7 +54,7 @@ def _open_file(path: Path, size: Size | None, fps: float, clock: Clock) -> Sourc
             # The colors under transparent parts may show what was cut out.
             return ImageSource(flatten_alpha(loaded.image, loaded.alpha), size, fps, clock=clock)
         except ImageError:
-            if is_image(path):
+            if is_image(path) or detect_media_type(path) is MediaType.IMAGE:
                 raise
     from livecam.video.video_reader import VideoReader
 

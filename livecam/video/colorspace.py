@@ -26,6 +26,17 @@ _HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
 _GAMUTS = {9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
 # A linear or logarithmic signal is none that BT.1886 describes.
 _SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
+# Display matrices (see `_display_matrix`) of the EXIF orientations 1 to 8.
+_EXIF_MATRICES = {
+    1: (1, 0, 0, 1),
+    2: (-1, 0, 0, 1),
+    3: (-1, 0, 0, -1),
+    4: (1, 0, 0, -1),
+    5: (0, 1, 1, 0),
+    6: (0, 1, -1, 0),
+    7: (0, -1, -1, 0),
+    8: (0, -1, 1, 0),
+}
 _FAST = int(Interpolation.BILINEAR)
 _EXACT = int(Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND)
 
@@ -42,13 +53,17 @@ class RgbConverter:
     behind those of a still image.
     """
 
-    def __init__(self, *, exact: bool, pixel_ratio: Fraction | None = None) -> None:
+    def __init__(
+        self, *, exact: bool, pixel_ratio: Fraction | None = None, exif_orientation: int | None = None
+    ) -> None:
         """Choose the conversion.
 
         Args:
             exact: interpolate chroma and round correctly; without it frames are faster and 1 level darker.
             pixel_ratio: width of a stored pixel divided by its height; None means square pixels.
+            exif_orientation: that of an image file, 1 to 8, which counts instead of that of its frames.
         """
+        self._exif_orientation = exif_orientation
         self._reformatter = VideoReformatter()
         ratio = pixel_ratio or Fraction(1)
         # A ratio beyond 4 is damage, not intent.
@@ -75,6 +90,8 @@ class RgbConverter:
             image = cast(Frame, self._convert(frame, "rgb24").to_ndarray())
         if alpha is not None:
             image = self._flattener.flatten(image, alpha)
+        if self._exif_orientation is not None:
+            return _apply_display_matrix(image, _EXIF_MATRICES[self._exif_orientation])
         return _apply_display_matrix(image, _display_matrix(frame))
 
     def _convert(self, frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:

@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
+from livecam.core.media_types import is_heic
 from livecam.video.timestamps import DiscontinuityBridge
 from livecam.video.webp import is_animated_webp, webp_as_matroska
 
@@ -46,6 +47,9 @@ def open_input(path: Path) -> InputContainer:
         raise VideoError(f"there is no file {path}", "check the name")
     if not path.is_file():
         raise VideoError(f"{path} is no file", "name a video file")
+    if is_heic(path):
+        # FFmpeg reads one of its tiles.
+        raise VideoError(f"{path} is a HEIC picture, no video", "save it as JPEG")
     try:
         if is_animated_webp(path):
             return av.open(webp_as_matroska(path), "r")

@@ -8,17 +8,20 @@ from types import TracebackType
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import VideoError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, VideoFrame
+from livecam.imaging.image_io import read_orientation
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
 from livecam.video.demux import declared_end, decode_frames, open_input, video_stream
 from livecam.video.timestamps import FrameTimes
 
 _FALLBACK_FPS = 30.0
+_MAX_FPS = 240.0
 # Headers round, and a damaged last frame is no broken file.
 _MIN_MISSING_SECONDS = 0.5
 
@@ -187,8 +190,7 @@ class VideoReader:
 
     def _read_properties(self, container: InputContainer, first: av.VideoFrame) -> None:
         stream = self._stream
-        rate = stream.average_rate or stream.guessed_rate
-        self.fps = float(rate) if rate else _FALLBACK_FPS
+        self.fps = _frame_rate(stream, first)
         duration = container.duration
         self.duration_seconds = duration / av.time_base if duration else None
         estimate = round(self.duration_seconds * self.fps) if self.duration_seconds else None
@@ -196,10 +198,26 @@ class VideoReader:
         self._declared_end = declared_end(stream)
         self.has_audio = bool(container.streams.audio)
         # A live source needs speed; in a conversion every gray level counts.
-        self._converter = RgbConverter(exact=not self._realtime, pixel_ratio=stream.sample_aspect_ratio)
+        # PyAV 18 can't list the flip of frames with EXIF.
+        is_png = self._format_name == "apng"
+        self._converter = RgbConverter(
+            exact=not self._realtime,
+            pixel_ratio=stream.sample_aspect_ratio,
+            exif_orientation=read_orientation(self.path) if is_png else None,
+        )
         self.size = Size.of(self._convert(first))
         start, first_time = container.start_time, first.time
         self.start_seconds = start / av.time_base if start is not None else first_time or 0.0
+
+
+def _frame_rate(stream: VideoStream, first: av.VideoFrame) -> float:
+    """Return the average rate; else that of the first frame's duration; else FFmpeg's guess, if possible."""
+    if stream.average_rate:
+        return float(stream.average_rate)
+    if first.duration and first.time_base:
+        # FFmpeg guesses the time base of an APNG, 100,000 frames a second.
+        return float(1 / (first.duration * first.time_base))
+    return min(float(stream.guessed_rate or _FALLBACK_FPS), _MAX_FPS)
 
 
 class _FramePacer:

@@ -9,7 +9,7 @@ from typing import cast
 import av
 import numpy as np
 from av.video.stream import VideoStream
-from PIL import Image
+from PIL import Image, ImageOps
 
 from livecam.core.errors import VideoError
 
@@ -62,16 +62,22 @@ def _convert(path: Path, changed_ns: int, size: int) -> bytes:
 
 def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
     with av.open(content, "w", format="matroska") as output:
-        stream = cast(VideoStream, output.add_stream("ffv1", rate=30))
-        stream.width, stream.height, stream.pix_fmt = image.width, image.height, "bgra"
+        rate = 1 / (_milliseconds(image) * _TICK)
+        stream = cast(VideoStream, output.add_stream("ffv1", rate=rate))
+        orientation = image.getexif()
+        upright = ImageOps.exif_transpose(image)
+        stream.width, stream.height, stream.pix_fmt = upright.width, upright.height, "bgra"
         stream.codec_context.time_base = _TICK
         milliseconds = 0
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
-            pixels = np.asarray(image.convert("RGBA"))
+            shown = image.convert("RGBA")
+            # The orientation belongs to the file; Pillow lists it with the first frame only.
+            shown.getexif().update(orientation)
+            pixels = np.asarray(ImageOps.exif_transpose(shown))
             frame = av.VideoFrame.from_ndarray(pixels, format="rgba").reformat(format="bgra")
             frame.pts, frame.time_base = milliseconds, _TICK
-            duration = int(image.info.get("duration") or _DEFAULT_MILLISECONDS)
+            duration = _milliseconds(image)
             for packet in stream.encode(frame):
                 packet.duration = round(duration * _TICK / packet.time_base)
                 output.mux(packet)
@@ -79,3 +85,8 @@ def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
             if content.tell() > _MAX_BYTES:
                 raise VideoError(f"{path} is too long for an animated image", "save it as MP4 or WebM")
         output.mux(stream.encode(None))
+
+
+def _milliseconds(image: Image.Image) -> int:
+    """Return the duration of the current frame."""
+    return int(image.info.get("duration") or _DEFAULT_MILLISECONDS)

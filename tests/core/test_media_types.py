@@ -1,29 +1,35 @@
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from livecam.annotation.media import collect_media, is_clip
 from livecam.backgrounds.factory import create_background
 from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds.slideshow import SlideshowBackground
 from livecam.backgrounds.slideshow import list_images as list_slides
 from livecam.backgrounds.video import VideoBackground
 from livecam.core.clock import ManualClock
-from livecam.core.geometry import Size
+from livecam.core.errors import ImageError, VideoError
+from livecam.core.geometry import FitMode, Size
 from livecam.core.media_types import (
     IMAGE_SUFFIXES,
     PROCEDURAL_NAMES,
     VIDEO_SUFFIXES,
     MediaType,
     detect_media_type,
+    is_heic,
     is_image,
     is_video,
     is_video_file,
 )
 from livecam.datasets.pets import list_images as list_training_images
+from livecam.imaging.image_io import read_image
 from livecam.sinks.recorder import Recorder
 from livecam.sources.factory import open_source
 from livecam.video.containers import CONTAINER_FORMATS
@@ -74,9 +80,13 @@ def test_own_recording_works_as_background_source_and_label_clip(tmp_path: Path,
     assert [item.path for item in collect_media([str(tmp_path)])] == [path]
 
 
-@pytest.mark.parametrize("suffix", [".bmp", ".tiff", ".avif", ".webp", ".png", ".gif", ".ppm", ".jp2"])
+@pytest.mark.parametrize(
+    "suffix", [".bmp", ".tiff", ".avif", ".webp", ".png", ".gif", ".ppm", ".jp2", ".heic"]
+)
 def test_image_works_as_slide_label_and_training_image(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
+    if suffix == ".heic":
+        register_heic()
     try:
         Image.fromarray(np.zeros((48, 64, 3), np.uint8)).save(path)
     except (KeyError, OSError, ValueError):
@@ -85,6 +95,94 @@ def test_image_works_as_slide_label_and_training_image(tmp_path: Path, suffix: s
     assert list_slides(tmp_path) == [path]
     assert list_training_images(tmp_path) == [path]
     assert [item.is_video for item in collect_media([str(tmp_path)])] == [False]
+
+
+def register_heic() -> None:
+    heif = pytest.importorskip("pillow_heif", reason="pillow-heif is missing: pip install 'livecam[heic]'")
+    heif.register_heif_opener()
+
+
+HEIC_START = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(400)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"heim", b"heis", b"heif", b"mif1"])
+@pytest.mark.parametrize("name", ["photo", "photo.heic", "photo.jpg"])
+def test_heic_without_its_package_is_refused_in_one_line_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brand: bytes, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    path = tmp_path / name
+    path.write_bytes(HEIC_START.replace(b"ftypheic", b"ftyp" + brand))
+    assert detect_media_type(path) is MediaType.IMAGE
+    places = [
+        lambda: read_image(path),
+        lambda: create_background(str(path), clock=ManualClock()),
+        lambda: open_source(str(path), clock=ManualClock()),
+    ]
+    for place in places:
+        with pytest.raises(ImageError, match=r"HEIC picture.*livecam\[heic\]"):
+            place()
+    with pytest.raises(VideoError, match="HEIC picture"), VideoReader(path):
+        pass
+
+
+def test_slide_that_can_not_be_read_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    (tmp_path / "1.heic").write_bytes(HEIC_START)
+    for number in (2, 3):
+        Image.new("RGB", (64, 48), "lime").save(tmp_path / f"{number}.png")
+    clock = ManualClock()
+    slides = SlideshowBackground(tmp_path, fit=FitMode.COVER, clock=clock, seconds=1.0)
+    try:
+        for _ in range(300):
+            slides.render_standalone(Size(64, 48))
+            clock.sleep(0.1)
+            time.sleep(0.002)
+    finally:
+        slides.close()
+    named = [record.getMessage() for record in caplog.records]
+    assert len(named) == 1
+    assert "1.heic" in named[0]
+    assert "livecam[heic]" in named[0]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["photo", "photo.heic"])
+def test_heic_is_read_upright_everywhere(tmp_path: Path, orientation: int, name: str) -> None:
+    register_heic()
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:24, :32], pixels[24:, 32:] = 250, 120
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(pixels)
+    # In `info`, pillow-heif turns it into the rotation and the mirror of HEIF, as phones write them.
+    stored.info["exif"] = exif.tobytes()
+    path = tmp_path / name
+    stored.save(path, format="HEIF", quality=90)
+    stored.getexif().update(exif)
+    expected = np.asarray(ImageOps.exif_transpose(stored))
+    upright = read_image(path).image
+    assert upright.shape == expected.shape
+    assert np.abs(upright.astype(int) - expected).mean() < 6
+    background = create_background(str(path), clock=ManualClock())
+    shown = background.render_standalone(Size(expected.shape[1], expected.shape[0]))
+    background.close()
+    assert np.array_equal(shown, upright)
+    with open_source(str(path), clock=ManualClock()) as source:
+        assert np.array_equal(next(iter(source)), upright)
+    assert [item.is_video for item in collect_media([str(path)])] == [False]
+
+
+def test_avif_of_a_general_brand_is_no_heic(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf" + bytes(400))
+    assert not is_heic(path)
+    assert not is_heic(tmp_path / "missing")
+    assert detect_media_type(path) is MediaType.IMAGE
 
 
 CONTAINERS = {

@@ -1,12 +1,13 @@
-"""Animated WebP files."""
+"""Animated WebP and PNG files."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from livecam.core.errors import VideoError
+from livecam.sinks.recorder import Recorder
 from livecam.video import webp
 from livecam.video.video_reader import VideoReader
 from livecam.video.webp import is_animated_webp
@@ -51,3 +52,38 @@ def test_webp_too_large_as_a_video_is_refused(tmp_path: Path, monkeypatch: pytes
     path = write_webp(tmp_path / "a.webp", [100] * 20)
     with pytest.raises(VideoError, match="too long"), VideoReader(path):
         pass
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.webp", "a.png"])
+def test_moving_image_is_upright_by_its_exif_orientation(tmp_path: Path, orientation: int, name: str) -> None:
+    stored = np.zeros((48, 64, 3), np.uint8)
+    stored[:24, :32], stored[24:, 32:] = (250, 0, 0), (0, 0, 250)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    images = [Image.fromarray(stored), Image.fromarray(255 - stored)]
+    images[0].save(
+        tmp_path / name, save_all=True, append_images=images[1:], duration=100, exif=exif, lossless=True
+    )
+    with VideoReader(tmp_path / name) as reader:
+        frames = [frame.image for frame in reader.frames()]
+        assert reader.fps == pytest.approx(10)
+    for frame, image in zip(frames, images, strict=True):
+        image.getexif().update(exif)
+        upright = np.asarray(ImageOps.exif_transpose(image))
+        assert frame.shape == upright.shape
+        assert np.abs(frame.astype(int) - upright).max() <= 2
+
+
+def test_moving_png_has_the_rate_of_its_images_in_a_file_of_constant_rate(tmp_path: Path) -> None:
+    images = [Image.new("RGB", (64, 48), color) for color in ("red", "lime", "blue", "white")]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=200)
+    with (
+        VideoReader(tmp_path / "a.png") as reader,
+        Recorder(tmp_path / "a.y4m", reader.size, reader.fps) as out,
+    ):
+        for frame in reader.frames():
+            out.send(frame.image, frame.timestamp)
+    with VideoReader(tmp_path / "a.y4m") as reader:
+        assert reader.fps == pytest.approx(5)
+        assert [frame.timestamp for frame in reader.frames()] == pytest.approx([0, 0.2, 0.4, 0.6])
