@@ -74,8 +74,8 @@ class Pipeline:
     @classmethod
     def load(
         cls,
-        model: str = "person",
-        background: str = "blur",
+        model: str | MatteModel = "person",
+        background: str | Background = "blur",
         *,
         fit: FitMode = FitMode.COVER,
         slide_seconds: float = 10.0,
@@ -90,8 +90,9 @@ class Pipeline:
         """Load a model and a background, and build the stages.
 
         Args:
-            model: Name of a built-in or personal model, or path of a ``.tflite`` file.
-            background: What ``--background`` takes: an image, a video, a color, ``blur`` and so on.
+            model: Name of a built-in or personal model, or path of a ``.tflite`` file; or a loaded model.
+            background: What ``--background`` takes: an image, a video, a color, ``blur`` and so on; or an
+                opened background, which the pipeline closes.
             fit: How an image or video fills the frame.
             slide_seconds: How long each image of a folder is shown.
             edge: Pixels of a frame of height 720; negative shrinks the foreground, positive grows it.
@@ -109,8 +110,10 @@ class Pipeline:
         """
         clock = clock or SystemClock()
         picture = PictureSettings(edge, light_wrap, frame, color_match, low_light)
-        segmenter = LiteRTSegmenter.load(model, threads)
-        opened = create_background(background, fit=fit, clock=clock, slide_seconds=slide_seconds)
+        segmenter = LiteRTSegmenter.load(model, threads) if isinstance(model, str) else model
+        opened = background
+        if isinstance(opened, str):
+            opened = create_background(opened, fit=fit, clock=clock, slide_seconds=slide_seconds)
         upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=edge))
         return cls(segmenter, AdaptiveTemporalFilter(), upsampler, opened, picture=picture, clock=clock)
 
@@ -214,6 +217,21 @@ class Pipeline:
     def set_picture(self, picture: PictureSettings) -> None:
         """Use other settings of the picture from the next frame on. Any thread may call it."""
         self.picture = picture
+
+    def continue_from(self, previous: Pipeline) -> None:
+        """Take the place of `previous`, which has the same background and must not be used any more.
+
+        The memory over time is kept if the model is the same. Called between two frames, on the thread that
+        calls `replace`.
+        """
+        self._framing = previous._framing
+        if self.segmenter is previous.segmenter:
+            self.temporal_filter = previous.temporal_filter
+            self._scene_cuts = previous._scene_cuts
+            self._last_timestamp = previous._last_timestamp
+        previous._closed = True
+        while previous._pending_close:
+            self._pending_close.append(previous._pending_close.popleft())
 
     def close(self) -> None:
         """Close the background; no frame can be replaced afterwards. May be called again."""

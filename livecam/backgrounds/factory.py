@@ -10,7 +10,7 @@ from PIL import ImageColor
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.blur import BlurredBackground
-from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS, draw_cached
 from livecam.backgrounds.slideshow import SlideshowBackground
 from livecam.backgrounds.static import (
     StaticBackground,
@@ -65,7 +65,7 @@ def _find_by_name(name: str) -> Callable[[], Background] | None:
     if name.startswith("blur:"):
         return lambda: BlurredBackground(_parse_strength(name[len("blur:") :]))
     if name in PROCEDURAL_BACKGROUNDS:
-        return partial(StaticBackground, PROCEDURAL_BACKGROUNDS[name])
+        return partial(StaticBackground, partial(draw_cached, name))
     if re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", name) or name in ImageColor.colormap:
         return lambda: color_background(*ImageColor.getrgb(name)[:3])
     return None

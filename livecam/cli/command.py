@@ -11,6 +11,7 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "live": "livecam.cli.live:LiveCommand",
+    "panel": "livecam.cli.panel:PanelCommand",
     "clip": "livecam.cli.clip:ClipCommand",
     "doctor": "livecam.cli.doctor:DoctorCommand",
     "devices": "livecam.cli.devices:DevicesCommand",

@@ -1,6 +1,7 @@
 """`livecam` without a command: webcam to virtual camera, recording and preview."""
 
 import argparse
+from contextlib import ExitStack
 from types import FrameType
 
 from livecam.cli.command import COMMANDS, INTERRUPTED, load_command
@@ -8,7 +9,16 @@ from livecam.cli.messages import print_message
 from livecam.cli.options import add_config_option, add_setting_groups, load_settings
 from livecam.cli.parser import ArgumentParser
 from livecam.cli.signals import handle_termination
-from livecam.core.config import BACKGROUND, INPUT, MODEL, OUTPUT, PICTURE, config_path, write_config
+from livecam.core.config import (
+    BACKGROUND,
+    INPUT,
+    MODEL,
+    OUTPUT,
+    PANEL,
+    PICTURE,
+    config_path,
+    write_config,
+)
 
 DESCRIPTION = """\
 Replaces your background in every video call, and never shows your room.
@@ -36,7 +46,7 @@ class LiveCommand:
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add all live settings, and those of the configuration file."""
-        add_setting_groups(parser, INPUT, BACKGROUND, PICTURE, MODEL, OUTPUT)
+        add_setting_groups(parser, INPUT, BACKGROUND, PICTURE, MODEL, OUTPUT, PANEL)
         config = parser.add_argument_group("configuration file")
         config.add_argument(
             "--save-config", action="store_true", help="store these options for the next time, and stop"
@@ -51,6 +61,11 @@ class LiveCommand:
             write_config(settings.resolve(), path)
             print(f"kept in {path}")
             return 0
+        if settings.panel:
+            from livecam.cli.panel import make_panel, open_running_panel
+
+            if open_running_panel(settings):
+                return 0
         from livecam.runtime.controls import RunControls
         from livecam.runtime.session import run_live
 
@@ -64,8 +79,10 @@ class LiveCommand:
             if len(interrupted) > 1 or not controls.running:
                 raise KeyboardInterrupt
 
-        with handle_termination(stop):
-            stats = run_live(settings, controls)
+        with ExitStack() as stack:
+            stack.enter_context(handle_termination(stop))
+            panel = stack.enter_context(make_panel(settings, controls)) if settings.panel else None
+            stats = run_live(settings, controls, panel)
         rate = stats.frames_shown / max(stats.seconds, 1e-6)
         hidden = f", {stats.frames_failed} hidden as a stage failed" if stats.frames_failed else ""
         print_message(f"{stats.frames_shown} frames in {stats.seconds:.1f} s ({rate:.1f} a second){hidden}")

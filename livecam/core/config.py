@@ -24,6 +24,7 @@ BACKGROUND = "background and edges"
 PICTURE = "picture"
 MODEL = "model"
 OUTPUT = "output"
+PANEL = "control panel"
 
 _TOML_TYPES: dict[type, tuple[type, ...]] = {
     bool: (bool,),
@@ -154,6 +155,11 @@ class LiveSettings:
     seconds: float | None = field(default=None, metadata=setting(
         OUTPUT, "stop after this many seconds", metavar="S", limits=(0.01, 1e9), parse=float,
         persisted=False))
+    panel: bool = field(default=False, metadata=setting(
+        PANEL, "control livecam in a page of this machine's browser (`livecam panel` is the same)"))
+    port: int = field(default=0, metadata=setting(
+        PANEL, "port of the page, 0 for any free one", metavar="N", limits=(0, 65535)))
+    browser: bool = field(default=True, metadata=setting(PANEL, "open the page in the browser"))
     # fmt: on
 
     def __post_init__(self) -> None:
@@ -276,7 +282,7 @@ def read_config(path: Path, *, required: bool = False) -> LiveSettings:
             near = difflib.get_close_matches(key, PERSISTED_FIELDS, n=1, cutoff=0.0)[0]
             raise UsageError(f"{path}: there is no setting {key!r}", f"the nearest is {near!r}", path=path)
     try:
-        return LiveSettings(**{key: _from_toml(key, value) for key, value in values.items()})
+        return LiveSettings(**{key: parse_value(key, value) for key, value in values.items()})
     except UsageError as error:
         raise UsageError(f"{path}: {error.problem}", error.hint, path=path) from error
 
@@ -302,7 +308,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path} is no TOML: {error}", "mend or remove it", path=path) from error
 
 
-def _from_toml(key: str, value: Any) -> Any:
+def parse_value(key: str, value: Any) -> Any:
+    """Return the value of a setting from a value of TOML or JSON; its range is not checked.
+
+    Raises:
+        UsageError: `value` has a type or a text that the setting cannot have.
+    """
     info = SETTINGS[key]
     allowed = info.toml_types or _TOML_TYPES.get(type(DEFAULTS[key]), (str,))
     # bool is a subclass of int in Python.

@@ -17,7 +17,8 @@
     ├── FrameError         (ValueError)    an array is not a frame
     ├── MatteError         (ValueError)    an array is not a matte
     ├── TrainingError      (RuntimeError)  the data or the run folder cannot be used for training
-    └── AnnotationError    (RuntimeError)  a SAM preset, the media or a data set cannot be used for labels
+    ├── AnnotationError    (RuntimeError)  a SAM preset, the media or a data set cannot be used for labels
+    └── PageError          (OSError)       a page for the browser cannot be served
 
 Each class names the event, not the caller, and is a built-in exception as well. The text is one line.
 """
@@ -99,3 +100,7 @@ class TrainingError(LivecamError, RuntimeError):
 
 class AnnotationError(LivecamError, RuntimeError):
     """A SAM preset, the media or a data set cannot be used for labels."""
+
+
+class PageError(LivecamError, OSError):
+    """A page for the browser of this machine cannot be served."""

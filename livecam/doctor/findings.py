@@ -100,12 +100,17 @@ def troubleshooting_table() -> str:
     return "\n".join(lines)
 
 
+def remedy_command(remedy: str) -> str:
+    """Return the command of a remedy, without the note behind it; empty if it is a step by hand."""
+    return "" if remedy.startswith(_MANUAL_STEPS) else remedy.partition(" (")[0]
+
+
 def _format_remedy(remedy: str) -> str:
     """Format a command as code, and a manual step as text."""
-    command, bracket, rest = remedy.partition(" (")
-    if command.startswith(_MANUAL_STEPS):
+    command = remedy_command(remedy)
+    if not command:
         return _escape_cell(remedy)
-    return f"`{command}`" + (f" ({_escape_cell(rest)}" if bracket else "")
+    return f"`{command}`{_escape_cell(remedy[len(command) :])}"
 
 
 def _escape_cell(text: str) -> str:

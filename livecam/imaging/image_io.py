@@ -95,6 +95,27 @@ def _register_heif() -> bool:
     return True
 
 
+def read_image_size(path: Path | str) -> Size:
+    """Return the size of an image file as it is stored, without decoding its pixels.
+
+    Raises:
+        ImageError: the file is missing, unreadable or no image.
+    """
+    path = Path(path)
+    read_signature(path)
+    if is_heic(path):
+        _register_heif()
+    Image.init()
+    try:
+        with (
+            _without_pixel_limit(),
+            Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as image,
+        ):
+            return Size(*image.size)
+    except Exception as error:  # Pillow's decoders raise anything on damage
+        raise _damaged(path) from error
+
+
 def _damaged(path: Path) -> ImageError:
     return ImageError(f"{path} is cut off or damaged", "download or copy it again", path=path)
 

@@ -163,6 +163,17 @@ def map_levels(image: Frame, table: NDArray[np.uint8]) -> Frame:
     return cast(Frame, cv2.LUT(image, table, dst=pooled_empty_like(image)))
 
 
+def encode_jpeg(image: Frame, quality: int) -> bytes:
+    """Encode an RGB frame as a JPEG, fast, with halved chroma.
+
+    Args:
+        image: uint8 RGB (height, width, 3).
+        quality: 1 to 100.
+    """
+    _, encoded = cv2.imencode(".jpg", swap_rb(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return bytes(encoded)
+
+
 def replicate_channels(values: _FloatImage) -> _FloatImage:
     """Repeat one channel three times: float32 (height, width) to (height, width, 3)."""
     return cast(_FloatImage, cv2.merge([values, values, values]))

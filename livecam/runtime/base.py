@@ -1,6 +1,6 @@
 """Contract of the pipeline, as the live loop and the conversion of videos use it."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, RgbaFrame
@@ -21,3 +21,6 @@ class FrameProcessor(Protocol):
 
     def reset(self) -> None:
         """Forget all earlier frames."""
+
+    def continue_from(self, previous: Any) -> None:
+        """Take the place of `previous`, between two frames."""

@@ -6,18 +6,35 @@ frame that the pipeline returned, in state LIVE only; `_send_placeholder` sends 
 """
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.placeholder import with_caption
-from livecam.core.background_thread import SlotClosed
+from livecam.core.background_thread import LatestSlot, SlotClosed
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import CameraError, CameraLostError
 from livecam.core.geometry import Size
+from livecam.core.types import Frame
 from livecam.pipeline import Pipeline, safe_standalone_frame
-from livecam.runtime.controls import RunControls, SetBackground, SetPicture, Stop, TogglePause, close_quietly
+from livecam.runtime.controls import (
+    AddSink,
+    Command,
+    ReleaseSource,
+    RemoveSink,
+    ReplacePipeline,
+    ReplaceSource,
+    RunControls,
+    RunFigures,
+    SetBackground,
+    SetPicture,
+    Stop,
+    TogglePause,
+    close_quietly,
+)
 from livecam.runtime.states import LoopEvent, LoopState, next_state
 from livecam.runtime.threads import CaptureThread, ProcessedFrame, ProcessingThread
 from livecam.sinks.base import Sink, SinkGroup, as_sink_error
@@ -120,6 +137,10 @@ class LiveLoop:
         self._sinks = SinkGroup(sinks)
         self._capture = CaptureThread(source)
         self._processing = ProcessingThread(self._capture.output, pipeline)
+        self._first_pipeline = pipeline
+        # Events to set once a released source is closed: (the capture thread's end, the event).
+        self._releasing: list[tuple[threading.Event, threading.Event]] = []
+        self._dropped_before = 0  # frames dropped from sources that were replaced
         self._frames_shown = self._frames_failed = 0
         self._paused = False  # requested by the user, also while the camera is lost
         self._last_failure = ""
@@ -149,8 +170,10 @@ class LiveLoop:
             self._shut_down()
         if self._sinks.errors:
             raise as_sink_error(self._sinks.errors[0])
-        dropped = self._capture.output.dropped + self._processing.output.dropped
-        return RunStats(self._frames_shown, self._frames_failed, dropped, seconds)
+        return RunStats(self._frames_shown, self._frames_failed, self._count_dropped(), seconds)
+
+    def _count_dropped(self) -> int:
+        return self._dropped_before + self._capture.output.dropped + self._processing.output.dropped
 
     def _shut_down(self) -> None:
         self._processing.stop()
@@ -162,6 +185,10 @@ class LiveLoop:
         self._controls.close()
         self._processing.ended.wait(self._timeouts.shutdown)
         self._capture.ended.wait(self._timeouts.shutdown)
+        for _, released in self._releasing:
+            released.set()
+        if self._pipeline is not self._first_pipeline:  # the caller closes the first one
+            self._pipeline.close()
 
     @property
     def _state(self) -> LoopState:
@@ -177,13 +204,17 @@ class LiveLoop:
         if after is LoopState.CAMERA_LOST:
             self._lost_time = self._clock.now()
             self._processing.begin_generation()
-        elif before is LoopState.CAMERA_LOST and after is not LoopState.STOPPING:
+        elif before is LoopState.CAMERA_LOST and event in (
+            LoopEvent.RESULT,
+            LoopEvent.CAMERA_BACK_WHILE_PAUSED,
+        ):
             logger.info("the camera is back")
         if after is LoopState.STARTING:
             self._last_result_time = self._clock.now()
 
     def _step(self) -> None:
         self._execute_commands()
+        self._report_released()
         if self._state is LoopState.STOPPING:
             return
         try:
@@ -201,26 +232,79 @@ class LiveLoop:
     def _execute_commands(self) -> None:
         background: Background | None = None
         for command in self._controls.take():
-            if isinstance(command, Stop):
-                self._handle(LoopEvent.STOP)
-            elif isinstance(command, TogglePause):
-                self._toggle_pause()
-            elif isinstance(command, SetBackground):
+            if isinstance(command, SetBackground):
                 if background is not None:  # replaced before it was ever shown
                     close_quietly(background)
                 background = command.background
-            elif isinstance(command, SetPicture):
-                self._pipeline.set_picture(command.picture)
+            else:
+                self._execute(command)
         if background is not None:
             self._set_background(background)
 
+    def _execute(self, command: Command) -> None:
+        if isinstance(command, Stop):
+            self._handle(LoopEvent.STOP)
+        elif isinstance(command, TogglePause):
+            self._toggle_pause()
+        elif isinstance(command, SetPicture):
+            self._pipeline.set_picture(command.picture)
+        elif isinstance(command, ReplacePipeline):
+            self._replace_pipeline(command.build)
+        elif isinstance(command, ReleaseSource):
+            self._releasing.append((self._capture.ended, command.released))
+            self._set_input(LatestSlot())
+        elif isinstance(command, ReplaceSource):
+            self._replace_source(command.source)
+        elif isinstance(command, AddSink):
+            self._sinks.add(command.sink)
+        elif isinstance(command, RemoveSink):
+            self._sinks.remove(command.sink)
+            command.removed.set()
+
+    def _replace_pipeline(self, build: Callable[[Pipeline], Pipeline]) -> None:
+        try:
+            pipeline = build(self._pipeline)
+        except Exception as error:  # a setting that fails must not end the run
+            logger.warning("the picture stays as it is: %s", error)
+            return
+        self._pipeline = pipeline
+        self._processing.set_pipeline(pipeline)
+
+    def _replace_source(self, source: Source) -> None:
+        capture = CaptureThread(source)
+        self._set_input(capture.output)
+        self._dropped_before += self._capture.output.dropped
+        self._capture = capture
+        capture.start()
+        if self._size != source.size:
+            self._size = Size(*source.size)
+            self._render_placeholders(self._pipeline.background)
+
+    def _set_input(self, frames: LatestSlot[Frame]) -> None:
+        """Take frames from another slot; the background alone is shown until its first result."""
+        self._processing.set_input(frames)
+        self._capture.stop()
+        self._handle(LoopEvent.SOURCE_CHANGED)
+        if self._paused:
+            self._handle(LoopEvent.PAUSE)
+        self._send_placeholder()
+
+    def _report_released(self) -> None:
+        for pair in tuple(self._releasing):
+            if pair[0].is_set():
+                self._releasing.remove(pair)
+                pair[1].set()
+
     def _set_background(self, background: Background) -> None:
-        self._placeholder = safe_standalone_frame(background, self._size)
-        self._camera_lost_placeholder = with_caption(self._placeholder, CAMERA_LOST_CAPTION)
+        self._render_placeholders(background)
         self._pipeline.set_background(background)
 
+    def _render_placeholders(self, background: Background) -> None:
+        self._placeholder = safe_standalone_frame(background, self._size)
+        self._camera_lost_placeholder = with_caption(self._placeholder, CAMERA_LOST_CAPTION)
+
     def _toggle_pause(self) -> None:
-        self._paused = not self._paused
+        self._paused = self._controls.paused = not self._paused
         if self._paused:
             self._processing.pause()
             self._handle(LoopEvent.PAUSE)
@@ -261,6 +345,9 @@ class LiveLoop:
             self._last_failure = ""
             self._frames_shown += 1
             self._sinks.send(result.frame)
+        self._controls.figures = RunFigures(
+            self._frames_shown, self._frames_failed, self._count_dropped(), time.monotonic() - result.taken
+        )
 
     def _warn_once(self, message: str) -> None:
         if message != self._last_failure:

@@ -3,6 +3,7 @@
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.factory import create_background
@@ -10,9 +11,13 @@ from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.config import LiveSettings
 from livecam.core.errors import LivecamError, SinkError, UsageError
+from livecam.core.geometry import Size
 from livecam.devices.viewer_monitor import ViewerMonitor
+from livecam.models.base import MatteModel
+from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
 from livecam.runtime.controls import RunControls
+from livecam.runtime.live_changes import LiveChanges, RunningSink, Stages
 from livecam.runtime.live_loop import RunStats, Timeouts, run
 from livecam.sinks.base import Sink
 from livecam.sinks.preview import PreviewAction, PreviewSink
@@ -24,15 +29,37 @@ from livecam.sources.on_demand import OnDemandSource
 logger = logging.getLogger("livecam.runtime")
 
 
-def build_pipeline(settings: LiveSettings, clock: Clock | None = None) -> Pipeline:
-    """Load the pipeline of the settings, with their first background.
+class LiveCompanion(Protocol):
+    """Program beside a live run that watches and changes it: the control panel."""
+
+    @property
+    def sink(self) -> Sink:
+        """Sink that gets the frames of the run."""
+
+    def attach(self, changes: LiveChanges) -> None:
+        """Start; called before the first frame, when everything is open."""
+
+
+def build_pipeline(
+    settings: LiveSettings,
+    clock: Clock | None = None,
+    model: MatteModel | None = None,
+    background: Background | None = None,
+) -> Pipeline:
+    """Build the pipeline of the settings.
+
+    Args:
+        settings: All settings of the stages.
+        clock: Time of frames that come without a timestamp.
+        model: A loaded model; None loads that of the settings.
+        background: An open background, which the pipeline closes; None opens the first of the settings.
 
     Raises:
         LivecamError: As `Pipeline.load` raises it.
     """
     return Pipeline.load(
-        settings.model,
-        settings.background[0],
+        settings.model if model is None else model,
+        settings.background[0] if background is None else background,
         fit=settings.fit,
         slide_seconds=settings.slide_seconds,
         **vars(settings.picture),
@@ -41,14 +68,22 @@ def build_pipeline(settings: LiveSettings, clock: Clock | None = None) -> Pipeli
     )
 
 
-def run_live(settings: LiveSettings, controls: RunControls) -> RunStats:
+def run_live(
+    settings: LiveSettings, controls: RunControls, companion: LiveCompanion | None = None
+) -> RunStats:
     """Run until the source ends or `controls` stop it. Messages go to the logger ``livecam.runtime``.
+
+    Args:
+        settings: All settings of the run.
+        controls: Command queue of the run.
+        companion: Watches and changes the run; the caller closes it.
 
     Raises:
         LivecamError: Something cannot be opened, or an error ended the run.
     """
     clock = SystemClock()
-    if settings.record is None and not settings.preview and not settings.virtual_camera:
+    watched = settings.preview or companion is not None
+    if settings.record is None and not watched and not settings.virtual_camera:
         raise UsageError(
             "nothing shows you: leave out --no-virtual-camera, or add --record FILE or --preview"
         )
@@ -65,11 +100,19 @@ def run_live(settings: LiveSettings, controls: RunControls) -> RunStats:
         # The loop closes the source; this stack closes it if the loop is never reached.
         until_loop = stack.enter_context(ExitStack())
         until_loop.callback(source.__exit__, None, None, None)
-        sinks = _open_sinks(settings, source, pipeline, playlist, controls, stack)
+        sinks = _open_sinks(settings, source, pipeline, playlist, controls, stack, companion)
         if isinstance(source, OnDemandSource):
             source.set_monitor(stack.enter_context(ViewerMonitor(_virtual_camera_device(sinks), clock=clock)))
+        if companion is not None:
+            camera = next((sink for sink in sinks if isinstance(sink, VirtualCameraSink)), None)
+            stages = make_stages(clock, stack)
+            changes = LiveChanges(settings, controls, stages, source, pipeline.segmenter, camera)
+            stack.callback(changes.close)
+            companion.attach(changes)
         until_loop.pop_all()
-        endless = any(isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks)
+        endless = companion is not None or any(
+            isinstance(sink, VirtualCameraSink | PreviewSink) for sink in sinks
+        )
         return run(
             source,
             pipeline,
@@ -80,6 +123,36 @@ def run_live(settings: LiveSettings, controls: RunControls) -> RunStats:
             seconds=settings.seconds,
             ready=lambda: logger.info("%s", _describe(settings, source, sinks)),
         )
+
+
+def make_stages(clock: Clock, stack: ExitStack) -> Stages:
+    """Return what builds the parts of a run that is changed while it runs.
+
+    Args:
+        clock: Clock of the run.
+        stack: Closes at the end of the run what watches the virtual camera.
+    """
+
+    def open_source_of(settings: LiveSettings, device: str) -> Source:
+        source = _make_source(settings, clock)
+        if isinstance(source, OnDemandSource):
+            source.set_monitor(stack.enter_context(ViewerMonitor(device, clock=clock)))
+        source.__enter__()
+        return source
+
+    def open_background(settings: LiveSettings, spec: str) -> Background:
+        return create_background(spec, fit=settings.fit, clock=clock, slide_seconds=settings.slide_seconds)
+
+    def open_virtual_camera(settings: LiveSettings, size: Size, fps: float) -> RunningSink:
+        return VirtualCameraSink(size, fps, device=settings.device).__enter__()
+
+    return Stages(
+        open_source_of,
+        lambda settings: LiteRTSegmenter.load(settings.model, settings.threads),
+        open_background,
+        lambda settings, model, background: build_pipeline(settings, clock, model, background),
+        open_virtual_camera,
+    )
 
 
 def _make_source(settings: LiveSettings, clock: Clock) -> Source:
@@ -100,6 +173,7 @@ def _describe(settings: LiveSettings, source: Source, sinks: list[Sink]) -> str:
     outputs = [f"virtual camera {s.device}" for s in sinks if isinstance(s, VirtualCameraSink)]
     outputs += [str(settings.record)] if settings.record else []
     outputs += ["preview"] if settings.preview else []
+    outputs += ["panel"] if settings.panel else []
     return f"camera {settings.camera} ({source.format_description}) to {', '.join(outputs)}; Ctrl-C ends"
 
 
@@ -110,10 +184,12 @@ def _open_sinks(
     playlist: "BackgroundPlaylist",
     controls: RunControls,
     stack: ExitStack,
+    companion: LiveCompanion | None,
 ) -> list[Sink]:
     sinks: list[Sink] = []
     device_named = settings.device is not None and settings.virtual_camera
-    if pipeline.transparent and (settings.preview or settings.record is None or device_named):
+    watched = settings.preview or companion is not None
+    if pipeline.transparent and (watched or settings.record is None or device_named):
         raise UsageError(
             "a transparent background can only be recorded: --record FILE.webm, .mov or a folder"
         )
@@ -132,6 +208,8 @@ def _open_sinks(
     if settings.preview:
         keys = KeyBindings(controls, playlist)
         sinks.append(stack.enter_context(PreviewSink("livecam", mirror=settings.mirror, keys=keys.press)))
+    if companion is not None:
+        sinks.append(companion.sink)
     if settings.virtual_camera and not pipeline.transparent:
         camera = VirtualCameraSink(source.size, source.fps, device=settings.device)
         try:

@@ -23,6 +23,7 @@ class LoopEvent(Enum):
     RESUME = "resume"
     CAMERA_LOST = "camera lost"
     CAMERA_BACK_WHILE_PAUSED = "camera back while paused"
+    SOURCE_CHANGED = "source changed"
     STOP = "stop"
 
 
@@ -35,6 +36,9 @@ _TRANSITIONS = {
     (LoopState.STALLED, LoopEvent.RESULT): LoopState.LIVE,
     (LoopState.STALLED, LoopEvent.PAUSE): LoopState.PAUSED,
     (LoopState.PAUSED, LoopEvent.RESUME): LoopState.STARTING,
+    (LoopState.LIVE, LoopEvent.SOURCE_CHANGED): LoopState.STARTING,
+    (LoopState.STALLED, LoopEvent.SOURCE_CHANGED): LoopState.STARTING,
+    (LoopState.CAMERA_LOST, LoopEvent.SOURCE_CHANGED): LoopState.STARTING,
     (LoopState.CAMERA_LOST, LoopEvent.RESULT): LoopState.LIVE,
     (LoopState.CAMERA_LOST, LoopEvent.CAMERA_BACK_WHILE_PAUSED): LoopState.PAUSED,
 }

@@ -1,9 +1,11 @@
 """The two threads of a live run: one reads the source, one runs the pipeline."""
 
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass
 
-from livecam.core.background_thread import BackgroundThread, LatestSlot
+from livecam.core.background_thread import BackgroundThread, LatestSlot, SlotClosed
 from livecam.core.errors import CameraError
 from livecam.core.types import Frame, RgbaFrame
 from livecam.runtime.base import FrameProcessor
@@ -62,11 +64,15 @@ class CaptureThread(BackgroundThread[Frame]):
 
 @dataclass(frozen=True)
 class ProcessedFrame:
-    """Result of the pipeline for a frame that was taken in `generation`: a `frame` or an `error`."""
+    """Result of the pipeline for a frame that was taken in `generation`: a `frame` or an `error`.
+
+    `taken` is the time at which the frame was taken from the source's slot, in seconds of `time.monotonic`.
+    """
 
     generation: int
     frame: Frame | RgbaFrame | None
     error: Exception | None = None
+    taken: float = 0.0
 
 
 class ProcessingThread(BackgroundThread[ProcessedFrame]):
@@ -82,6 +88,7 @@ class ProcessingThread(BackgroundThread[ProcessedFrame]):
         self.generation = 0
         self._processed_generation = -1
         self._frames, self._pipeline = frames, pipeline
+        self._next_pipelines: deque[FrameProcessor] = deque()
         self._paused = threading.Event()
 
     def begin_generation(self) -> None:
@@ -98,25 +105,49 @@ class ProcessingThread(BackgroundThread[ProcessedFrame]):
         self.begin_generation()
         self._paused.clear()
 
+    def set_input(self, frames: LatestSlot[Frame]) -> None:
+        """Take frames from another slot, in a new generation. Close the old slot after this call only."""
+        self._frames = frames
+        self.begin_generation()
+
+    def set_pipeline(self, pipeline: FrameProcessor) -> None:
+        """Use `pipeline` from the next frame on; it continues from the present one."""
+        self._next_pipelines.append(pipeline)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
+            # Read before the slot: a frame is never of a later generation than its slot.
             generation = self.generation
             frame = self._next_frame()
+            self._change_pipeline()
             if frame is not None and not self._paused.is_set():
                 self.output.put(self._process(generation, frame))
 
+    def _change_pipeline(self) -> None:
+        while self._next_pipelines:
+            following = self._next_pipelines.popleft()
+            following.continue_from(self._pipeline)
+            self._pipeline = following
+
     def _next_frame(self) -> Frame | None:
+        frames = self._frames
         try:
-            return self._frames.get(_POLL_SECONDS)
+            return frames.get(_POLL_SECONDS)
         except CameraError as error:  # the capture thread opens the camera again by itself
-            self.fail(error)
+            if frames is self._frames:
+                self.fail(error)
             return None
+        except SlotClosed:
+            if frames is not self._frames:  # the source was replaced
+                return None
+            raise
 
     def _process(self, generation: int, frame: Frame) -> ProcessedFrame:
+        taken = time.monotonic()
         try:
             if generation != self._processed_generation:
                 self._pipeline.reset()
                 self._processed_generation = generation
-            return ProcessedFrame(generation, self._pipeline.replace(frame))
+            return ProcessedFrame(generation, self._pipeline.replace(frame), taken=taken)
         except Exception as error:  # fail closed: a stage that raises gives no frame
-            return ProcessedFrame(generation, None, error)
+            return ProcessedFrame(generation, None, error, taken)

@@ -64,6 +64,15 @@ class SinkGroup:
         self._working = list(sinks)
         self.errors: list[Exception] = []
 
+    def add(self, sink: Sink) -> None:
+        """Send frames to `sink` too."""
+        self._working.append(sink)
+
+    def remove(self, sink: Sink) -> None:
+        """Send no more frames to `sink`. Does nothing if it has failed before."""
+        if sink in self._working:
+            self._working.remove(sink)
+
     def send(self, frame: Frame | RgbaFrame) -> None:
         """Send a frame to every sink that still works.
 

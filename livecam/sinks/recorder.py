@@ -118,6 +118,11 @@ class Recorder:
             if kind is None or issubclass(kind, Exception):
                 raise
 
+    @property
+    def written_path(self) -> Path:
+        """The partial file or folder that is written; the recording has its own name once it is closed."""
+        return self._partial.path
+
     def add_audio(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
         """Add an audio stream, before the first frame; None if such a file has no audio.
 

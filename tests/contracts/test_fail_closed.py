@@ -3,6 +3,7 @@
 The fake camera films a room with a secret color. Whatever a stage does, no frame in a sink shows the secret.
 """
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from livecam.core.config import PictureSettings
-from livecam.core.geometry import FramingMode
+from livecam.core.geometry import FramingMode, Size
 from livecam.runtime.controls import RunControls
 from livecam.runtime.live_loop import run
 from livecam.sinks.recorder import Recorder
@@ -207,6 +208,125 @@ def test_failing_stage_of_the_picture_shows_the_background_alone(
     stats = run(FakeCamera(12), pipeline, [sink], timeouts=QUICK)
     assert (stats.frames_shown, stats.frames_failed > 0) == (0, True)
     assert all((frame == ColorBackground().render_standalone(SIZE)).all() for frame in sink.frames)
+
+
+def test_replaced_pipeline_shows_the_person_and_never_the_room() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    replaced: list[int] = []
+
+    def replace(count: int) -> None:
+        if count in (5, 6, 12):
+            controls.replace_pipeline(lambda present: make_pipeline(background=present.background))
+            replaced.append(count)
+
+    sink.on_send = replace
+    stats = run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert replaced == [5, 6, 12]
+    assert any(shows_person(frame) for frame in sink.frames[14:])
+    assert not any(shows_secret(frame) for frame in sink.frames)
+    assert stats.frames_failed == 0
+
+
+def test_background_switched_while_the_pipeline_is_replaced_is_shown_and_closed_once() -> None:
+    sink, controls, red, first = (
+        RecordingSink(),
+        RunControls(),
+        ColorBackground((200, 30, 20)),
+        ColorBackground(),
+    )
+
+    def change(count: int) -> None:
+        if count == 5:
+            controls.replace_pipeline(lambda present: make_pipeline(background=present.background))
+            controls.set_background(red)
+            controls.replace_pipeline(lambda present: make_pipeline(background=present.background))
+
+    sink.on_send = change
+    pipeline = make_pipeline(background=first)
+    run(FakeCamera(40), pipeline, [sink], controls=controls, timeouts=QUICK)
+    pipeline.close()
+    assert any(shows_person(frame) and (frame[0, 0] == red.color).all() for frame in sink.frames)
+    assert not any(shows_secret(frame) for frame in sink.frames)
+    assert (first.closed, red.closed) == (1, 1)
+
+
+def test_pipeline_that_cannot_be_built_leaves_the_present_one() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    sink.on_send = lambda count: controls.replace_pipeline(FAULTS["raises"]) if count == 5 else None
+    run(FakeCamera(30), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert any(shows_person(frame) for frame in sink.frames[8:])
+    assert not any(shows_secret(frame) for frame in sink.frames)
+
+
+def test_replaced_source_shows_the_background_alone_in_between_and_never_the_room() -> None:
+    sink, controls = RecordingSink(), RunControls()
+    first, second = FakeCamera(10_000), FakeCamera(30, size=Size(48, 32))
+    second.__enter__()
+    sink.on_send = lambda count: controls.replace_source(second) if count == 10 else None
+    run(first, make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    sizes = [frame.shape[:2] for frame in sink.frames]
+    assert sizes[0] == SIZE[::-1]
+    assert sizes[-1] == (32, 48)
+    assert any(shows_person(frame) for frame in sink.frames if frame.shape[:2] == (32, 48))
+    change = next(i for i in range(9, len(sizes)) if not shows_person(sink.frames[i]))
+    assert (sink.frames[change] == ColorBackground().render_standalone(SIZE)).all()
+    assert not any(shows_secret(frame) for frame in sink.frames)
+    assert (first.closed, second.closed) == (1, 1)
+
+
+def test_released_source_shows_the_background_alone_until_it_is_replaced() -> None:
+    sink, controls, camera = RecordingSink(), RunControls(), FakeCamera(10_000)
+    released: list[threading.Event] = []
+    sink.on_send = lambda count: released.append(controls.release_source()) if count == 5 else None
+    run(camera, make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.6)
+    assert released[0].is_set()
+    assert camera.closed == 1
+    assert len(sink.frames) > 8
+    assert not any(shows_person(frame) or shows_secret(frame) for frame in sink.frames[6:])
+
+
+def test_source_replaced_while_paused_shows_the_background_alone() -> None:
+    sink, controls, second = RecordingSink(), RunControls(), FakeCamera(10_000)
+    second.__enter__()
+
+    def change(count: int) -> None:
+        if count == 5:
+            controls.toggle_pause()
+            controls.replace_source(second)
+
+    sink.on_send = change
+    run(FakeCamera(10_000), make_pipeline(), [sink], controls=controls, timeouts=QUICK, seconds=0.5)
+    assert len(sink.frames) > 8
+    assert not any(shows_person(frame) or shows_secret(frame) for frame in sink.frames[5:])
+
+
+def test_added_sink_never_gets_the_room_and_a_removed_one_gets_nothing() -> None:
+    sink, more, controls = RecordingSink(), RecordingSink(), RunControls()
+    counts: list[int] = []
+
+    def change(count: int) -> None:
+        if count == 5:
+            controls.add_sink(more)
+        if count == 15:
+            controls.remove_sink(more)
+        if count == 17:
+            counts.append(len(more.frames))
+
+    sink.on_send = change
+    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    assert any(shows_person(frame) for frame in more.frames)
+    assert not any(shows_secret(frame) for frame in more.frames)
+    assert counts == [len(more.frames)]
+
+
+def test_commands_after_the_end_are_answered_and_close_what_they_bring() -> None:
+    controls, camera, background = RunControls(), FakeCamera(1), ColorBackground()
+    run(FakeCamera(2), make_pipeline(), [RecordingSink()], controls=controls, timeouts=QUICK)
+    controls.replace_source(camera)
+    controls.set_background(background)
+    assert controls.release_source().is_set()
+    assert controls.remove_sink(RecordingSink()).is_set()
+    assert (camera.closed, background.closed) == (1, 1)
 
 
 def test_interrupted_run_ends_with_the_background_alone() -> None:

@@ -39,6 +39,9 @@ CHANGED = LiveSettings(
     on_demand=True,
     preview=True,
     mirror=False,
+    panel=True,
+    port=8123,
+    browser=False,
 )
 
 
