@@ -20,6 +20,7 @@ from livecam.imaging.foreground import composite_foreground
 from livecam.matting.base import MatteUpsampler, TemporalFilter
 from livecam.matting.cleanup import clean_matte
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
+from livecam.matting.person_selection import PersonSelector
 from livecam.matting.scene_cut import SceneCutDetector
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.models.base import MatteModel
@@ -66,6 +67,7 @@ class Pipeline:
         self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
         self._closed = False
+        self._person_selector = PersonSelector()
         self._low_light = LowLightFilter()
         self._framing = AutoFraming()
         self._color_matcher = ColorMatcher()
@@ -84,6 +86,7 @@ class Pipeline:
         frame: FramingMode = FramingMode.WHOLE,
         color_match: float = 0.0,
         low_light: bool = False,
+        only_me: bool = False,
         threads: int = 2,
         clock: Clock | None = None,
     ) -> Pipeline:
@@ -100,6 +103,7 @@ class Pipeline:
             frame: Show the whole frame, or the part around the person.
             color_match: 0 to 1, how far the foreground's colors move towards the background's.
             low_light: Brighten dark frames and remove their noise, for the network and in the result.
+            only_me: Keep the largest and most central person only, and remove all others.
             threads: Threads of the network.
             clock: Time of frames that come without a timestamp.
 
@@ -109,7 +113,7 @@ class Pipeline:
             ImageError, VideoError: The background cannot be read.
         """
         clock = clock or SystemClock()
-        picture = PictureSettings(edge, light_wrap, frame, color_match, low_light)
+        picture = PictureSettings(edge, light_wrap, frame, color_match, low_light, only_me)
         segmenter = LiteRTSegmenter.load(model, threads) if isinstance(model, str) else model
         opened = background
         if isinstance(opened, str):
@@ -146,16 +150,21 @@ class Pipeline:
             with self.timer.measure("low light"):
                 frame = _check_size(self._low_light.brighten(source, now), source)
                 source = _check_size(self._low_light.smooth(frame), source)
-        return frame, self._matte(source, now)
+        return frame, self._matte(source, picture, now)
 
-    def _matte(self, frame: Frame, now: float) -> Matte:
+    def _matte(self, frame: Frame, picture: PictureSettings, now: float) -> Matte:
         self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
             coarse = self.segmenter.predict(frame)
         coarse_shape = np.shape(coarse)
         check_matte(coarse, coarse_shape)
+        cleaned = clean_matte(coarse)
+        if picture.only_me:
+            with self.timer.measure("only me"):
+                cleaned = self._person_selector.apply(cleaned, frame, now)
+            check_matte(cleaned, coarse_shape)
         with self.timer.measure("filter"):
-            filtered = self.temporal_filter.apply(clean_matte(coarse))
+            filtered = self.temporal_filter.apply(cleaned)
         check_matte(filtered, coarse_shape)
         with self.timer.measure("upsample"):
             matte = self.upsampler.upsample(filtered, frame)
@@ -248,6 +257,7 @@ class Pipeline:
         """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
         self._scene_cuts.reset()
+        self._person_selector.reset()
         self._low_light.reset()
         self._framing.reset()
         self._color_matcher.reset()
@@ -266,6 +276,8 @@ class Pipeline:
             self.upsampler.settings = replace(self.upsampler.settings, edge_offset=picture.edge)
         if picture.frame is not before.frame:
             self._framing.reset()
+        if not picture.only_me:
+            self._person_selector.reset()
         if not picture.low_light:
             self._low_light.reset()
         if not picture.color_match:
@@ -277,6 +289,7 @@ class Pipeline:
         stalled = last is not None and not 0 <= now - last <= STALL_SECONDS
         if self._scene_cuts.is_cut(frame) or stalled:
             self.temporal_filter.reset()
+            self._person_selector.begin_shot()
 
 
 def safe_standalone_frame(

@@ -26,6 +26,7 @@ from tests.support.fakes import (
     secret_frame,
     shows_secret,
 )
+from tests.support.real_people import real_walk
 from tests.support.tiny_model import write_model
 
 
@@ -265,6 +266,38 @@ def test_low_light_brightens_what_the_network_sees_and_what_is_shown() -> None:
 def test_bright_frames_keep_their_bytes_with_low_light() -> None:
     frame, lit = secret_frame(), make(picture=PictureSettings(low_light=True))
     assert (lit.replace(frame) == make().replace(frame)).all()
+
+
+def test_only_me_removes_a_real_person_who_walks_through_behind() -> None:
+    pipeline = Pipeline.load("person", "#000000", only_me=True, clock=ManualClock(), threads=1)
+    together = Pipeline.load("person", "#000000", clock=ManualClock(), threads=1)
+    count, most = 44, 0.0
+    for number in range(count):
+        scene = real_walk(number, count)
+        person, other = scene.person > 0.8, scene.other > 0.8
+        kept = pipeline.matte(scene.frame, number / 15) > 0.5
+        everyone = together.matte(scene.frame, number / 15) > 0.5
+        assert (kept & other).mean() < 0.003, number
+        assert kept[person].mean() > everyone[person].mean() - 0.08, number
+        most = max(most, float((everyone & other).mean()))
+    assert most > 0.05
+    pipeline.set_picture(PictureSettings())
+    scene = real_walk(count // 4, count)
+    assert (pipeline.matte(scene.frame, 4.0) > 0.5)[scene.other > 0.8].mean() > 0.8
+
+
+def test_only_me_chooses_again_after_it_was_off() -> None:
+    pipeline = make(picture=PictureSettings(only_me=True))
+    frame = secret_frame()
+    first = pipeline.replace(frame, 0.0)
+    assert (first[is_person(frame) == 1] == PERSON).all()
+    pipeline.set_picture(PictureSettings())
+    pipeline.replace(frame, 0.1)
+    moved = secret_frame()
+    moved[:] = moved[:, :4].repeat(SIZE.width // 4, axis=1)
+    moved[20:, 4:20] = PERSON
+    pipeline.set_picture(PictureSettings(only_me=True))
+    assert (pipeline.replace(moved, 0.2)[is_person(moved) == 1] == PERSON).all()
 
 
 def test_edge_of_given_stages_stays_until_it_is_changed() -> None:

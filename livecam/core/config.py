@@ -136,6 +136,8 @@ class LiveSettings:
         metavar="AMOUNT", limits=(0, 1)))
     low_light: bool = field(default=False, metadata=setting(
         PICTURE, "brighten dark frames and remove their noise"))
+    only_me: bool = field(default=False, metadata=setting(
+        PICTURE, "keep only the largest and most central person, and remove all others"))
     model: str = field(default="person", metadata=setting(
         MODEL, "person, person-lite, a model of your own, or the path of a .tflite file", metavar="NAME"))
     threads: int = field(default=2, metadata=setting(
@@ -209,6 +211,7 @@ class PictureSettings:
     frame: FramingMode = FramingMode.WHOLE
     color_match: float = 0.0
     low_light: bool = False
+    only_me: bool = False
 
     def __post_init__(self) -> None:
         for each in fields(self):

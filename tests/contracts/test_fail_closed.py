@@ -158,6 +158,7 @@ PICTURES = [
     PictureSettings(frame=FramingMode.AUTO),
     PictureSettings(color_match=1.0),
     PictureSettings(low_light=True),
+    PictureSettings(only_me=True),
 ]
 
 
@@ -194,6 +195,7 @@ STAGE_FAULTS = [
     ("_low_light", "brighten", PictureSettings(low_light=True)),
     ("_low_light", "smooth", PictureSettings(low_light=True)),
     ("_low_light", "denoise", PictureSettings(low_light=True)),
+    ("_person_selector", "apply", PictureSettings(only_me=True)),
 ]
 
 

@@ -34,6 +34,7 @@ CHANGED = LiveSettings(
     frame=FramingMode.AUTO,
     color_match=0.5,
     low_light=True,
+    only_me=True,
     device="livecam",
     virtual_camera=False,
     on_demand=True,
