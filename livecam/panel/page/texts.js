@@ -96,6 +96,7 @@ export const TEXTS = {
       light_wrap: "Light wrap",
       color_match: "Color match",
       low_light: "Low light",
+      only_me: "Only me",
       frame: "Framing",
       only_me: "Only me",
       mirror: "Mirror the preview",
