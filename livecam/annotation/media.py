@@ -11,6 +11,7 @@ from typing import NamedTuple
 from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message, os_error_reason
 from livecam.core.media_types import MediaType, detect_media_type, is_image, is_image_file, is_video_file
+from livecam.core.paths import expand_user
 from livecam.core.types import Frame
 from livecam.imaging.image_io import read_image
 from livecam.video.probe import is_moving
@@ -67,7 +68,7 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
     Raises:
         UsageError: there are none, a path does not exist, or a directory has neither clips nor images.
     """
-    paths = [path for source in sources for path in _expand(Path(source).expanduser())]
+    paths = [path for source in sources for path in _expand(expand_user(source))]
     paths = list(dict.fromkeys(paths))
     if not paths:
         raise UsageError("nothing to label: name clips, images or folders, or use --camera 0")

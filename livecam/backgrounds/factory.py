@@ -21,6 +21,7 @@ from livecam.backgrounds.static import (
 from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import UsageError
 from livecam.core.fileio import closest_existing_name, not_found_message
+from livecam.core.paths import expand_user
 from livecam.imaging.fit import FitMode as FitMode
 from livecam.imaging.image_io import read_image
 from livecam.video.probe import is_moving
@@ -46,7 +47,7 @@ def create_background(
         VideoError: The video cannot be read.
     """
     spec = spec.strip()
-    path = _to_path(spec)
+    path = expand_user(spec)
     create = _find_by_name(spec.casefold())
     if create is not None:
         return create()
@@ -91,13 +92,6 @@ def _open_path(path: Path, fit: FitMode, clock: Clock, slide_seconds: float) -> 
         # In real-time mode the reader converts colors fast.
         return VideoBackground(VideoReader(path, realtime=True), fit=fit, clock=clock)
     return image_background(read_image(path), fit)
-
-
-def _to_path(spec: str) -> Path:
-    try:
-        return Path(spec).expanduser()
-    except RuntimeError:  # the home directory cannot be determined
-        return Path(spec)
 
 
 def _exists(path: Path) -> bool:

@@ -1,13 +1,13 @@
 """`livecam models`: list, remove, export and import personal models."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from livecam.cli.options import add_debug_option
 from livecam.cli.parser import ArgumentParser
 from livecam.cli.signals import handle_termination
 from livecam.core.errors import LivecamError
+from livecam.core.paths import expand_user
 
 if TYPE_CHECKING:
     from livecam.models.model_card import ModelCard
@@ -106,10 +106,10 @@ def _remove(name: str) -> None:
 def _export(name: str, file: str) -> None:
     from livecam.models.archive import export_model
 
-    print(f"{export_model(name, Path(file).expanduser())}: take it in with `livecam models import {file}`")
+    print(f"{export_model(name, expand_user(file))}: take it in with `livecam models import {file}`")
 
 
 def _import(file: str, name: str) -> None:
     from livecam.models.archive import import_model
 
-    print(f"installed: livecam --model {import_model(Path(file).expanduser(), name)}")
+    print(f"installed: livecam --model {import_model(expand_user(file), name)}")

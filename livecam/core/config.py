@@ -15,6 +15,7 @@ from typing import Any
 
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.geometry import FitMode, FramingMode, Size
+from livecam.core.paths import NO_HOME, expand_user
 
 DATA_VARIABLE = "LIVECAM_DATA"
 """The environment variable that names another data folder."""
@@ -239,25 +240,44 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 
 def _absolute(name: str) -> str:
     # Built-in names have neither a suffix nor a path separator, so they are never taken for a file.
-    path = Path(name).expanduser()
+    path = expand_user(name)
     return str(path.absolute()) if (path.suffix or len(path.parts) > 1) and path.exists() else name
 
 
+def check_home(path: Path) -> Path:
+    """Return `path` if it is not below `NO_HOME`. Call it before livecam writes there.
+
+    Raises:
+        UsageError: the user has no home directory.
+    """
+    if path.is_relative_to(NO_HOME):
+        raise UsageError(
+            "there is no home directory to keep this in", f"set HOME, or {DATA_VARIABLE} to a folder"
+        )
+    return path
+
+
 def data_dir() -> Path:
-    """Return the folder of the user's data: $LIVECAM_DATA, or that of the platform."""
+    """Return the folder of the user's data: $LIVECAM_DATA, that of the platform, or `NO_HOME`."""
     if value := os.environ.get(DATA_VARIABLE):
-        return Path(value).expanduser()
+        return expand_user(value)
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("livecam", appauthor=False))
+    try:
+        return Path(platformdirs.user_data_dir("livecam", appauthor=False))
+    except RuntimeError:
+        return NO_HOME
 
 
 def config_path() -> Path:
-    """Return the path of the configuration file on this platform; the file may be missing."""
+    """Return the path of the configuration file on this platform, or in `NO_HOME`; it may be missing."""
     # Imported here: 36 ms of processor time that a usage error doesn't need.
     import platformdirs
 
-    return Path(platformdirs.user_config_dir("livecam", appauthor=False)) / "livecam.toml"
+    try:
+        return Path(platformdirs.user_config_dir("livecam", appauthor=False)) / "livecam.toml"
+    except RuntimeError:
+        return NO_HOME / "livecam.toml"
 
 
 def read_config(path: Path, *, required: bool = False) -> LiveSettings:
@@ -341,6 +361,10 @@ def write_config(settings: LiveSettings, path: Path) -> None:
         for name in PERSISTED_FIELDS
         if getattr(settings, name) != DEFAULTS[name]
     }
+    if path.is_relative_to(NO_HOME):
+        raise FileWriteError(
+            "there is no home directory for the configuration file", "set HOME or name a file with --config"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, tomli_w.dumps(content).encode())
@@ -367,7 +391,7 @@ def json_values(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, Path):
-        return str(value.expanduser().absolute())
+        return str(expand_user(value).absolute())
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list | tuple):

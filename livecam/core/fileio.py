@@ -12,6 +12,8 @@ from typing import Any
 
 from livecam.core.errors import FileReadError, FileWriteError, ImageError, LivecamError
 
+_MAX_NAME_BYTES = 255
+
 
 def read_signature(path: Path) -> bytes:
     """Return the first 16 bytes of an image file.
@@ -69,9 +71,15 @@ def os_error_reason(error: BaseException) -> str:
 def partial_path(path: Path, mark: str = "") -> Path:
     """Return the hidden name next to `path` for a file that is not complete yet.
 
-    It keeps the suffix of `path`, because Keras, NumPy and FFmpeg choose the format by the suffix.
+    It keeps the suffix of `path`, because Keras, NumPy and FFmpeg choose the format by the suffix. The end of
+    a long name is left out, as file systems take 255 bytes.
     """
-    return path.with_name(f".{path.stem}.partial{mark}{path.suffix}")
+    rest = f".partial{mark}{path.suffix}"
+    room = max(1, _MAX_NAME_BYTES - 1 - len(os.fsencode(rest)))
+    stem = path.stem
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return path.with_name(f".{stem}{rest}")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from livecam.core.errors import CameraBusyError, CameraError, UsageError
 from livecam.core.fileio import closest_existing_name
+from livecam.core.paths import expand_user
 from livecam.devices.v4l2 import Capability, open_errno, query_capability
 
 SYSFS = Path("/sys/class/video4linux")
@@ -72,7 +73,7 @@ def is_device_spec(spec: str) -> bool:
 
     A missing file below /dev is a device file too: opening it reports which cameras are present.
     """
-    return _is_number(spec) or spec.startswith("/dev/") or _is_character_device(Path(spec).expanduser())
+    return _is_number(spec) or spec.startswith("/dev/") or _is_character_device(expand_user(spec))
 
 
 def resolve_camera(spec: str, cameras: Callable[[], list[VideoDevice]]) -> int | str:
@@ -171,7 +172,7 @@ def _suggestion(spec: str, cameras: list[VideoDevice]) -> str:
     """Return what the user may have meant by `spec`."""
     names = {camera.name.casefold(): camera.name for camera in cameras} | {"demo": "demo"}
     close = difflib.get_close_matches(spec.casefold(), names, n=1)
-    meant = names[close[0]] if close else closest_existing_name(Path(spec).expanduser())
+    meant = names[close[0]] if close else closest_existing_name(expand_user(spec))
     if meant:
         return f"did you mean {meant!r}?"
     if cameras:

@@ -3,11 +3,11 @@
 import errno
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from livecam.core.config import LiveSettings
 from livecam.core.errors import CameraBusyError, CameraError, UsageError
 from livecam.core.geometry import Size
+from livecam.core.paths import expand_user
 from livecam.devices.discovery import (
     AmbiguousCameraError,
     VideoDevice,
@@ -56,7 +56,7 @@ def check_camera(host: Host, settings: LiveSettings) -> list[Finding]:
 
 
 def _needs_no_camera(spec: str) -> bool:
-    return spec.lower() == "demo" or (not is_device_spec(spec) and Path(spec).expanduser().is_file())
+    return spec.lower() == "demo" or (not is_device_spec(spec) and expand_user(spec).is_file())
 
 
 def _missing(host: Host, spec: str, cameras: list[VideoDevice]) -> Finding:

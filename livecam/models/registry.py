@@ -17,9 +17,10 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from livecam.core.config import data_dir
+from livecam.core.config import check_home, data_dir
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import atomic_path, os_error_reason
+from livecam.core.paths import expand_user
 from livecam.models.model_card import ModelCard
 
 MODEL_SUFFIXES = (".tflite", ".keras", ".json")
@@ -91,7 +92,7 @@ def resolve_model(name: str) -> Path:
         UsageError: there is no model of this name.
     """
     if name.endswith((".tflite", ".json")):
-        return Path(name).expanduser().with_suffix(".json")
+        return expand_user(name).with_suffix(".json")
     card = builtin_dir() / f"{name}.json"
     if card.is_file():
         return card
@@ -116,7 +117,7 @@ def install(card: Path, name: str) -> Path:
     check_name(name)
     source, folder = ModelCard.read(card), user_models_dir()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        check_home(folder).mkdir(parents=True, exist_ok=True)
         return _copy(replace(source, name=name, file=f"{name}.tflite"), card.parent / source.file, folder)
     except OSError as error:
         raise FileWriteError(

@@ -4,13 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from livecam.core.errors import ModelError
+from livecam.core.paths import expand_user
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale
 from livecam.models.class_layout import CLASSES, decode_class_outputs
@@ -74,7 +74,7 @@ class LiteRTSegmenter:
         path = resolve_model(model)
         card = ModelCard.read(path)
         # A file that the user names is the one used; the checksum of its card decides.
-        file = Path(model).expanduser() if model.endswith(".tflite") else path.parent / card.file
+        file = expand_user(model) if model.endswith(".tflite") else path.parent / card.file
         try:
             weights = file.read_bytes()
         except OSError as error:

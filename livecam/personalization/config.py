@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from livecam.annotation.config import AnnotationSettings, PersonSource
-from livecam.core.config import data_dir, json_values
+from livecam.core.config import check_home, data_dir, json_values
 from livecam.core.errors import UsageError
 from livecam.core.fileio import not_found_message
 from livecam.core.geometry import Size
+from livecam.core.paths import expand_user
 from livecam.models.registry import check_name, resolve_model
 from livecam.personalization.sample_split import MIN_FRAMES
 
@@ -101,7 +102,7 @@ class PersonalizationSettings:
         annotation = self.annotation
         paths = (*map(Path, annotation.sources), *self.data, *self.backgrounds)
         for path in (*paths, annotation.prompts, annotation.mattes):
-            if path is not None and not path.expanduser().exists():
+            if path is not None and not expand_user(path).exists():
                 raise UsageError(not_found_message(path))
         resolve_model(self.base)
 
@@ -132,6 +133,6 @@ def workspace_dir(name: str) -> Path:
     """Return the directory with the frames, annotations and runs of a name; it may not exist.
 
     Raises:
-        UsageError: the name can't be a user model's.
+        UsageError: the name can't be a user model's, or the user has no home directory.
     """
-    return data_dir() / "learn" / check_name(name)
+    return check_home(data_dir()) / "learn" / check_name(name)

@@ -23,6 +23,7 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FileWriteError, LivecamError
 from livecam.core.fileio import os_error_reason
 from livecam.core.locking import exclusive_lock
+from livecam.core.paths import expand_user
 from livecam.core.progress import Notify
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, resolve_model
@@ -157,9 +158,7 @@ class PersonalizationWorkflow:
     def _record(self) -> Recording:
         settings = self.settings
         if settings.annotation.sources:
-            return Recording(
-                tuple(str(Path(each).expanduser().absolute()) for each in settings.annotation.sources)
-            )
+            return Recording(tuple(str(expand_user(each).absolute()) for each in settings.annotation.sources))
 
         def camera() -> Source:
             return open_source(settings.camera, size=settings.size, fps=settings.fps, clock=self.clock)

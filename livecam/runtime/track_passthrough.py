@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import cast
 
 from livecam.sinks.recorder import Recorder
-from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter
+from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter, find_gaps
 from livecam.video.demux import demux_packets, open_input
 from livecam.video.metadata import MediaMetadata, MetadataPolicy, read_metadata
 from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter
@@ -69,8 +69,10 @@ class TrackPassthrough:
             How many audio streams and how many subtitle streams it accepts.
         """
         recorder.set_metadata(self.metadata)
+        gaps = set() if recorder.keeps_audio_gaps or not self.audio_streams else self._find_gaps()
         for stream in self.audio_streams:
-            audio = recorder.add_audio(stream, self._start_seconds)
+            has_gaps = stream.index in gaps
+            audio = recorder.add_audio(stream, self._start_seconds, has_gaps=has_gaps)
             if audio:
                 self._writers[stream.index] = audio
         audio_count = len(self._writers)
@@ -83,6 +85,11 @@ class TrackPassthrough:
         selected = (each for each in streams if each.index in self._writers)
         self._packets = cast("Iterator[AudioPacket | SubtitlePacket]", demux_packets(self._input, *selected))
         return audio_count, len(self._writers) - audio_count
+
+    def _find_gaps(self) -> set[int]:
+        """Read the file once, without decoding it: only then is it known whether audio can be copied."""
+        with open_input(self._path) as container:
+            return find_gaps(demux_packets(container, *container.streams.audio))
 
     def write_until(self, seconds: float, recorder: Recorder) -> None:
         """Write the packets up to `seconds` after the start of the video."""

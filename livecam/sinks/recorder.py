@@ -123,7 +123,14 @@ class Recorder:
         """The partial file or folder that is written; the recording has its own name once it is closed."""
         return self._partial.path
 
-    def add_audio(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
+    @property
+    def keeps_audio_gaps(self) -> bool:
+        """Whether audio packets keep their times, so that a gap needs no silence."""
+        return self._container is None or not self._container.audio_codec or self._container.keeps_audio_gaps
+
+    def add_audio(
+        self, source: AudioStream, start_seconds: float, *, has_gaps: bool = False
+    ) -> AudioStreamWriter | None:
         """Add an audio stream, before the first frame; None if such a file has no audio.
 
         Raises:
@@ -132,7 +139,7 @@ class Recorder:
         if not isinstance(self._writer, VideoWriter):
             return None
         try:
-            return self._writer.add_audio_stream(source, start_seconds)
+            return self._writer.add_audio_stream(source, start_seconds, has_gaps=has_gaps)
         except (OSError, ValueError) as error:
             raise SinkError(f"can't record the clip's audio: {error}; try another file type") from error
 

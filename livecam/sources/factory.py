@@ -6,6 +6,7 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ImageError, UsageError
 from livecam.core.geometry import Size
 from livecam.core.media_types import MediaType, detect_media_type, is_image
+from livecam.core.paths import expand_user
 from livecam.devices.discovery import is_device_spec, list_cameras, resolve_camera
 from livecam.sources.base import Source
 from livecam.sources.webcam import WebcamSource
@@ -34,7 +35,7 @@ def open_source(
         from livecam.sources.demo import DemoSource
 
         return DemoSource(size, fps, clock=clock)
-    path = Path(spec).expanduser()
+    path = expand_user(spec)
     if spec and not is_device_spec(spec) and path.exists():
         return _open_file(path, size, fps, clock)
     return WebcamSource(resolve_camera(spec, list_cameras), size, fps, clock=clock)

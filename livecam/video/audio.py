@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import TypeAlias, cast
 
@@ -24,6 +24,7 @@ AudioPacket: TypeAlias = "Packet[AudioStream]"
 
 # Times within a stream jitter; up to this a player shows no lost lip sync.
 _MAX_DRIFT_SECONDS = 0.04
+_MAX_PACKET_SECONDS = 1.0
 # Those that both AAC and Opus encode, by number of channels.
 _LAYOUTS = {1: "mono", 2: "stereo", 5: "5.0", 6: "5.1", 8: "7.1"}
 
@@ -32,7 +33,13 @@ class AudioStreamWriter:
     """One audio stream of an output file. Create it before the first packet is muxed."""
 
     def __init__(
-        self, output: OutputContainer, container: ContainerFormat, source: AudioStream, start_seconds: float
+        self,
+        output: OutputContainer,
+        container: ContainerFormat,
+        source: AudioStream,
+        start_seconds: float,
+        *,
+        has_gaps: bool = False,
     ) -> None:
         """Add a stream like `source` to `output`.
 
@@ -41,6 +48,7 @@ class AudioStreamWriter:
             container: its format.
             source: the stream whose packets `convert` receives.
             start_seconds: time of the source that becomes 0 in the file.
+            has_gaps: packets are missing in the source, see `find_gaps`.
 
         Raises:
             av.FFmpegError, OSError, ValueError: the stream can't be added.
@@ -50,7 +58,9 @@ class AudioStreamWriter:
         # MOV stores no time for each packet of PCM, so that a gap would vanish. Encoding PCM again loses
         # nothing.
         is_pcm = name.startswith("pcm_") and name in container.passthrough_audio_codecs
-        self._is_copied = not is_pcm and _can_copy(container, source)
+        # In MP4 and MOV a gap is a packet of long duration, which editors and some players do not keep.
+        fills_gaps = has_gaps and not container.keeps_audio_gaps
+        self._is_copied = not (is_pcm or fills_gaps) and _can_copy(container, source)
         self._next_dts: int | None = None
         self._resampler: AudioResampler | None = None
         self._input_format: tuple[str, str, int] | None = None
@@ -115,6 +125,29 @@ class AudioStreamWriter:
 
     def _encode_all(self, frames: Sequence[AudioFrame]) -> list[AudioPacket]:
         return [packet for frame in frames for packet in self._stream.encode(frame)]
+
+
+def find_gaps(packets: Iterable[AudioPacket]) -> set[int]:
+    """Return the indexes of the audio streams in whose packets more than 40 ms are missing."""
+    found: set[int] = set()
+    ends: dict[int, float] = {}
+    for packet in packets:
+        if packet.pts is None or not packet.time_base or not packet.size:
+            continue
+        index, seconds = packet.stream.index, float(packet.pts * packet.time_base)
+        if seconds - ends.get(index, seconds) > _MAX_DRIFT_SECONDS:
+            found.add(index)
+        ends[index] = seconds + _packet_seconds(packet)
+    return found
+
+
+def _packet_seconds(packet: AudioPacket) -> float:
+    """Return the duration of the samples of a packet; that of MP4 reaches to the next packet."""
+    context = packet.stream.codec_context
+    declared = float((packet.duration or 0) * (packet.time_base or 0))
+    if not context.frame_size or not context.sample_rate:
+        return declared
+    return min(declared or _MAX_PACKET_SECONDS, 2 * context.frame_size / context.sample_rate)
 
 
 class _SampleClock:

@@ -28,6 +28,8 @@ class ContainerFormat:
     """Filter of FFmpeg for the encoded packets."""
     passthrough_audio_codecs: frozenset[str] = frozenset()
     """Audio codecs that are copied without encoding."""
+    keeps_audio_gaps: bool = False
+    """Every audio packet has its own time."""
     audio_codec: str | None = None
     """Encoder for all other audio; None if the format has no audio."""
     subtitle_codec: str | None = None
@@ -87,6 +89,7 @@ CONTAINER_FORMATS: Mapping[str, ContainerFormat] = {
         codec_options=_VP9,
         muxer_options={"cluster_time_limit": "1000", "flush_packets": "1"},
         passthrough_audio_codecs=frozenset({"opus", "vorbis"}),
+        keeps_audio_gaps=True,
         audio_codec="libopus",
         subtitle_codec="webvtt",
         audio_rate=48000,

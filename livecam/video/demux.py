@@ -23,6 +23,11 @@ StreamT = TypeVar("StreamT", bound=Stream)
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.dependent
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # FFmpeg renders text files as the screen of a terminal with these demuxers.
+_MAX_FRAME_HEADER = 64  # bytes, of Y4M
+# NUT ends with an index, which begins so.
+_NUT_INDEX = b"NX\xdd\x67\x2f\x23\xe6\x4e"
+_TRANSPORT_PACKETS = (188, 192)  # bytes
+_TRANSPORT_SYNC = 0x47
 _TEXT_DEMUXERS = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 
 
@@ -85,24 +90,43 @@ def demux_packets(
 ) -> "Iterator[Packet[StreamT]]":
     """Yield the packets of some streams in file order; a read error calls `on_read_error` and ends them.
 
-    Restarts and jumps of their times are bridged, see `DiscontinuityBridge`.
+    Restarts and jumps of their times are bridged, see `DiscontinuityBridge`. A last packet that is cut off
+    counts as a read error.
     """
     bridge = DiscontinuityBridge(container)
     selected = {stream.index for stream in streams}
     # All streams, because a shift that is found in one of them counts for the others.
     packets = cast("Iterator[Packet[StreamT]]", container.demux())
+    last: Packet[StreamT] | None = None
     while True:
         try:
             packet = next(packets)
         except StopIteration:
+            if on_read_error and last is not None and _is_cut_off(container, last):
+                on_read_error()
             return
         except (av.FFmpegError, OSError):
             if on_read_error:
                 on_read_error()
             return
+        if packet.size:  # PyAV ends each stream with an empty one
+            last = packet
         bridge.correct(packet)
         if packet.stream.index in selected:
             yield packet
+
+
+def _is_cut_off(container: InputContainer, last: "Packet[StreamT]") -> bool:
+    """Return whether the file ends within a packet that follows the last one, or within that one."""
+    format_name, end = container.format.name, (last.pos or 0) + last.size
+    # FFmpeg marks no packet of these two as incomplete.
+    if format_name == "yuv4mpegpipe":
+        return container.size - end > _MAX_FRAME_HEADER
+    if format_name == "nut":
+        with Path(container.name).open("rb") as file:
+            file.seek(end)
+            return _NUT_INDEX not in file.read()
+    return last.is_corrupt
 
 
 def declared_end(stream: VideoStream) -> float | None:
@@ -110,13 +134,37 @@ def declared_end(stream: VideoStream) -> float | None:
 
     The other formats declare nothing: FFmpeg computes their duration from what the file holds.
     """
+    formats = set(stream.container.format.name.split(","))
     tag = stream.metadata.get("DURATION", "")  # Matroska and WebM, "00:01:02.500000000"
     if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    if "mov" not in stream.container.format.name.split(",") or not stream.duration or not stream.time_base:
+    if "avi" in formats and stream.frames and stream.average_rate:
+        return float(stream.frames / stream.average_rate)
+    container = cast(InputContainer, stream.container)
+    if "flv" in formats and container.duration:
+        return float(container.duration / av.time_base)
+    if not formats & {"mov", "mxf"} or not stream.duration or not stream.time_base:
         return None
     return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+
+
+def ends_within_packet(path: Path, format_name: str) -> bool:
+    """Return whether a transport stream ends in the middle of a packet, as one that was cut off does.
+
+    Its packets have 188 bytes, on discs 192; it may begin in the middle of one.
+    """
+    if format_name != "mpegts":
+        return False
+    with path.open("rb") as file:
+        start = file.read(5 * max(_TRANSPORT_PACKETS))
+    size = path.stat().st_size
+    for length in _TRANSPORT_PACKETS:
+        for first in range(length):
+            if set(start[first::length][:4]) == {_TRANSPORT_SYNC}:
+                # A disc's packet begins 4 bytes before the sync byte.
+                return (size - first + (length - _TRANSPORT_PACKETS[0])) % length != 0
+    return False
 
 
 def decode_frames(

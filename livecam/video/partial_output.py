@@ -1,5 +1,6 @@
 """Partial output: a recording is written to a hidden file or folder and renamed when it is complete."""
 
+import errno
 import itertools
 import os
 import re
@@ -33,8 +34,9 @@ class PartialOutput:
         Raises:
             UsageError: the target exists and must not, or can't, be replaced.
         """
-        # Absolute, because FFmpeg reads the "a:" of a relative "a:b.mp4" as a protocol.
-        self.target = target.absolute()
+        # Absolute, because FFmpeg reads the "a:" of a relative "a:b.mp4" as a protocol. A symbolic link stays
+        # one: what it names is written.
+        self.target = target.resolve() if target.is_symlink() else target.absolute()
         self.path = self.target
         self._is_folder = folder
         self._overwrite = overwrite
@@ -104,17 +106,40 @@ class PartialOutput:
         """Rename the partial file or folder to the target.
 
         Raises:
-            SinkError: it can't be renamed, or the target exists by now; the partial recording is kept.
+            SinkError: it can't be renamed, or the target exists by now; the recording is kept beside it.
         """
         try:
-            self.check()
-            if self._is_folder and self.target.exists():
-                self._empty_target()
-            self.path.replace(self.target)
-        except (UsageError, OSError) as error:
+            try:
+                self.check()
+                self._rename()
+            except (UsageError, FileExistsError) as error:
+                kept = self._keep_beside()
+                problem = f"{self.target} was made by another program meanwhile"
+                raise SinkError(problem, f"the recording is {kept}") from error
+        except SinkError:
+            raise
+        except OSError as error:
             raise SinkError(
                 f"can't name the recording {self.target}", f"rename {self.path} by hand"
             ) from error
+
+    def _rename(self) -> None:
+        if self._is_folder and self.target.exists():
+            self._empty_target()
+        if self._is_folder or self._overwrite:
+            self.path.replace(self.target)
+        else:
+            _rename_exclusively(self.path, self.target)
+
+    def _keep_beside(self) -> Path:
+        """Give the recording a free name next to the target: "talk-2.mp4"."""
+        for number in itertools.count(2):
+            free = self.target.with_name(f"{self.target.stem}-{number}{self.target.suffix}")
+            with suppress(FileExistsError):
+                if not os.path.lexists(free):
+                    _rename_exclusively(self.path, free)
+                    return free
+        raise AssertionError("an endless count ended")
 
     def _empty_target(self) -> None:
         for entry in list(self.target.iterdir()):
@@ -128,3 +153,25 @@ class PartialOutput:
         else:
             with suppress(OSError):
                 self.path.unlink()
+
+
+def _rename_exclusively(path: Path, target: Path) -> None:
+    """Rename a file or folder; the name of a file is never taken from another program.
+
+    Raises:
+        FileExistsError: there is such a file.
+        OSError: it can't be renamed.
+    """
+    if path.is_dir():
+        path.rename(target)
+        return
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, as on memory cards
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.replace(target)
+    else:
+        path.unlink()

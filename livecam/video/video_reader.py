@@ -17,11 +17,11 @@ from livecam.core.types import Frame, VideoFrame
 from livecam.imaging.image_io import read_orientation
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
-from livecam.video.demux import declared_end, decode_frames, open_input, video_stream
+from livecam.video.demux import declared_end, decode_frames, ends_within_packet, open_input, video_stream
 from livecam.video.timestamps import FrameTimes
 
 _FALLBACK_FPS = 30.0
-_MAX_FPS = 240.0
+_MAX_FPS = 1000
 # Headers round, and a damaged last frame is no broken file.
 _MIN_MISSING_SECONDS = 0.5
 
@@ -165,7 +165,7 @@ class VideoReader:
             self._declared_end is not None
             and end + self.start_seconds + _MIN_MISSING_SECONDS < self._declared_end
         )
-        if self._has_read_error or is_short:
+        if self._has_read_error or is_short or ends_within_packet(self.path, self._format_name):
             self.broken_off_at = end
 
     def _note_read_error(self) -> None:
@@ -211,13 +211,14 @@ class VideoReader:
 
 
 def _frame_rate(stream: VideoStream, first: av.VideoFrame) -> float:
-    """Return the average rate; else that of the first frame's duration; else FFmpeg's guess, if possible."""
-    if stream.average_rate:
-        return float(stream.average_rate)
+    """Return the average rate; else that of the first frame's duration; else FFmpeg's guess.
+
+    A rate above 1000 is none: it is the time base of a stream, 100,000 in a moving PNG.
+    """
+    rates = [stream.average_rate, None, stream.guessed_rate]
     if first.duration and first.time_base:
-        # FFmpeg guesses the time base of an APNG, 100,000 frames a second.
-        return float(1 / (first.duration * first.time_base))
-    return min(float(stream.guessed_rate or _FALLBACK_FPS), _MAX_FPS)
+        rates[1] = 1 / (first.duration * first.time_base)
+    return next((float(rate) for rate in rates if rate and rate <= _MAX_FPS), _FALLBACK_FPS)
 
 
 class _FramePacer:

@@ -105,12 +105,14 @@ class VideoWriter:
             context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream
 
-    def add_audio_stream(self, source: AudioStream, start_seconds: float) -> AudioStreamWriter | None:
+    def add_audio_stream(
+        self, source: AudioStream, start_seconds: float, *, has_gaps: bool = False
+    ) -> AudioStreamWriter | None:
         """Add an audio stream like `source` before the first frame; None if the format has no audio."""
         if not self._container.audio_codec:
             return None
         with ffmpeg_errors_as_os_errors():
-            return AudioStreamWriter(self._output, self._container, source, start_seconds)
+            return AudioStreamWriter(self._output, self._container, source, start_seconds, has_gaps=has_gaps)
 
     def add_subtitle_stream(
         self, source: SubtitleStream, start_seconds: float, *, keep_location: bool

@@ -102,6 +102,16 @@ def test_partial_path_is_hidden_and_keeps_the_suffix() -> None:
     assert partial_path(Path("v/clip"), "2") == Path("v/.clip.partial2")
 
 
+@pytest.mark.parametrize("stem", ["n" * 251, "n" * 247, "ü" * 125, "ü" * 123 + "n"])
+@pytest.mark.parametrize("mark", ["", "17", "-4194304"])
+def test_partial_path_of_a_long_name_fits_into_a_file_system(tmp_path: Path, stem: str, mark: str) -> None:
+    partial = partial_path(tmp_path / f"{stem}.mp4", mark)
+    assert len(os.fsencode(partial.name)) <= 255
+    assert partial.name.endswith(f".partial{mark}.mp4")
+    partial.touch()
+    assert partial.name.startswith(".")
+
+
 def test_read_json_returns_what_was_written(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a.json", json_bytes({"é": [1, None]}))
 

@@ -8,6 +8,8 @@ from PIL import Image
 
 from livecam.core.errors import SinkError, UsageError, VideoError
 from livecam.runtime.convert import convert_video
+from livecam.video.audio import find_gaps
+from livecam.video.demux import demux_packets
 from livecam.video.video_reader import VideoReader
 
 TICK = Fraction(1, 90000)
@@ -436,6 +438,44 @@ def test_gap_in_pcm_is_filled_with_silence(tmp_path, codec, suffix):
     assert end == pytest.approx(3.0, abs=0.05)
 
 
+def remuxed(source, target):
+    """Copy all packets to another container with their times."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        streams = [output.add_stream_from_template(stream) for stream in container.streams]
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    return target
+
+
+def samples_in_a_row(path):
+    """Seconds of decoded audio, whatever its times say, as an editor reads it."""
+    with av.open(str(path)) as container:
+        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".webm"])
+@pytest.mark.parametrize("container", [".mkv", ".mp4", ".mov"])
+@pytest.mark.parametrize("codec", ["aac", "ac3"])
+def test_gap_in_copied_audio_is_filled_with_silence(tmp_path, codec, container, suffix):
+    clip(tmp_path / "full.mkv", tracks=[(codec, 0.0)], gap=(0.7, 1.4))
+    source = remuxed(tmp_path / "full.mkv", tmp_path / f"in{container}")
+    target = tmp_path / f"out{suffix}"
+    run(source, target)
+    onsets, end = audio_onsets(target, 0)
+    assert onsets == pytest.approx(FLASHES, abs=0.05)
+    assert end == pytest.approx(3.0, abs=0.1)
+    assert samples_in_a_row(target) == pytest.approx(3.0, abs=0.1)
+
+
+@pytest.mark.parametrize("container", [".mkv", ".mp4", ".ts", ".flv"])
+def test_audio_without_a_gap_is_still_copied(tmp_path, container):
+    source = remuxed(clip(tmp_path / "full.mkv", tracks=[("aac", 0.0)]), tmp_path / f"in{container}")
+    with av.open(str(source)) as opened:
+        assert find_gaps(demux_packets(opened, *opened.streams.audio)) == set()
+
+
 @pytest.mark.parametrize("rate", [6000, 11000, 37800, 44056, 96000])
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
 def test_sample_rate_is_converted_to_one_of_the_codec(tmp_path, suffix, rate):
@@ -495,6 +535,67 @@ def test_truncated_clip_says_where_it_breaks_off(tmp_path):
     result = run(source, tmp_path / "out.mp4")
     assert 10 < result.frames < 80
     assert result.broken_off_at == pytest.approx(result.seconds, abs=0.04)
+
+
+TRUNCATED = {
+    ".ts": ("libx264", "aac"),
+    ".m2ts": ("libx264", "aac"),
+    ".avi": ("mpeg4", "libmp3lame"),
+    ".nut": ("libx264", "aac"),
+    ".flv": ("libx264", "aac"),
+    ".mxf": ("mpeg2video", "pcm_s16le"),
+    ".mkv": ("libx264", "aac"),
+    ".y4m": ("rawvideo", None),
+}
+
+
+def write_noise(path, codec, sound):
+    """Write 3 s of noise, 25 frames a second, with a tone."""
+    noise = np.random.default_rng(0).integers(0, 255, (75, 96, 128, 3), np.uint8)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        audio = output.add_stream(sound, rate=RATE) if sound else None
+        if audio:
+            audio.codec_context.layout = "mono"
+        for number, image in enumerate(noise):
+            frame = av.VideoFrame.from_ndarray(image)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+            if audio is None:
+                continue
+            tone = np.zeros((1, RATE // 25), np.int16)
+            heard = av.AudioFrame.from_ndarray(tone, "s16", "mono")
+            heard.sample_rate, heard.time_base = RATE, Fraction(1, RATE)
+            heard.pts = number * (RATE // 25)
+            output.mux(audio.encode(heard))
+        output.mux(stream.encode(None))
+        if audio:
+            output.mux(audio.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("suffix", TRUNCATED)
+@pytest.mark.parametrize("part", [0.45, 0.6, 0.8])
+def test_truncated_file_of_every_container_says_where_it_breaks_off(tmp_path, suffix, part):
+    source = write_noise(tmp_path / f"in{suffix}", *TRUNCATED[suffix])
+    with VideoReader(source) as reader:
+        assert len(list(reader.frames())) >= 74
+        assert reader.broken_off_at is None
+    content = source.read_bytes()
+    source.write_bytes(content[: round(len(content) * part) // 188 * 188 + 77])
+    with VideoReader(source) as reader:
+        frames = list(reader.frames())
+        assert 20 < len(frames) < 70
+        assert reader.broken_off_at == pytest.approx(frames[-1].timestamp + 0.04, abs=0.05)
+
+
+def test_transport_stream_that_begins_within_a_packet_is_complete(tmp_path):
+    source = write_noise(tmp_path / "in.ts", "libx264", "aac")
+    source.write_bytes(source.read_bytes()[100:])
+    with VideoReader(source) as reader:
+        assert list(reader.frames())
+        assert reader.broken_off_at is None
 
 
 def test_clip_that_fails_midway_names_its_part(tmp_path, monkeypatch):

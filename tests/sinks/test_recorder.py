@@ -18,6 +18,7 @@ from livecam.core.errors import FrameError, SinkError, UsageError
 from livecam.core.geometry import Size
 from livecam.sinks.recorder import Recorder
 from livecam.video.containers import CONTAINER_FORMATS
+from livecam.video.partial_output import PartialOutput
 
 SIZE = Size(128, 96)
 VIDEOS = sorted(CONTAINER_FORMATS)
@@ -155,10 +156,73 @@ def test_a_name_taken_while_recording_leaves_both_files(tmp_path):
     with Recorder(tmp_path / "a.mp4", SIZE, 30) as recorder:
         recorder.send(photo())
         (tmp_path / "a.mp4").write_text("precious")
-        with pytest.raises(SinkError, match=r"\.a\.partial\.mp4"):
+        with pytest.raises(SinkError, match=r"made by another program meanwhile.*a-2\.mp4"):
             recorder.close()
     assert (tmp_path / "a.mp4").read_text() == "precious"
-    assert len(play(tmp_path / ".a.partial.mp4")) == 1
+    assert len(play(tmp_path / "a-2.mp4")) == 1
+    assert names(tmp_path) == ["a-2.mp4", "a.mp4"]
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("name", ["a.mp4", "a"])
+def test_of_two_recordings_of_one_name_both_are_kept(tmp_path, monkeypatch, name, has_links):
+    if not has_links:
+        monkeypatch.setattr(os, "link", refuse_link)
+    recorders = [Recorder(tmp_path / name, SIZE, 30).__enter__() for _ in range(3)]
+    for recorder in recorders:
+        recorder.send(photo())
+    recorders[0].close()
+    for recorder in recorders[1:]:
+        with pytest.raises(SinkError, match="meanwhile"):
+            recorder.close()
+    assert names(tmp_path) == sorted([name, name.replace("a", "a-2", 1), name.replace("a", "a-3", 1)])
+
+
+def refuse_link(*_):
+    raise OSError(errno.EPERM, "no hard links here")
+
+
+def test_name_taken_in_the_last_moment_is_not_taken_over(tmp_path, monkeypatch):
+    with Recorder(tmp_path / "a.mp4", SIZE, 30) as recorder:
+        recorder.send(photo())
+        monkeypatch.setattr(PartialOutput, "check", lambda _: (tmp_path / "a.mp4").write_text("precious"))
+        with pytest.raises(SinkError, match=r"a-2\.mp4"):
+            recorder.close()
+    assert (tmp_path / "a.mp4").read_text() == "precious"
+
+
+def test_overwrite_through_a_link_keeps_the_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "b.mp4").write_text("old")
+    (tmp_path / "a.mp4").symlink_to("real/b.mp4")
+    with pytest.raises(UsageError, match="--overwrite"):
+        Recorder(tmp_path / "a.mp4", SIZE, 30)
+    record(tmp_path / "a.mp4", [photo()], overwrite=True)
+    assert (tmp_path / "a.mp4").is_symlink()
+    assert len(play(tmp_path / "real" / "b.mp4")) == 1
+    assert names(tmp_path) == ["a.mp4", "real"]
+    assert names(tmp_path / "real") == ["b.mp4"]
+
+
+def test_folder_behind_a_link_is_filled_and_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "take").symlink_to("real")
+    record(tmp_path / "take", noise(3))
+    record(tmp_path / "take", noise(2), overwrite=True)
+    assert (tmp_path / "take").is_symlink()
+    assert names(tmp_path / "real") == ["000001.png", "000002.png"]
+
+
+def test_link_to_nowhere_names_the_folder_that_is_missing(tmp_path):
+    (tmp_path / "a.mp4").symlink_to("gone/b.mp4")
+    with pytest.raises(SinkError, match=r"no folder .*gone"), Recorder(tmp_path / "a.mp4", SIZE, 30):
+        pass
+
+
+@pytest.mark.parametrize("name", ["n" * 247 + ".mp4", "ü" * 123 + ".webm", "n" * 251, "ü" * 125])
+def test_name_as_long_as_the_file_system_takes_is_recorded(tmp_path, name):
+    record(tmp_path / name, noise(2))
+    assert names(tmp_path) == [name]
 
 
 def test_a_folder_is_replaced_only_if_it_holds_nothing_but_a_recording(tmp_path):

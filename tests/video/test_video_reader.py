@@ -94,6 +94,21 @@ def test_reader_entered_has_the_properties_of_the_file(tmp_path):
         assert not reader.has_audio
 
 
+def test_impossible_rate_of_a_header_is_not_believed(tmp_path):
+    source = write_video(tmp_path / "a.mkv", numbered(15))
+    with av.open(str(source)) as container, av.open(str(tmp_path / "b.mkv"), "w") as output:
+        stream = output.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        # PyAV passes on the time base as the rate.
+        assert container.streams.video[0].average_rate > 1000
+    with VideoReader(tmp_path / "b.mkv") as reader:
+        assert reader.fps == pytest.approx(30, rel=0.02)
+
+
 def test_reader_iterated_again_starts_at_the_first_frame(tmp_path):
     with VideoReader(write_video(tmp_path / "a.mp4", numbered(5))) as reader:
         for _ in range(2):

@@ -11,6 +11,7 @@ from livecam.annotation.sam.memory_estimate import MemoryEstimate, check_memory,
 from livecam.annotation.sam.network import KerasSam, LiteRTSam, SamNetwork
 from livecam.core.errors import AnnotationError
 from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.core.paths import expand_user
 from livecam.models.registry import builtin_dir
 
 BUILTIN = "mobile_sam"
@@ -77,7 +78,7 @@ def _folder(preset: str) -> Path | None:
         return builtin_folder()
     if preset in PRESETS or "://" in preset:
         return None
-    path = Path(preset).expanduser()
+    path = expand_user(preset)
     if path.is_dir():
         return path
     if path.exists():
