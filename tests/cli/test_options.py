@@ -26,13 +26,13 @@ def test_every_setting_has_an_option() -> None:
     line = "-c 1 --size 640x480 --fps 25 -b teal -b blur --fit contain --edge -2 --light-wrap 0.5 --preview"
     line += " --slide-seconds 3 --model m --threads 3 --device d --no-virtual-camera --on-demand --no-mirror"
     line += " --frame auto --color-match 0.25 --low-light --only-me"
-    line += " --record o.mp4 --overwrite --seconds 2"
+    line += " --record o.mp4 --overwrite --seconds 2 --panel --port 8123 --no-browser"
     args = parse(*line.split())
     assert set(vars(args)) == set(SETTINGS)
     settings, _ = load_settings(args)
     assert settings == LiveSettings(
         "1", Size(640, 480), 25.0, ("teal", "blur"), FitMode.CONTAIN, -2.0, 0.5, 3.0, FramingMode.AUTO,
-        0.25, True, True, "m", 3, "d", False, True, True, False, "o.mp4", True, 2.0,
+        0.25, True, True, "m", 3, "d", False, True, True, False, "o.mp4", True, 2.0, True, 8123, False,
     )  # fmt: skip
 
 

@@ -96,12 +96,11 @@ export const TEXTS = {
       light_wrap: "Light wrap",
       color_match: "Color match",
       low_light: "Low light",
-      only_me: "Only me",
       frame: "Framing",
       only_me: "Only me",
       mirror: "Mirror the preview",
     },
-    choices: { cover: "Cover", contain: "Contain", stretch: "Stretch", auto: "Automatic", off: "Off" },
+    choices: { cover: "Cover", contain: "Contain", stretch: "Stretch", whole: "Whole frame", auto: "Follow me" },
   },
   devices: {
     input: "Input",
