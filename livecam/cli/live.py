@@ -1,6 +1,7 @@
 """`livecam` without a command: webcam to virtual camera, recording and preview."""
 
 import argparse
+import os
 from contextlib import ExitStack
 from types import FrameType
 
@@ -61,6 +62,8 @@ class LiveCommand:
             write_config(settings.resolve(), path)
             print(f"kept in {path}")
             return 0
+        # Before NumPy is imported: its BLAS is not used live, but each of its threads takes memory and time.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         if settings.panel:
             from livecam.cli.panel import make_panel, open_running_panel
 

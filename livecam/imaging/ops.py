@@ -5,6 +5,7 @@ function says otherwise. Every function returns a new array and does not write t
 says otherwise.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import cv2
@@ -16,6 +17,15 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import Kind, pooled_empty, pooled_empty_like
 
 _FloatImage = NDArray[np.float32]
+
+
+def use_one_opencv_thread() -> None:
+    """Let OpenCV compute in the calling thread only, in the whole process.
+
+    Its steps of a frame take 0.1 to 1 ms. Its other threads wait for the next one in a loop, which takes more
+    processor time than they save: 2 of 18 ms a frame in a call at 1280x720 on two cores.
+    """
+    cv2.setNumThreads(1)
 
 
 def downscale(image: Frame, size: Size, halvings: int | None = None) -> Frame:
@@ -172,6 +182,24 @@ def encode_jpeg(image: Frame, quality: int) -> bytes:
     """
     _, encoded = cv2.imencode(".jpg", swap_rb(image), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return bytes(encoded)
+
+
+def write_yuv420(image: Frame, conversion: NDArray[np.float64], planes: Sequence[NDArray[np.uint8]]) -> None:
+    """Convert an RGB frame to planes with chroma of half the size, the mean of 2 x 2 pixels.
+
+    Args:
+        image: uint8 RGB of shape (height, width, 3); both sides are even.
+        conversion: float (3, 4): rows of Y, U and V, columns of red, green, blue and the constant.
+        planes: where Y, U and V are written, uint8 of shape (height, width) and twice half of that.
+    """
+    size = Size.of(image)
+    # OpenCV computes all three rows several times faster than some of them.
+    values = pooled_empty(image.shape, np.uint8)
+    cv2.extractChannel(cv2.transform(image, conversion, dst=values), 0, dst=planes[0])
+    small = _resize(image, Size(size.width // 2, size.height // 2), cv2.INTER_AREA)
+    chroma = cv2.transform(small, conversion, dst=pooled_empty_like(small))
+    for channel in (1, 2):
+        cv2.extractChannel(chroma, channel, dst=planes[channel])
 
 
 def replicate_channels(values: _FloatImage) -> _FloatImage:

@@ -13,6 +13,7 @@ from livecam.core.config import LiveSettings
 from livecam.core.errors import LivecamError, SinkError, UsageError
 from livecam.core.geometry import Size
 from livecam.devices.viewer_monitor import ViewerMonitor
+from livecam.imaging.ops import use_one_opencv_thread
 from livecam.models.base import MatteModel
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
@@ -81,6 +82,7 @@ def run_live(
     Raises:
         LivecamError: Something cannot be opened, or an error ended the run.
     """
+    use_one_opencv_thread()
     clock = SystemClock()
     watched = settings.preview or companion is not None
     if settings.record is None and not watched and not settings.virtual_camera:

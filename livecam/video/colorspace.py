@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.alpha import AlphaFlattener
-from livecam.imaging.ops import merge_channels
+from livecam.imaging.ops import merge_channels, write_yuv420
 from livecam.imaging.tone_mapping import DEFAULT_PEAK_NITS, Gamut, ToneMapper, Transfer
 
 # Values of FFmpeg. BT.709 has the same number as matrix, primaries and transfer characteristic.
@@ -22,6 +22,7 @@ BT601 = 5
 LIMITED_RANGE = 1
 _BT2020 = 9
 _UNSPECIFIED = 2
+_SMPTE170M = 6  # the tag of frames with the matrix of BT.601
 _HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
 _GAMUTS = {9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
 # A linear or logarithmic signal is none that BT.1886 describes.
@@ -145,9 +146,13 @@ class YuvConverter:
         self._reformatter = VideoReformatter()
         self.pixel_format = pixel_format
         self._matrix = matrix
+        self._conversion = _limited_range_conversion(matrix)
 
     def to_video_frame(self, image: NDArray[np.uint8]) -> av.VideoFrame:
         """Convert uint8 RGB (height, width, 3) or RGBA (height, width, 4) to a new video frame."""
+        height, width, channels = image.shape
+        if self.pixel_format == "yuv420p" and channels == 3 and not (height % 2 or width % 2):
+            return self._to_yuv420(image)
         frame = av.VideoFrame.from_ndarray(image, format="rgba" if image.shape[2] == 4 else "rgb24")
         return self._reformatter.reformat(
             frame,
@@ -157,6 +162,30 @@ class YuvConverter:
             interpolation=_FAST,
             threads=1,
         )
+
+    def _to_yuv420(self, image: NDArray[np.uint8]) -> av.VideoFrame:
+        """Convert as `to_video_frame`, in less than half of the time that FFmpeg takes."""
+        frame = av.VideoFrame(image.shape[1], image.shape[0], "yuv420p")
+        planes = [
+            np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+            for plane in frame.planes
+        ]
+        write_yuv420(image, self._conversion, planes)
+        frame.colorspace = BT709 if self._matrix == BT709 else _SMPTE170M
+        frame.color_range = LIMITED_RANGE
+        return frame
+
+
+def _limited_range_conversion(matrix: int) -> NDArray[np.float64]:
+    """Return the weights of R, G and B in 0..255 and the constant, for Y, U and V; float64 (3, 4).
+
+    Reference: ITU-R BT.601-7 and BT.709-6.
+    """
+    red, blue = (0.2126, 0.0722) if matrix == BT709 else (0.299, 0.114)
+    luma = np.array([red, 1 - red - blue, blue])
+    u, v = (np.eye(3)[2] - luma) / (2 * (1 - blue)), (np.eye(3)[0] - luma) / (2 * (1 - red))
+    weights = np.array([219 * luma, 224 * u, 224 * v]) / 255
+    return np.column_stack([weights, [16, 128, 128]])
 
 
 def pad_to_even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
@@ -78,6 +79,18 @@ def test_all_is_opened_reported_and_closed(
     assert caplog.messages == ["camera 0 (96x64 at 30 fps) to virtual camera /dev/video9; Ctrl-C ends"]
     assert (camera.opened, camera.closed, virtual.closed) == (1, 1, 1)
     assert len(virtual.frames) == report.frames_shown + 2
+
+
+def test_live_run_computes_in_one_opencv_thread(
+    camera: FakeCamera, virtual: FakeSink, settings: LiveSettings
+) -> None:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        run_live(settings, RunControls())
+        assert cv2.getNumThreads() == 1
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def test_nothing_to_show_in_is_refused_before_anything_is_opened(

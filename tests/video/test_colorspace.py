@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import Interpolation
 from PIL import Image
 
 from livecam.backgrounds.factory import create_background
@@ -13,6 +14,7 @@ from livecam.core.geometry import Size
 from livecam.runtime.convert import convert_video
 from livecam.sinks.recorder import Recorder
 from livecam.sources.factory import open_source
+from livecam.video.colorspace import BT601, BT709, YuvConverter
 from livecam.video.video_reader import VideoReader
 from tests.imaging.test_tone_mapping import hlg_codes, pq_codes
 
@@ -205,3 +207,37 @@ def test_transparent_parts_of_a_still_are_dark_gray(tmp_path, show):
     shown = show(tmp_path / "a.png", tmp_path)
     for x, expected in zip((10, 32, 55), EXPECTED, strict=True):
         assert color_at(shown, x) == pytest.approx(expected, abs=2)
+
+
+@pytest.mark.parametrize("matrix", [BT601, BT709])
+def test_rgb_becomes_yuv420_as_by_ffmpeg(matrix):
+    rng = np.random.default_rng(3)
+    # Blocks of eight pixels, so that the place of the chroma samples makes no difference but at their edges.
+    image = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    image[:8, :24] = np.repeat(np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8), 8, 0)
+
+    ours = YuvConverter("yuv420p", matrix).to_video_frame(image)
+
+    theirs = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+        format="yuv420p",
+        dst_colorspace=matrix,
+        dst_color_range=1,
+        interpolation=Interpolation.BILINEAR | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND,
+    )
+    assert (ours.width, ours.height, ours.format.name) == (160, 96, "yuv420p")
+    assert (ours.colorspace, ours.color_range) == (theirs.colorspace, theirs.color_range)
+    difference = np.abs(ours.to_ndarray().astype(int) - theirs.to_ndarray())
+    assert difference[:96].max() <= 1
+    chroma = difference[96:].reshape(2, 48, 80)
+    inner = (
+        [row for row in range(48) if 0 < row % 4 < 3],
+        [column for column in range(80) if 0 < column % 4 < 3],
+    )
+    assert chroma[:, inner[0]][:, :, inner[1]].max() <= 1
+
+
+def test_odd_sizes_become_yuv420_too():
+    image = np.full((5, 7, 3), (255, 0, 0), np.uint8)
+    frame = YuvConverter("yuv420p", BT709).to_video_frame(image)
+    assert (frame.width, frame.height) == (7, 5)
+    assert np.abs(frame.to_ndarray(format="rgb24").astype(int) - image).max() <= 3
