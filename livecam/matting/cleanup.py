@@ -5,8 +5,6 @@ which it is unsure form small, shallow holes. Both are corrected by connected co
 on single pixels would also cut soft hair.
 """
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -50,13 +48,14 @@ def remove_islands(matte: Matte) -> Matte:
     Returns:
         A new array of the same shape, or `matte` itself where there is no such island.
     """
-    mask, min_core, result = matte > LOW_ALPHA, MIN_ISLAND_AREA * matte.size, matte
-    # Pixels up to LOW_ALPHA between the islands stay: the upsampler cuts them off later.
-    for component, box in _components(mask, bounding_slices(mask), connectivity=8):
-        if np.count_nonzero(matte[box][component] > HIGH_ALPHA) < min_core:
-            result = np.array(matte) if result is matte else result
-            result[box][component] = 0.0
-    return result
+    mask, min_core = matte > LOW_ALPHA, MIN_ISLAND_AREA * matte.size
+    bounds = bounding_slices(mask)
+    labels, count = _label_components(mask[bounds], connectivity=8)
+    values = matte[bounds]
+    is_faint = _count_labels(labels[values > HIGH_ALPHA], count) < min_core
+    # Label 0 is the outside. Pixels up to LOW_ALPHA between the islands stay: the upsampler cuts them off.
+    is_faint[0] = False
+    return _with_value(matte, bounds, is_faint, labels, 0.0)
 
 
 def fill_holes(matte: Matte) -> Matte:
@@ -65,49 +64,47 @@ def fill_holes(matte: Matte) -> Matte:
     Returns:
         A new array of the same shape, or `matte` itself where there is no such hole.
     """
-    result, confident = matte, matte > HIGH_ALPHA
+    confident = matte > HIGH_ALPHA
     bounds = bounding_slices(confident)
-    for hole, box in _components(~confident, bounds, connectivity=4):
-        if _is_open(box, bounds, matte.shape[0]):
-            continue
-        values = matte[box][hole]
-        doubtful = np.count_nonzero(values < DOUBTFUL_ALPHA)
-        if (
-            values.size <= MAX_HOLE_AREA * matte.size
-            and doubtful <= MAX_DOUBTFUL_FRACTION * values.size
-            and values.min() >= LOW_ALPHA
-        ):
-            result = np.array(matte) if result is matte else result
-            result[box][hole] = 1.0
+    labels, count = _label_components(~confident[bounds], connectivity=4)
+    is_hole = np.ones(count, np.bool_)
+    is_hole[0] = False
+    # A hole that touches the border of the foreground's bounding box is open. The bottom of the image does
+    # not count, because people are cut there.
+    is_cut_below = bounds[0].stop == matte.shape[0]
+    for border in (labels[:1], labels[:, :1], labels[:, -1:], labels[:0] if is_cut_below else labels[-1:]):
+        is_hole[border] = False
+    if not is_hole.any():
+        return matte
+    values = matte[bounds]
+    area = _count_labels(labels, count)
+    is_hole &= area <= MAX_HOLE_AREA * matte.size
+    is_hole &= _count_labels(labels[values < DOUBTFUL_ALPHA], count) <= MAX_DOUBTFUL_FRACTION * area
+    is_hole[labels[values < LOW_ALPHA]] = False
+    return _with_value(matte, bounds, is_hole, labels, 1.0)
+
+
+def _label_components(mask: NDArray[np.bool_], connectivity: int) -> tuple[NDArray[np.int32], int]:
+    """Label the connected components of a mask from 1 on; return the labels and their number with label 0.
+
+    OpenCV's statistics of the components take eight times longer than the labels.
+    """
+    if not mask.size:
+        return np.zeros(mask.shape, np.int32), 1
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=connectivity)
+    return np.asarray(labels, np.int32), count
+
+
+def _count_labels(labels: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    return np.bincount(labels.ravel(), minlength=count)
+
+
+def _with_value(
+    matte: Matte, bounds: Slices2D, is_chosen: NDArray[np.bool_], labels: NDArray[np.int32], value: float
+) -> Matte:
+    """Return a matte whose pixels with a chosen label have `value`; `matte` itself if none is chosen."""
+    if not is_chosen.any():
+        return matte
+    result = np.array(matte)
+    result[bounds][is_chosen[labels]] = value
     return result
-
-
-def _is_open(box: Slices2D, bounds: Slices2D, height: int) -> bool:
-    """Return whether a component touches the border of the foreground's bounding box.
-
-    The bottom of the image does not count, because people are cut there.
-    """
-    (rows, columns), (all_rows, all_columns) = box, bounds
-    at_side = columns.start == all_columns.start or columns.stop == all_columns.stop
-    at_top = rows.start == all_rows.start
-    at_bottom = rows.stop == all_rows.stop and rows.stop < height
-    return bool(at_side or at_top or at_bottom)
-
-
-def _components(
-    mask: NDArray[np.bool_], bounds: Slices2D, connectivity: int
-) -> Iterator[tuple[NDArray[np.bool_], Slices2D]]:
-    """Yield each connected component of a mask within a rectangle.
-
-    Each one is a mask of the size of its bounding box, and the bounding box.
-    """
-    part = mask[bounds].view(np.uint8)
-    if not part.size:
-        return
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=connectivity)
-    rows, columns = bounds
-    for label in range(1, count):
-        left, top, width, height, _ = stats[label].tolist()
-        component = labels[top : top + height, left : left + width] == label
-        top, left = top + rows.start, left + columns.start
-        yield component, (slice(top, top + height), slice(left, left + width))
