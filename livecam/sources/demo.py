@@ -14,6 +14,7 @@ from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import ImageError
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
+from livecam.imaging.ops import resize
 from livecam.sources.base import describe_format
 from livecam.sources.pacing import check_fps, ticks
 
@@ -70,14 +71,19 @@ class DemoSource:
 
     def frame_at(self, seconds: float) -> Frame:
         """Return the frame at a time as a new array; the movement repeats every 8 s."""
+        # Large frames hold no more detail than their half: the photo has fewer pixels.
+        half = Size(self.size.width // 2, self.size.height // 2)
+        is_large = half.width >= _MAX_CROP.width and not (self.size.width % 2 or self.size.height % 2)
+        size = half if is_large else self.size
         warped = cv2.warpAffine(
             self._photo,
-            camera_transform(self.size, seconds),
-            tuple(self.size),
+            camera_transform(size, seconds),
+            tuple(size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT,
         )
-        return cast(Frame, cv2.cvtColor(warped, cv2.COLOR_BGRA2RGB))
+        frame = cast(Frame, cv2.cvtColor(warped, cv2.COLOR_BGRA2RGB))
+        return resize(frame, self.size) if is_large else frame
 
 
 def camera_transform(size: Size, seconds: float) -> NDArray[np.float64]:

@@ -71,3 +71,13 @@ def test_demo_frame_is_a_new_array():
     before = demo.frame_at(0.0).copy()
     demo.frame_at(0.0)[:] = 0
     assert (demo.frame_at(0.0) == before).all()
+
+
+def test_large_demo_frames_show_the_same_part_of_the_photo():
+    large = DemoSource(Size(1280, 720)).frame_at(1.3)
+    # An odd side: drawn at its own size.
+    direct = DemoSource(Size(1281, 720)).frame_at(1.3)[:, :-1]
+    difference = np.abs(large.astype(int) - direct)
+    assert difference.mean() < 1.5
+    shifted = np.abs(np.roll(large, 4, axis=1).astype(int) - direct)
+    assert shifted[:, 8:-8].mean() > 2 * difference[:, 8:-8].mean()
