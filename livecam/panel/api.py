@@ -71,6 +71,7 @@ class PanelApi:
         routes = [
             Route("/", self._page),
             Route("/page/{name}", self._page),
+            Route("/favicon.ico", self._icon),
             Route("/api/state", self._get(lambda request: self._state.describe())),
             Route("/thumbnails/{name}", self._thumbnail),
             Route("/recordings/{name}", self._recording),
@@ -87,6 +88,11 @@ class PanelApi:
         """Send a file of the page; only names that were read at the start exist."""
         found = self._static.get(request.path_params.get("name", "index.html"))
         return Response(found[1], media_type=found[0]) if found else Response(status_code=404)
+
+    async def _icon(self, request: Request) -> Response:
+        """Send what browsers ask for on their own."""
+        media_type, content = self._static["logo.svg"]
+        return Response(content, media_type=media_type)
 
     def _get(self, function: Callable[[Request], Any]) -> Handler:
         async def handle(request: Request) -> Response:

@@ -85,6 +85,15 @@ def test_a_whole_run_needs_nothing_of_training(run: str, tmp_path: Path) -> None
     assert not loaded & {"pyvirtualcam", "livecam.training", *HEAVY}
 
 
+def test_a_run_without_the_panel_loads_no_web_server(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    arguments = "--camera demo --model green.tflite --record o.mp4 --no-virtual-camera --seconds 0.3"
+    code = f"from livecam.cli.main import main\nassert main({arguments.split()}) == 0"
+    loaded = loaded_by(code, tmp_path)
+    assert not {name for name in loaded if name.startswith(("livecam.panel", "livecam.web"))}
+    assert not loaded & {"starlette", "uvicorn", "websockets", "asyncio"}
+
+
 def test_evaluating_needs_neither_keras_nor_tensorflow(tmp_path: Path) -> None:
     write_model(tmp_path)
     for part in ("images", "annotations/trimaps"):

@@ -58,25 +58,23 @@ export async function upload(file, progress) {
   });
 }
 
-// Calls `function` with the newest arguments only, while an earlier call runs: for sliders.
-export function newestOnly(call) {
-  let running = false;
-  let waiting = null;
-  return async function run(...values) {
-    if (running) {
-      waiting = values;
-      return;
-    }
-    running = true;
-    try {
-      await call(...values);
-    } finally {
-      running = false;
-      if (waiting) {
-        const next = waiting;
-        waiting = null;
-        run(...next);
-      }
-    }
-  };
+// Sends the values of one control in their order, and leaves out those that are older than a waiting one. While it
+// is busy the control shows what the user chose, because the state of livecam is older. What livecam refuses (null)
+// makes the page load the state again.
+export class Sender {
+  constructor(send) {
+    this.send = send;
+    this.busy = false;
+    this.waiting = [];
+  }
+
+  async push(value) {
+    this.waiting = [value];
+    if (this.busy) return;
+    this.busy = true;
+    let accepted = true;
+    while (this.waiting.length) accepted = (await this.send(this.waiting.pop())) !== null;
+    this.busy = false;
+    if (!accepted) window.dispatchEvent(new Event("livecam-reload"));
+  }
 }

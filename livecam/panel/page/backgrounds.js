@@ -1,5 +1,5 @@
 // The gallery: what can be behind the person. One choice of many, so it is a group of radio buttons.
-import { newestOnly, post, tryPost, upload } from "./api.js";
+import { post, Sender, tryPost, upload } from "./api.js";
 import { ask, button, element, field, icon, toast } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -13,7 +13,7 @@ export class Backgrounds {
     this.group = element("div", { role: "radiogroup", "aria-label": text("backgrounds.title"), class: "gallery" });
     this.options = element("div", { class: "options" });
     this.progress = element("p", { class: "progress", role: "status", hidden: true });
-    this.file = element("input", { type: "file", id: "choose-files", multiple: true, accept: "image/*,video/*", class: "visually-hidden", tabIndex: -1 });
+    this.file = element("input", { type: "file", id: "choose-files", multiple: true, accept: "image/*,video/*", class: "visually-hidden", tabIndex: -1, "aria-label": text("backgrounds.add") });
     this.file.addEventListener("change", () => this.add([...this.file.files]));
     this.edit = button(text("backgrounds.edit"), { id: "arrange", "aria-pressed": "false", onclick: () => this.setEditing(!this.editing) }, "layers");
     this.slides = button("", { id: "make-slides", hidden: true, onclick: () => this.makeSlides() }, "layers");
@@ -25,15 +25,15 @@ export class Backgrounds {
       this.note,
     );
     this.group.addEventListener("keydown", (event) => this.move(event));
-    this.setBlur = newestOnly((value) => this.choose({ kind: "blur", value }));
-    this.setColor = newestOnly((value) => this.choose({ kind: "color", value }));
-    this.setSeconds = newestOnly((value) => tryPost("/api/settings", { slide_seconds: value }));
+    this.blur = new Sender((value) => this.choose({ kind: "blur", value }));
+    this.colors = new Sender((value) => this.choose({ kind: "color", value }));
+    this.seconds = new Sender((value) => tryPost("/api/settings", { slide_seconds: value }));
     this.listenToDrops();
   }
 
   async choose(choice) {
     this.mark(choice);
-    await tryPost("/api/background", choice);
+    return tryPost("/api/background", choice);
   }
 
   // ---- drawing
@@ -166,31 +166,31 @@ export class Backgrounds {
       output.textContent = input.value;
       input.style.setProperty("--part", `${(100 * (input.value - 4)) / 96}%`);
     };
-    input.addEventListener("input", () => { paint(); this.setBlur(Number(input.value)); });
-    input.addEventListener("change", () => this.setBlur(Number(input.value)));
+    input.addEventListener("input", () => { paint(); this.blur.push(Number(input.value)); });
+    input.addEventListener("change", () => this.blur.push(Number(input.value)));
     const made = field(text("backgrounds.blurStrength"), input);
     input.before(element("span", { class: "value" }, output));
     paint();
-    this.updateOptions = (choice) => { if (!input.matches(":active")) { input.value = choice.value; paint(); } };
+    this.updateOptions = (choice) => { if (!this.blur.busy && !input.matches(":active")) { input.value = choice.value; paint(); } };
     return [made];
   }
 
   colorOptions({ value }) {
     const input = element("input", { type: "color", id: "background-color", value });
-    input.addEventListener("input", () => this.setColor(input.value));
-    input.addEventListener("change", () => this.setColor(input.value));
+    input.addEventListener("input", () => { this.colors.push(input.value); });
+    input.addEventListener("change", () => this.colors.push(input.value));
     const swatches = SWATCHES.map((color) => {
-      const swatch = element("button", { type: "button", class: "swatch", "aria-label": color, onclick: () => { input.value = color; this.setColor(color); } });
+      const swatch = element("button", { type: "button", class: "swatch", "aria-label": color, onclick: () => { input.value = color; this.colors.push(color); } });
       swatch.style.setProperty("--color", color);
       return swatch;
     });
-    this.updateOptions = (choice) => { if (document.activeElement !== input) input.value = choice.value; };
+    this.updateOptions = (choice) => { if (!this.colors.busy) input.value = choice.value; };
     return [element("div", { class: "row colors" }, field(text("backgrounds.colorChoice"), input), ...swatches)];
   }
 
   slideOptions() {
     const input = element("input", { type: "number", id: "slide-seconds", min: 1, max: 3600, step: 1, value: this.state.settings.slide_seconds });
-    input.addEventListener("change", () => this.setSeconds(Number(input.value)));
+    input.addEventListener("change", () => this.seconds.push(Number(input.value)));
     this.updateOptions = () => { if (document.activeElement !== input) input.value = this.state.settings.slide_seconds; };
     return [field(text("backgrounds.seconds"), input)];
   }

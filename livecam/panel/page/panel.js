@@ -26,6 +26,7 @@ class Panel {
     this.select(TABS.findIndex(([name]) => `#${name}` === location.hash));
     this.live.addEventListener("status", ({ detail }) => this.showStatus(detail));
     this.live.addEventListener("changed", () => this.load());
+    window.addEventListener("livecam-reload", () => this.load());
     this.live.addEventListener("message", ({ detail }) => toast(detail.text, "bad"));
     this.live.addEventListener("connected", () => this.showConnection(true));
     this.live.addEventListener("lost", () => this.showConnection(false));

@@ -1,5 +1,5 @@
 // The settings of the picture, built from what livecam says of them: a new setting appears by itself.
-import { newestOnly, tryPost } from "./api.js";
+import { Sender, tryPost } from "./api.js";
 import { button, element, field, toast, toggle } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -18,15 +18,24 @@ export class Picture {
     const keep = button(text("picture.keep"), { id: "keep-settings", onclick: () => this.keep() }, "check");
     root.append(element("h2", {}, text("picture.title")), this.list, element("div", { class: "row" }, reset, keep));
     this.controls = new Map();
-    this.send = newestOnly((name, value) => tryPost("/api/settings", { [name]: value }));
+    this.senders = new Map();
   }
 
   showState({ picture, settings }) {
     for (const setting of picture) {
       if (!this.controls.has(setting.name)) this.add(setting);
-      this.controls.get(setting.name)(settings[setting.name]);
+      if (!this.isBusy(setting.name)) this.controls.get(setting.name)(settings[setting.name]);
     }
     this.names = picture.map(({ name }) => name);
+  }
+
+  send(name, value) {
+    if (!this.senders.has(name)) this.senders.set(name, new Sender((sent) => tryPost("/api/settings", { [name]: sent })));
+    this.senders.get(name).push(value);
+  }
+
+  isBusy(name) {
+    return Boolean(this.senders.get(name)?.busy);
   }
 
   add(setting) {
@@ -78,9 +87,9 @@ export class Picture {
     return {
       node,
       show: (value) => {
-        if (document.activeElement === input && input.matches(":active")) return;
-        input.value = value;
         back.disabled = value === setting.default;
+        if (input.matches(":active")) return;
+        input.value = value;
         this.paint(input, output, setting);
       },
     };

@@ -1,0 +1,380 @@
+"""The page in Debian's Chromium, driven by Playwright. Effects are read from the frames of the sinks."""
+
+import base64
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecam.core.errors import SinkError
+from tests.support.panel_run import PanelRun, corner, is_near
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is missing: pip install playwright, apt install chromium"
+)
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt install chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WIDE, NARROW = {"width": 1440, "height": 860}, {"width": 390, "height": 844}
+BLUE, RED, GREEN = (0x20, 0x40, 0x60), (200, 30, 20), (30, 160, 60)
+TIMEOUT = 20_000  # milliseconds; other programs may need the processor
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, run: PanelRun) -> Iterator[Callable[..., Any]]:
+    """Open the page of the run, and fail at the end if the browser reported an error."""
+    contexts, errors = [], list[str]()
+
+    def open_it(**options: Any) -> Any:
+        context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
+        context.set_default_timeout(TIMEOUT)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("response", lambda answer: errors.append(answer.url) if answer.status == 404 else None)
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(run.server.access.new_address())
+        page.wait_for_selector("html[data-ready] #preview[data-frames]")
+        return page
+
+    open_it.errors = errors  # type: ignore[attr-defined]
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert [error for error in errors if "409" not in error and "WebSocket" not in error] == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Any]) -> Any:
+    return open_page()
+
+
+def shows(color: tuple[int, ...], tolerance: int = 8) -> Callable[[Any], bool]:
+    return lambda frame: is_near(corner(frame), color, tolerance)
+
+
+def drop(page: Any, *files: tuple[str, str, bytes]) -> None:
+    """Drop files (name, type, content) on the page."""
+    encoded = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
+    transfer = page.evaluate_handle(
+        """files => {
+            const transfer = new DataTransfer();
+            for (const [name, type, content] of files) {
+                const bytes = Uint8Array.from(atob(content), each => each.charCodeAt(0));
+                transfer.items.add(new File([bytes], name, { type }));
+            }
+            return transfer;
+        }""",
+        encoded,
+    )
+    page.dispatch_event("main", "dragenter", {"dataTransfer": transfer})
+    playwright.expect(page.locator("#drop")).to_be_visible()
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    playwright.expect(page.locator("#drop")).to_be_hidden()
+
+
+def preview_corner(page: Any) -> tuple[int, ...]:
+    """Return a color of the preview near its top left corner."""
+    canvas = "document.getElementById('preview').getContext('2d')"
+    return tuple(page.evaluate(f"[...{canvas}.getImageData(4, 4, 1, 1).data].slice(0, 3)"))
+
+
+def test_page_shows_what_the_sinks_get(page: Any, run: PanelRun) -> None:
+    run.wait_for_frame(shows(BLUE))
+    assert is_near(preview_corner(page), BLUE, 12)
+    playwright.expect(page.locator("#safety")).to_have_text("Your room is hidden")
+    frames = int(page.get_attribute("#preview", "data-frames"))
+    page.wait_for_selector(f"#preview:not([data-frames='{frames}'])")
+    assert page.url == f"http://127.0.0.1:{run.server.port}/#backgrounds"
+    cookie = page.context.cookies()[0]
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_dropped_picture_stands_behind_and_its_tile_is_marked(
+    page: Any, run: PanelRun, make_png: Callable[..., bytes]
+) -> None:
+    drop(page, ("beach house.png", "image/png", make_png(RED)))
+    run.wait_for_frame(shows(RED))
+    tile = page.get_by_role("radio", name="beach house")
+    playwright.expect(tile).to_have_attribute("aria-checked", "true")
+    assert is_near(preview_corner(page), RED, 40) or page.wait_for_timeout(500) is None
+    playwright.expect(page.locator(".toast")).to_contain_text("beach house.png is behind you now")
+
+
+def test_dropped_video_picture_and_rubbish_together(
+    page: Any, run: PanelRun, make_png: Callable[..., bytes], video: bytes
+) -> None:
+    drop(
+        page,
+        ("x.svg", "image/svg+xml", b"<svg/>"),
+        ("clip.mp4", "video/mp4", video),
+        ("b.png", "image/png", make_png()),
+    )
+    run.wait_for_frame(shows(GREEN, 16))
+    playwright.expect(page.get_by_role("radio", name="clip")).to_have_attribute("aria-checked", "true")
+    playwright.expect(page.get_by_role("radio", name="b", exact=True)).to_be_visible()
+    playwright.expect(page.locator(".toast.bad")).to_contain_text("no picture and no video")
+
+
+def test_files_are_chosen_with_the_button(page: Any, run: PanelRun, make_png: Callable[..., bytes]) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("#add")
+    chooser.value.set_files({"name": "chosen.png", "mimeType": "image/png", "buffer": make_png(RED)})
+    run.wait_for_frame(shows(RED))
+
+
+def test_backgrounds_are_clicked(page: Any, run: PanelRun) -> None:
+    page.get_by_role("radio", name="Dusk").click()
+    run.wait_for_frame(lambda frame: not shows(BLUE)(frame))
+    playwright.expect(page.get_by_role("radio", name="Dusk")).to_have_attribute("aria-checked", "true")
+    page.get_by_role("radio", name="Color").click()
+    page.locator(".swatch").first.click()
+    run.wait_for_frame(shows((0, 0xB1, 0x40)))
+    page.fill("#background-color", "#c81e14")
+    run.wait_for_frame(shows(RED))
+    page.get_by_role("radio", name="Blur").click()
+    page.fill("#blur-strength", "60")
+    wait_until(lambda: run.changes.settings.background == ("blur:60",))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    import time
+
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_keyboard_alone_is_enough(page: Any, run: PanelRun) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.get_by_role("radio", name="Color").focus()
+    page.keyboard.press("ArrowRight")
+    wait_until(lambda: run.changes.settings.background == ("beach",))
+    assert page.evaluate("document.activeElement.textContent") == "Beach"
+    page.keyboard.press("End")
+    wait_until(lambda: run.changes.settings.background == ("waves",))
+    page.locator("#tab-backgrounds").focus()
+    page.keyboard.press("ArrowRight")
+    playwright.expect(page.locator("#panel-picture")).to_be_visible()
+    slider = page.get_by_role("slider", name="Outline")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    wait_until(lambda: run.changes.settings.edge == 1.5)  # three steps of a half
+    page.locator("#dock-hide").focus()
+    page.keyboard.press("Enter")
+    wait_until(lambda: run.controls.paused)
+    page.keyboard.press("Enter")
+    wait_until(lambda: not run.controls.paused)
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "dock-record"
+
+
+def test_every_control_has_a_name(page: Any) -> None:
+    for tab in page.locator("#tabs [role=tab]").all():
+        tab.click()
+        unnamed = page.evaluate(
+            """[...document.querySelectorAll('button, input, select, [role=radio], [role=tab]')]
+               .filter(each => each.offsetParent && !each.getAttribute('aria-label')
+                               && !each.textContent.trim() && !each.labels?.length)
+               .map(each => each.outerHTML)"""
+        )
+        assert unnamed == []
+
+
+def test_settings_of_the_picture_are_changed_and_reset(page: Any, run: PanelRun) -> None:
+    page.click("#tab-picture")
+    names = page.evaluate("[...document.querySelectorAll('.setting')].map(each => each.dataset.setting)")
+    assert {"fit", "edge", "light_wrap", "frame", "mirror"} <= set(names)
+    page.get_by_label("Fill the frame").select_option("stretch")
+    page.get_by_role("slider", name="Light wrap").fill("0.5")
+    page.get_by_role("switch", name="Mirror the preview").click()
+    wait_until(lambda: run.changes.settings.light_wrap == 0.5 and not run.changes.settings.mirror)
+    playwright.expect(page.locator("#preview")).not_to_have_class(re.compile("mirrored"))
+    page.click("#reset-all")
+    wait_until(lambda: run.changes.settings.light_wrap == 0 and run.changes.settings.mirror)
+    assert run.changes.settings.fit.value == "cover"
+    playwright.expect(page.get_by_role("slider", name="Light wrap")).to_have_value("0")
+
+
+def test_camera_is_changed_and_a_failure_is_explained(
+    page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.click("#tab-devices")
+    page.get_by_label("Size").select_option("640x360")
+    run.wait_for_frame(lambda frame: frame.shape == (360, 640, 3), 20)
+    playwright.expect(page.get_by_text("The camera gives 640x360 at 30 fps.")).to_be_visible()
+
+    def fail(self: object) -> None:
+        raise SinkError("no virtual camera: sudo modprobe v4l2loopback")
+
+    monkeypatch.setattr("livecam.runtime.session.VirtualCameraSink.__enter__", fail)
+    page.get_by_role("switch", name="Virtual camera").click()
+    playwright.expect(page.locator(".toast.bad")).to_contain_text("modprobe")
+    playwright.expect(page.get_by_role("switch", name="Virtual camera")).not_to_be_checked()
+    page.get_by_label("Rate").select_option("15")
+    wait_until(lambda: run.changes.settings.fps == 15)
+
+
+def test_clip_is_recorded_and_played(page: Any, run: PanelRun) -> None:
+    page.click("#dock-record")
+    playwright.expect(page.locator("#recording-time")).to_be_visible()
+    wait_until(lambda: (run.changes.recording or pytest.fail("no recording")).seconds > 1)
+    page.click("#dock-record")
+    link = page.get_by_role("link", name="Play it")
+    size = page.evaluate(
+        "async address => (await (await fetch(address)).arrayBuffer()).byteLength", link.get_attribute("href")
+    )
+    assert size > 1000
+    page.click("#tab-devices")
+    playwright.expect(page.locator(".files a")).to_have_count(1)
+    with page.context.expect_page() as opened:
+        link.click()
+    assert opened.value.url.endswith(".mp4")
+
+
+def test_health_shows_figures_and_findings(page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = [
+        {"name": "camera", "level": "fine", "seen": "the camera works", "remedy": "", "command": ""},
+        {
+            "name": "x",
+            "level": "broken",
+            "seen": "no <b>module</b>",
+            "remedy": "sudo y (then z)",
+            "command": "sudo y",
+        },
+    ]
+    monkeypatch.setattr("livecam.panel.api.examine", lambda settings: findings)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#tab-health")
+    playwright.expect(page.locator("#chart-fps strong")).not_to_have_text("–")
+    page.click("#doctor")
+    playwright.expect(page.locator(".finding")).to_have_count(2)
+    assert page.locator(".finding b").count() == 0
+    page.get_by_role("button", name="Copy the command").click()
+    playwright.expect(page.locator(".toast")).to_contain_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "sudo y"
+
+
+def test_own_backgrounds_are_arranged(page: Any, run: PanelRun, make_png: Callable[..., bytes]) -> None:
+    drop(page, *((f"{name}.png", "image/png", make_png()) for name in ("first", "second")))
+    playwright.expect(page.get_by_role("radio", name="second")).to_be_visible()
+    page.click("#arrange")
+    page.get_by_role("button", name="Move second earlier").click()
+    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "first"])
+    page.get_by_role("button", name="Rename first").click()
+    page.locator("dialog input").fill("Office")
+    page.locator("dialog").get_by_role("button", name="Save").click()
+    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "Office"])
+    page.get_by_label("Select second").check()
+    page.get_by_label("Select Office").check()
+    page.click("#make-slides")
+    page.locator("dialog").get_by_role("button", name="Save").click()
+    playwright.expect(page.get_by_role("radio", name="Slide show")).to_have_attribute("aria-checked", "true")
+    page.fill("#slide-seconds", "3")
+    page.keyboard.press("Enter")
+    wait_until(lambda: run.changes.settings.slide_seconds == 3)
+    page.click("#arrange")
+    page.get_by_role("button", name="Delete Office").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Delete Office").click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "Slide show"])
+
+
+def gallery(run: PanelRun) -> Any:
+    from livecam.core.config import data_dir
+    from livecam.panel.gallery import Gallery
+
+    return Gallery(data_dir() / "backgrounds").items
+
+
+def test_two_pages_show_the_same(open_page: Callable[..., Any], run: PanelRun) -> None:
+    first, second = open_page(), open_page()
+    first.get_by_role("radio", name="Paper").click()
+    playwright.expect(second.get_by_role("radio", name="Paper")).to_have_attribute("aria-checked", "true")
+
+
+def test_page_loaded_again_shows_the_present_state(page: Any, run: PanelRun) -> None:
+    page.get_by_role("radio", name="Studio").click()
+    page.click("#tab-health")
+    page.reload()
+    page.wait_for_selector("html[data-ready] #preview[data-frames]")
+    playwright.expect(page.locator("#panel-health")).to_be_visible()
+    page.click("#tab-backgrounds")
+    playwright.expect(page.get_by_role("radio", name="Studio")).to_have_attribute("aria-checked", "true")
+
+
+def test_closed_page_changes_nothing(page: Any, run: PanelRun) -> None:
+    page.close()
+    before = run.count
+    run.wait_for_frame(lambda frame: run.count > before + 5)
+    assert run.changes.settings.background == ("#204060",)
+
+
+def test_end_of_livecam_is_shown(page: Any, run: PanelRun) -> None:
+    run.stop()
+    playwright.expect(page.locator("#safety")).to_have_text("livecam has ended")
+    run.panel.__exit__(None, None, None)
+    playwright.expect(page.locator("#gone")).to_be_visible()
+    playwright.expect(page.locator("#gone")).to_contain_text("livecam panel")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_narrow_screen_shows_everything_without_scrolling_sideways(
+    open_page: Callable[..., Any], run: PanelRun, scheme: str, tmp_path: Path
+) -> None:
+    page = open_page(viewport=NARROW, color_scheme=scheme, has_touch=True)
+    for tab in page.locator("#tabs [role=tab]").all():
+        tab.click()
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= NARROW["width"]
+        playwright.expect(page.locator("#preview")).to_be_in_viewport()
+    page.click("#tab-backgrounds")
+    page.get_by_role("radio", name="Waves").tap()
+    wait_until(lambda: run.changes.settings.background == ("waves",))
+
+
+def test_colors_have_the_contrast_of_wcag_aa() -> None:
+    css = (Path(__file__).parents[2] / "livecam" / "panel" / "page" / "panel.css").read_text(encoding="utf-8")
+    dark, light = (dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", part)) for part in css.split("@media")[:2])
+    for colors in (dark, light):
+        for ground in ("ground", "surface", "raised"):
+            for ink in ("ink", "muted", "accent", "danger", "warning"):
+                assert contrast(colors[ink], colors[ground]) >= 4.5, (ink, ground)
+        assert contrast(colors["on-accent"], colors["accent"]) >= 4.5
+        assert contrast(colors["accent"], colors["accent-soft"]) >= 4.5
+        assert contrast(colors["danger"], colors["danger-soft"]) >= 4.5
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the contrast ratio of two colors (WCAG 2.2, relative luminance)."""
+    low, high = sorted(luminance(color) for color in (first, second))
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(color: str) -> float:
+    levels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
