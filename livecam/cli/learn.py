@@ -46,6 +46,12 @@ class LearnCommand:
             action="store_true",
             help="delete what was recorded and labelled under this name, and stop",
         )
+        add(
+            "--no-install",
+            dest="install",
+            action="store_false",
+            help="only compare: install the better model later, with the same command without this option",
+        )
         source = parser.add_argument_group("input")
         source.add_argument(
             "--from",
@@ -140,6 +146,9 @@ def _learn(values: dict[str, Any]) -> int:
     print(f"  livecam learn --name {result.name} --forget")
     if result.installed:
         print(f"installed: livecam --model {result.name}")
+        return 0
+    if not result.reason:
+        print("better, and not installed yet: the same command without --no-install does it")
         return 0
     print(f"not installed: {result.reason}; more frames, other light or --click may help (--forget first)")
     return 1

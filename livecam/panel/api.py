@@ -24,6 +24,7 @@ from livecam.core.fileio import os_error_reason
 from livecam.panel.examination import examine
 from livecam.panel.gallery import THUMBNAIL_SIZE, Gallery, thumbnail_of
 from livecam.panel.hub import PageHub
+from livecam.panel.learning import LearnRun, discard_learnt, examples, install_learnt, remove_model
 from livecam.panel.live_state import LiveState, new_recording_path, recording_path
 from livecam.panel.settings_view import defaults_of, parse_changes
 from livecam.runtime.controls import RunControls
@@ -45,10 +46,17 @@ class PanelApi:
     """Routes of the page. Blocking work is done on worker threads, never in the event loop."""
 
     def __init__(
-        self, controls: RunControls, changes: LiveChanges, state: LiveState, gallery: Gallery, hub: PageHub
+        self,
+        controls: RunControls,
+        changes: LiveChanges,
+        state: LiveState,
+        gallery: Gallery,
+        hub: PageHub,
+        learn_run: LearnRun,
     ) -> None:
         self._controls, self._changes, self._state = controls, changes, state
-        self._gallery, self._hub = gallery, hub
+        self._gallery, self._hub, self._learn_run = gallery, hub, learn_run
+        self._examples: dict[str, list[dict[str, bytes]]] = {}
         self._static = load_page_files()
 
     def application(self) -> Starlette:
@@ -63,6 +71,11 @@ class PanelApi:
             "/api/virtual-camera": self._switch_virtual_camera,
             "/api/recording": self._record,
             "/api/uploads": self._announce_upload,
+            "/api/learn/start": self._learn,
+            "/api/learn/stop": lambda body: self._learn_run.stop() or {},
+            "/api/learn/install": self._install_learnt,
+            "/api/learn/discard": self._discard_learnt,
+            "/api/learn/remove": self._remove_model,
             "/api/backgrounds/rename": self._rename,
             "/api/backgrounds/order": self._reorder,
             "/api/backgrounds/delete": self._delete,
@@ -73,6 +86,8 @@ class PanelApi:
             Route("/page/{name}", self._page),
             Route("/favicon.ico", self._icon),
             Route("/api/state", self._get(lambda request: self._state.describe())),
+            Route("/api/learn/examples/{name}", self._get(self._make_examples)),
+            Route("/examples/{name}/{number:int}/{when}", self._example),
             Route("/thumbnails/{name}", self._thumbnail),
             Route("/recordings/{name}", self._recording),
             Route("/api/uploads/{ticket}", self._upload, methods=["PUT"]),
@@ -218,6 +233,56 @@ class PanelApi:
         if not isinstance(size, int) or isinstance(size, bool):
             raise UsageError("the size of the file is missing", "load the page again")
         return {"ticket": self._gallery.announce(_text(body, "name"), size)}
+
+    def _learn(self, body: Any) -> dict[str, Any]:
+        name, seconds = _text(body, "name"), body.get("seconds")
+        if not isinstance(seconds, int) or isinstance(seconds, bool):
+            raise UsageError("the length of the recording must be a number of seconds")
+        settings = self._changes.settings
+        self._examples.pop(name, None)
+        self._learn_run.start(name, settings.camera, str(settings.size), seconds, click=_flag(body, "click"))
+        return {}
+
+    def _make_examples(self, request: Request) -> dict[str, Any]:
+        """Cut held-out frames of a finished run out, with the old and the new model."""
+        name = request.path_params["name"]
+        status = self._learn_run.status
+        if status is None or status.name != name or status.stage != "done":
+            raise UsageError("there is no finished run of this name", "load the page again")
+        if name not in self._examples:
+            self._examples[name] = examples(name)
+        return {"count": len(self._examples[name])}
+
+    async def _example(self, request: Request) -> Response:
+        found = self._examples.get(request.path_params["name"], [])
+        number, when = request.path_params["number"], request.path_params["when"]
+        content = found[number].get(when) if number < len(found) else None
+        return Response(content, media_type="image/jpeg") if content else Response(status_code=404)
+
+    def _install_learnt(self, body: Any) -> dict[str, Any]:
+        """Install the new model and use it."""
+        name = _text(body, "name")
+        install_learnt(name)
+        self._learn_run.forget()
+        if self._changes.settings.model == name:  # an older model of this name is in use
+            self._changes.change(model="person")
+        self._changes.change(model=name)
+        return {}
+
+    def _discard_learnt(self, body: Any) -> dict[str, Any]:
+        name = _text(body, "name")
+        discard_learnt(name)
+        self._learn_run.forget()
+        self._examples.pop(name, None)
+        return {}
+
+    def _remove_model(self, body: Any) -> dict[str, Any]:
+        """Delete a model. If it is in use, the built-in one is used from now on."""
+        name = _text(body, "name")
+        if self._changes.settings.model == name:
+            self._changes.change(model="person")
+        remove_model(name)
+        return {}
 
     def _rename(self, body: Any) -> dict[str, Any]:
         self._gallery.rename(_text(body, "id"), _text(body, "title"))

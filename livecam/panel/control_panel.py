@@ -13,6 +13,7 @@ from livecam.panel.api import PanelApi
 from livecam.panel.gallery import Gallery
 from livecam.panel.hub import PageHub
 from livecam.panel.instance import announced
+from livecam.panel.learning import LearnRun
 from livecam.panel.live_state import LiveState
 from livecam.panel.preview_sink import PanelSink, PreviewEncoder
 from livecam.runtime.controls import RunControls
@@ -69,9 +70,11 @@ class ControlPanel:
             FileWriteError: the data folder cannot be written.
         """
         gallery = Gallery(data_dir() / "backgrounds")
-        state = LiveState(self._controls, changes, gallery)
+        learn_run = LearnRun(changes.release_camera, changes.take_camera_back, self._report_now)
+        self._stack.callback(learn_run.stop)
+        state = self._state = LiveState(self._controls, changes, gallery, learn_run)
         self._hub.greeting = state.status
-        api = PanelApi(self._controls, changes, state, gallery, self._hub)
+        api = PanelApi(self._controls, changes, state, gallery, self._hub, learn_run)
         server = self._stack.enter_context(LocalWebServer(api.application, port=self._port))
         self._stack.enter_context(announced(server.access))
         handler = _PageLogHandler(self._hub)
@@ -81,6 +84,9 @@ class ControlPanel:
             target=self._report, args=(state, changes), name="livecam-panel-status", daemon=True
         ).start()
         self._opened(server)
+
+    def _report_now(self) -> None:
+        self._hub.publish(self._state.status())
 
     def _report(self, state: LiveState, changes: LiveChanges) -> None:
         drawn = Size(0, 0)

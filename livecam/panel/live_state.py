@@ -5,7 +5,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from livecam.core.media_types import PROCEDURAL_NAMES
 from livecam.devices.discovery import list_cameras, list_virtual_cameras
 from livecam.models.registry import list_builtin, list_user
 from livecam.panel.gallery import MAX_VIDEO_BYTES, Gallery, limits_text
+from livecam.panel.learning import LearnRun, LearnStatus, own_models
 from livecam.panel.settings_view import all_values, picture_settings
 from livecam.runtime.controls import RunControls, RunFigures
 from livecam.runtime.live_changes import LiveChanges, RecordingStatus
@@ -76,9 +77,12 @@ class StatusMeter:
 class LiveState:
     """Describes a run as JSON values. `status` is used by one thread, the others by any."""
 
-    def __init__(self, controls: RunControls, changes: LiveChanges, gallery: Gallery) -> None:
+    def __init__(
+        self, controls: RunControls, changes: LiveChanges, gallery: Gallery, learn_run: LearnRun
+    ) -> None:
         self.meter = StatusMeter(controls)
         self._controls, self._changes, self._gallery = controls, changes, gallery
+        self._learn_run = learn_run
         self._start_backgrounds = changes.settings.background
         self._start_camera = changes.settings.camera
         self._viewers: list[str] = []
@@ -94,6 +98,7 @@ class LiveState:
             "state": self._controls.state.value,
             "paused": self._controls.paused,
             "figures": self._figures,
+            "learn": _describe_learning(self._learn_run.status),
             "recording": _describe_recording(self._changes.recording),
             "virtualCamera": {"device": self._changes.virtual_camera_device, "viewers": self._find_viewers()},
         }
@@ -128,6 +133,7 @@ class LiveState:
                 "virtualCameras": [{"path": each.path, "name": each.name} for each in list_virtual_cameras()],
                 "recordings": list_recordings(),
             },
+            "learn": {"models": own_models()},
             "history": self.meter.history,
         }
 
@@ -205,6 +211,10 @@ class LiveState:
 
 def _with_present(values: Sequence[str], present: str) -> list[str]:
     return list(dict.fromkeys((*values, present)))
+
+
+def _describe_learning(status: LearnStatus | None) -> dict[str, Any] | None:
+    return None if status is None else asdict(status)
 
 
 def _describe_recording(status: RecordingStatus | None) -> dict[str, Any] | None:

@@ -31,6 +31,7 @@ class PersonalizationSettings:
         size: requested size of the camera.
         fps: requested frame rate of the camera.
         seconds: length of the recording.
+        install: install the model if it is better; otherwise it is compared only.
     """
 
     annotation: AnnotationSettings
@@ -41,6 +42,7 @@ class PersonalizationSettings:
     size: Size = field(default_factory=lambda: Size(1280, 720))
     fps: float = 30.0
     seconds: float = 20.0
+    install: bool = True
 
     def __post_init__(self) -> None:
         self.validate()

@@ -18,7 +18,15 @@ from livecam.core.locking import LOCK_FILE, exclusive_lock
 from livecam.personalization.config import workspace_dir
 from livecam.personalization.results import RESULT_TYPES, StageResult
 
-__all__ = ["STAGES", "Journal", "create_workspace", "delete_workspace", "open_journal", "workspace_dir"]
+__all__ = [
+    "STAGES",
+    "Journal",
+    "create_workspace",
+    "delete_workspace",
+    "open_journal",
+    "read_results",
+    "workspace_dir",
+]
 
 STAGES = tuple(RESULT_TYPES)
 _JOURNAL = "journal.json"
@@ -106,6 +114,15 @@ def open_journal(name: str, fingerprint: Mapping[str, Any]) -> Journal:
         ) from error
     _check_same(name, before, settings)
     return Journal(folder, settings, results, seconds)
+
+
+def read_results(name: str) -> Mapping[str, StageResult]:
+    """Return the results of the finished stages of a name; none where there is no readable journal."""
+    try:
+        done = json.loads((workspace_dir(name) / _JOURNAL).read_text(encoding="utf-8"))["done"]
+        return {stage: RESULT_TYPES[stage].from_dict(done[stage]) for stage in STAGES if stage in done}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _check_same(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -128,13 +128,14 @@ class PersonalizationWorkflow:
         counts = self._stage("label", AnnotationCounts, lambda: self._annotate(recording))
         tuned = self._stage("tune", FinetuneResult, lambda: self._finetune(counts))
         compared = self._stage("compare", ComparisonResult, lambda: self._compare(counts, tuned))
-        if not compared.reason:
+        installed = not compared.reason and self.settings.install
+        if installed:
             if name not in list_user():  # the user removed it since, and asks for it again
                 self.journal.results.pop("install", None)
             self._stage("install", Installation, self._install)
         seconds = sum(self.journal.seconds.get(stage, 0.0) for stage in ("tune", "compare"))
         return PersonalizationResult(
-            name, not compared.reason, compared.reason, str(compared), self._comparison_image, seconds
+            name, installed, compared.reason, str(compared), self._comparison_image, seconds
         )
 
     @property

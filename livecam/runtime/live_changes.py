@@ -128,7 +128,7 @@ class LiveChanges:
         self._recorder: Recorder | None = None
         self._recorder_sink: GuardedSink | None = None
         self._recording: RecordingStatus | None = None
-        self._closed = False
+        self._released = self._closed = False
 
     @property
     def virtual_camera_device(self) -> str:
@@ -223,7 +223,7 @@ class LiveChanges:
 
     def _reopen_source(self, new: LiveSettings) -> None:
         """Close the camera first: a device cannot be opened twice."""
-        self.release_camera()
+        self._controls.release_source().wait(_RELEASE_SECONDS)
         try:
             self.source = self._open(new)
         except LivecamError as error:
@@ -238,17 +238,25 @@ class LiveChanges:
         self._controls.replace_source(self.source)
 
     def release_camera(self) -> None:
-        """Close the camera, so that another program can use it; the background alone is shown meanwhile."""
+        """Close the camera, so that another program can use it; the background alone is shown meanwhile.
+
+        Does nothing for a source that several programs can read, such as the demo or a file.
+        """
         with self._lock:
-            self._controls.release_source().wait(_RELEASE_SECONDS)
+            if _device(self.settings.camera) and not self._released:
+                self._released = True
+                self._controls.release_source().wait(_RELEASE_SECONDS)
 
     def take_camera_back(self) -> None:
-        """Open the camera again after `release_camera`.
+        """Open the camera again, if `release_camera` closed it.
 
         Raises:
             LivecamError: it cannot be opened.
         """
         with self._lock:
+            if not self._released:
+                return
+            self._released = False
             self.source = self._open(self.settings)
             self._controls.replace_source(self.source)
 

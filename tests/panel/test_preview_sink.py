@@ -37,13 +37,13 @@ def test_fifteen_of_thirty_frames_are_taken_also_with_jitter() -> None:
 
 
 def test_nothing_is_taken_while_no_page_waits() -> None:
-    clock, encoder, wanted = ManualClock(), Taken(), [False]
-    sink = PanelSink(encoder, lambda: wanted[0], clock=clock)  # type: ignore[arg-type]
+    clock, encoder, waits = ManualClock(), Taken(), [False]
+    sink = PanelSink(encoder, lambda: waits[0], clock=clock)  # type: ignore[arg-type]
     for _ in range(10):
         clock.seconds += 0.1
         sink.send(FRAME)
     assert encoder.frames == []
-    wanted[0] = True
+    waits[0] = True
     sink.send(FRAME)
     assert len(encoder.frames) == 1
 

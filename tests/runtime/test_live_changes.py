@@ -231,6 +231,15 @@ def test_camera_that_cannot_be_opened_again_is_named_with_both_reasons(
         changes.change(size=Size(64, 48))
 
 
+def test_source_that_several_programs_can_read_is_not_released(
+    make_changes: Callable[..., LiveChanges], controls: Controls
+) -> None:
+    changes = make_changes(replace(SETTINGS, camera="demo"))
+    changes.release_camera()
+    changes.take_camera_back()
+    assert controls.seen == []
+
+
 def test_released_camera_is_taken_back(changes: LiveChanges, parts: Parts, controls: Controls) -> None:
     changes.release_camera()
     assert controls.kinds() == [ReleaseSource]

@@ -6,6 +6,7 @@ import { Dock } from "./dock.js";
 import { button, element, fillTexts, icon, toast } from "./dom.js";
 import { Health } from "./health.js";
 import { LiveConnection } from "./live.js";
+import { Learn } from "./learn.js";
 import { Picture } from "./picture.js";
 import { text } from "./texts.js";
 
@@ -14,6 +15,7 @@ const TABS = [
   ["picture", "sliders", Picture],
   ["devices", "camera", Devices],
   ["health", "pulse", Health],
+  ["learn", "person", Learn],
 ];
 const STATES_WITH_NOTE = new Set(["starting", "stalled", "camera lost"]);
 
