@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -38,6 +39,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_COMMAND_SECONDS = 1.0  # the loop executes a command within 0.1 s, unless a sink blocks it
 _RESERVED_BYTES = 64 << 20  # that an upload leaves free on the disk
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -72,7 +74,7 @@ class PanelApi:
             "/api/recording": self._record,
             "/api/uploads": self._announce_upload,
             "/api/learn/start": self._learn,
-            "/api/learn/stop": lambda body: self._learn_run.stop() or {},
+            "/api/learn/stop": self._stop_learning,
             "/api/learn/install": self._install_learnt,
             "/api/learn/discard": self._discard_learnt,
             "/api/learn/remove": self._remove_model,
@@ -124,7 +126,9 @@ class PanelApi:
             except (ValueError, RecursionError):
                 return _problem(400, "that is no JSON")
             response = await _answer(function, body)
+            # What has failed is shown as it was before.
             self._hub.publish({"type": "changed"})
+            self._hub.publish(await run_in_threadpool(self._state.status))
             return response
 
         return handle
@@ -212,8 +216,12 @@ class PanelApi:
         return {}
 
     def _pause(self, body: Any) -> dict[str, Any]:
-        if _flag(body, "paused") != self._controls.paused:
+        paused = _flag(body, "paused")
+        if paused != self._controls.paused:
             self._controls.toggle_pause()
+            end = time.monotonic() + _COMMAND_SECONDS
+            while self._controls.paused != paused and time.monotonic() < end:
+                time.sleep(0.01)
         return {}
 
     def _switch_virtual_camera(self, body: Any) -> dict[str, Any]:
@@ -241,6 +249,10 @@ class PanelApi:
         settings = self._changes.settings
         self._examples.pop(name, None)
         self._learn_run.start(name, settings.camera, str(settings.size), seconds, click=_flag(body, "click"))
+        return {}
+
+    def _stop_learning(self, body: Any) -> dict[str, Any]:
+        self._learn_run.stop()
         return {}
 
     def _make_examples(self, request: Request) -> dict[str, Any]:

@@ -185,8 +185,11 @@ def test_keyboard_alone_is_enough(page: Any, run: PanelRun) -> None:
     page.locator("#dock-hide").focus()
     page.keyboard.press("Enter")
     wait_until(lambda: run.controls.paused)
+    playwright.expect(page.locator("#dock-hide")).to_contain_text("Show me")
+    playwright.expect(page.locator("#dock-hide")).to_be_focused()
     page.keyboard.press("Enter")
     wait_until(lambda: not run.controls.paused)
+    playwright.expect(page.locator("#dock-hide")).to_be_focused()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "dock-record"
 
