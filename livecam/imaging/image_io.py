@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,9 +21,13 @@ from livecam.core.media_types import is_heic
 from livecam.core.types import Frame, Matte, RgbaFrame
 from livecam.imaging.color import split_alpha_srgb, to_resizable_mode, to_uint8
 from livecam.imaging.ops import decode_any_depth
+from livecam.imaging.tone_mapping import ToneMapper, mapping_for_tags
 
 # Some of Pillow's other decoders start programs (EPS) or fetch files, so only these are allowed.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "JPEG2000", "PPM", "HEIF")
+_NCLX_FORMATS = ("AVIF", "HEIF")
+_NCLX = b"colrnclx"
+_MAX_NCLX_OFFSET = 1 << 16  # bytes; the properties of a picture come before its data
 _ANIMATED_FORMATS = tuple(name for name in ("GIF", "PNG", "WEBP", "AVIF") if name in _FORMATS)
 _MAX_MEGAPIXELS = 250
 _ORIENTATION_TAG = 0x0112
@@ -223,7 +228,25 @@ def _read(file: io.BufferedReader, longest: int) -> LoadedImage:
         ImageOps.exif_transpose(image, in_place=True)
     rgb, alpha = split_alpha_srgb(_limit_size(to_resizable_mode(image), longest))
     matte = None if alpha is None else np.asarray(alpha).astype(np.float32) / np.float32(255.0)
-    return LoadedImage(np.array(rgb), matte)
+    pixels = np.array(rgb)
+    if image.format in _NCLX_FORMATS and not image.info.get("icc_profile"):
+        pixels = _map_by_nclx(pixels, file)
+    return LoadedImage(pixels, matte)
+
+
+def _map_by_nclx(pixels: Frame, file: io.BufferedReader) -> Frame:
+    """Map a picture with the color tags of HEIF (ISO/IEC 23008-12) that are not those of sRGB to it.
+
+    Pillow gives HDR in 8 bits: dark gradients have steps, the brightness is right.
+    """
+    file.seek(0)
+    start = file.read(_MAX_NCLX_OFFSET)
+    position = start.find(_NCLX)
+    if position < 0 or len(start) < position + len(_NCLX) + 4:
+        return pixels
+    primaries, transfer = struct.unpack_from(">HH", start, position + len(_NCLX))
+    mapping = mapping_for_tags(transfer, primaries)
+    return pixels if mapping is None else ToneMapper(*mapping).map(pixels.astype(np.uint16) * np.uint16(257))
 
 
 def _limit_size(image: Image.Image, longest: int) -> Image.Image:

@@ -49,6 +49,23 @@ class Gamut(Enum):
     P3 = "p3"
 
 
+# Numbers of ISO/IEC 23091-2, as FFmpeg and HEIF have them.
+_HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+_GAMUTS = {1: Gamut.BT709, 9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
+# A linear or logarithmic signal is none that BT.1886 describes.
+_SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
+
+
+def mapping_for_tags(transfer: int, primaries: int) -> tuple[Transfer, Gamut] | None:
+    """Return the mapping for tags of ISO/IEC 23091-2; None if the colors are shown as they are."""
+    gamut = _GAMUTS.get(primaries)
+    if transfer in _HDR_TRANSFERS:
+        return _HDR_TRANSFERS[transfer], gamut or Gamut.BT2020
+    if transfer not in _SDR_TRANSFERS or gamut in (None, Gamut.BT709):
+        return None
+    return Transfer.SDR, gamut
+
+
 class ToneMapper:
     """Maps frames of one transfer characteristic and gamut to BT.709. Used by one thread."""
 

@@ -13,6 +13,7 @@ from livecam.backgrounds.base import Background
 from livecam.core.config import LiveSettings
 from livecam.core.errors import CameraError, LivecamError, SinkError, UsageError
 from livecam.core.geometry import Size
+from livecam.core.paths import expand_user
 from livecam.core.types import Frame
 from livecam.devices.discovery import is_device_spec, list_cameras, processes_using, resolve_camera
 from livecam.models.base import MatteModel
@@ -365,7 +366,7 @@ def _same_camera(first: str, second: str) -> bool:
 
 
 def _device(spec: str) -> str:
-    if spec.strip().lower() == "demo" or (not is_device_spec(spec) and Path(spec).expanduser().exists()):
+    if spec.strip().lower() == "demo" or (not is_device_spec(spec) and expand_user(spec).exists()):
         return ""
     with suppress(LivecamError):
         found = resolve_camera(spec, list_cameras)

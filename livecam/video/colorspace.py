@@ -14,7 +14,7 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.alpha import AlphaFlattener
 from livecam.imaging.ops import merge_channels, write_yuv420
-from livecam.imaging.tone_mapping import DEFAULT_PEAK_NITS, Gamut, ToneMapper, Transfer
+from livecam.imaging.tone_mapping import DEFAULT_PEAK_NITS, Gamut, ToneMapper, Transfer, mapping_for_tags
 
 # Values of FFmpeg. BT.709 has the same number as matrix, primaries and transfer characteristic.
 BT709 = 1
@@ -23,10 +23,7 @@ LIMITED_RANGE = 1
 _BT2020 = 9
 _UNSPECIFIED = 2
 _SMPTE170M = 6  # the tag of frames with the matrix of BT.601
-_HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
-_GAMUTS = {9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
-# A linear or logarithmic signal is none that BT.1886 describes.
-_SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
+_HDR_TRANSFERS = frozenset({16, 18})  # PQ and HLG
 # Display matrices (see `_display_matrix`) of the EXIF orientations 1 to 8.
 _EXIF_MATRICES = {
     1: (1, 0, 0, 1),
@@ -122,14 +119,10 @@ class _ToneMapping:
 
     def mapper_for(self, frame: av.VideoFrame) -> ToneMapper | None:
         """Return the mapper for a frame; None if it is SDR in a gamut that is shown as BT.709."""
-        transfer = _HDR_TRANSFERS.get(frame.color_trc, Transfer.SDR)
-        gamut = _GAMUTS.get(frame.color_primaries)
-        if transfer is Transfer.SDR:
-            if gamut is None or frame.color_trc not in _SDR_TRANSFERS:
-                return None
-        elif gamut is None:
-            is_untagged = frame.color_primaries == _UNSPECIFIED
-            gamut = Gamut.BT2020 if is_untagged else Gamut.BT709
+        mapping = mapping_for_tags(frame.color_trc, frame.color_primaries)
+        if mapping is None:
+            return None
+        transfer, gamut = mapping
         if transfer is Transfer.PQ:
             # Only some of the frames may carry it.
             self._peak_nits = _declared_peak(frame) or self._peak_nits

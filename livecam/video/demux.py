@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from livecam.core.errors import VideoError
 from livecam.core.media_types import is_heic
-from livecam.video.timestamps import DiscontinuityBridge
+from livecam.video.timestamps import DiscontinuityBridge, GifDelays
 from livecam.video.webp import is_animated_webp, webp_as_matroska
 
 StreamT = TypeVar("StreamT", bound=Stream)
@@ -94,6 +94,7 @@ def demux_packets(
     counts as a read error.
     """
     bridge = DiscontinuityBridge(container)
+    delays = GifDelays() if container.format.name == "gif" else None
     selected = {stream.index for stream in streams}
     # All streams, because a shift that is found in one of them counts for the others.
     packets = cast("Iterator[Packet[StreamT]]", container.demux())
@@ -112,6 +113,8 @@ def demux_packets(
         if packet.size:  # PyAV ends each stream with an empty one
             last = packet
         bridge.correct(packet)
+        if delays:
+            delays.correct(packet)
         if packet.stream.index in selected:
             yield packet
 

@@ -87,7 +87,11 @@ def read_metadata(container: InputContainer, policy: MetadataPolicy, start_secon
         name = _COMMON_NAMES.get(name, name)
         if policy is not MetadataPolicy.ALL and (_LOCATION_KEY.search(name) or tells_location(value)):
             location_dropped = True
-        elif name not in _TECHNICAL and not _is_translation(name, container.metadata):
+        elif (
+            name not in _TECHNICAL
+            and not value.startswith("Lavf")
+            and not _is_translation(name, container.metadata)
+        ):
             tags.setdefault(name, value)
     chapters = tuple(
         Chapter(
@@ -99,6 +103,10 @@ def read_metadata(container: InputContainer, policy: MetadataPolicy, start_secon
         if each["time_base"]
     )
     return MediaMetadata(tags, chapters, location_dropped)
+
+
+def _is_technical(name: str, value: str) -> bool:
+    return name in _TECHNICAL or value.startswith("Lavf")  # FFmpeg's own version, as "software" in AVI
 
 
 def _is_translation(name: str, metadata: Mapping[str, str]) -> bool:

@@ -13,6 +13,8 @@ StreamT = TypeVar("StreamT", bound=Stream)
 # As ffmpeg's -dts_delta_threshold, and its limit for steps back.
 _MAX_JUMP_SECONDS = 10
 _MAX_STEP_BACK_SECONDS = Fraction(1, 10)
+_MAX_UNSHOWN_SECONDS = Fraction(1, 100)
+_USUAL_DELAY_SECONDS = Fraction(1, 10)
 _MAY_JUMP = 0x0200  # AVFMT_TS_DISCONT
 # AVI stores one decoding time for each packet; FFmpeg makes presentation times of them that are wrong for
 # B-frames.
@@ -67,6 +69,27 @@ class DiscontinuityBridge:
             return jump if is_far or is_back else Fraction(0)
         jump = time - self._last_time if self._may_jump and self._last_time is not None else Fraction(0)
         return jump if abs(jump) > _MAX_JUMP_SECONDS else Fraction(0)
+
+
+class GifDelays:
+    """Shows frames of a GIF that ask for 10 ms or less for 100 ms, as browsers do.
+
+    FFmpeg 8.1 takes such a delay as it is; the versions before did as browsers do.
+    """
+
+    def __init__(self) -> None:
+        self._shift = 0  # of the packets that follow, in steps of their time base
+
+    def correct(self, packet: "Packet[StreamT]") -> None:
+        """Shift and lengthen a packet in place. Call it for each packet of the file, in file order."""
+        if packet.pts is None or packet.dts is None or not packet.time_base:
+            return
+        packet.pts += self._shift
+        packet.dts += self._shift
+        if packet.duration and packet.duration * packet.time_base <= _MAX_UNSHOWN_SECONDS:
+            shown = round(_USUAL_DELAY_SECONDS / packet.time_base)
+            self._shift += shown - packet.duration
+            packet.duration = shown
 
 
 class FrameTimes:

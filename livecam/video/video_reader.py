@@ -218,6 +218,9 @@ def _frame_rate(stream: VideoStream, first: av.VideoFrame) -> float:
     rates = [stream.average_rate, None, stream.guessed_rate]
     if first.duration and first.time_base:
         rates[1] = 1 / (first.duration * first.time_base)
+    if stream.container.format.name == "gif":
+        # FFmpeg's average leaves out the last frame, and counts delays that `GifDelays` lengthens.
+        rates = rates[1:]
     return next((float(rate) for rate in rates if rate and rate <= _MAX_FPS), _FALLBACK_FPS)
 
 

@@ -16,7 +16,8 @@ from livecam.core.errors import VideoError
 _TICK = Fraction(1, 1000)
 _MAX_BYTES = 512 << 20
 _ANIMATION_FLAG = 0x02
-# Browsers show a frame for so long that asks for no time.
+# Browsers show a frame that asks for 10 ms or less for 100 ms.
+_MAX_UNSHOWN_MILLISECONDS = 10
 _DEFAULT_MILLISECONDS = 100
 
 
@@ -62,6 +63,7 @@ def _convert(path: Path, changed_ns: int, size: int) -> bytes:
 
 def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
     with av.open(content, "w", format="matroska") as output:
+        image.load()  # Pillow knows the duration of a frame that is loaded
         rate = 1 / (_milliseconds(image) * _TICK)
         stream = cast(VideoStream, output.add_stream("ffv1", rate=rate))
         orientation = image.getexif()
@@ -89,4 +91,5 @@ def _write(image: Image.Image, content: io.BytesIO, path: Path) -> None:
 
 def _milliseconds(image: Image.Image) -> int:
     """Return the duration of the current frame."""
-    return int(image.info.get("duration") or _DEFAULT_MILLISECONDS)
+    duration = int(image.info.get("duration") or 0)
+    return duration if duration > _MAX_UNSHOWN_MILLISECONDS else _DEFAULT_MILLISECONDS

@@ -11,6 +11,7 @@ from PIL import Image
 from livecam.backgrounds.factory import create_background
 from livecam.core.clock import ManualClock
 from livecam.core.geometry import Size
+from livecam.imaging.image_io import read_image
 from livecam.runtime.convert import convert_video
 from livecam.sinks.recorder import Recorder
 from livecam.sources.factory import open_source
@@ -241,3 +242,42 @@ def test_odd_sizes_become_yuv420_too():
     frame = YuvConverter("yuv420p", BT709).to_video_frame(image)
     assert (frame.width, frame.height) == (7, 5)
     assert np.abs(frame.to_ndarray(format="rgb24").astype(int) - image).max() <= 3
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".heic"])
+@pytest.mark.parametrize(("transfer", "encode"), [(PQ, pq_codes), (HLG, hlg_codes)])
+def test_hdr_still_shows_the_colors_of_sdr(tmp_path, suffix, transfer, encode):
+    path = tmp_path / f"still{suffix}"
+    codes = encode((176, 48, 32))
+    if suffix == ".avif":
+        write_hdr_avif(path, codes, transfer)
+    else:
+        heif = pytest.importorskip(
+            "pillow_heif", reason="pillow-heif is missing: pip install 'livecam[heic]'"
+        )
+        pixels = np.tile(np.rint(np.array(codes) * 255).astype(np.uint8), (48, 64, 1))
+        picture = heif.from_pillow(Image.fromarray(pixels))
+        picture.save(path, quality=100, chroma=444, color_primaries=BT2020, transfer_characteristics=transfer,
+                     matrix_coefficients=BT2020, full_range_flag=1, save_nclx_profile=True)  # fmt: skip
+    assert color_at(read_image(path).image, 30) == pytest.approx((176, 48, 32), abs=10)
+
+
+def write_hdr_avif(path, codes, transfer):
+    red, green, blue = codes
+    luma = 0.2627 * red + 0.6780 * green + 0.0593 * blue
+    values = (64 + 876 * luma, 512 + 896 * (blue - luma) / 1.8814, 512 + 896 * (red - luma) / 1.4746)
+    with av.open(str(path), "w", format="avif") as output:
+        try:
+            stream = output.add_stream("libsvtav1", rate=1, options={"crf": "10"})
+        except ValueError:
+            pytest.skip("this PyAV has no AV1 encoder")
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p10le"
+        context = stream.codec_context
+        context.color_trc, context.color_primaries = transfer, BT2020
+        context.colorspace, context.color_range = BT2020, 1
+        frame = av.VideoFrame(128, 96, "yuv420p10le")
+        for plane, value in zip(frame.planes, values, strict=True):
+            plane.update(np.full(plane.buffer_size // 2, round(value), np.uint16).tobytes())
+        frame.pts, frame.time_base = 0, Fraction(1, 1)
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))

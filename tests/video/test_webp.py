@@ -1,4 +1,4 @@
-"""Animated WebP and PNG files."""
+"""Animated WebP, PNG and GIF files."""
 
 from pathlib import Path
 
@@ -87,3 +87,21 @@ def test_moving_png_has_the_rate_of_its_images_in_a_file_of_constant_rate(tmp_pa
     with VideoReader(tmp_path / "a.y4m") as reader:
         assert reader.fps == pytest.approx(5)
         assert [frame.timestamp for frame in reader.frames()] == pytest.approx([0, 0.2, 0.4, 0.6])
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [(0, [100, 100, 100]), (10, [100, 100, 100]), (20, [20, 20, 20]), ([10, 500, 30], [100, 500, 30])],
+)
+def test_frames_without_a_duration_are_shown_as_in_browsers(
+    tmp_path: Path, name: str, written: int | list[int], shown: list[int]
+) -> None:
+    images = [Image.new("RGB", (64, 48), color) for color in ("red", "lime", "blue")]
+    images[0].save(tmp_path / name, save_all=True, append_images=images[1:], duration=written)
+    with VideoReader(tmp_path / name) as reader:
+        times = [frame.timestamp for frame in reader.frames()]
+        end = reader.end_seconds
+        assert reader.fps == pytest.approx(1000 / shown[0])
+    starts = [sum(shown[:number]) / 1000 for number in range(4)]
+    assert [*times, end] == pytest.approx(starts, abs=0.002)
