@@ -71,6 +71,43 @@ def test_mask_that_grows_alone_gives_a_reason() -> None:
     assert "shrank 2.0 times" in reason
 
 
+def test_matte_of_the_model_is_a_prompt_for_its_own_person_only() -> None:
+    sam, frame = FakeSam(), draw_scene(2)
+    estimate = estimate_person(GreenModel(), frame)
+    other = np.zeros_like(estimate.matte)
+    other[:20, :20] = 1
+    both = estimate._replace(matte=np.maximum(estimate.matte, other))
+    segment_person(both, sam.embed(frame), (), None)
+    first, second = sam.prompts
+    assert first.mask is not None
+    assert second.mask is None
+    # Only the blur at the box's border is cut.
+    np.testing.assert_allclose(first.mask, estimate.matte, atol=0.1)
+    assert (first.positive, first.box) == (second.positive, second.box)
+
+
+def test_mask_that_depends_on_the_model_gives_a_reason() -> None:
+    """SAM follows the matte of the model, but draws something else without it."""
+
+    def obedient(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
+        return [answers[0] if prompt.mask is not None else answers[1]]
+
+    (reason,) = drawn(draw_scene(2), FakeSam(obedient)).reasons
+    assert "the same without the compact model" in reason
+
+
+def test_vague_matte_of_the_model_gives_a_reason() -> None:
+    frame = draw_scene(2)
+    body = is_near(frame, PERSON).astype(np.float32)
+    vague = body.copy()
+    rows = np.flatnonzero(body.any(1))
+    vague[rows[0] : rows[len(rows) // 2]] *= 0.7
+    for matte, count in ((body, 0), (vague, 1)):
+        estimate = PersonEstimate(matte, prompts_from_matte(body), confident=True)
+        reasons = segment_person(estimate, FakeSam().embed(frame), (), None).reasons
+        assert len([reason for reason in reasons if "in doubt about" in reason]) == count
+
+
 @pytest.mark.parametrize(("score", "count"), [(0.5, 1), (float("nan"), 1), (0.99, 0)])
 def test_low_and_nan_scores_give_reasons(score: float, count: int) -> None:
     annotation = drawn(draw_scene(2), FakeSam(low_scores(score)))
