@@ -11,8 +11,8 @@ MAX_JSON_BYTES = 1 << 20
 
 # The page behind a token sets the cookie and goes on by itself. A redirect would not do: a browser that came
 # from another site does not send a SameSite=Strict cookie along a redirect.
-_ENTRANCE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>livecam</title>
-<meta http-equiv="refresh" content="0;url=/"></head><body><a href="/">livecam</a></body></html>"""
+_ENTRANCE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>livecam</title>
+<meta http-equiv="refresh" content="0;url={home}"></head><body><a href="{home}">livecam</a></body></html>"""
 
 
 def security_headers(port: int) -> list[tuple[bytes, bytes]]:
@@ -38,8 +38,16 @@ def security_headers(port: int) -> list[tuple[bytes, bytes]]:
 class AccessMiddleware:
     """Lets only requests of the page itself through to `app`."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, home: str = "/") -> None:
+        """Guard `app`.
+
+        Args:
+            app: gets what is allowed.
+            access: the rules.
+            home: path that an address with a token leads to.
+        """
         self._app, self._access = app, access
+        self._entrance = _ENTRANCE.format(home=home).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request, and answer it or pass it on."""
@@ -76,7 +84,7 @@ class AccessMiddleware:
             await _refuse(send, Refusal(403, text))
             return
         cookie = (b"set-cookie", self._access.cookie_header.encode())
-        await _respond(send, 200, "text/html; charset=utf-8", _ENTRANCE, [cookie])
+        await _respond(send, 200, "text/html; charset=utf-8", self._entrance, [cookie])
 
     def _with_headers(self, send: Send) -> Send:
         added = security_headers(self._access.port)

@@ -33,16 +33,23 @@ class LocalWebServer:
     """
 
     def __init__(
-        self, application: Callable[[], ASGIApp], *, port: int = 0, access_hint: str = "choose another --port"
+        self,
+        application: Callable[[], ASGIApp],
+        *,
+        port: int = 0,
+        home: str = "/",
+        access_hint: str = "choose another --port",
     ) -> None:
         """Create a server; `with` starts it.
 
         Args:
             application: makes the application; called on the thread and in the event loop of the server.
             port: TCP port, 0 for any free one.
+            home: path of the page that an address with a token leads to.
             access_hint: the remedy in the error about a port that cannot be used.
         """
         self.port = port
+        self._home = home
         self._application, self._access_hint = application, access_hint
         self._server: uvicorn.Server | None = None
         self._ended = threading.Event()
@@ -100,7 +107,7 @@ class LocalWebServer:
 
     async def _serve(self, listening: socket.socket) -> None:
         config = uvicorn.Config(
-            AccessMiddleware(self._application(), self.access),
+            AccessMiddleware(self._application(), self.access, self._home),
             log_config=None,
             access_log=False,
             log_level="critical",

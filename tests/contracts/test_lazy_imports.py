@@ -94,6 +94,12 @@ def test_a_run_without_the_panel_loads_no_web_server(tmp_path: Path) -> None:
     assert not loaded & {"starlette", "uvicorn", "websockets", "asyncio"}
 
 
+def test_labelling_without_a_page_loads_no_web_server(tmp_path: Path) -> None:
+    loaded = loaded_by("import livecam.annotation.job, livecam.personalization.workflow", tmp_path)
+    assert "livecam.annotation.job" in loaded
+    assert not loaded & {"starlette", "uvicorn", "websockets"}
+
+
 def test_evaluating_needs_neither_keras_nor_tensorflow(tmp_path: Path) -> None:
     write_model(tmp_path)
     for part in ("images", "annotations/trimaps"):

@@ -12,10 +12,29 @@ from typing import Any
 
 import pytest
 
+_cookies: dict[str, str] = {}  # by origin, of the addresses that were entered
 
-def fetch(url: str, payload: Any = ..., **headers: str) -> tuple[int, bytes, Any]:
-    """Send GET, or POST with `payload` as JSON; return status code, body and headers."""
-    body = None if payload is ... else json.dumps(payload).encode()
+
+def enter(address: str) -> str:
+    """Open a one-time address as a browser does; return the URL that its page leads to."""
+    _, body, headers = fetch(address)
+    origin = "/".join(address.split("/")[:3])
+    _cookies[origin] = headers["Set-Cookie"].partition(";")[0]
+    (home,) = re.findall(rb"url=([^\"]+)\"", body)
+    return origin + home.decode()
+
+
+def fetch(url: str, payload: Any = ..., raw: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
+    """Send GET, or POST with `payload` as JSON, as the page does; return status code, body and headers.
+
+    An empty header is left out.
+    """
+    body = raw if raw is not None else None if payload is ... else json.dumps(payload).encode()
+    origin = "/".join(url.split("/")[:3])
+    headers = {"Cookie": _cookies.get(origin, ""), "Origin": origin} | headers
+    if body is not None:
+        headers = {"Content-Type": "application/json"} | headers
+    headers = {name: value for name, value in headers.items() if value}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=20) as answer:
             return answer.status, answer.read(), answer.headers
@@ -26,11 +45,11 @@ def fetch(url: str, payload: Any = ..., **headers: str) -> tuple[int, bytes, Any
 
 def read_page(url: str) -> Any:
     """Return the frames listed in the click page."""
-    return read_data(fetch(url)[1].decode())["frames"]
+    return read_data(fetch(url + "click.js")[1].decode())["frames"]
 
 
 def read_data(text: str) -> Any:
-    """Return the JSON data in the HTML text of the click page."""
+    """Return the JSON data in the script of the click page."""
     found = re.search(r"const {frames, heard} = (.*);", text)
     assert found
     return json.loads(found[1])

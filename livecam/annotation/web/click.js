@@ -82,7 +82,7 @@ function send(verb) {
   sending = sending.then(async () => {
     try {
       // The revision lets the server refuse an outdated tab that would overwrite another tab's clicks.
-      const answer = await fetch(`${revision}/${verb}`, {method: "POST", body: serializedClicks(), keepalive: serializedClicks().length < 60000});
+      const answer = await fetch(`${revision}/${verb}`, {method: "POST", headers: {"Content-Type": "application/json"}, body: serializedClicks(), keepalive: serializedClicks().length < 60000});
       const reply = await answer.json();
       if (answer.ok) revision = reply.heard;
       showError(answer.ok ? "" : reply.error);

@@ -1,8 +1,6 @@
 """The page for clicking prompts: left click keeps, right click drops, a drag draws a box."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,15 @@ from livecam.annotation.overlay import draw_outline
 from livecam.annotation.person import estimate_person
 from livecam.annotation.prompt_file import FramePrompts, parse_frame_prompts, validate_frame_prompts
 from livecam.annotation.store import READ_HINT
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
-from livecam.core.errors import AnnotationError, UsageError
+from livecam.annotation.web.response import Response, html_page, served_file, served_page
+from livecam.core.errors import AnnotationError, PageError, UsageError
 from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.image_io import encode_image
 from livecam.imaging.ops import resize
 from livecam.models.base import MatteModel
+from livecam.web.browser import open_browser
 
 CLICKS, UNFINISHED = "clicks.json", "clicks-unfinished.json"
 _MAX_SIDE = 1280  # pixels of an image on the page
@@ -48,21 +47,53 @@ def collect_clicks(
 
     Raises:
         VideoError, ImageError: a clip can't be read any more.
-        AnnotationError: the page can't be served, nothing can be written, or earlier clicks can't be read.
+        PageError: the page can't be served.
+        AnnotationError: nothing can be written, or earlier clicks can't be read.
     """
     images, unfinished = path.parent / "clicks", path.with_name(UNFINISHED)
     # Checked before the frames are read, which takes long.
     _load_unfinished(unfinished)
     sizes = _write_images(plans, images, segmenter)
     session = _ClickSession(sizes, images, unfinished, has_person=segmenter is not None)
-    with LocalWebServer(session.on_get, session.on_post) as server:
-        notify(access_message(server, "click on what to keep"))
-        browse(server.url)
-        server.wait()
+    serve_until_done(session.on_get, session.on_post, "click on what to keep", notify, browse)
     with translate_os_errors(path.parent):
         if not unfinished.exists():
             write_atomic(unfinished, json_bytes({}))
         unfinished.replace(path)
+
+
+def serve_until_done(
+    on_get: Callable[[str], Response | None],
+    on_post: Callable[[str, Any], Any],
+    action: str,
+    notify: Callable[[str], None],
+    browse: Callable[[str], object],
+    home: str = "/",
+) -> None:
+    """Serve a page until the user has finished.
+
+    Args:
+        on_get: returns the content of a path; see `PageServer`.
+        on_post: receives what the page sends.
+        action: what the user is to do, for the message.
+        notify: receives the line with the page's address.
+        browse: opens another address of the page: each opens it once.
+        home: path of the page.
+
+    Raises:
+        PageError: the page can't be served, or its packages are missing.
+    """
+    try:
+        # Imported here: labelling without a page needs no web server.
+        from livecam.annotation.web.server import PageServer, access_message
+    except ImportError as error:
+        raise PageError(
+            f"the page needs more packages ({error.name})", "pip install 'livecam[panel]'"
+        ) from error
+    with PageServer(on_get, on_post, home=home) as server:
+        notify(access_message(server, action))
+        browse(server.new_address())
+        server.wait()
 
 
 def _write_images(plans: Sequence[FramePlan], folder: Path, segmenter: MatteModel | None) -> dict[str, Size]:
@@ -110,18 +141,23 @@ class _ClickSession:
         self._revision = 0
 
     def on_get(self, path: str) -> Response | None:
-        """Return the page, or the image of a frame by its index on the page."""
+        """Return the page, its style, its script, or the image of a frame by its index on the page."""
         if path == "":
-            clicks = _load_unfinished(self._unfinished)
-            frames = [
-                {"name": name, "width": size.width, "height": size.height, "clicks": clicks.get(name, {})}
-                for name, size in self._sizes.items()
-            ]
-            return html_page(render_template("click", {"frames": frames, "heard": self._revision}))
+            return html_page(served_page("click"))
+        if path.startswith("click."):
+            return served_file("click", path, self._describe())
         index, dot, suffix = path.partition(".")
         if not (index.isdecimal() and int(index) < len(self._names) and dot + suffix == ".jpg"):
             return None
         return Response("image/jpeg", (self._images / f"{self._names[int(index)]}.jpg").read_bytes())
+
+    def _describe(self) -> dict[str, Any]:
+        clicks = _load_unfinished(self._unfinished)
+        frames = [
+            {"name": name, "width": size.width, "height": size.height, "clicks": clicks.get(name, {})}
+            for name, size in self._sizes.items()
+        ]
+        return {"frames": frames, "heard": self._revision}
 
     def on_post(self, path: str, body: Any) -> Any:
         """Store all clicks. `path` is REVISION/VERB; an outdated revision comes from another tab."""
@@ -143,21 +179,3 @@ class _ClickSession:
             prompts = parse_frame_prompts(entry, name)
             validate_frame_prompts(prompts, self._sizes[name])
             yield name, prompts
-
-
-def render_template(name: str, data: Any) -> str:
-    """Return the page `name`.html with its style, its script and the script's data in it.
-
-    Everything is inline, because the review page must also work as a single file without a server. No value
-    in `data` can end the script element.
-    """
-    folder = resources.files("livecam.annotation.web")
-    page, style, script = (
-        (folder / f"{name}.{suffix}").read_text(encoding="utf-8") for suffix in ("html", "css", "js")
-    )
-    encoded = json.dumps(data, ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        encoded = encoded.replace(character, f"\\u{ord(character):04x}")
-    # The data comes last, because it may contain the placeholders.
-    text = page.replace("/*STYLE*/", style).replace("/*SCRIPT*/", script)
-    return text.replace("/*DATA*/null", encoded)

@@ -30,7 +30,7 @@ function decide(card, word) {
 function enlarge(card) { card.classList.toggle("large"); card.scrollIntoView({block: "nearest"}); }
 async function post(verb, what) {
   try {
-    const answer = await fetch(verb, {method: "POST", body: JSON.stringify(what)}), reply = await answer.json();
+    const answer = await fetch(verb, {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(what)}), reply = await answer.json();
     get("error").textContent = answer.ok ? "" : reply.error;
     return answer.ok;
   } catch (error) { get("error").textContent = "livecam has ended and did not hear this; start it again to go on"; return false; }

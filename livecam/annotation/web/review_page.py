@@ -9,11 +9,18 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from livecam.annotation.store import AnnotationRecord, AnnotationStore, require_store
-from livecam.annotation.web.click_page import render_template
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
+from livecam.annotation.web.click_page import serve_until_done
+from livecam.annotation.web.response import (
+    Response,
+    html_page,
+    render_template,
+    served_file,
+    served_page,
+)
 from livecam.core.errors import UsageError
 from livecam.core.fileio import translate_os_errors, write_atomic
 from livecam.core.locking import exclusive_lock
+from livecam.web.browser import open_browser
 
 _OVERLAY_PATH = re.compile(r"(?:review/)?overlays/([^/]+)\.jpg")
 
@@ -32,7 +39,8 @@ def review(
 
     Raises:
         UsageError: `folder` is not a data set.
-        AnnotationError: the page can't be served, nothing can be written, or another livecam process writes
+        PageError: the page can't be served.
+        AnnotationError: nothing can be written, or another livecam process writes
             into the directory.
     """
     require_store(folder)
@@ -40,11 +48,7 @@ def review(
         store = AnnotationStore(folder)
         store.sync_files()
         try:
-            with LocalWebServer(*_handlers(store)) as server:
-                server.url += "review/"
-                notify(access_message(server, "accept or reject"))
-                browse(server.url)
-                server.wait()
+            serve_until_done(*_handlers(store), "accept or reject", notify, browse, home="/review/")
         finally:
             store.sync_files()
             write_review(store)
@@ -63,8 +67,13 @@ def write_review(store: AnnotationStore) -> Path:
     return path
 
 
-def render_review_page(store: AnnotationStore) -> str:
-    """Return the page: flagged frames first, then those with a decision, then the others."""
+def render_review_page(store: AnnotationStore, *, served: bool = False) -> str:
+    """Return the page: flagged frames first, then those with a decision, then the others.
+
+    Args:
+        store: the data set.
+        served: style and script are files of the server; otherwise they are in the page.
+    """
     records = sorted(store.records.values(), key=lambda each: (each.stem, each.number))
     decided = [each for each in records if each.name in store.decisions]
     flagged = [each for each in records if each not in decided and each.reasons]
@@ -78,9 +87,13 @@ def render_review_page(store: AnnotationStore) -> str:
         )
         if group or empty
     )
-    text = render_template("review", {"command": f"livecam label {shlex.quote(str(store.folder))}"})
+    text = served_page("review") if served else render_template("review", _data(store))
     # The folder's name comes last, because it may contain the placeholders.
     return text.replace("<!--SECTIONS-->", sections).replace("<!--FOLDER-->", escape(str(store.folder)))
+
+
+def _data(store: AnnotationStore) -> dict[str, str]:
+    return {"command": f"livecam label {shlex.quote(str(store.folder))}"}
 
 
 def _section(store: AnnotationStore, title: str, records: list[AnnotationRecord], empty: str) -> str:
@@ -126,7 +139,9 @@ def _scores(record: AnnotationRecord) -> str:
 def _handlers(store: AnnotationStore) -> tuple[Callable[[str], Response | None], Callable[[str, Any], Any]]:
     def on_get(path: str) -> Response | None:
         if path == "review/":
-            return html_page(render_review_page(store))
+            return html_page(render_review_page(store, served=True))
+        if path.startswith("review/review."):
+            return served_file("review", path.removeprefix("review/"), _data(store))
         match = _OVERLAY_PATH.fullmatch(unquote(path))
         if match is None or match[1] not in store.records:
             return None

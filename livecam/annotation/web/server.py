@@ -1,94 +1,74 @@
-"""Local web server for pages in the user's browser: 127.0.0.1 only, under a secret path."""
+"""Serves a page for clicking or reviewing until the user has finished, on the local web server of livecam."""
 
 import json
-import os
-import secrets
-import sys
 import threading
-import webbrowser
 from collections.abc import Callable
-from dataclasses import dataclass
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from livecam.core.errors import AnnotationError, LivecamError
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.responses import Response as HttpResponse
+from starlette.routing import Route
 
-_MAX_BODY_BYTES = 4 << 20
-_ALLOWED_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+from livecam.annotation.web.response import Response
+from livecam.core.errors import LivecamError
+from livecam.web.browser import tunnel_command
+from livecam.web.server import LocalWebServer
 
-OnGet = Callable[[str], "Response | None"]
+OnGet = Callable[[str], Response | None]
 OnPost = Callable[[str, Any], Any]
 
 
-@dataclass(frozen=True)
-class Response:
-    """Content of a path."""
-
-    content_type: str
-    body: bytes
-
-
-_NOT_FOUND = Response("text/plain", b"nothing here")
-
-
-def html_page(text: str) -> Response:
-    """Return a response with HTML."""
-    return Response("text/html; charset=utf-8", text.encode())
-
-
-class LocalWebServer:
-    """Serves pages and receives JSON until the page posts ``done``. A context manager.
+class PageServer:
+    """Serves a page and receives JSON until the page posts ``done``. A context manager.
 
     Attributes:
         port: the TCP port.
-        url: address of the page with the secret token; without the token every path is 404.
+        url: address below which all paths are; a browser needs `new_address` first.
     """
 
+    port: int
     url: str
 
-    def __init__(self, on_get: OnGet, on_post: OnPost) -> None:
+    def __init__(self, on_get: OnGet, on_post: OnPost, *, home: str = "/") -> None:
         """Create a server; `with` starts it.
 
         Args:
-            on_get: returns the content of a path, ``""`` for the page itself; None for 404. A LivecamError or
+            on_get: returns the content of a path without its leading slash; None for 404. A LivecamError or
                 OSError becomes a 500 response with its message. Called from several threads.
             on_post: receives a path and a JSON value, and returns a JSON value. The text of a LivecamError is
                 sent to the page. Called by one thread at a time. After a path that ends with ``done``, `wait`
                 returns.
+            home: path of the page.
         """
-        self._token = secrets.token_urlsafe(18)
         self._on_get, self._on_post = on_get, on_post
         self._lock = threading.Lock()
         self._done = threading.Event()
+        self._server = LocalWebServer(self._application, home=home, access_hint="allow local ports")
 
-    def __enter__(self) -> "LocalWebServer":
+    def __enter__(self) -> "PageServer":
         """Listen on a free port.
 
         Raises:
-            AnnotationError: no port can be opened.
+            PageError: no port can be opened.
         """
-        try:
-            self._server = _Server(("127.0.0.1", 0), self._handler())
-        except OSError as error:
-            raise AnnotationError(
-                f"can't open a page on this machine ({error}); allow local ports"
-            ) from error
-        self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}/{self._token}/"
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True).start()
+        self._server.__enter__()
+        self.port = self._server.port
+        self.url = f"http://127.0.0.1:{self.port}/"
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.__exit__(kind, error, trace)
+
+    def new_address(self) -> str:
+        """Return an address that opens the page once."""
+        return self._server.access.new_address()
 
     def wait(self) -> None:
         """Wait until the page has posted ``done``, or Ctrl-C."""
@@ -96,98 +76,46 @@ class LocalWebServer:
         while not self._done.wait(0.2):
             pass
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
+    def _application(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/{path:path}", self._answer_get, methods=["GET"]),
+                Route("/{path:path}", self._answer_post, methods=["POST"]),
+            ]
+        )
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                path = server._authorized_path(self.path, self.headers)
-                _send(self, *((404, _NOT_FOUND) if path is None else server._get(path)))
-
-            def do_POST(self) -> None:
-                path = server._authorized_path(self.path, self.headers)
-                length = self.headers.get("Content-Length", "")
-                if path is None or not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
-                    _send(self, 404, _NOT_FOUND)
-                    return
-                code, value = server._post(path, self.rfile.read(int(length)))
-                _send(self, code, Response("application/json", json.dumps(value).encode()))
-                if path.rpartition("/")[2] == "done" and code == 200:
-                    server._done.set()
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name in the base class
-                """Log nothing: requests are no news for the user."""
-
-        return Handler
-
-    def _authorized_path(self, path: str, headers: Message) -> str | None:
-        """Return the path below the token; None without the right token and host."""
-        # The Host header is checked against DNS rebinding: another site's name that resolves to 127.0.0.1.
-        host = (headers.get("Host") or "").rpartition(":")[0] or headers.get("Host")
-        _, token, *rest = path.partition("?")[0].split("/") if path.startswith("/") else ("", "")
-        authorized = secrets.compare_digest(token.encode(), self._token.encode())
-        return "/".join(rest) if authorized and rest and host in _ALLOWED_HOSTS else None
-
-    def _get(self, path: str) -> tuple[int, Response]:
+    async def _answer_get(self, request: Request) -> HttpResponse:
         try:
-            content = self._on_get(path)
+            content = await run_in_threadpool(self._on_get, _path(request))
         except (LivecamError, OSError) as error:
-            return 500, Response("text/plain; charset=utf-8", f"livecam: {error}\n".encode())
-        return (404, _NOT_FOUND) if content is None else (200, content)
+            return HttpResponse(f"livecam: {error}\n", 500, media_type="text/plain; charset=utf-8")
+        if content is None:
+            return HttpResponse("nothing here", 404, media_type="text/plain")
+        return HttpResponse(content.body, media_type=content.content_type)
 
-    def _post(self, path: str, body: bytes) -> tuple[int, Any]:
+    async def _answer_post(self, request: Request) -> HttpResponse:
+        path = _path(request)
         try:
-            with self._lock:
-                return 200, self._on_post(path, json.loads(body or b"null"))
+            value = json.loads(await request.body() or b"null")
+            answer = await run_in_threadpool(self._post, path, value)
         except LivecamError as error:
-            return 409, {"error": str(error)}
+            return JSONResponse({"error": str(error)}, 409)
         except (ValueError, TypeError, KeyError, AttributeError):
-            return 400, {"error": "that could not be understood; load the page again"}
+            return JSONResponse({"error": "that could not be understood; load the page again"}, 400)
+        # After the answer: the server ends then.
+        done = BackgroundTask(self._done.set) if path.rpartition("/")[2] == "done" else None
+        return JSONResponse(answer, background=done)
+
+    def _post(self, path: str, value: Any) -> Any:
+        with self._lock:
+            return self._on_post(path, value)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    # A browser may keep its connection open for minutes.
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore errors of a connection: the browser may close it at any time."""
+def _path(request: Request) -> str:
+    """Return the path as it was sent, still quoted, without its leading slash."""
+    return str(request.scope["raw_path"].decode("latin-1")).partition("?")[0].removeprefix("/")
 
 
-def _send(handler: BaseHTTPRequestHandler, code: int, content: Response) -> None:
-    handler.send_response(code)
-    for name, value in (
-        ("Content-Type", content.content_type),
-        ("Content-Length", str(len(content.body))),
-        ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", _CONTENT_SECURITY_POLICY),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-    ):
-        handler.send_header(name, value)
-    handler.end_headers()
-    handler.wfile.write(content.body)
-
-
-def open_browser(url: str) -> bool:
-    """Open an address in the browser of this desktop.
-
-    Returns:
-        False without a desktop, or over SSH: a text browser would take over the terminal.
-    """
-    has_desktop = (
-        sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
-    if not has_desktop or os.environ.get("SSH_CONNECTION"):
-        return False
-    # In a thread, because some browsers return only when they are closed.
-    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    return True
-
-
-def access_message(server: LocalWebServer, action: str) -> str:
-    """Return the line with the page's address, and the SSH tunnel from another machine."""
-    return (
-        f"{action}: {server.url} (from another machine first: "
-        f"ssh -L {server.port}:127.0.0.1:{server.port} THIS_MACHINE)"
-    )
+def access_message(server: PageServer, action: str) -> str:
+    """Return the line with an address of the page, and the SSH tunnel from another machine."""
+    return f"{action}: {server.new_address()} (from another machine first: {tunnel_command(server.port)})"

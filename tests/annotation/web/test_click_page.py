@@ -12,10 +12,11 @@ import pytest
 from livecam.annotation.frame_selection import FramePlan
 from livecam.annotation.media import MediaItem
 from livecam.annotation.prompt_file import load_prompt_file
-from livecam.annotation.web.click_page import UNFINISHED, collect_clicks, render_template
+from livecam.annotation.web.click_page import UNFINISHED, collect_clicks
+from livecam.annotation.web.response import render_template
 from livecam.core.errors import AnnotationError, FileReadError
 from livecam.core.geometry import Size
-from tests.support.page_driver import fetch, read_data, read_page, run_page
+from tests.support.page_driver import enter, fetch, read_data, read_page, run_page
 from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 
 
@@ -34,8 +35,10 @@ def click_page(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, F
         target=collect_clicks, args=([plan], path, segmenter, messages.append, urls.put), daemon=True
     )
     thread.start()
-    url = urls.get(timeout=60)
-    assert url in messages[0]
+    address = urls.get(timeout=60)
+    url = enter(address)
+    assert f"{url}open/" in messages[0]
+    assert address not in messages[0]  # each address opens the page once
     yield url, path, plan
     thread.join(20)
     assert not thread.is_alive()
@@ -103,6 +106,17 @@ def test_invalid_clicks_are_refused_and_not_stored(clicks: Any, tmp_path: Path) 
         assert not (tmp_path / UNFINISHED).exists()
         fetch(url + "done", {})
     assert json.loads(path.read_text()) == {}
+
+
+def test_served_page_has_style_and_script_in_files(tmp_path: Path) -> None:
+    with click_page(tmp_path) as (url, _, _plan):
+        page, style, script = (fetch(url + name) for name in ("", "click.css", "click.js"))
+        assert b"<style" not in page[1]
+        assert re.findall(rb"<script[^>]*>", page[1]) == [b'<script src="click.js">']
+        assert (style[0], style[2]["Content-Type"]) == (200, "text/css; charset=utf-8")
+        assert (script[0], script[2]["Content-Type"]) == (200, "text/javascript; charset=utf-8")
+        assert "unsafe" not in page[2]["Content-Security-Policy"]
+        fetch(url + "done", {})
 
 
 def test_page_is_self_contained_and_has_keys(tmp_path: Path) -> None:
@@ -236,7 +250,7 @@ def test_outdated_tab_changes_nothing(tmp_path: Path) -> None:
             code, body, _ = fetch(url + verb, second)
             assert code == 409
             assert "another tab" in json.loads(body)["error"]
-        assert read_data(fetch(url)[1].decode())["heard"] == 1
+        assert read_data(fetch(url + "click.js")[1].decode())["heard"] == 1
         assert json.loads((tmp_path / UNFINISHED).read_text()) == first
         assert fetch(url + "1/done", first | second)[0] == 200
     assert json.loads(path.read_text()) == first | second

@@ -13,12 +13,12 @@ import pytest
 
 from livecam.annotation.records import PersonRecord
 from livecam.annotation.store import AnnotationRecord, AnnotationStore
-from livecam.annotation.web.click_page import render_template
+from livecam.annotation.web.response import render_template
 from livecam.annotation.web.review_page import render_review_page, review, write_review
 from livecam.core.errors import UsageError
 from livecam.datasets.pets import list_samples
 from livecam.imaging.trimap import trimap_from_matte
-from tests.support.page_driver import fetch, run_page
+from tests.support.page_driver import enter, fetch, run_page
 from tests.support.synthetic_people import draw_scene
 
 
@@ -63,7 +63,7 @@ def reviewing(folder: Path) -> Iterator[str]:
     urls: Queue[str] = Queue()
     thread = threading.Thread(target=review, args=(folder, lambda message: None, urls.put), daemon=True)
     thread.start()
-    yield urls.get(timeout=30)
+    yield enter(urls.get(timeout=30))
     thread.join(20)
     assert not thread.is_alive()
 

@@ -1,14 +1,18 @@
 import json
+import socket
 import threading
 import urllib.error
-import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from livecam.annotation.web import server as server_module
-from livecam.annotation.web.server import LocalWebServer, Response, access_message, html_page, open_browser
+from livecam.annotation.web.response import Response, html_page
+from livecam.annotation.web.server import OnGet, PageServer, access_message
 from livecam.core.errors import AnnotationError, UsageError
+from livecam.web.middleware import MAX_JSON_BYTES
+from tests.support.page_driver import enter, fetch
 
 
 def on_get(path: str) -> Response | None:
@@ -21,19 +25,16 @@ def on_post(verb: str, content: Any) -> Any:
     return {"verb": verb, "said": content["key"] if content else None}
 
 
-def fetch(url: str, content: Any = None, raw: bytes | None = None, **headers: str) -> tuple[int, bytes, Any]:
-    body = raw if raw is not None else None if content is None else json.dumps(content).encode()
-    request = urllib.request.Request(url, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read(), answer.headers
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(), error.headers
+@contextmanager
+def serving(get: OnGet = on_get) -> Iterator[PageServer]:
+    """Serve pages, with the cookie for `fetch`."""
+    with PageServer(get, on_post) as server:
+        assert enter(server.new_address()) == server.url
+        yield server
 
 
 def test_token_gives_access_to_page_and_images() -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         code, body, headers = fetch(server.url)
         assert (code, body) == (200, b"<p>hello</p>")
         assert headers["Content-Type"].startswith("text/html")
@@ -43,30 +44,40 @@ def test_token_gives_access_to_page_and_images() -> None:
         assert fetch(server.url + "b.jpg")[0] == 404
 
 
-def test_wrong_token_or_host_is_not_found() -> None:
-    with LocalWebServer(on_get, on_post) as server:
-        top = f"http://127.0.0.1:{server.port}/"
-        for path in ("", "a.jpg", "wrong/", "wrong/a.jpg", server._token, "../", "%2e%2e/"):
-            assert fetch(top + path)[0] == 404
-        assert fetch(top + "wrong/keep", {"key": 1})[0] == 404
-        assert fetch(server.url, Host="evil.example:80")[0] == 404
-        assert fetch(server.url + "keep", {"key": 1}, Host="evil.example")[0] == 404
-        assert fetch(server.url, Host="localhost:9999")[0] == 200
+def test_request_without_cookie_or_from_another_host_or_site_is_refused() -> None:
+    with serving() as server:
+        for path in ("", "a.jpg", "wrong/", "wrong/a.jpg", "../", "%2e%2e/", "open/wrong"):
+            assert fetch(server.url + path, Cookie="")[0] == 403
+        assert fetch(server.url + "keep", {"key": 1}, Cookie="")[0] == 403
+        assert fetch(server.url, Host="evil.example:80")[0] == 403
+        assert fetch(server.url + "keep", {"key": 1}, Host="evil.example")[0] == 403
+        assert fetch(server.url + "keep", {"key": 1}, Origin="http://evil.example")[0] == 403
+        assert fetch(server.url + "keep", {"key": 1}, Origin="")[0] == 403
+        assert fetch(server.url + "keep", raw=b"{}", **{"Content-Type": "text/plain"})[0] == 415
 
 
 def test_server_listens_on_loopback_only() -> None:
-    with LocalWebServer(on_get, on_post) as server:
-        assert server._server.server_address[0] == "127.0.0.1"
+    with serving() as server:
+        assert server.url == f"http://127.0.0.1:{server.port}/"
+        for address in {
+            info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+        }:
+            if not str(address).startswith("127."):
+                with pytest.raises(OSError, match="refused"):
+                    socket.create_connection((str(address), server.port), 2)
 
 
-def test_two_servers_have_two_tokens() -> None:
-    with LocalWebServer(on_get, on_post) as one, LocalWebServer(on_get, on_post) as two:
-        assert one._token != two._token
-        assert len(one._token) > 20
+def test_address_opens_the_page_once_and_differs_between_servers() -> None:
+    with PageServer(on_get, on_post) as one, PageServer(on_get, on_post) as two:
+        address = one.new_address()
+        assert address.rpartition("/")[2] != two.new_address().rpartition("/")[2]
+        assert len(address.rpartition("/")[2]) > 20
+        assert fetch(address)[0] == 200
+        assert fetch(address)[0] == 403
 
 
 def test_post_returns_the_result_or_the_error() -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         code, body, _ = fetch(server.url + "keep", {"key": 7})
         assert (code, json.loads(body)) == (200, {"verb": "keep", "said": 7})
         code, body, _ = fetch(server.url + "refuse", {"key": 7})
@@ -80,7 +91,7 @@ def refuse_to_show(path: str) -> Response | None:
 
 
 def test_get_error_is_one_line_with_its_reason() -> None:
-    with LocalWebServer(refuse_to_show, on_post) as server:
+    with serving(refuse_to_show) as server:
         code, body, headers = fetch(server.url)
         assert (code, body.decode()) == (500, "livecam: grün.json can't be read; mend it\n")
         assert headers["Content-Type"] == "text/plain; charset=utf-8"
@@ -91,19 +102,18 @@ def test_get_error_is_one_line_with_its_reason() -> None:
 
 @pytest.mark.parametrize("raw", [b"{", b'{"other": 1}', b"[1]", b"\xff\xff"])
 def test_invalid_json_is_a_bad_request(raw: bytes) -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         assert fetch(server.url + "keep", raw=raw)[0] == 400
         assert fetch(server.url)[0] == 200
 
 
-def test_too_large_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "_MAX_BODY_BYTES", 10)
-    with LocalWebServer(on_get, on_post) as server:
-        assert fetch(server.url + "keep", raw=b"[1,2,3,4,5,6,7,8]")[0] == 404
+def test_too_large_body_is_refused() -> None:
+    with serving() as server:
+        assert fetch(server.url + "keep", raw=b"[" + b"1," * MAX_JSON_BYTES + b"1]")[0] == 413
 
 
 def test_wait_ends_with_done_only() -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         waiter = threading.Thread(target=server.wait, daemon=True)
         waiter.start()
         fetch(server.url + "keep", {"key": 1})
@@ -115,32 +125,14 @@ def test_wait_ends_with_done_only() -> None:
 
 
 def test_closed_server_refuses_connections() -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         url = server.url
     with pytest.raises(urllib.error.URLError):
         fetch(url)
 
 
 def test_access_message_has_the_ssh_tunnel() -> None:
-    with LocalWebServer(on_get, on_post) as server:
+    with serving() as server:
         message = access_message(server, "look")
-    assert server.url in message
+    assert f"{server.url}open/" in message
     assert f"ssh -L {server.port}:127.0.0.1:{server.port}" in message
-
-
-@pytest.mark.parametrize(
-    ("environment", "opens"),
-    [({"DISPLAY": ":0"}, True), ({}, False), ({"DISPLAY": ":10", "SSH_CONNECTION": "1"}, False)],
-)
-def test_browser_is_opened_on_a_local_desktop_only(
-    environment: dict[str, str], opens: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    opened = threading.Event()
-    monkeypatch.setattr(server_module.sys, "platform", "linux")
-    monkeypatch.setattr(server_module.webbrowser, "open", lambda url: opened.set())
-    assert open_browser("http://127.0.0.1/") is opens
-    assert opened.wait(2 if opens else 0.1) is opens
