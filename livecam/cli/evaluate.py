@@ -10,9 +10,10 @@ from livecam.cli.signals import handle_termination
 
 DESCRIPTION = """\
 Scores a model on a folder in Pets layout (images/, annotations/trimaps/, annotations/test.txt, and soft
-mattes in annotations/mattes/ where they exist), or on a folder of clips: one folder per clip with the videos
-frames.* and matte.* (gray, white = keep). Prints a table, and writes scores.json, scores.csv, scores.md and
-worst.html (the worst cases as images).
+mattes in annotations/mattes/ where they exist), or on a folder of clips: one folder per clip, or per scene
+with its clips. A clip is a video frames.* with a video matte.* (gray, white = keep), or with labels of some
+frames, truth_0020.png and so on (255 = keep, 0 = room, 128 = unknown). Prints a table, and writes
+scores.json, scores.csv, scores.md and worst.html (the worst cases as images).
 """
 
 
@@ -66,5 +67,7 @@ examples:
         settings = EvaluateSettings(**namespace_to_kwargs(args))
         with ProgressReporter() as progress:
             report = evaluate(settings, progress)
-        print(f"{report}\n\nscores and worst.html are in {settings.out}")
+        worst = report.worst
+        lowest = f"lowest miou: {worst.metrics['miou']:.2f}, {worst.name}\n" if worst else ""
+        print(f"{report}\n\n{lowest}scores and worst.html are in {settings.out}")
         return 0

@@ -1,8 +1,14 @@
-"""Evaluation set: labelled images in Pets layout, or clips with mattes.
+"""Evaluation set: labelled images in Pets layout, or clips with mattes or with sparse labels.
 
-A folder of clips holds one folder per clip, each with two videos of the same size and length: ``frames.*``
-and ``matte.*`` (gray, white = keep; preferably lossless, such as FFV1 in ``matte.mkv``). The folder of a
-single clip is accepted too.
+A folder of clips holds one folder per clip, or one folder per scene with its clips. A clip has a video
+``frames.*`` and one of these:
+
+- a video ``matte.*`` of the same size and length (gray, white = keep; preferably lossless, such as FFV1 in
+  ``matte.mkv``): the exact matte of every frame;
+- sparse labels ``truth_NNNN.png`` of some frames, NNNN the number of the frame from 0: 8-bit gray with 255 =
+  keep, 0 = room, 128 = unknown, or a trimap with 1, 2 and 3.
+
+The folder of a single clip is accepted too.
 """
 
 import re
@@ -18,16 +24,19 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import TrainingError
 from livecam.core.fileio import os_error_reason
+from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.pets import SamplePaths, list_samples, load_foreground
+from livecam.imaging.image_io import read_grayscale
 from livecam.imaging.ops import to_gray
-from livecam.imaging.trimap import UNKNOWN, Trimap
+from livecam.imaging.trimap import FOREGROUND, UNKNOWN, Trimap
 from livecam.video.video_reader import VideoReader
 
 LAYOUT = (
     "it must be in Pets layout (images/, annotations/trimaps/, annotations/test.txt), or hold a folder a "
-    "clip with the videos frames.* and matte.*"
+    "clip with the video frames.* and the video matte.* or labels truth_NNNN.png"
 )
+_LABEL_NAME = re.compile(r"truth_(\d+)\.png")
 _FULL_SIZE = 1 << 20
 """Longest side in pixels, larger than any image: images keep their stored size."""
 MAX_ASPECT = 0.8
@@ -40,6 +49,7 @@ class LabeledFrame:
 
     `matte` is float32 (height, width), exact where `valid_mask`. `trimap` is None if only a matte exists.
     `has_soft_matte` is True if the matte is exact at the outline. `seconds` is the frame's timestamp.
+    `is_sparse` is True in a clip with sparse labels, where `is_labeled` says whether this frame has one.
     """
 
     frame: Frame
@@ -48,6 +58,8 @@ class LabeledFrame:
     trimap: Trimap | None = None
     has_soft_matte: bool = True
     seconds: float = 0.0
+    is_sparse: bool = False
+    is_labeled: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,10 +104,7 @@ def load_evaluation_set(
             )
             for s in samples
         ]
-    return [
-        EvaluationSample(clip.name, clip.name, partial(_clip_frames, *_videos(clip), frames), frames)
-        for clip in _clips(folder)
-    ]
+    return [_clip_sample(clip, scene, frames) for clip, scene in _clips(folder)]
 
 
 def group_of(stem: str) -> str:
@@ -120,10 +129,13 @@ def _image_frames(sample: SamplePaths, *, crop_tall: bool, skip_contour: bool) -
     yield LabeledFrame(np.ascontiguousarray(foreground.image[rows]), matte, valid_mask, trimap, is_soft)
 
 
-def _clips(folder: Path) -> list[Path]:
+def _clips(folder: Path) -> list[tuple[Path, str]]:
+    """Return the folders of all clips and the names of their scenes, empty for a clip that is in none."""
     try:
-        folders = sorted(p for p in [folder, *folder.iterdir()] if p.is_dir())
-        clips = [p for p in folders if any(p.glob("frames.*")) or any(p.glob("matte.*"))]
+        folders = [(path, "") for path in sorted([folder, *folder.iterdir()]) if path.is_dir()]
+        scenes = [path for path, _ in folders[1:] if path != folder and not _is_clip(path)]
+        nested = [(path, scene.name) for scene in scenes for path in sorted(scene.iterdir()) if path.is_dir()]
+        clips = [(path, scene) for path, scene in folders + nested if _is_clip(path)]
     except OSError as error:
         raise TrainingError(f"{folder} can't be opened ({os_error_reason(error)}); {LAYOUT}") from error
     if not clips:
@@ -131,16 +143,75 @@ def _clips(folder: Path) -> list[Path]:
     return clips
 
 
-def _videos(clip: Path) -> tuple[Path, Path]:
-    """Return the frames video and the matte video of a clip's folder."""
-    paths = []
-    for part in ("frames", "matte"):
-        videos = sorted(p for p in clip.glob(f"{part}.*") if p.is_file())
-        if len(videos) != 1:
-            count = f"{len(videos)} of them ({', '.join(p.name for p in videos)})" if videos else "none"
-            raise TrainingError(f"{clip} needs one video {part}.*, there is {count}; {LAYOUT}")
-        paths += videos
-    return paths[0], paths[1]
+def _is_clip(folder: Path) -> bool:
+    return any(any(folder.glob(f"{part}.*")) for part in ("frames", "matte")) or bool(_labels(folder))
+
+
+def _labels(clip: Path) -> dict[int, Path]:
+    """Return the sparse labels of a clip by the numbers of their frames."""
+    found = ((path, _LABEL_NAME.fullmatch(path.name)) for path in sorted(clip.glob("truth_*.png")))
+    return {int(match[1]): path for path, match in found if match}
+
+
+def _clip_sample(clip: Path, scene: str, max_frames: int | None) -> EvaluationSample:
+    name, labels = f"{scene}/{clip.name}" if scene else clip.name, _labels(clip)
+    if not labels:
+        frames = partial(_clip_frames, _video(clip, "frames"), _video(clip, "matte"), max_frames)
+        return EvaluationSample(name, scene or clip.name, frames, max_frames)
+    if any(clip.glob("matte.*")):
+        raise TrainingError(f"{clip} has both matte.* and truth_NNNN.png; remove one of the two")
+    sparse = partial(_sparse_frames, _video(clip, "frames"), labels, max_frames)
+    return EvaluationSample(name, scene or clip.name, sparse, max_frames)
+
+
+def _video(clip: Path, part: str) -> Path:
+    """Return the video of a clip's folder that is called `part`."""
+    videos = sorted(p for p in clip.glob(f"{part}.*") if p.is_file())
+    if len(videos) != 1:
+        count = f"{len(videos)} of them ({', '.join(p.name for p in videos)})" if videos else "none"
+        raise TrainingError(f"{clip} needs one video {part}.*, there is {count}; {LAYOUT}")
+    return videos[0]
+
+
+def _sparse_frames(video: Path, labels: dict[int, Path], max_frames: int | None) -> Iterator[LabeledFrame]:
+    count = 0
+    # Colors as in a live run: the conversion for speed, which webcams and `--camera FILE` get too.
+    with VideoReader(video, realtime=True) as reader:
+        for number, frame in enumerate(islice(reader.frames(), max_frames)):
+            count = number + 1
+            size = Size.of(frame.image)
+            if number in labels:
+                matte, valid_mask = _read_label(labels[number], size)
+            else:
+                shape = (size.height, size.width)
+                matte, valid_mask = np.zeros(shape, np.float32), np.zeros(shape, bool)
+            yield LabeledFrame(
+                frame.image,
+                matte,
+                valid_mask,
+                has_soft_matte=False,
+                seconds=frame.timestamp,
+                is_sparse=True,
+                is_labeled=number in labels,
+            )
+    if max_frames is None and max(labels) >= count:
+        raise TrainingError(
+            f"{labels[max(labels)]} is the label of frame {max(labels)}, but {video} has {count} frames; "
+            "the first one has the number 0"
+        )
+
+
+def _read_label(path: Path, size: Size) -> tuple[Matte, NDArray[np.bool_]]:
+    """Return the matte of a sparse label and where it is known."""
+    levels = read_grayscale(path)
+    if Size.of(levels) != size:
+        raise TrainingError(f"{path} is {Size.of(levels)}, but its video is {size}; make them the same size")
+    if levels.max() <= UNKNOWN and levels.min() >= FOREGROUND:
+        return (levels == FOREGROUND).astype(np.float32), levels != UNKNOWN
+    if not np.isin(levels, (0, 128, 255)).all():
+        problem = f"{path} holds other values than 0 (room), 128 (unknown) and 255 (keep)"
+        raise TrainingError(f"{problem}; write it again as an 8-bit gray PNG without smoothing")
+    return (levels == 255).astype(np.float32), levels != 128
 
 
 def _clip_frames(frames: Path, mattes: Path, max_frames: int | None) -> Iterator[LabeledFrame]:

@@ -21,7 +21,7 @@ from livecam.core.progress import ProgressCallback, ignore_progress
 from livecam.core.types import Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
 from livecam.evaluation.attributes import image_attributes
-from livecam.evaluation.metrics import dtssd, frame_metrics, iou
+from livecam.evaluation.metrics import dtssd, flicker, frame_metrics, iou, known_pixel_metrics
 from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
 from livecam.evaluation.worst_cases import WorstCases
 from livecam.imaging.ops import downscale_matte
@@ -157,12 +157,15 @@ class _Evaluator:
     def evaluate_sample(self, sample: EvaluationSample) -> SampleResult:
         """Score all frames of an image or a clip."""
         sums = _Accumulator()
+        labeled = 0
         for number, (frame, matte, metrics) in enumerate(self._score_frames(sample, sums.milliseconds)):
             for name, value in metrics.items():
                 sums.metrics[name].append(value)
-            if not number:
-                sums.attributes = image_attributes(frame.frame, frame.matte)
-            self.worst.add(sample.name, number, frame, matte, metrics)
+            if frame.is_labeled:
+                if not labeled:
+                    sums.attributes = image_attributes(frame.frame, frame.matte)
+                labeled += 1
+                self.worst.add(sample.name, number, frame, matte, metrics)
             self.frames_done += 1
             self.progress("evaluate", self.frames_done, self.total_frames)
         return SampleResult(sample.name, sample.group, sums.attributes, sums.mean(), tuple(sums.milliseconds))
@@ -172,17 +175,26 @@ class _Evaluator:
     ) -> Iterator[tuple[LabeledFrame, Matte, dict[str, float]]]:
         """Yield each frame with the pipeline's matte and its metrics."""
         self.pipeline.reset()
-        previous: tuple[Matte, Matte] | None = None
+        previous: tuple[Matte, Matte] | None = None  # predicted and true
         for frame in sample.frames():
             start = time.perf_counter()
             matte = self.pipeline.matte(frame.frame, frame.seconds)
             milliseconds.append(1e3 * (time.perf_counter() - start))
-            metrics = frame_metrics(matte, frame.matte, frame.valid_mask, soft=frame.has_soft_matte)
-            metrics |= self._contour_iou(frame)
+            metrics = self._frame_metrics(frame, matte)
             if previous is not None:
-                metrics["dtssd"] = 100 * dtssd(previous[0], matte, previous[1], frame.matte)
+                metrics["flicker"] = flicker(previous[0], matte)
+                if not frame.is_sparse:
+                    metrics["dtssd"] = 100 * dtssd(previous[0], matte, previous[1], frame.matte)
             previous = matte, frame.matte
             yield frame, matte, metrics
+
+    def _frame_metrics(self, frame: LabeledFrame, matte: Matte) -> dict[str, float]:
+        if not frame.is_labeled:
+            return {}
+        if frame.is_sparse:
+            return known_pixel_metrics(matte, frame.matte, frame.valid_mask)
+        metrics = frame_metrics(matte, frame.matte, frame.valid_mask, soft=frame.has_soft_matte)
+        return metrics | self._contour_iou(frame)
 
     def _contour_iou(self, frame: LabeledFrame) -> dict[str, float]:
         """Return the IoU of the contour class in %, at the model's size; nothing without class outputs."""

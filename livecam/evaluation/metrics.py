@@ -11,6 +11,8 @@ mad, mse                × 1000    mean absolute and mean squared difference of 
 grad                    × 1       `gradient_error_sobel`; tables call it ``grad_sobel``
 dtssd                   × 100     error of the change from frame to frame
 leak, hole              %         background shown, foreground lost, both away from the outline
+soft                    × 1000    mean absolute difference on the known pixels of a sparse label
+flicker                 × 1000    mean absolute change of the matte from frame to frame, motion included
 ======================  ========  ================================================================
 
 IoUs, contour and bf: higher is better; the others: lower is better. The key of the gradient error stays
@@ -145,6 +147,38 @@ def frame_metrics(
         "hole": 100 * foreground_miss_rate(predicted, true, valid_mask),
     }
     return metrics | ({"grad": gradient_error_sobel(predicted, true, valid_mask)} if soft else {})
+
+
+def known_pixel_metrics(predicted: Matte, true: Matte, valid_mask: NDArray[np.bool_]) -> dict[str, float]:
+    """Compute the metrics of a frame whose label leaves out what is not certain, such as hair.
+
+    The unknown pixels take the place of the band that `background_leak_rate` and `foreground_miss_rate` leave
+    out: here ``leak`` and ``hole`` count all known pixels. No metric of the outline is computed.
+
+    Args:
+        predicted: the matte to score, float32 (height, width).
+        true: 1 for foreground, 0 for background.
+        valid_mask: where the label is known.
+    """
+    mask, true_mask = predicted > 0.5, true > 0.5
+    foreground, background = iou(mask, true_mask, valid_mask), iou(~mask, ~true_mask, valid_mask)
+    shown, lost = mask[valid_mask & ~true_mask], ~mask[valid_mask & true_mask]
+    return {
+        "miou": 50 * (foreground + background),
+        "fg_iou": 100 * foreground,
+        "bg_iou": 100 * background,
+        "leak": 100 * float(shown.mean()) if shown.size else 0.0,
+        "hole": 100 * float(lost.mean()) if lost.size else 0.0,
+        "soft": 1000 * _mean_where(np.abs(predicted - true), valid_mask),
+    }
+
+
+def flicker(previous: Matte, predicted: Matte) -> float:
+    """Compute the mean absolute change of the matte since the previous frame × 1000.
+
+    It needs no label. Motion counts too, so compare only models on the same clips.
+    """
+    return 1000 * float(np.abs(predicted - previous).mean())
 
 
 def _mean_where(values: NDArray[np.float32], valid_mask: NDArray[np.bool_]) -> float:

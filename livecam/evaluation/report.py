@@ -15,7 +15,8 @@ from livecam.core.fileio import os_error_reason, write_atomic
 from livecam.evaluation.attributes import ATTRIBUTES
 
 COLUMNS = (
-    "miou", "fg_iou", "bg_iou", "contour", "bf", "mad", "mse", "grad", "dtssd", "leak", "hole", "ms",
+    "miou", "fg_iou", "bg_iou", "contour", "bf", "mad", "mse", "grad", "dtssd", "leak", "hole", "soft",
+    "flicker", "ms",
 )  # fmt: skip
 """Keys of the metrics in files. `livecam.evaluation.metrics` defines them; ms is the median time of
 `Pipeline.matte`."""
@@ -65,6 +66,12 @@ class EvaluationReport:
             matching = [r for r in self.results if name in r.attributes]
             rows += [row_of("condition", name, matching)] if matching else []
         return rows
+
+    @property
+    def worst(self) -> SampleResult | None:
+        """The sample with the lowest mIoU; None if none has one."""
+        scored = [result for result in self.results if "miou" in result.metrics]
+        return min(scored, key=lambda result: result.metrics["miou"], default=None)
 
     def __str__(self) -> str:
         """Format the rows as a table for the terminal."""
@@ -117,6 +124,8 @@ def to_dict(report: EvaluationReport) -> dict[str, Any]:
     ]
     metadata = {"model": Path(report.model).name, "data": report.data, "threads": report.threads}
     metadata |= {"sha256": report.sha256} if report.sha256 else {}
+    if report.worst is not None:
+        metadata["worst"] = {"name": report.worst.name, "miou": round(report.worst.metrics["miou"], 5)}
     return {**metadata, "rows": rows, "cases": samples}
 
 

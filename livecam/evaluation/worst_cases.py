@@ -1,5 +1,6 @@
 """Worst cases as images on one page: frame, true matte, predicted matte, difference."""
 
+import base64
 import heapq
 import html
 from dataclasses import dataclass, field
@@ -14,13 +15,21 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame
 from livecam.imaging.image_io import write_image
-from livecam.imaging.ops import resize
+from livecam.imaging.ops import encode_jpeg, resize
 
-RANKINGS = {"miou": "mean IoU", "bf": "boundary F"}
+RANKINGS = {
+    "miou": "mean IoU",
+    "bf": "boundary F",
+    "hole": "foreground lost",
+    "leak": "background shown",
+}
+_LOWER_IS_WORSE = frozenset({"miou", "bf"})
 MAX_ENTRIES = 12
 """Entries per ranking."""
 MAX_SIDE = 320
 """Longest side in pixels of each of the four images of a strip."""
+JPEG_QUALITY = 88
+"""Of the images in the page; those in ``worst/`` are lossless."""
 UNKNOWN_COLOR = (70, 70, 110)
 PAGE = """\
 <!doctype html>
@@ -48,7 +57,10 @@ class _Entry:
 
 
 class WorstCases:
-    """The worst frame of each of the `limit` worst samples, for each metric in `RANKINGS`."""
+    """The worst frame of each of the `limit` worst samples, for each metric in `RANKINGS`.
+
+    A frame without a metric, or with nothing lost or shown, is not in that metric's ranking.
+    """
 
     def __init__(self, limit: int = MAX_ENTRIES) -> None:
         self._limit = limit
@@ -60,21 +72,26 @@ class WorstCases:
         """Store frame `number` of a sample if it is among the worst."""
         strip: Frame | None = None
         for metric, entries in self._rankings.items():
+            badness = _badness(metric, metrics)
+            if badness is None:
+                continue
             same = next((entry for entry in entries if entry.name == name), None)
             replaced = same or (min(entries) if len(entries) >= self._limit else None)
-            if replaced is not None and -metrics[metric] <= replaced.badness:
+            if replaced is not None and badness <= replaced.badness:
                 continue
             if replaced is not None:
                 entries.remove(replaced)
             strip = draw_strip(frame, predicted) if strip is None else strip
-            entries.append(_Entry(-metrics[metric], name, number, metrics, strip))
+            entries.append(_Entry(badness, name, number, metrics, strip))
 
     def names(self, metric: str) -> list[str]:
         """Return the sample names of a ranking, the worst first."""
         return [entry.name for entry in heapq.nlargest(self._limit, self._rankings[metric])]
 
     def write(self, folder: Path, title: str) -> Path:
-        """Write ``worst.html`` and its images in ``worst/``; replace those of an earlier evaluation.
+        """Write ``worst.html``, which holds its images, and lossless copies of them in ``worst/``.
+
+        Replaces those of an earlier evaluation.
 
         Raises:
             FileWriteError: a file cannot be written.
@@ -93,15 +110,23 @@ class WorstCases:
         return page
 
     def _section(self, folder: Path, metric: str) -> list[str]:
-        parts = [f"<h2>By {RANKINGS[metric]}</h2>"]
+        parts = [f"<h2>By {RANKINGS[metric]}</h2>"] if self._rankings[metric] else []
         for rank, entry in enumerate(sorted(self._rankings[metric], reverse=True), 1):
-            image = f"worst/{metric}-{rank:02d}.png"
-            write_image(folder / image, entry.strip)
-            names = ("miou", "fg_iou", "bf", "mad", "leak", "hole")
+            write_image(folder / f"worst/{metric}-{rank:02d}.png", entry.strip)
+            image = base64.b64encode(encode_jpeg(entry.strip, JPEG_QUALITY)).decode()
+            names = ("miou", "fg_iou", "bf", "mad", "leak", "hole", "soft")
             text = "  ".join(f"{name} {entry.metrics[name]:.2f}" for name in names if name in entry.metrics)
             caption = html.escape(f"{entry.name}, frame {entry.number}: {text}")
-            parts.append(f'<figure><figcaption>{caption}</figcaption><img src="{image}" alt=""></figure>')
+            source = f"data:image/jpeg;base64,{image}"
+            parts.append(f'<figure><figcaption>{caption}</figcaption><img src="{source}" alt=""></figure>')
         return parts
+
+
+def _badness(metric: str, metrics: dict[str, float]) -> float | None:
+    """Return how bad a frame is by a metric; None if it has no place in the ranking."""
+    if metric not in metrics or (metric not in _LOWER_IS_WORSE and metrics[metric] <= 0):
+        return None
+    return -metrics[metric] if metric in _LOWER_IS_WORSE else metrics[metric]
 
 
 def draw_strip(frame: LabeledFrame, predicted: Matte) -> Frame:

@@ -147,6 +147,26 @@ def write_image(path: Path | str, image: Frame | RgbaFrame) -> None:
     _write(path, image, suffix)
 
 
+def read_grayscale(path: Path) -> NDArray[np.uint8]:
+    """Read an 8-bit grayscale PNG as it is: labels, not colors. A palette gives its indices.
+
+    Returns:
+        uint8 (height, width).
+
+    Raises:
+        ImageError: the file is missing, damaged, or no such PNG.
+    """
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            mode, levels = image.mode, np.array(image)
+    except Exception as error:  # Pillow's decoders raise anything on damage: struct.error, SyntaxError
+        problem = f"{path} can't be read ({os_error_reason(error)})"
+        raise ImageError(problem, "write it again as an 8-bit gray PNG", path=path) from error
+    if mode not in ("L", "P"):
+        raise ImageError(f"{path} is no 8-bit gray PNG", "write it again as one", path=path)
+    return np.asarray(levels, np.uint8)
+
+
 def write_grayscale(path: Path | str, levels: NDArray[np.uint8]) -> None:
     """Write one channel as a grayscale PNG, atomically.
 

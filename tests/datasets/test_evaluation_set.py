@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from livecam.core.errors import TrainingError
+from livecam.core.errors import LivecamError, TrainingError
 from livecam.datasets.evaluation_set import group_of, load_evaluation_set
-from tests.support.fakes import is_person
-from tests.support.tiny_clip import write_clip, write_video
+from tests.support.fakes import SIZE, is_person
+from tests.support.tiny_clip import write_clip, write_sparse_clip, write_video
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,73 @@ def test_what_is_missing_is_told_before_anything_is_run(tmp_path: Path, files: l
 
     with pytest.raises(TrainingError, match=part):
         load_evaluation_set(tmp_path, "test")
+
+
+def test_clip_with_sparse_labels_gives_all_frames_and_the_known_pixels_of_some(tmp_path: Path) -> None:
+    write_sparse_clip(tmp_path / "clips" / "talk", frames=6, labeled=(2, 5))
+
+    (sample,) = load_evaluation_set(tmp_path / "clips", "test")
+    frames = list(sample.frames())
+
+    assert (sample.name, sample.group) == ("talk", "talk")
+    assert [frame.is_labeled for frame in frames] == [False, False, True, False, False, True]
+    assert all(frame.is_sparse and not frame.has_soft_matte for frame in frames)
+    assert [round(frame.seconds * 25) for frame in frames] == list(range(6))
+    for frame in (frames[2], frames[5]):
+        assert frame.valid_mask.any()
+        assert not frame.valid_mask.all()
+        assert (frame.matte == is_person(frame.frame))[frame.valid_mask].all()
+    assert not frames[0].valid_mask.any()
+    assert len(list(load_evaluation_set(tmp_path / "clips", "test", 3)[0].frames())) == 3
+
+
+def test_label_may_be_a_trimap(tmp_path: Path) -> None:
+    clip = write_sparse_clip(tmp_path / "talk", labeled=(1,))
+    (labeled,) = [frame for frame in load_evaluation_set(clip, "test")[0].frames() if frame.is_labeled]
+    trimap = np.where(labeled.valid_mask, np.where(labeled.matte == 1, 1, 2), 3).astype(np.uint8)
+    Image.fromarray(trimap).save(clip / "truth_0001.png")
+
+    (again,) = [frame for frame in load_evaluation_set(clip, "test")[0].frames() if frame.is_labeled]
+
+    assert (again.valid_mask == labeled.valid_mask).all()
+    assert (again.matte == labeled.matte).all()
+
+
+def test_folders_of_clips_are_scenes(tmp_path: Path) -> None:
+    write_sparse_clip(tmp_path / "kitchen" / "morning")
+    write_clip(tmp_path / "kitchen" / "evening")
+    write_sparse_clip(tmp_path / "office" / "morning")
+    write_clip(tmp_path / "lone")
+
+    samples = load_evaluation_set(tmp_path, "test")
+
+    assert {sample.name: sample.group for sample in samples} == {
+        "lone": "lone",
+        "kitchen/evening": "kitchen",
+        "kitchen/morning": "kitchen",
+        "office/morning": "office",
+    }
+
+
+@pytest.mark.parametrize(
+    ("damage", "part"),
+    [
+        (lambda clip: (clip / "truth_0002.png").rename(clip / "truth_0099.png"), "frame 99, but .* 6 frames"),
+        (
+            lambda clip: Image.new("L", (8, 8)).save(clip / "truth_0002.png"),
+            "truth_0002.png is 8x8, but its video is 96x64",
+        ),
+        (lambda clip: Image.new("L", tuple(SIZE), 77).save(clip / "truth_0002.png"), "other values than 0"),
+        (lambda clip: Image.new("RGB", tuple(SIZE)).save(clip / "truth_0002.png"), "no 8-bit gray PNG"),
+        (lambda clip: (clip / "truth_0002.png").write_bytes(b"no image"), "truth_0002.png can't be read"),
+        (lambda clip: (clip / "matte.mkv").touch(), "both matte"),
+        (lambda clip: (clip / "frames.mkv").unlink(), "needs one video frames"),
+    ],
+)
+def test_wrong_sparse_labels_are_one_line(
+    tmp_path: Path, damage: Callable[[Path], object], part: str
+) -> None:
+    damage(write_sparse_clip(tmp_path / "talk"))
+
+    with pytest.raises(LivecamError, match=part):
+        list(load_evaluation_set(tmp_path, "test")[0].frames())

@@ -18,7 +18,7 @@ from livecam.evaluation.temporal_stability import LivePipeline
 from livecam.models.segmenter import LiteRTSegmenter
 from livecam.pipeline import Pipeline
 from tests.support.fakes import PERSON, is_person, secret_frame
-from tests.support.tiny_clip import write_clip
+from tests.support.tiny_clip import write_clip, write_sparse_clip
 from tests.support.tiny_model import card_of, green_weights, write_model
 
 BENCHES = [top / "shared" / "bench" for top in Path(__file__).resolve().parents]
@@ -112,6 +112,39 @@ def test_clips_keep_their_memory_and_time_and_lose_both_at_the_next(
     assert rows["a"]["dtssd"] == rows["b"]["dtssd"] > 0
     assert rows["mean"]["miou"] > 80
     assert "grad" in rows["a"]
+
+
+def test_sparse_clips_are_scored_on_known_pixels_by_scene(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clips, out = tmp_path / "clips", tmp_path / "out"
+    for name in ("office/a", "office/b", "kitchen/c"):
+        write_sparse_clip(clips / name, labeled=(2, 4), size=LARGE)
+    label = clips / "kitchen" / "c" / "truth_0002.png"
+    swapped = np.select([np.asarray(Image.open(label)) == level for level in (0, 255)], [255, 0], 128)
+    Image.fromarray(swapped.astype(np.uint8)).save(label)
+    counting = Counting(monkeypatch)
+
+    assert main(["evaluate", model, str(clips), "--out", str(out)]) == 0
+
+    # All frames go through the pipeline, those without a label too.
+    assert counting.log == ["reset", 0, 0.04, 0.08, 0.12, 0.16, 0.2] * 3
+    content = json.loads((out / "scores.json").read_text())
+    rows = {row["name"]: row for row in content["rows"]}
+    assert [(rows[name]["kind"], rows[name]["cases"]) for name in ("kitchen", "office")] == [
+        ("group", 1),
+        ("group", 2),
+    ]
+    assert rows["office"]["miou"] > 90
+    assert rows["office"]["hole"] < 5
+    assert 0 < rows["office"]["soft"] < 60
+    assert rows["office"]["flicker"] > 0
+    assert rows["kitchen"]["miou"] < 60
+    assert not {"bf", "grad", "dtssd", "mad"} & set(rows["mean"])
+    assert content["worst"]["name"] == "kitchen/c"
+    assert f"lowest miou: {content['worst']['miou']:.2f}, kitchen/c" in capfd.readouterr().out
+    page = (out / "worst.html").read_text()
+    assert page.index("kitchen/c, frame 2") < page.index("office/a, frame")
 
 
 def test_every_image_stands_for_itself(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,15 @@ from livecam.evaluation.metrics import (
     background_leak_rate,
     boundary_f,
     dtssd,
+    flicker,
     foreground_miss_rate,
     frame_metrics,
     gradient_error_sobel,
     iou,
+    known_pixel_metrics,
     mean_metrics,
 )
+from livecam.imaging.image_io import read_grayscale
 from livecam.imaging.ops import to_gray
 from livecam.video.video_reader import VideoReader
 
@@ -225,3 +228,77 @@ def test_measures_agree_with_the_benchmark_on_its_clips(monkeypatch: pytest.Monk
                     ours["dtssd"] = 100 * dtssd(last[0], predicted, last[1], true)
                 assert {name: ours[name] for name in theirs} == pytest.approx(theirs, rel=1e-5)
                 last = predicted, true
+
+
+def test_known_pixel_metrics_are_counted_by_hand() -> None:
+    true = square(2, 2, 4).astype(np.float32)
+    known = np.ones_like(ALL)
+    known[:, 5] = False
+    predicted = np.zeros_like(true)
+    predicted[2:6, 2:4] = 0.9
+    predicted[9, 10] = 0.7
+    predicted[:, 5] = 1.0
+
+    metrics = known_pixel_metrics(predicted, true, known)
+
+    # 12 of the 16 foreground pixels are known, 4 of them lost. Of 168 known background pixels one is shown.
+    assert metrics["hole"] == pytest.approx(100 * 4 / 12)
+    assert metrics["leak"] == pytest.approx(100 / 168)
+    assert metrics["fg_iou"] == pytest.approx(100 * 8 / 13)
+    assert metrics["bg_iou"] == pytest.approx(100 * 167 / 172)
+    assert metrics["miou"] == pytest.approx((metrics["fg_iou"] + metrics["bg_iou"]) / 2)
+    assert metrics["soft"] == pytest.approx(1000 * (8 * 0.1 + 4 * 1 + 0.7) / 180, rel=1e-5)
+
+
+def test_known_pixel_metrics_of_an_unknown_frame_are_neutral() -> None:
+    empty = np.zeros(ALL.shape, np.float32)
+    metrics = known_pixel_metrics(empty, empty, ~ALL)
+    assert metrics == {"miou": 100, "fg_iou": 100, "bg_iou": 100, "leak": 0, "hole": 0, "soft": 0}
+
+
+def test_flicker_is_the_mean_change_in_thousandths() -> None:
+    before, after = np.zeros((10, 10), np.float32), np.zeros((10, 10), np.float32)
+    after[0] = 0.5
+    assert flicker(before, after) == pytest.approx(50)
+    assert flicker(after, after) == 0
+
+
+@pytest.mark.skipif(BENCH is None, reason="the benchmark (shared/bench) is not part of this repository")
+def test_known_pixel_metrics_are_those_of_the_benchmark_of_real_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert BENCH is not None
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(BENCH))
+    import compare_real
+
+    (tmp_path / "office_walk").symlink_to(BENCH / "real" / "office_walk")
+
+    class Luma:
+        """A wrong matte that differs from frame to frame."""
+
+        def reset(self) -> None:
+            """Do nothing."""
+
+        def __call__(self, frame: np.ndarray) -> np.ndarray:
+            return to_gray(frame).astype(np.float32) / 255
+
+    monkeypatch.setattr(compare_real.cv2, "imread", read_label)
+    theirs, _ = compare_real.run(Luma(), str(tmp_path))
+    rows: dict[str, list[float]] = {}
+    previous = None
+    for number, frame in enumerate(compare_real.frames(str(tmp_path / "office_walk" / "frames.mp4"))):
+        matte = Luma()(frame)
+        metrics = {} if previous is None else {"flicker": flicker(previous, matte)}
+        previous, label = matte, read_label(str(tmp_path / "office_walk" / f"truth_{number:04d}.png"))
+        if label is not None:
+            metrics |= known_pixel_metrics(matte, (label == 255).astype(np.float32), label != 128)
+        for name, value in metrics.items():
+            rows.setdefault(name, []).append(value)
+    expected = theirs["rows"]["office_walk"]
+    assert {name: np.mean(rows[name]) for name in expected} == pytest.approx(expected, rel=1e-4)
+
+
+def read_label(path: str, flags: int = 0) -> np.ndarray | None:
+    """Read a label like OpenCV, without its warning about the frames that have none."""
+    return read_grayscale(Path(path)) if Path(path).is_file() else None

@@ -1,8 +1,11 @@
+import base64
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from livecam.core.errors import FileWriteError
 from livecam.datasets.evaluation_set import LabeledFrame
@@ -48,14 +51,19 @@ def test_write_page_shows_every_entry_and_escapes_names(tmp_path: Path) -> None:
 
     page = worst.write(tmp_path, "mine on people").read_text()
 
-    images = re.findall(r'src="([^"]+)"', page)
-    assert sorted(images) == [
-        "worst/bf-01.png",
-        "worst/bf-02.png",
-        "worst/miou-01.png",
-        "worst/miou-02.png",
-    ]
-    assert all(read_image(tmp_path / image).image.size for image in images)
+    files = sorted(path.name for path in (tmp_path / "worst").iterdir())
+    assert files == ["bf-01.png", "bf-02.png", "miou-01.png", "miou-02.png"]
+    # The page needs no other file: each image is inside, nearly as in its lossless copy.
+    sources = re.findall(r'src="([^"]+)"', page)
+    assert len(sources) == 4
+    names = ["miou-01", "miou-02", "bf-01", "bf-02"]
+    for name, source in zip(names, sources, strict=True):
+        kind, _, content = source.partition(",")
+        assert kind == "data:image/jpeg;base64"
+        with Image.open(io.BytesIO(base64.b64decode(content))) as embedded:
+            shown = np.asarray(embedded.convert("RGB")).astype(int)
+        assert np.abs(shown - read_image(tmp_path / "worst" / f"{name}.png").image).mean() < 4
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "<script>" not in page
     assert "&lt;script&gt;&amp;, frame 3: miou 40.00" in page
     assert not (tmp_path / "worst" / "miou-09.png").exists()
@@ -91,3 +99,13 @@ def test_draw_difference_red_is_leak_blue_is_loss() -> None:
     assert (red == blue)[5:10].all()
     gray = draw_difference(make_frame(valid=False), predicted)
     assert (gray == gray[..., :1]).all()
+
+
+def test_rankings_take_only_frames_that_have_the_metric_and_something_lost_or_shown() -> None:
+    worst, frame = WorstCases(), make_frame()
+    for name, hole, leak in (("a", 3.0, 0.0), ("b", 5.0, 0.2), ("c", 0.0, 0.1)):
+        worst.add(name, 0, frame, frame.matte, {"miou": 90.0, "hole": hole, "leak": leak})
+
+    assert worst.names("hole") == ["b", "a"]
+    assert worst.names("leak") == ["b", "c"]
+    assert worst.names("bf") == []
