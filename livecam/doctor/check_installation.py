@@ -8,6 +8,7 @@ from livecam.core.geometry import Size
 from livecam.doctor.distro_packages import install_gl
 from livecam.doctor.findings import Finding, make_finding
 from livecam.doctor.host import Host
+from livecam.models.registry import model_suffix
 
 _FALLBACK_SIZES = (Size(1280, 720), Size(960, 540), Size(640, 480), Size(640, 360), Size(320, 240))
 
@@ -35,7 +36,7 @@ def check_model(host: Host, settings: LiveSettings) -> Finding:
 
 
 def _repair_command(host: Host, model: str) -> str:
-    if model.endswith((".tflite", ".json")):
+    if model_suffix(model):
         return f"livecam export RUN {Path(model).with_suffix('.tflite')}"
     checkout = host.checkout()
     return f"git -C {checkout} checkout -- weights" if checkout else "pip install --force-reinstall ."

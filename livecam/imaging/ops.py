@@ -281,3 +281,8 @@ def transform_channels(image: _FloatImage, matrix: _FloatImage) -> _FloatImage:
 def square_root(values: _FloatImage) -> _FloatImage:
     """Return the square roots of float32 values; NaN for negative ones."""
     return cast(_FloatImage, cv2.sqrt(values))
+
+
+def raise_to(values: _FloatImage, exponent: float) -> _FloatImage:
+    """Return float32 values of 0 or more to a power, several times faster than NumPy."""
+    return cast(_FloatImage, cv2.pow(values, exponent))

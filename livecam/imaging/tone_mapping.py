@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from livecam.core.types import Frame
 from livecam.imaging.buffers import pooled_empty
-from livecam.imaging.ops import look_up, square_root, transform_channels, widest_channel
+from livecam.imaging.ops import look_up, raise_to, square_root, transform_channels, widest_channel
 
 REFERENCE_WHITE_NITS = 203.0  # cd/m², BT.2408
 DEFAULT_PEAK_NITS = 1000.0
@@ -128,7 +128,7 @@ class ToneMapper:
         """Return the gain from scene light to compressed display light, with the OOTF of BT.2100."""
         luminance = transform_channels(scene, self._luma)
         largest = look_up(widest, self._light)
-        relative = np.maximum(luminance, 0.0) ** np.float32(_HLG_SYSTEM_GAMMA - 1.0) * largest
+        relative = raise_to(luminance, _HLG_SYSTEM_GAMMA - 1.0) * largest
         compressed = look_up(_to_codes(np.minimum(relative, 1.0)), self._compressed)
         return np.asarray(compressed / np.maximum(largest, np.float32(1e-6)), np.float32)
 

@@ -81,6 +81,12 @@ def user_model_path(name: str) -> Path:
     raise UsageError(f"there is no personal model {name!r}", f"there are: {existing}")
 
 
+def model_suffix(name: str) -> str:
+    """Return ``.tflite`` or ``.json``, whatever its case, if `name` is the path of a model; else ""."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix in (".tflite", ".json") else ""
+
+
 def resolve_model(name: str) -> Path:
     """Return the path of the card of a model.
 
@@ -91,8 +97,10 @@ def resolve_model(name: str) -> Path:
     Raises:
         UsageError: there is no model of this name.
     """
-    if name.endswith((".tflite", ".json")):
-        return expand_user(name).with_suffix(".json")
+    suffix = model_suffix(name)
+    if suffix:
+        path = expand_user(name)
+        return path if suffix == ".json" else path.with_suffix(".json")
     card = builtin_dir() / f"{name}.json"
     if card.is_file():
         return card

@@ -15,7 +15,7 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale
 from livecam.models.class_layout import CLASSES, decode_class_outputs
 from livecam.models.model_card import ModelCard
-from livecam.models.registry import resolve_model
+from livecam.models.registry import model_suffix, resolve_model
 
 MAX_ROUNDING_ERROR = 1e-4
 """How far the sum of three rounded probabilities may exceed 1."""
@@ -74,7 +74,7 @@ class LiteRTSegmenter:
         path = resolve_model(model)
         card = ModelCard.read(path)
         # A file that the user names is the one used; the checksum of its card decides.
-        file = expand_user(model) if model.endswith(".tflite") else path.parent / card.file
+        file = expand_user(model) if model_suffix(model) == ".tflite" else path.parent / card.file
         try:
             weights = file.read_bytes()
         except OSError as error:

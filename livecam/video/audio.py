@@ -145,7 +145,8 @@ def _packet_seconds(packet: AudioPacket) -> float:
     """Return the duration of the samples of a packet; that of MP4 reaches to the next packet."""
     context = packet.stream.codec_context
     declared = float((packet.duration or 0) * (packet.time_base or 0))
-    if not context.frame_size or not context.sample_rate:
+    # A packet of Opus has up to 120 ms, which its frame size does not tell.
+    if not context.frame_size or not context.sample_rate or context.codec.canonical_name == "opus":
         return declared
     return min(declared or _MAX_PACKET_SECONDS, 2 * context.frame_size / context.sample_rate)
 

@@ -49,3 +49,32 @@ def test_flattener_that_has_seen_straight_colors_stays_with_them() -> None:
 def test_flattener_returns_opaque_frames_as_they_are() -> None:
     image, alpha = soft_edge(is_premultiplied=False)
     assert np.array_equal(AlphaFlattener().flatten(image, np.full_like(alpha, 255)), image)
+
+
+def beside_opaque(level: int, color: int, alpha: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a band of `color` and `alpha` between an opaque part of `level` and a hidden part."""
+    image = np.zeros((40, 60, 3), np.uint8)
+    cover = np.zeros((40, 60), np.uint8)
+    image[:, :30], cover[:, :30] = level, 255
+    image[:, 30:36], cover[:, 30:36] = color, alpha
+    return image, cover
+
+
+@pytest.mark.parametrize("level", [20, 60, 110])
+@pytest.mark.parametrize("alpha", [128, 180])
+def test_dark_colors_are_read_by_the_opaque_parts_beside_them(level: int, alpha: int) -> None:
+    shown = level * alpha / 255 + 40 * (1 - alpha / 255)
+    straight = AlphaFlattener().flatten(*beside_opaque(level, level, alpha))
+    premultiplied = AlphaFlattener().flatten(*beside_opaque(level, round(level * alpha / 255), alpha))
+    assert straight[20, 33] == pytest.approx(shown, abs=1)
+    assert premultiplied[20, 33] == pytest.approx(shown, abs=1)
+
+
+def test_soft_parts_without_opaque_ones_are_premultiplied_only_if_they_follow_alpha() -> None:
+    ramp = np.tile(np.arange(20, 120, dtype=np.uint8), (20, 1))
+    follows = np.repeat(ramp[..., None] // 2, 3, axis=2)
+    base = 40 * (1 - 119 / 255)
+    assert AlphaFlattener().flatten(follows, ramp)[0, 99, 0] == pytest.approx(59 + base, abs=1)
+    constant = np.full((20, 100, 3), 20, np.uint8)
+    shown = 20 * 119 / 255 + base
+    assert AlphaFlattener().flatten(constant, ramp)[0, 99, 0] == pytest.approx(shown, abs=1)

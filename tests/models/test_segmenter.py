@@ -177,6 +177,16 @@ def test_model_file_of_another_name_is_the_one_used(tmp_path: Path) -> None:
     assert LiteRTSegmenter.load(str(tmp_path / "mine.tflite")).card.size == SIZE
 
 
+@pytest.mark.parametrize("name", ["mine.TFLITE", "mine.Json"])
+def test_model_file_is_known_by_a_suffix_of_any_case(tmp_path: Path, name: str) -> None:
+    path = write_model(tmp_path)
+    card = tmp_path / name if name.endswith("Json") else tmp_path / "mine.json"
+    path.with_suffix(".json").rename(card)
+    if name.endswith("TFLITE"):
+        path.with_suffix(".tflite").rename(tmp_path / name)
+    assert LiteRTSegmenter.load(str(tmp_path / name)).card.size == SIZE
+
+
 def test_checksum_decides_about_the_named_file(tmp_path: Path) -> None:
     path = write_model(tmp_path)
     path.with_suffix(".json").rename(tmp_path / "mine.json")
