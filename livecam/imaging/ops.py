@@ -17,6 +17,8 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import Kind, pooled_empty, pooled_empty_like
 
 _FloatImage = NDArray[np.float32]
+_STRIP_PIXELS = 1 << 16
+"""Pixels of a strip of rows whose intermediate results stay in the processor's cache."""
 
 
 def use_one_opencv_thread() -> None:
@@ -193,9 +195,13 @@ def write_yuv420(image: Frame, conversion: NDArray[np.float64], planes: Sequence
         planes: where Y, U and V are written, uint8 of shape (height, width) and twice half of that.
     """
     size = Size.of(image)
-    # OpenCV computes all three rows several times faster than some of them.
-    values = pooled_empty(image.shape, np.uint8)
-    cv2.extractChannel(cv2.transform(image, conversion, dst=values), 0, dst=planes[0])
+    # OpenCV computes all three rows several times faster than some of them. Strips stay in the cache.
+    strip_height = max(1, _STRIP_PIXELS // size.width)
+    values = pooled_empty((strip_height, size.width, 3), np.uint8)
+    for top in range(0, size.height, strip_height):
+        strip = image[top : top + strip_height]
+        converted = cv2.transform(strip, conversion, dst=values[: len(strip)])
+        cv2.extractChannel(converted, 0, dst=planes[0][top : top + strip_height])
     small = _resize(image, Size(size.width // 2, size.height // 2), cv2.INTER_AREA)
     chroma = cv2.transform(small, conversion, dst=pooled_empty_like(small))
     for channel in (1, 2):
