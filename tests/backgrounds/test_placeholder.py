@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,13 @@ def test_a_notice_that_cannot_be_drawn_does_not_cost_the_image(monkeypatch):
 
     monkeypatch.setattr(notice, "render_text_mask", fail)
     assert (with_caption(BLUE, "camera lost") == BLUE).all()
+
+
+def test_drawing_takes_little_memory():
+    tracemalloc.start()
+    try:
+        frame = placeholder_frame(Size(1280, 720), "a text that no other test draws")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * frame.nbytes
