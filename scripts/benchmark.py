@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measure livecam on this machine: milliseconds per frame, memory, time to the first frame, as Markdown."""
+"""Measure livecam on this machine: time of each stage, cost of a call, memory, first frame, as Markdown."""
 
 import argparse
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -69,6 +70,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there as well")
     args = parser.parse_args()
     try:
+        call = measure_call(args.model)
         run = measure_run(args.model)
         with tempfile.TemporaryDirectory() as folder:
             backgrounds = BACKGROUNDS | write_clips(Path(folder))
@@ -80,7 +82,7 @@ def main() -> int:
     except LivecamError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
-    result = {"machine": machine(), "frames": args.frames, "rows": rows, "run": run}
+    result = {"machine": machine(), "frames": args.frames, "rows": rows, "run": run, "call": call}
     print(table(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -145,6 +147,51 @@ def percentile(values: list[float], percent: int) -> float:
     return round(float(np.percentile(values, percent)), 2)
 
 
+def measure_call(model: str, seconds: float = 10) -> dict[str, float]:
+    """Measure what a call at 1280x720 and 30 frames per second costs, recorded without compression.
+
+    Call this first, see `measure_run`.
+
+    Returns:
+        Milliseconds of processor time per frame, start included, and the peak memory in MB.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        argv = ["--camera", "demo", "--size", "1280x720", "--no-virtual-camera", "--seconds", f"{seconds:g}"]
+        argv += ["--model", model, "--config", str(Path(folder) / "none.toml"), "--overwrite"]
+        Path(folder, "none.toml").touch()
+        argv += ["--record", str(Path(folder) / "o.y4m")]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "livecam", *argv]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return call_cost(done.stderr, before, after)
+
+
+def call_cost(
+    messages: str, before: resource.struct_rusage, after: resource.struct_rusage
+) -> dict[str, float]:
+    """Return the cost of a call from the messages of livecam and the usage before and after it."""
+    frames = re.search(r"(\d+) frames in", messages)
+    if not frames or not int(frames[1]):
+        raise LivecamError(f"the measured call failed: {messages.strip()}")
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "processor_milliseconds_per_frame": round(1e3 * spent / int(frames[1]), 2),
+        "peak_megabytes": round(megabytes(after.ru_maxrss)),
+    }
+
+
+def megabytes(maxrss: int) -> float:
+    """Convert a peak memory of `getrusage`, whose unit depends on the system."""
+    return maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process that imports livecam from this checkout."""
+    top = str(Path(__file__).resolve().parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
+
+
 def measure_run(model: str) -> dict[str, float]:
     """Measure the seconds from process start to the first frame (files cached) and the peak memory in MB.
 
@@ -156,19 +203,16 @@ def measure_run(model: str) -> dict[str, float]:
         Path(folder, "none.toml").touch()
         argv += ["--record", str(Path(folder) / "o.mp4")]
         first = [first_frame(argv) for _ in range(3)]
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "first_frame_seconds": round(statistics.median(first[1:]), 2),
-        "peak_megabytes": round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)),
+        "peak_megabytes": round(megabytes(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)),
     }
 
 
 def first_frame(argv: list[str]) -> float:
     """Run livecam once; return the seconds until it showed a frame."""
-    top = str(Path(__file__).resolve().parent.parent)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([top, os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-c", PROBE, str(time.monotonic()), *argv]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
     if done.returncode or not done.stdout:
         raise LivecamError(f"the measured run failed: {done.stderr.strip()}")
     return float(done.stdout.split()[0])
@@ -205,13 +249,15 @@ def table(result: dict[str, Any]) -> str:
     for row in result["rows"]:
         cells = [f"{row['ms'][name]['p50']:.1f} / {row['ms'][name]['p95']:.1f}" for name in names]
         lines.append(f"| {row['size']} | {row['background']} | {' | '.join(cells)} | {row['ratio']:.2f} |")
-    m, run = result["machine"], result["run"]
+    m, run, call = result["machine"], result["run"], result["call"]
     lines += [
         "",
         f"{m['processor']}, {m['cores']} cores, load {m['load']}; Python {m['python']}, "
         f"OpenCV {m['opencv']}, NumPy {m['numpy']}; {result['frames']} frames each.",
         f"`livecam --camera demo --background blur --record FILE`: first frame after "
         f"{run['first_frame_seconds']:.2f} s, {run['peak_megabytes']} MB at most.",
+        f"A call at 1280x720, background blur, to .y4m: {call['processor_milliseconds_per_frame']:.1f} ms of "
+        f"processor time per frame, {call['peak_megabytes']} MB at most.",
     ]
     return "\n".join(lines)
 
