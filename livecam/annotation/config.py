@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from livecam.annotation.media import MediaItem
 
 
+PERSON_TEXTS = frozenset(["person", "a person", "people", "human"])
+"""Texts that need no SAM 3: the compact model finds the person, and SAM draws it."""
+
+
+def check_texts(texts: Sequence[str], option: str) -> None:
+    """Check that each text has words.
+
+    Raises:
+        UsageError: one is empty.
+    """
+    if not all(text.strip() for text in texts):
+        raise UsageError(f"{option} has no words", "name a thing, for example chair")
+
+
 class PersonSource(Enum):
     """Where the person's matte comes from."""
 
@@ -50,6 +64,9 @@ class AnnotationSettings:
         drop: points on what must not be kept, in the same frame.
         boxes: boxes around objects to keep, in the same frame.
         prompts: a prompts file (see `livecam.annotation.prompt_file`).
+        keep_text: what to keep, in words; SAM 3 finds it in the first selected frame of a clip that has it.
+            The word person needs no SAM 3.
+        text_preset: name or directory of a SAM 3.
         click: ask for prompts on a page in the browser.
         mattes: ground truth instead of SAM: a video, or a directory of images.
         frames: maximum number of annotated frames of each clip.
@@ -68,6 +85,8 @@ class AnnotationSettings:
     drop: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
     prompts: Path | None = None
+    keep_text: tuple[str, ...] = ()
+    text_preset: str = "sam3_pcs"
     click: bool = False
     mattes: Path | None = None
     frames: int = 24
@@ -95,6 +114,9 @@ class AnnotationSettings:
             raise UsageError("--size is asked of a camera, clips keep theirs; add --camera or leave it out")
         if self.mattes and (self.has_object_prompts or self.drop or self.person is not PersonSource.SAM):
             raise UsageError("--mattes says all that is kept; leave out --keep, --person and the like")
+        check_texts(self.keep_text, "--keep-text")
+        if self.person is PersonSource.NONE and len(self.object_texts) < len(self.keep_text):
+            raise UsageError("--person none and --keep-text person contradict each other; leave one out")
         if self.person is PersonSource.NONE and not (self.mattes or self.has_object_prompts):
             raise UsageError("--person none keeps nothing at all; say what to keep: --keep x,y or --box")
 
@@ -127,7 +149,12 @@ class AnnotationSettings:
     @property
     def has_object_prompts(self) -> bool:
         """Whether objects beside the person are kept, as far as this is known before clicks."""
-        return bool(self.keep or self.boxes or self.prompts or self.click)
+        return bool(self.keep or self.boxes or self.prompts or self.click or self.object_texts)
+
+    @property
+    def object_texts(self) -> tuple[str, ...]:
+        """The texts that do not name the person."""
+        return tuple(text for text in self.keep_text if text.strip().casefold() not in PERSON_TEXTS)
 
     @property
     def needs_sam(self) -> bool:
@@ -146,6 +173,7 @@ class AnnotationSettings:
         # Stored only if not default: data sets of versions without these settings can be continued.
         values: dict[str, Any] = {"size": self.size} if self.size else {}
         values |= {"person": self.person} if self.person is PersonSource.MODEL else {}
+        values |= {"keep_text": self.keep_text, "text_preset": self.text_preset} if self.keep_text else {}
         return json_values(
             values
             | {

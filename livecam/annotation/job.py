@@ -18,7 +18,9 @@ from livecam.annotation.frame_selection import FramePlan, plan_frames
 from livecam.annotation.ground_truth import GroundTruthMattes
 from livecam.annotation.media import MediaItem, collect_media
 from livecam.annotation.prompt_file import ClipPrompts, FramePrompts, load_prompt_file, validate_frame_prompts
+from livecam.annotation.prompts import Box
 from livecam.annotation.recording import record_camera
+from livecam.annotation.sam.text import InstanceFinder, TextSegmenter
 from livecam.annotation.store import AnnotationRecord, AnnotationStore, claim_directory
 from livecam.annotation.web.click_page import CLICKS, ClickCollector, collect_clicks
 from livecam.annotation.web.review_page import write_review
@@ -41,6 +43,7 @@ def annotate(
     notify: Notify = lambda message: None,
     progress: OnProgress = lambda progress: None,
     collect: ClickCollector = collect_clicks,
+    finder: InstanceFinder | None = None,
 ) -> AnnotationReport:
     """Make a data set, or continue one that was interrupted.
 
@@ -51,6 +54,7 @@ def annotate(
         notify: receives one line for each source that is left out.
         progress: receives the progress of each stage.
         collect: asks the user for prompts, if clicks are requested.
+        finder: SAM 3; loaded from the settings' preset if None and needed.
 
     Raises:
         UsageError: sources, points, prompts or mattes can't be used, or the directory has other files.
@@ -65,7 +69,7 @@ def annotate(
         store = AnnotationStore.begin(settings.out, settings.to_dict(), again=settings.again)
         if settings.camera is not None:
             media = _with_recording(settings, progress)
-        job = AnnotationJob(settings, store, media, notify, progress)
+        job = AnnotationJob(settings, store, media, notify, progress, finder)
         if settings.mattes:
             job.select_frames()
             return job.finish(job.import_ground_truth())
@@ -86,8 +90,9 @@ class AnnotationJob:
         media: list[MediaItem],
         notify: Notify,
         progress: OnProgress,
+        finder: InstanceFinder | None = None,
     ) -> None:
-        self._settings, self._store, self._media = settings, store, media
+        self._settings, self._store, self._media, self._finder = settings, store, media, finder
         self._notify, self._progress = notify, progress
         self._plans: list[FramePlan] = []
         self._skipped: list[str] = []
@@ -130,6 +135,28 @@ class AnnotationJob:
         annotator = FrameAnnotator(self._store, sam, segmenter, self._settings)
         for plan in self._plans:
             yield from self._skipping(plan, annotator.annotate_clip(plan, prompts[plan.media.stem]))
+
+    def _find_texts(self) -> dict[str, ClipPrompts]:
+        """Return boxes around what the words name, in the first selected frame of each clip that has it.
+
+        Raises:
+            AnnotationError: SAM 3 can't be loaded, or finds nothing in any clip.
+        """
+        finder = self._finder or TextSegmenter.load(self._settings.text_preset)
+        found: dict[str, ClipPrompts] = {}
+        for plan in self._plans:
+            for text in self._settings.object_texts:
+                number, boxes = _first_instances(plan, finder, text)
+                if not boxes:
+                    self._notify(f"{plan.media.path}: no {text} was found")
+                    continue
+                prompts = found.setdefault(plan.media.stem, {})
+                before = prompts.get(number, FramePrompts())
+                prompts[number] = FramePrompts(boxes=(*before.boxes, *boxes))
+        if not found:
+            texts = ", ".join(self._settings.object_texts)
+            raise AnnotationError(f"SAM 3 finds no {texts}", "name it in other words, or give --keep x,y")
+        return found
 
     def import_ground_truth(self) -> Iterator[AnnotationRecord]:
         """Annotate with known mattes."""
@@ -179,9 +206,16 @@ class AnnotationJob:
     ) -> dict[str, dict[int, FramePrompts]]:
         """Return the prompts by stem and frame number, from options, else the file, else clicks."""
         prompts = dict(self._file_prompts)
+        if self._settings.object_texts:
+            prompts |= self._find_texts()
         options = FramePrompts(self._settings.keep, self._settings.drop, self._settings.boxes)
         if options:
-            prompts = {plan.media.stem: ClipPrompts({None: options}) for plan in self._plans}
+            prompts = {
+                plan.media.stem: _with_options(prompts.get(plan.media.stem, {}), options, plan)
+                if self._settings.object_texts
+                else ClipPrompts({None: options})
+                for plan in self._plans
+            }
         if self._settings.click:
             path = self._settings.out / CLICKS
             missing = [plan for plan in self._plans if plan.media.stem not in prompts]
@@ -190,6 +224,25 @@ class AnnotationJob:
             if path.exists():
                 prompts = load_prompt_file(path, self._media, has_data_set_names=True) | prompts
         return {plan.media.stem: _by_number(prompts.get(plan.media.stem, {}), plan) for plan in self._plans}
+
+
+def _first_instances(plan: FramePlan, finder: InstanceFinder, text: str) -> tuple[int, tuple[Box, ...]]:
+    """Return the first selected frame with instances of a text, and their boxes; (-1, ()) without any."""
+    for indexed in plan.selected_frames():
+        if indexed.number in plan.selected:
+            boxes = tuple(each.box for each in finder.find(indexed.frame, text))
+            if boxes:
+                return indexed.number, boxes
+    return -1, ()
+
+
+def _with_options(prompts: ClipPrompts, options: FramePrompts, plan: FramePlan) -> ClipPrompts:
+    """Add the prompts of the options to those of words; both may be of the first selected frame."""
+    first = prompts.get(plan.selected[0], FramePrompts())
+    return {
+        **prompts,
+        plan.selected[0]: FramePrompts(options.positive, options.negative, (*first.boxes, *options.boxes)),
+    }
 
 
 def _by_number(prompts: ClipPrompts, plan: FramePlan) -> dict[int, FramePrompts]:

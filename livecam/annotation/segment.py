@@ -8,17 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
+from livecam.annotation.concepts import ConceptFinder
+from livecam.annotation.config import check_texts
 from livecam.annotation.overlay import draw_overlay, draw_sheet, matte_to_uint8
 from livecam.annotation.prompts import Box, Point, Prompt, group_prompts, validate_prompt
 from livecam.annotation.sam.predictor import MaskCandidate, SamPredictor, union_mattes
 from livecam.annotation.sam.presets import PRESETS
-from livecam.core.errors import FileWriteError, UsageError
+from livecam.annotation.sam.text import TEXT_PRESET, InstanceFinder, TextSegmenter
+from livecam.core.errors import AnnotationError, FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.image_io import read_image, write_grayscale, write_image
 from livecam.imaging.ops import to_gray
 from livecam.imaging.trimap import trimap_from_matte
+from livecam.models.base import MatteModel
+from livecam.models.segmenter import LiteRTSegmenter
 
 # Images are never scaled down on reading: prompts are in the image's own pixels.
 _MAX_SIDE = 1 << 20
@@ -39,6 +44,8 @@ class SegmentSettings:
         drop: negative points.
         boxes: boxes around what to keep; each box is one object.
         mask: image file with a rough matte, white = keep, for one object.
+        texts: what to keep, in words; each instance is one object.
+        text_preset: name or directory of a SAM 3.
         preset: name or directory of a SAM preset.
         all_candidates: draw all four candidates of each prompt instead of the best one.
         overwrite: replace result files of an earlier run.
@@ -50,6 +57,8 @@ class SegmentSettings:
     drop: tuple[Point, ...] = ()
     boxes: tuple[Box, ...] = ()
     mask: Path | None = None
+    texts: tuple[str, ...] = ()
+    text_preset: str = TEXT_PRESET
     preset: str = PRESETS[0]
     all_candidates: bool = False
     overwrite: bool = False
@@ -61,7 +70,7 @@ class SegmentationResult:
 
     Attributes:
         image: the image file.
-        objects: all candidates of each prompt, best first.
+        objects: all candidates of each prompt, best first; the one mask of each instance of a text.
         matte: union of the best candidate of each object.
         files: files written.
     """
@@ -85,6 +94,9 @@ def segment(
     settings: SegmentSettings,
     load: Callable[[str], SamPredictor] = SamPredictor.load,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    load_finder: Callable[[str], InstanceFinder] = TextSegmenter.load,
+    load_model: Callable[[], MatteModel] = LiteRTSegmenter.load,
 ) -> list[SegmentationResult]:
     """Run SAM on each image and write the results.
 
@@ -94,17 +106,24 @@ def segment(
         settings: what to do.
         load: loads a SAM preset.
         progress: receives the number of finished images.
+        load_finder: loads a SAM 3, for words.
+        load_model: loads the compact model, for the word person.
 
     Raises:
         UsageError: a prompt is invalid, two images have the same stem, a result would replace an input, or
             results exist already.
         ImageError: an image can't be read.
-        AnnotationError: SAM can't be loaded, or there is not enough memory.
+        AnnotationError: SAM can't be loaded, there is not enough memory, or an image has nothing that the
+            words name (the results of the others are written).
         FileWriteError: the output directory can't be written.
     """
+    check_texts(settings.texts, "--text")
     inputs = _load_inputs(settings)
     _check_names(settings)
-    sam = load(settings.preset)
+    finder = ConceptFinder.load(settings.texts, load_model, lambda: load_finder(settings.text_preset))
+    # Words other than person need no SAM: SAM 3 draws its own masks.
+    needs_sam = finder.model is not None or any(item.prompts for item in inputs)
+    sam = load(settings.preset) if needs_sam else None
     waiting: deque[Frame] = deque()
 
     def frames() -> Iterator[Frame]:
@@ -114,10 +133,22 @@ def segment(
             yield waiting[-1]
 
     results: list[SegmentationResult] = []
-    for item, embedding in zip(inputs, sam.embed_many(frames()), strict=True):
-        objects = tuple(embedding.predict(prompt) for prompt in item.prompts)
-        results.append(_write(settings, item, waiting.popleft(), objects))
-        progress(len(results))
+    missing: list[str] = []
+    embeddings = sam.embed_many(frames()) if sam else (None for _ in frames())
+    for done, (item, embedding) in enumerate(zip(inputs, embeddings, strict=True), 1):
+        frame = waiting.popleft()
+        concepts = finder.find(frame, embedding)
+        objects = tuple(embedding.predict(prompt) for prompt in item.prompts) if embedding else ()
+        item.prompts += tuple(concept.prompt for concept in concepts)
+        objects += tuple((concept.candidate,) for concept in concepts)
+        if objects:
+            results.append(_write(settings, item, frame, objects))
+        if settings.texts and not concepts:
+            missing.append(item.path.name)
+        progress(done)
+    if missing:
+        what = f"no {' and no '.join(settings.texts)} was found in {', '.join(missing)}"
+        raise AnnotationError(what, "name it in other words, or give --point x,y")
     return results
 
 
@@ -142,7 +173,10 @@ def _load_inputs(settings: SegmentSettings) -> list[_Input]:
 
 def _prompts(settings: SegmentSettings, mask: Matte | None, size: Size) -> tuple[Prompt, ...]:
     """Return the prompts for an image of `size`, checked."""
-    prompts = group_prompts(settings.keep, settings.drop, settings.boxes) or (Prompt(),)
+    prompts = group_prompts(settings.keep, settings.drop, settings.boxes)
+    if not prompts and settings.mask is None and settings.texts:
+        return ()
+    prompts = prompts or (Prompt(),)
     if mask is not None:
         if len(prompts) > 1:
             raise UsageError("a rough matte is of one thing; give one --box, or only points, with --rough")

@@ -14,6 +14,7 @@ from livecam.cli.prompt_options import (
     add_point_options,
     add_preset_option,
     add_prompts_file_option,
+    add_text_options,
 )
 from livecam.cli.signals import handle_termination
 from livecam.core.errors import UsageError
@@ -95,6 +96,12 @@ def _add_prompts(parser: ArgumentParser) -> None:
         box="a box around an object to keep, in the first frame; repeatable",
     )
     add_prompts_file_option(group, "points and boxes per clip, image or frame (see below)")
+    add_text_options(
+        group,
+        "--keep-text",
+        "keep_text",
+        "what to keep with the person, in words, such as chair: SAM 3 finds it, SAM follows it; repeatable",
+    )
     group.add_argument("--click", action="store_true", help="select objects with the mouse, in the browser")
 
 

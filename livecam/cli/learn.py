@@ -11,6 +11,7 @@ from livecam.cli.prompt_options import (
     add_point_options,
     add_preset_option,
     add_prompts_file_option,
+    add_text_options,
 )
 from livecam.cli.signals import handle_termination
 from livecam.core.config import config_path, read_config
@@ -104,6 +105,12 @@ def _add_labelling(parser: ArgumentParser) -> None:
         box="a box around an object to keep; repeatable",
     )
     add_prompts_file_option(group, "points and boxes by frame, as for `livecam label`")
+    add_text_options(
+        group,
+        "--keep-text",
+        "keep_text",
+        "what to keep with the person, in words, such as chair: SAM 3 finds it, SAM follows it; repeatable",
+    )
     group.add_argument(
         "--click",
         action="store_true",

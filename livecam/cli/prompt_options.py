@@ -39,6 +39,24 @@ def add_point_options(
     )
 
 
+def add_text_options(container: argparse._ActionsContainer, option: str, dest: str, help_text: str) -> None:
+    """Add words that name what to keep, and the SAM 3 that understands them.
+
+    Args:
+        container: a parser or an argument group.
+        option: the option for words.
+        dest: the name of its value.
+        help_text: help text of the words.
+    """
+    container.add_argument(option, dest=dest, action="append", metavar="WORDS", help=help_text)
+    container.add_argument(
+        "--text-preset",
+        metavar="NAME",
+        help="the SAM 3 that finds words: sam3_pcs, which is downloaded once (3.4 GB), or a folder with a "
+        "SAM 3 for KerasHub (default: sam3_pcs)",
+    )
+
+
 def add_preset_option(container: argparse._ActionsContainer) -> None:
     """Add the SAM preset."""
     container.add_argument("--preset", metavar="NAME", help=f"{PRESETS} (default: mobile_sam)")

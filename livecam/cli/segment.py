@@ -6,7 +6,7 @@ from pathlib import Path
 from livecam.cli.options import add_quiet_option
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
 from livecam.cli.progress import ProgressReporter
-from livecam.cli.prompt_options import add_point_options, add_preset_option
+from livecam.cli.prompt_options import add_point_options, add_preset_option, add_text_options
 from livecam.cli.signals import handle_termination
 
 DESCRIPTION = """\
@@ -32,6 +32,7 @@ examples:
   livecam segment room.jpg --point 820,410 --out chair          the object at a point
   livecam segment room.jpg --box 640,300,1010,700 --drop 900,350 --out chair
   livecam segment room.jpg --point 820,410 --all --out chair    all four candidates
+  livecam segment room.jpg --text person --out me               all people
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -53,6 +54,13 @@ examples:
             type=Path,
             metavar="FILE",
             help="a rough matte of the image's size, white = keep",
+        )
+        add_text_options(
+            prompts,
+            "--text",
+            "texts",
+            "what to keep, in words, such as 'office chair': all that SAM 3 finds, each with its score; "
+            "person needs no SAM 3; repeatable",
         )
         add_preset_option(parser)
         parser.add_argument(

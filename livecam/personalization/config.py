@@ -126,6 +126,8 @@ class PersonalizationSettings:
             "base": self.base,
             "person": annotation.person,
         }
+        if annotation.keep_text:
+            values |= {"keep_text": annotation.keep_text, "text_preset": annotation.text_preset}
         if not annotation.sources:
             values |= {"camera": self.camera, "seconds": self.seconds}
         return json_values(values)

@@ -91,8 +91,24 @@ def _folder(preset: str) -> Path | None:
 
 
 def _read_memory(folder: Path) -> MemoryEstimate | None:
+    return MemoryEstimate.of_config(
+        check_folder(folder, _BACKBONE, f"SAM; use {PRESETS[0]} or a SAM's folder")
+    )
+
+
+def check_folder(folder: Path, backbone: str, expected: str) -> dict[str, Any]:
+    """Check that a folder holds a preset with a backbone of this class, and return its config.json.
+
+    Args:
+        folder: an existing folder.
+        backbone: the name of the class.
+        expected: the end of the message for another class: "<folder> holds a ..., no <expected>".
+
+    Raises:
+        AnnotationError: it has no readable configuration, another backbone, or no weights.
+    """
     try:
-        config = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
         kind = str(config["registered_name"]).rpartition(">")[2]
     except FileNotFoundError as error:
         raise AnnotationError(
@@ -102,11 +118,11 @@ def _read_memory(folder: Path) -> MemoryEstimate | None:
         raise AnnotationError(
             f"{folder / _CONFIG} can't be read ({os_error_reason(error)}); download or copy the preset again"
         ) from error
-    if kind != _BACKBONE:
-        raise AnnotationError(f"{folder} holds a {kind}, no SAM; use {PRESETS[0]} or a SAM's folder")
+    if kind != backbone:
+        raise AnnotationError(f"{folder} holds a {kind}, no {expected}")
     if not any((folder / name).exists() for name in _WEIGHTS):
         raise AnnotationError(f"{folder} has no {_WEIGHTS[0]}; download or copy the preset again")
-    return MemoryEstimate.of_config(config)
+    return config
 
 
 def _import_segmenter() -> Any:
@@ -124,7 +140,7 @@ def _import_segmenter() -> Any:
 
 
 def _load_error(preset: str, folder: Path | None, error: Exception) -> str:
-    reason = shorten(os_error_reason(error), 140, placeholder=" ...")
+    reason = load_reason(error)
     if folder is not None:
         return f"{folder} can't be loaded as SAM ({reason}); download or copy the preset again"
     if preset not in PRESETS:
@@ -136,3 +152,8 @@ def _load_error(preset: str, folder: Path | None, error: Exception) -> str:
         f'a network: run python -c "{fetch}" on another machine (pip install kagglehub), copy the folder it '
         "prints, and give that with --preset FOLDER"
     )
+
+
+def load_reason(error: Exception) -> str:
+    """Return why loading failed, in less than a line."""
+    return shorten(os_error_reason(error), 140, placeholder=" ...")
