@@ -113,7 +113,7 @@ def test_without_kerashub_the_extra_and_person_are_named(monkeypatch: pytest.Mon
 def test_real_classes_are_loaded_from_a_folder(tmp_path: Path) -> None:
     """Whole: KerasHub's SAM 3, small and untrained, saved, loaded by folder, prompted with words."""
     pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
-    from scripts.train_drawn_sam3 import QUERIES, build
+    from tests.support.small_sam3 import QUERIES, build
 
     task = build()
     task.save_to_preset(str(tmp_path))
