@@ -27,12 +27,14 @@ __all__ = [
     "FolderInUseError",
     "Frame",
     "FrameError",
+    "FramingMode",
     "ImageError",
     "LivecamError",
     "Matte",
     "MatteError",
     "ModelError",
     "PageError",
+    "PictureSettings",
     "Pipeline",
     "PreviewWindow",
     "Recorder",
@@ -50,6 +52,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from livecam.backgrounds.factory import create_background
+    from livecam.core.config import PictureSettings
     from livecam.core.errors import (
         AnnotationError,
         CameraBusyError,
@@ -69,7 +72,7 @@ if TYPE_CHECKING:
         UsageError,
         VideoError,
     )
-    from livecam.core.geometry import Size
+    from livecam.core.geometry import FramingMode, Size
     from livecam.core.types import Frame, Matte
     from livecam.pipeline import Pipeline
     from livecam.runtime.convert import convert_video
@@ -82,6 +85,8 @@ if TYPE_CHECKING:
 _LAZY_EXPORTS = {
     "Frame": "core.types:Frame",
     "Matte": "core.types:Matte",
+    "FramingMode": "core.geometry:FramingMode",
+    "PictureSettings": "core.config:PictureSettings",
     "Pipeline": "pipeline:Pipeline",
     "PreviewWindow": "sinks.preview:PreviewSink",
     "Recorder": "sinks.recorder:Recorder",
