@@ -10,7 +10,7 @@ from typing import cast
 from livecam.sinks.recorder import Recorder
 from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter, find_gaps
 from livecam.video.demux import demux_packets, open_input
-from livecam.video.metadata import MediaMetadata, MetadataPolicy, read_metadata
+from livecam.video.metadata import MediaMetadata, MetadataPolicy, read_metadata, tells_location
 from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter
 
 
@@ -53,6 +53,8 @@ class TrackPassthrough:
         is_copied = self._policy is not MetadataPolicy.NONE
         self.subtitle_streams = list(streams.subtitles) if is_copied else []
         self.metadata = read_metadata(self._input, self._policy, self._start_seconds)
+        for stream in (*self.audio_streams, *self.subtitle_streams):
+            self._drop_title(stream.metadata)
         self._writers: dict[int, AudioStreamWriter | SubtitleStreamWriter] = {}
         self._packets: Iterator[AudioPacket | SubtitlePacket] = iter(())
         return self
@@ -85,6 +87,13 @@ class TrackPassthrough:
         selected = (each for each in streams if each.index in self._writers)
         self._packets = cast("Iterator[AudioPacket | SubtitlePacket]", demux_packets(self._input, *selected))
         return audio_count, len(self._writers) - audio_count
+
+    def _drop_title(self, tags: dict[str, str]) -> None:
+        """Remove the title of a track where the policy does not copy it. The language stays."""
+        for key in ("title", "name"):  # MP4 stores it as "name"
+            is_kept = self._policy is MetadataPolicy.ALL or not tells_location(tags.get(key, ""))
+            if self._policy is MetadataPolicy.NONE or not is_kept:
+                tags.pop(key, None)
 
     def _find_gaps(self) -> set[int]:
         """Read the file once, without decoding it: only then is it known whether audio can be copied."""

@@ -93,16 +93,14 @@ def read_metadata(container: InputContainer, policy: MetadataPolicy, start_secon
             and not _is_translation(name, container.metadata)
         ):
             tags.setdefault(name, value)
-    chapters = tuple(
-        Chapter(
-            float(each["start"] * each["time_base"]) - start_seconds,
-            float(each["end"] * each["time_base"]) - start_seconds,
-            each["metadata"].get("title", ""),
-        )
-        for each in container.chapters()
-        if each["time_base"]
-    )
-    return MediaMetadata(tags, chapters, location_dropped)
+    chapters = []
+    for each in container.chapters():
+        base = each["time_base"] or 0
+        start = max(0.0, float(each["start"] * base) - start_seconds)
+        # A muxer refuses a chapter that ends before it starts.
+        end = max(start, float(each["end"] * base) - start_seconds)
+        chapters.append(Chapter(start, end, each["metadata"].get("title", "")))
+    return MediaMetadata(tags, tuple(chapters), location_dropped)
 
 
 def _is_technical(name: str, value: str) -> bool:
@@ -123,8 +121,8 @@ def write_metadata(output: OutputContainer, metadata: MediaMetadata) -> None:
             [
                 {
                     "id": number,
-                    "start": max(0, round(chapter.start / _TICK)),
-                    "end": max(0, round(chapter.end / _TICK)),
+                    "start": round(chapter.start / _TICK),
+                    "end": round(chapter.end / _TICK),
                     "time_base": _TICK,
                     "metadata": {"title": chapter.title},
                 }
@@ -143,12 +141,18 @@ def copy_track_tags(source: Stream, target: Stream) -> None:
 
 
 def list_missing(metadata: MediaMetadata, path: Path) -> tuple[str, ...]:
-    """Return the names of tags, and "chapters", that a written file or folder does not hold."""
+    """Return the names of tags, and "chapters", that a written file or folder does not hold.
+
+    Nothing is missing of a file that can't be read any more.
+    """
     held: set[str] = set()
     has_chapters = False
-    if path.is_file():
-        with av.open(str(path.absolute())) as container:
-            held = {key.lower() for key in container.metadata}
-            has_chapters = bool(container.chapters())
+    try:
+        if path.is_file():
+            with av.open(str(path.absolute())) as container:
+                held = {key.lower() for key in container.metadata}
+                has_chapters = bool(container.chapters())
+    except (av.FFmpegError, OSError):
+        return ()
     missing = sorted(name for name in metadata.tags if name not in held)
     return (*missing, *(["chapters"] if metadata.chapters and not has_chapters else []))

@@ -50,6 +50,7 @@ class SubtitleStreamWriter:
         self._stream.codec_context.subtitle_header = self._decoder.subtitle_header
         # A line without an end stays until the next one. FFmpeg writes ends into MP4, but none into MOV.
         self._writes_ends = container.muxer == "mov"
+        self._last_start = 0  # in steps of the source's time base
         self._last_end: tuple[int, Fraction] | None = None
         copy_track_tags(source, self._stream)
 
@@ -65,7 +66,9 @@ class SubtitleStreamWriter:
         except (av.FFmpegError, OSError):
             return []
         encoded.stream, encoded.time_base = self._stream, packet.time_base
-        encoded.pts = encoded.dts = max(0, packet.pts - round(self._start_seconds / packet.time_base))
+        # Lines of a damaged file may be out of order; a muxer refuses that.
+        start = max(self._last_start, packet.pts - round(self._start_seconds / packet.time_base))
+        encoded.pts = encoded.dts = self._last_start = start
         encoded.duration = packet.duration or 0
         ends = self._end_line(encoded.pts)
         if self._writes_ends:

@@ -9,7 +9,9 @@ import pytest
 from av.subtitles.subtitle import SubtitleSet
 
 from livecam.runtime.convert import convert_video
+from livecam.video.containers import CONTAINER_FORMATS
 from livecam.video.metadata import MetadataPolicy, list_missing, read_metadata, tells_location
+from livecam.video.subtitles import SubtitleStreamWriter
 
 MILLISECOND = Fraction(1, 1000)
 PLACE = "+48.1372+011.5756/"
@@ -235,6 +237,37 @@ def test_no_metadata_is_kept_on_request(tmp_path, suffix):
     assert (result.lost_metadata, result.location_dropped, result.dropped_subtitle_streams) == ((), False, 0)
 
 
+@pytest.mark.parametrize(
+    ("policy", "title", "kept"),
+    [
+        (MetadataPolicy.WITHOUT_LOCATION, "Commentary", True),
+        (MetadataPolicy.WITHOUT_LOCATION, "GPS 48.1372 11.5756", False),
+        (MetadataPolicy.ALL, "GPS 48.1372 11.5756", True),
+        (MetadataPolicy.NONE, "Commentary", False),
+    ],
+)
+def test_title_of_an_audio_track_follows_the_policy_and_its_language_stays(tmp_path, policy, title, kept):
+    with av.open(str(tmp_path / "in.mkv"), "w") as output:
+        stream = output.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=48000)
+        sound.codec_context.layout = "mono"
+        sound.metadata.update({"language": "deu", "title": title})
+        for number in range(10):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 9 * number, np.uint8))))
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), "s16", "mono")
+            silence.sample_rate, silence.time_base = 48000, Fraction(1, 48000)
+            silence.pts = 4800 * number
+            output.mux(sound.encode(silence))
+        output.mux(stream.encode(None))
+        output.mux(sound.encode(None))
+    convert(tmp_path / "in.mkv", tmp_path / "out.webm", metadata=policy)
+    with av.open(str(tmp_path / "out.webm")) as container:
+        (sound,) = container.streams.audio
+        assert sound.metadata.get("title") == (title if kept else None)
+        assert sound.metadata["language"] == "deu"
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mov"])
 def test_unfinished_conversion_with_subtitles_plays_to_its_last_seconds(tmp_path, suffix):
     source = write_clip(tmp_path / "in.mkv", frames=80, lines=[(0.2, 0.9, "Hello")])
@@ -263,9 +296,37 @@ def test_language_copies_of_a_tag_are_listed_once(tmp_path):
         assert dict(read_metadata(container, MetadataPolicy.ALL, 0.0).tags) == {"title": "A"}
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+def test_chapter_before_the_start_or_without_a_duration_does_not_end_a_conversion(tmp_path, suffix):
+    source = write_clip(tmp_path / "in.mkv", chapters=[(0.0, 0.5, "A"), (0.5, 0.5, "B")], start=3.0)
+    with av.open(str(source)) as container:
+        metadata = read_metadata(container, MetadataPolicy.ALL, 3.4)
+    assert [each.start for each in metadata.chapters] == pytest.approx([0.0, 0.1])
+    assert [each.end for each in metadata.chapters] == pytest.approx([0.1, 0.1])
+    assert convert(source, tmp_path / f"out{suffix}").frames == 20
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+def test_subtitle_lines_out_of_order_get_times_that_a_muxer_takes(tmp_path, suffix):
+    source = write_clip(tmp_path / "in.mkv")
+    target = str(tmp_path / f"out{suffix}")
+    with av.open(str(source)) as container, av.open(target, "w") as output:
+        stream = container.streams.subtitles[0]
+        format_ = CONTAINER_FORMATS[suffix]
+        writer = SubtitleStreamWriter(output, format_, stream, 0.0, keep_location=False)
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        converted = [each for packet in reversed(packets) for each in writer.convert(packet)]
+        times = [float(each.pts * each.time_base) for each in converted]
+        output.mux(converted)
+    assert times == sorted(times)
+    assert times[0] == pytest.approx(1.1, abs=0.01)
+
+
 def test_file_that_holds_all_misses_nothing(tmp_path):
     source = write_clip(tmp_path / "in.mkv")
     with av.open(str(source)) as container:
         metadata = read_metadata(container, MetadataPolicy.ALL, 0.0)
     assert list_missing(metadata, source) == ()
     assert list_missing(metadata, tmp_path / "none") == (*sorted(TAGS), "chapters")
+    (tmp_path / "damaged").write_bytes(bytes(100))
+    assert list_missing(metadata, tmp_path / "damaged") == ()
