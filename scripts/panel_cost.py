@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure what the control panel costs a live run: with no page open, and with one open in a browser.
 
-One run of the demo; phases without and with a page alternate, so that both meet the same load. The page is opened in
-Chromium by Playwright, or with `--no-browser` by a client that asks for frames as the page does.
+One run of the demo; phases without and with a page alternate, so that both meet the same load. The page is
+opened in Chromium by Playwright, or with `--no-browser` by a client that asks for frames as the page does.
 """
 
 import argparse
@@ -153,9 +153,8 @@ def main() -> int:
         with MeasuredRun(settings) as run:
             lines = compare(run, page, options.rounds, options.seconds)
     print(f"load {os.getloadavg()[0]:.1f}, {options.rounds} x {options.seconds:g} s each, {options.size}\n")
-    print(
-        "| page | frames a second | frame time, ms, p50 / p95 | of it the panel's sink | processor, % | MB, first, last |"
-    )
+    heads = ("page", "frames a second", "frame time, ms, p50 / p95", "panel's sink, ms", "processor, %")
+    print(f"| {' | '.join(heads)} | MB, first, last |")
     print("|---|---:|---:|---:|---:|---:|")
     print("\n".join(lines))
     return 0
