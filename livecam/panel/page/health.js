@@ -11,7 +11,7 @@ const CHARTS = [
   ["dropped", "dropped", 5],
 ];
 const SECONDS = 120;
-const LEAST_SECONDS = 30;
+const LEAST_SECONDS = 15;
 
 class Chart {
   constructor(name, key, least) {
