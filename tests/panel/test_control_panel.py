@@ -1,8 +1,11 @@
 """The page in Debian's Chromium, driven by Playwright. Effects are read from the frames of the sinks."""
 
 import base64
+import functools
 import re
 import shutil
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,11 @@ from typing import Any
 import pytest
 
 from livecam.core.errors import SinkError
+from livecam.panel.learning import LearnRun
+from livecam.personalization.config import workspace_dir
+from tests.support.disc_data import write_pets
 from tests.support.panel_run import PanelRun, corner, is_near
+from tests.support.tiny_model import write_model
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is missing: pip install playwright, apt install chromium"
@@ -157,8 +164,6 @@ def test_backgrounds_are_clicked(page: Any, run: PanelRun) -> None:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    import time
-
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -381,3 +386,77 @@ def luminance(color: str) -> float:
     levels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+LEARN = """
+import json, pathlib, time
+folder = pathlib.Path({folder!r})
+def wait(name):
+    while not (folder / name).exists(): time.sleep(0.02)
+print("recording 4 s from the camera; have in the frame what you want to be kept")
+print("turn your head and your shoulders"); wait("seen-1")
+print("labelling 3/4"); wait("seen-2")
+print("learning from 3 frames of yours")
+print("learning 2/6: loss 0.1, 90 s left"); wait("seen-3")
+print("of the way from the old weights to the new ones 50% is best")
+compared = {{"held_out": [91.0, 96.5], "regression": [97.0, 97.0], "frames": 3}}
+(folder / "journal.json").write_text(json.dumps({{"words": {{}}, "done": {{"compare": compared}}}}))
+"""
+
+
+@pytest.fixture
+def learn_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a script stand in for `livecam learn`: it prints what that prints, over a finished run."""
+    from livecam.panel import control_panel
+
+    folder = workspace_dir("me")
+    write_pets(folder / "labels", trainval=8, test=3)
+    (folder / "model").mkdir()
+    card = write_model(folder / "model").with_suffix(".json")
+    card.rename(folder / "model" / "me.json")
+    script = tmp_path / "learn.py"
+    script.write_text(LEARN.format(folder=str(folder)))
+    command = (sys.executable, "-u", str(script))
+    monkeypatch.setattr(control_panel, "LearnRun", functools.partial(LearnRun, command=command))
+
+
+def test_learn_me_runs_to_an_installed_model(learn_script: None, page: Any, run: PanelRun) -> None:
+    page.click("#tab-learn")
+    page.fill("#learn-seconds", "4")
+    page.click("#learn-start")
+    line = page.locator(".instruction")
+    playwright.expect(line).to_have_text("turn your head and your shoulders", timeout=TIMEOUT)
+    (workspace_dir("me") / "seen-1").touch()
+    playwright.expect(line).to_have_text("3 of 4", timeout=TIMEOUT)
+    (workspace_dir("me") / "seen-2").touch()
+    playwright.expect(line).to_have_text("2 of 6", timeout=TIMEOUT)
+    playwright.expect(page.get_by_text(re.compile("About .* left in this step"))).to_be_visible()
+    (workspace_dir("me") / "seen-3").touch()
+    playwright.expect(page.get_by_text("91.00 % before, 96.50 % after")).to_be_visible(timeout=TIMEOUT)
+    playwright.expect(page.locator(".compare")).to_have_count(3, timeout=TIMEOUT)
+    slider = page.get_by_role("slider", name="Before and after, example 1")
+    slider.fill("80")
+    view = page.locator(".compare").first
+    assert view.evaluate("each => each.style.getPropertyValue('--split')") == "80%"
+    assert (
+        view.locator("img").first.evaluate("async each => { await each.decode(); return each.naturalWidth; }")
+        > 0
+    )
+    page.click("#learn-install")
+    wait_until(lambda: run.changes.settings.model == "me")
+    row = page.locator("#panel-learn .files li")
+    playwright.expect(row).to_contain_text("in use", timeout=TIMEOUT)
+    row.get_by_role("button", name="Delete me").click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    wait_until(lambda: run.changes.settings.model == "person")
+    playwright.expect(page.get_by_text("None yet.")).to_be_visible(timeout=TIMEOUT)
+
+
+def test_learn_me_is_stopped_and_discarded(learn_script: None, page: Any, run: PanelRun) -> None:
+    page.click("#tab-learn")
+    page.click("#learn-start")
+    page.click("#learn-stop")
+    page.click("#learn-discard")
+    page.locator("dialog").get_by_role("button", name="Discard").click()
+    wait_until(lambda: not workspace_dir("me").exists())
+    playwright.expect(page.locator("#learn-start")).to_be_visible()
