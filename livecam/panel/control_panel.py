@@ -70,6 +70,7 @@ class ControlPanel:
             FileWriteError: the data folder cannot be written.
         """
         gallery = Gallery(data_dir() / "backgrounds")
+        gallery.remove_partial()
         learn_run = LearnRun(changes.release_camera, changes.take_camera_back, self._report_now)
         self._stack.callback(learn_run.stop)
         state = self._state = LiveState(self._controls, changes, gallery, learn_run)

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from livecam.core.clock import Clock, SystemClock
 from livecam.core.errors import FileReadError, ImageError, LivecamError, UsageError, VideoError
 from livecam.core.fileio import json_bytes, os_error_reason, translate_os_errors, write_atomic
 from livecam.core.geometry import Size
@@ -42,6 +43,8 @@ MAX_PICTURE_MEGAPIXELS = 64
 MAX_VIDEO_MEGAPIXELS = 9  # 4096x2160
 MAX_ITEMS = 200
 MAX_PENDING = 8
+PENDING_SECONDS = 600.0
+"""An announced upload that is not complete after so long is forgotten."""
 THUMBNAIL_SIZE = Size(384, 216)
 _MAX_TITLE = 80
 _LONGEST = 2560  # pixels of the longer side of a picture that is kept
@@ -79,11 +82,18 @@ class GalleryItem:
 class Gallery:
     """The user's backgrounds, kept in a folder. Thread-safe within one process."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder; it is made when the first item is added."""
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        """Use a folder; it is made when the first item is added.
+
+        Args:
+            folder: holds all files.
+            clock: measures the age of announced uploads.
+        """
+        self._clock = clock or SystemClock()
         self.folder = folder
         self._lock = threading.RLock()
-        self._pending: dict[str, tuple[str, int]] = {}  # title and bytes of uploads that were announced
+        # Title, bytes and time of uploads that were announced.
+        self._pending: dict[str, tuple[str, int, float]] = {}
         self._items: list[GalleryItem] | None = None
 
     @property
@@ -134,11 +144,25 @@ class Gallery:
                 raise UsageError(f"{clean_title(title)} has {size_bytes >> 20} MB", limits_text())
             if len(self.items) + len(self._pending) >= MAX_ITEMS:
                 raise UsageError(f"there are {MAX_ITEMS} backgrounds already", "delete some first")
+            self._forget_old()
             if len(self._pending) >= MAX_PENDING:
                 raise UsageError(f"{MAX_PENDING} files are being added already", "wait until they are there")
             ticket = secrets.token_hex(8)
-            self._pending[ticket] = (clean_title(title), size_bytes)
+            self._pending[ticket] = (clean_title(title), size_bytes, self._clock.now())
             return ticket
+
+    def _forget_old(self) -> None:
+        """Cancel uploads that a page announced and did not finish, because it was closed."""
+        now = self._clock.now()
+        for ticket, (_, _, time) in tuple(self._pending.items()):
+            if now - time > PENDING_SECONDS:
+                self.cancel(ticket)
+
+    def remove_partial(self) -> None:
+        """Delete what an interrupted livecam has left of uploads."""
+        with suppress(OSError):
+            for path in self.folder.glob(".*.upload"):
+                path.unlink(missing_ok=True)
 
     def upload_path(self, ticket: str) -> tuple[Path, int]:
         """Return the file that an announced upload is written to, and how many bytes it has.

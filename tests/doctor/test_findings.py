@@ -8,7 +8,7 @@ from string import Formatter
 
 import pytest
 
-from livecam.doctor.findings import EXAMPLES, Finding, make_finding, troubleshooting_table
+from livecam.doctor.findings import EXAMPLES, Finding, make_finding, remedy_command, troubleshooting_table
 from livecam.doctor.messages import MESSAGES, Level
 
 TOP = Path(__file__).parent.parent.parent
@@ -51,6 +51,20 @@ def test_troubleshooting_table_rows_have_three_cells() -> None:
     rows = troubleshooting_table().splitlines()
     assert len(rows) == 2 + sum(bool(text.symptom) for text in MESSAGES.values())
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4}
+
+
+@pytest.mark.parametrize(
+    ("remedy", "command"),
+    [
+        ("sudo modprobe v4l2loopback (then start again)", "sudo modprobe v4l2loopback"),
+        ("livecam --camera 1", "livecam --camera 1"),
+        ("close zoom (pid 4711)", ""),
+        ("plug it in", ""),
+        ("", ""),
+    ],
+)
+def test_command_of_a_remedy_can_be_pasted(remedy: str, command: str) -> None:
+    assert remedy_command(remedy) == command
 
 
 def test_script_updates_an_outdated_readme(tmp_path: Path) -> None:

@@ -5,9 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from livecam.core.clock import ManualClock
 from livecam.core.errors import FileReadError, ImageError, UsageError
 from livecam.imaging.image_io import read_image
-from livecam.panel.gallery import MAX_ITEMS, Gallery, GalleryItem, ItemKind, clean_title, limits_text
+from livecam.panel.gallery import (
+    MAX_ITEMS,
+    MAX_PENDING,
+    PENDING_SECONDS,
+    Gallery,
+    GalleryItem,
+    ItemKind,
+    clean_title,
+    limits_text,
+)
 
 
 @pytest.fixture
@@ -88,6 +98,28 @@ def test_failed_upload_leaves_nothing_and_can_be_tried_again(gallery: Gallery, m
         add(gallery, "a.png", b"nothing")
     assert list(gallery.folder.iterdir()) == []
     assert add(gallery, "a.png", make_png()).title == "a"
+
+
+def test_uploads_that_were_never_finished_are_forgotten(tmp_path: Path) -> None:
+    clock = ManualClock()
+    gallery = Gallery(tmp_path / "backgrounds", clock)
+    tickets = [gallery.announce("a", 9) for _ in range(MAX_PENDING)]
+    path, _ = gallery.upload_path(tickets[0])
+    path.write_bytes(b"half")
+    with pytest.raises(UsageError, match="already"):
+        gallery.announce("b", 9)
+    clock.seconds = PENDING_SECONDS + 1
+    gallery.announce("b", 9)
+    assert not path.exists()
+    with pytest.raises(UsageError, match="not announced"):
+        gallery.upload_path(tickets[0])
+
+
+def test_partial_uploads_of_an_interrupted_livecam_are_deleted(gallery: Gallery) -> None:
+    gallery.folder.mkdir()
+    (gallery.folder / ".0123.upload").write_bytes(b"x")
+    gallery.remove_partial()
+    assert list(gallery.folder.iterdir()) == []
 
 
 def test_number_of_items_is_limited(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
