@@ -139,7 +139,7 @@ export const TEXTS = {
     start: "Record and learn",
     stop: "Stop",
     stages: { record: "Record", label: "Label", tune: "Learn", compare: "Compare" },
-    doing: { record: "The recording begins …", label: "Labelling your frames …", tune: "Learning …", compare: "Comparing old and new …" },
+    doing: { record: "Starting …", label: "Labelling your frames …", tune: "Learning …", compare: "Comparing old and new …" },
     steps: "{done} of {total}",
     left: "About {time} left in this step",
     seconds: "{n} s",
