@@ -90,13 +90,16 @@ def page_by_client(run: MeasuredRun) -> Iterator[None]:
     import threading
 
     from websockets.sync.client import connect
+    from websockets.typing import Origin
 
     ended = threading.Event()
     headers = {"Cookie": run.client.cookie}
     address = f"ws://127.0.0.1:{run.server.port}/live"
 
     def ask() -> None:
-        with connect(address, additional_headers=headers, origin=run.client.origin, proxy=None) as socket:  # type: ignore[arg-type]
+        with connect(
+            address, additional_headers=headers, origin=Origin(run.client.origin), proxy=None
+        ) as socket:
             socket.send("next")
             while not ended.is_set():
                 if isinstance(socket.recv(10), bytes):
@@ -150,7 +153,8 @@ def main() -> int:
     page = page_by_client if options.no_browser else page_in_browser
     with TemporaryDirectory() as folder:
         os.environ[DATA_VARIABLE] = folder
-        with MeasuredRun(settings) as run:
+        run = MeasuredRun(settings)
+        with run:
             lines = compare(run, page, options.rounds, options.seconds)
     print(f"load {os.getloadavg()[0]:.1f}, {options.rounds} x {options.seconds:g} s each, {options.size}\n")
     heads = ("page", "frames a second", "frame time, ms, p50 / p95", "panel's sink, ms", "processor, %")
