@@ -5,11 +5,11 @@ The person of the demo sways beside a chair drawn by code, in front of five room
 Before learning, the chair is cut out; afterwards the chair and the person should stay. All mattes come from
 the live pipeline, frame after frame.
 
-    scripts/keep_chair.py OUT [--base person] [--rooms FOLDER [--elsewhere N]] [--sam FOLDER]
+    scripts/keep_chair.py OUT [--base person] [--rooms FOLDER [--elsewhere N]] [--sam PRESET]
 
 OUT gets the clip, its mattes, and chair.png: held-out frames, before and after. --rooms: at least five
 photographs instead of drawn rooms; --elsewhere measures in N × 5 more of them. Labels are the true mattes.
-With --sam they are made like those of a user: `learn --keep X,Y --person model --preset FOLDER`, with one
+With --sam they are made like those of a user: `learn --keep X,Y --person model --preset PRESET`, with one
 point on the back of the chair.
 """
 
@@ -212,7 +212,7 @@ def main() -> int:
     parser.add_argument("--base", default="person")
     parser.add_argument("--rooms", type=Path)
     parser.add_argument("--elsewhere", type=int, default=0, metavar="N")
-    parser.add_argument("--sam", type=Path, metavar="FOLDER")
+    parser.add_argument("--sam", metavar="PRESET")
     args = parser.parse_args()
     try:
         return int(not keeps_chair(args))
