@@ -135,12 +135,14 @@ def test_the_benchmarks_table_is_markdown(benchmark: ModuleType) -> None:
     times = {name: {"p50": 1.0, "p95": 2.0} for name in [*benchmark.STAGES, "replace", "numpy"]}
     rows = [{"size": "64x48", "background": "blur", "ms": times, "ratio": 0.5}] * 2
     run = {"first_frame_seconds": 1.0, "peak_megabytes": 200}
+    call = {"processor_milliseconds_per_frame": 12.5, "peak_megabytes": 150}
     lines = benchmark.table(
-        {"rows": rows, "run": run, "frames": 3, "machine": benchmark.machine()}
+        {"rows": rows, "run": run, "call": call, "frames": 3, "machine": benchmark.machine()}
     ).splitlines()
     assert len({line.count("|") for line in lines[:4]}) == 1
     assert lines[4] == ""
     assert "200 MB" in lines[6]
+    assert "12.5 ms of processor time per frame, 150 MB at most" in lines[7]
 
 
 def test_steadiness_prints_a_row_a_model(
