@@ -158,7 +158,8 @@ class Pipeline:
             coarse = self.segmenter.predict(frame)
         coarse_shape = np.shape(coarse)
         check_matte(coarse, coarse_shape)
-        cleaned = clean_matte(coarse)
+        with self.timer.measure("clean"):
+            cleaned = clean_matte(coarse)
         if picture.only_me:
             with self.timer.measure("only me"):
                 cleaned = self._person_selector.apply(cleaned, frame, now)

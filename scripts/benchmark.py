@@ -30,7 +30,7 @@ from livecam.sinks.recorder import Recorder
 from livecam.sources.demo import DemoSource
 
 SIZES = [Size(640, 480), Size(1280, 720), Size(1920, 1080)]
-STAGES = ["segment", "filter", "upsample", "background", "composite"]
+STAGES = ["segment", "clean", "filter", "upsample", "background", "composite"]
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
 BACKGROUNDS = {
     "color": "teal",
