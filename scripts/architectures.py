@@ -37,9 +37,10 @@ from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfi
 PHOTO = Path(__file__).resolve().parent.parent / "livecam" / "assets" / "astronaut.jpg"
 TRIED = {
     **{name: network for name, network in ARCHITECTURES.items() if name != "tiny"},
-    "person, 224x128": replace(ARCHITECTURES["person"], size=(224, 128)),
-    "person, 256x144": replace(ARCHITECTURES["person"], size=(256, 144)),
-    "0.5's": replace(ARCHITECTURES["person-lite"], name="plain", size=(256, 144)),
+    "person-large, 224x128": replace(ARCHITECTURES["person-large"], size=(224, 128)),
+    "person-large, 256x144": replace(ARCHITECTURES["person-large"], size=(256, 144)),
+    "0.7's person-lite": MattingNetConfig("plain", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
+    "0.5's": MattingNetConfig("plain", (256, 144), (16, 32, 96, 192), (1, 3, 6)),
     "0.3's": MattingNetConfig("former", (256, 144), (16, 32, 80, 160), (1, 2, 4)),
     "narrow (0.1's)": MattingNetConfig("narrow", (256, 144), (8, 24, 48, 96), (1, 1, 4)),
     "wider above": MattingNetConfig("above", (256, 144), (24, 40, 96, 192), (1, 3, 6)),

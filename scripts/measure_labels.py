@@ -193,7 +193,7 @@ def main() -> int:
     parser.add_argument("--split", default="test", help="test (the default) or trainval")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="take every N-th image")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keep embeddings here")
-    parser.add_argument("--model", default="person", metavar="NAME", help="the compact model (person)")
+    parser.add_argument("--model", default="person-large", metavar="NAME", help="(%(default)s)")
     parser.add_argument("--preset", default="mobile_sam", metavar="NAME", help="SAM (mobile_sam)")
     parser.add_argument("--points", action="store_true", help="prompt with one point in the middle")
     args = parser.parse_args()

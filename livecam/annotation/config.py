@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from livecam.annotation.media import MediaItem
 
 
+LABELLING_MODEL = "person-large"
+"""Compact model that finds the person for SAM: nothing has to be live here, so the best one."""
 PERSON_TEXTS = frozenset(["person", "a person", "people", "human"])
 """Texts that need no SAM 3: the compact model finds the person, and SAM draws it."""
 
@@ -90,7 +92,7 @@ class AnnotationSettings:
     click: bool = False
     mattes: Path | None = None
     frames: int = 24
-    model: str = "person"
+    model: str = LABELLING_MODEL
     person: PersonSource = PersonSource.SAM
     camera: str | None = None
     seconds: float = 20.0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from livecam.annotation.concepts import ConceptFinder
-from livecam.annotation.config import check_texts
+from livecam.annotation.config import LABELLING_MODEL, check_texts
 from livecam.annotation.overlay import draw_overlay, draw_sheet, matte_to_uint8
 from livecam.annotation.prompts import Box, Point, Prompt, group_prompts, validate_prompt
 from livecam.annotation.sam.predictor import MaskCandidate, SamPredictor, union_mattes
@@ -90,13 +90,17 @@ class _Input:
     frame: Frame | None
 
 
+def _load_labelling_model() -> MatteModel:
+    return LiteRTSegmenter.load(LABELLING_MODEL)
+
+
 def segment(
     settings: SegmentSettings,
     load: Callable[[str], SamPredictor] = SamPredictor.load,
     progress: Callable[[int], None] = lambda done: None,
     *,
     load_finder: Callable[[str], InstanceFinder] = TextSegmenter.load,
-    load_model: Callable[[], MatteModel] = LiteRTSegmenter.load,
+    load_model: Callable[[], MatteModel] = _load_labelling_model,
 ) -> list[SegmentationResult]:
     """Run SAM on each image and write the results.
 

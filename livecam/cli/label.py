@@ -117,7 +117,7 @@ def _add_drawing(parser: ArgumentParser) -> None:
         help="the same as --person none",
     )
     group.add_argument(
-        "--model", metavar="NAME", help="the compact model that finds the person (default: person)"
+        "--model", metavar="NAME", help="the compact model that finds the person (default: person-large)"
     )
     group.add_argument(
         "--mattes",

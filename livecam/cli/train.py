@@ -95,7 +95,7 @@ def _add_network(parser: ArgumentParser) -> None:
     group.add_argument(
         "--network",
         metavar="NAME",
-        help="person, person-lite, person-slim, or textbook: a plain network as courses teach it, with its "
+        help="person, person-lite, person-large, or textbook: a plain network as courses teach it, with its "
         "own defaults (default: person)",
     )
     group.add_argument(

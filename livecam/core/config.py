@@ -140,7 +140,8 @@ class LiveSettings:
     only_me: bool = field(default=False, metadata=setting(
         PICTURE, "keep only the largest and most central person, and remove all others"))
     model: str = field(default="person", metadata=setting(
-        MODEL, "person, person-lite, a model of your own, or the path of a .tflite file", metavar="NAME"))
+        MODEL, "person, person-lite, person-large, a model of your own, or the path of a .tflite file",
+        metavar="NAME"))
     threads: int = field(default=2, metadata=setting(
         MODEL, "threads for the network", metavar="N", limits=(1, 64)))
     device: str | None = field(default=None, metadata=setting(

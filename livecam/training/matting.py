@@ -28,7 +28,7 @@ from livecam.training.losses import MattingLoss
 from livecam.training.networks.matting_net import ARCHITECTURES, freeze_batch_norm, logits_model
 from livecam.training.networks.net2net import transfer_weights
 from livecam.training.networks.registry import get_network
-from livecam.training.networks.slimming import is_separable, slim
+from livecam.training.networks.slimming import can_be_slimmed, slim
 from livecam.training.networks.torch_layers import use_fused_torch_layers
 from livecam.training.recipe import EpochResult
 
@@ -209,7 +209,7 @@ def _of_split(images: list[T], split: str) -> list[T]:
 def _load_initial_weights(model: keras.Model, start: Path) -> None:
     try:
         initial = keras.models.load_model(start, compile=False)
-        if is_separable(model) and not is_separable(initial):
+        if can_be_slimmed(initial, model):
             slim(initial, model)
         else:
             transfer_weights(initial, model)

@@ -60,7 +60,7 @@ def test_installed_model_resolves_and_runs(card: Path) -> None:
 
 def test_resolve_unknown_model_lists_all_models(card: Path) -> None:
     install(card, "me")
-    with pytest.raises(UsageError, match=r"there are: person, person-lite, person-slim, me "):
+    with pytest.raises(UsageError, match=r"there are: person, person-large, person-lite, me "):
         resolve_model("nobody")
 
 

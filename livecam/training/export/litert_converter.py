@@ -87,7 +87,7 @@ def quantize_weights(weights: bytes, precision: str = "int8") -> bytes:
     (`MIN_QUANTIZED_WEIGHTS`). With ``float16`` every weight takes half the space and is converted to float32
     for the computation. ``float32`` changes nothing. On processors without int8 instructions (AVX2 without
     VNNI) int8 is not faster than float32: 12.0 and 12.4 ms for `person` 0.6, 3.7 and 3.7 ms for
-    `person-slim` (EPYC of the third generation, one thread).
+    `person` 0.8 (EPYC of the third generation, one thread).
 
     Raises:
         UsageError: another precision.

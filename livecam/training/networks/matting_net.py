@@ -1,9 +1,9 @@
 """Compact encoder-decoder: strided convolutions down, transposed convolutions up, a softmax of three classes.
 
-Convolutions are plain 3x3 (dilated at 1/16), which train and run fast on a CPU. The lower encoder of `person`
-has EfficientNet-Lite0's blocks (`efficientnet_lite`). Besides the three classes of a trimap, the network
-predicts which fraction of a contour pixel is foreground. The matte is foreground + contour x fraction, soft
-from the start (cf. Chen et al., "Semantic Human Matting", 2018).
+Convolutions are plain 3x3 (dilated at 1/16), which train and run fast on a CPU. The lower encoder of
+`person-large` has EfficientNet-Lite0's blocks (`efficientnet_lite`). Besides the three classes of a trimap,
+the network predicts which fraction of a contour pixel is foreground. The matte is foreground + contour x
+fraction, soft from the start (cf. Chen et al., "Semantic Human Matting", 2018).
 """
 
 from dataclasses import dataclass, replace
@@ -49,12 +49,19 @@ SLIM = (
     MBConvStage(11, 2, 192, 5, 2, 3),
 )
 """EfficientNet-Lite0's stages with half its expansion channels and fewer repeats."""
+LITE = (
+    MBConvStage(3, 1, 40, 5, 2, 3),
+    MBConvStage(5, 2, 80, 3, 2, 3),
+    MBConvStage(8, 1, 112, 5, 1, 3),
+    MBConvStage(11, 2, 192, 5, 2, 3),
+)
+"""`SLIM` with the first blocks of each stage only, whose trained weights are the first ones."""
 ARCHITECTURES: dict[str, AnyNetwork] = {
     network.name: network
     for network in (
-        MattingNetConfig("person", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
-        MattingNetConfig("person-lite", (176, 96), (16, 32, 96, 192), (1, 3, 6)),
-        SeparableNetwork("person-slim", (256, 144), 16, 48, SLIM, (64, 40, 24, 16)),
+        SeparableNetwork("person", (256, 144), 16, 48, SLIM, (64, 40, 24, 16)),
+        MattingNetConfig("person-large", (256, 160), (16, 48), (2,), LITE0, (112, 64, 32, 12)),
+        SeparableNetwork("person-lite", (160, 96), 12, 32, LITE, (48, 32, 20, 10)),
         MattingNetConfig("tiny", (64, 48), (8, 8, 16, 16), (0, 0, 1)),
     )
 }

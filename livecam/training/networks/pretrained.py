@@ -1,8 +1,8 @@
 """Initial weights from EfficientNet-Lite0, trained on ImageNet.
 
-The lower encoder of `person` takes those weights unchanged. Its stem is cheaper than EfficientNet-Lite0's, so
-it is distilled from that stem (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network",
-2015).
+The lower encoder of `person-large` takes those weights unchanged. Its stem is cheaper than EfficientNet-
+Lite0's, so it is distilled from that stem (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
+Network", 2015).
 """
 
 from collections.abc import Mapping

@@ -2,9 +2,9 @@
 
 A full 3x3 convolution is used only where channels are few (the first two). All other convolutions are
 depthwise, between 1x1 convolutions (Sandler et al., "MobileNetV2", 2018). The blocks keep the names and the
-widths of those of `person`, with fewer expansion channels and fewer repeats. A trained `person` therefore
-provides the initial weights of this network (`livecam.training.networks.slimming`), and the features of
-each stage can be compared with the teacher's (`livecam.training.distillation`).
+widths of those of `person-large`, with fewer expansion channels and fewer repeats. A trained `person-large`
+therefore provides the initial weights of this network (`livecam.training.networks.slimming`), and the
+features of each stage can be compared with the teacher's (`livecam.training.distillation`).
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Initialize a small network with the weights of a trained `person`.
+"""Initialize a small network with the weights of a larger trained one: `person-large` or `person`.
 
 Layers of the same name and shapes are copied. Where the student has fewer expansion channels in an inverted
 residual, the channels that change the block's output most are kept (channel pruning: He, Zhang and Sun,
@@ -26,7 +26,7 @@ def slim(teacher: keras.Model, student: keras.Model) -> int:
         TrainingError: no layer fits.
     """
     theirs = {layer.name: layer for layer in teacher.layers if layer.weights}
-    taken = 0
+    taken = _slim_stem(theirs, student)
     for block in _blocks(student):
         if f"{block}_project_conv" in theirs:
             taken += _slim_block(theirs, student, block)
@@ -50,8 +50,30 @@ def _blocks(model: keras.Model) -> list[str]:
     return [
         layer.name.removesuffix("_project_conv")
         for layer in model.layers
-        if layer.name.startswith("block") and layer.name.endswith("_project_conv")
+        if layer.name.startswith(("block", "enter")) and layer.name.endswith("_project_conv")
     ]
+
+
+def _slim_stem(theirs: dict[str, keras.layers.Layer], student: keras.Model) -> int:
+    """Keep the channels at 1/2 that the next convolution weighs most; return how many layers took weights."""
+    names = ("down2_conv", "down2_norm", "down4_conv")
+    if not all(name in theirs for name in names):
+        return 0
+    (stem,), (reader,) = (theirs[name].get_weights() for name in ("down2_conv", "down4_conv"))
+    width, readers = student.get_layer("down2_norm").output.shape[-1], student.get_layer("down4_norm")
+    if stem.shape[-1] <= width or reader.shape[-1] != readers.output.shape[-1]:
+        return 0
+    gamma, *others = theirs["down2_norm"].get_weights()
+    kept = _largest(np.abs(gamma) * np.abs(reader).sum(axis=(0, 1, 3)), width)
+    student.get_layer("down2_conv").set_weights([stem[..., kept]])
+    student.get_layer("down2_norm").set_weights([values[kept] for values in (gamma, *others)])
+    student.get_layer("down4_conv").set_weights([reader[:, :, kept]])
+    return len(names)
+
+
+def _largest(values: Array, count: int) -> NDArray[np.intp]:
+    """Return the indices of the `count` largest values, in rising order."""
+    return np.sort(np.argsort(values)[::-1][:count])
 
 
 def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, block: str) -> int:
@@ -63,7 +85,7 @@ def _slim_block(theirs: dict[str, keras.layers.Layer], student: keras.Model, blo
     norm = theirs[f"{block}_depth_norm"]
     mean, variance = clipped_moments(*norm.get_weights()[:2])
     info = variance * (project[0, 0] ** 2).sum(axis=-1)
-    kept = np.sort(np.argsort(info)[::-1][: mine.shape[2]])
+    kept = _largest(info, mine.shape[2])
     lost = np.setdiff1d(np.arange(project.shape[2]), kept)
     weights = {
         f"{block}_{name}": [w[..., kept] for w in theirs[f"{block}_{name}"].get_weights()]
@@ -94,6 +116,13 @@ def clipped_moments(gamma: Array, beta: Array, points: int = 401) -> tuple[Array
     mean = output @ density
     variance = ((output - mean[:, None]) ** 2) @ density
     return mean.astype(np.float32), variance.astype(np.float32)
+
+
+def can_be_slimmed(larger: keras.Model, model: keras.Model) -> bool:
+    """Return whether `slim` is the way from `larger` to `model`; otherwise they have equal layers."""
+    if not is_separable(model):
+        return False
+    return not is_separable(larger) or bool(larger.count_params() > model.count_params())
 
 
 def is_separable(model: keras.Model) -> bool:

@@ -45,7 +45,7 @@ def test_what_it_writes_is_what_a_training_of_person_begins_with(
 
     begin_person.begin(out, (make_pets(tmp_path / "pets"),), (), steps=1)
 
-    model = build_model(ARCHITECTURES["person"])
+    model = build_model(ARCHITECTURES["person-large"])
     transfer_weights(keras.models.load_model(out, compile=False), model)
     (kernel,) = model.get_layer("block14_project_conv").get_weights()
     np.testing.assert_allclose(

@@ -312,7 +312,7 @@ def test_the_same_weights_are_exported_for_images_of_another_size(run: Path, tmp
 
 
 def test_a_network_with_blocks_takes_a_size_that_cannot_be_halved_five_times_and_another_back() -> None:
-    square = build_model(replace(ARCHITECTURES["person"], size=(64, 64)))
+    square = build_model(replace(ARCHITECTURES["person-large"], size=(64, 64)))
 
     flat = with_input_size(square, Size(64, 48))
     again = with_input_size(flat, Size(64, 64))

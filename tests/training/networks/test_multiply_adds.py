@@ -48,6 +48,8 @@ def test_without_a_fixed_size_there_is_no_count() -> None:
         count(layers.Conv2D(2, 3, padding="same"), (None, None, 3))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("name", "millions"), [("person", 449.6), ("person-slim", 106.9)])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("person", 106.9), ("person-large", 449.6), ("person-lite", 29.1)]
+)
 def test_the_shipped_networks_cost_what_their_cards_say(name: str, millions: float) -> None:
     assert count_multiply_adds(build_model(ARCHITECTURES[name])) / 1e6 == pytest.approx(millions, abs=0.1)

@@ -7,7 +7,12 @@ from livecam.core.errors import TrainingError  # noqa: E402
 from livecam.training.networks.efficientnet_lite import MBConvStage  # noqa: E402
 from livecam.training.networks.matting_net import ARCHITECTURES, MattingNetConfig, build_model  # noqa: E402
 from livecam.training.networks.separable import SeparableNetwork  # noqa: E402
-from livecam.training.networks.slimming import clipped_moments, is_separable, slim  # noqa: E402
+from livecam.training.networks.slimming import (  # noqa: E402
+    can_be_slimmed,
+    clipped_moments,
+    is_separable,
+    slim,
+)
 
 pytestmark = pytest.mark.training
 LARGE = MattingNetConfig(
@@ -119,3 +124,34 @@ def test_other_widths_are_refused(teacher: keras.Model) -> None:
 def test_separable_networks_are_known_by_their_way_up() -> None:
     assert is_separable(small(3))
     assert not is_separable(build_model(ARCHITECTURES["tiny"]))
+
+
+def test_a_narrower_stem_and_entrance_keep_the_channels_that_matter() -> None:
+    stages = (MBConvStage(3, 1, 8, 5, 2, 3), MBConvStage(5, 1, 16, 3, 2, 3))
+    larger, smaller = (
+        build_model(SeparableNetwork("n", (96, 64), stem, entrance, stages, (8, 8, 8)))
+        for stem, entrance in ((12, 20), (8, 12))
+    )
+    # Channels 2 to 9 of the stem and 4 to 15 of the entrance are read by the next layer, the others are not.
+    for name, read in (("down4_conv", slice(2, 10)), ("enter_project_conv", slice(4, 16))):
+        (kernel,) = larger.get_layer(name).get_weights()
+        unread = np.ones(kernel.shape[2], bool)
+        unread[read] = False
+        kernel[:, :, unread] = 0
+        larger.get_layer(name).set_weights([kernel])
+
+    assert can_be_slimmed(larger, smaller)
+    assert not can_be_slimmed(smaller, smaller)
+    slim(larger, smaller)
+
+    image = np.random.default_rng(4).random((1, 64, 96, 3), np.float32)
+    outputs = [
+        keras.ops.convert_to_numpy(keras.Model(m.input, m.get_layer("block5_project_norm").output)(image))
+        for m in (larger, smaller)
+    ]
+    np.testing.assert_allclose(*outputs, atol=1e-4 * np.ptp(outputs[0]))
+
+
+def test_networks_of_equal_layers_are_not_slimmed(teacher: keras.Model) -> None:
+    assert can_be_slimmed(teacher, small(expansion=3))
+    assert not can_be_slimmed(small(expansion=3), build_model(LARGE))
