@@ -1,6 +1,6 @@
 """Known mattes of a source, in a video or a directory of images, frame by frame."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +83,7 @@ class GroundTruthMattes:
                 yield indexed.frame
 
     def _match(self, media: Sequence[MediaItem]) -> dict[str, MediaItem]:
-        """Assign the mattes to images by file name; in order, if there are as many and no name fits.
+        """Assign the mattes to images by file name (`_matte_stems`); in order, if as many and no name fits.
 
         Raises:
             UsageError: a matte is missing, or a name stands for several images or mattes.
@@ -93,32 +93,48 @@ class GroundTruthMattes:
                 return {media[0].stem: self._clip}
             raise UsageError(f"{self.path} is a video; for images name a folder of mattes")
         by_name = {each.path.stem: each for each in self._images}
-        named = [item for item in media if item.path.stem in by_name]
-        if named:
-            names = {item.path.stem for item in named}
-            _check_unique(media, names, "images", self.path)
-            _check_unique(self._images, names, "mattes", self.path)
+        stems = _matte_stems(media, by_name)
+        named = {stem for stem in stems if stem in by_name}
+        _check_unique(zip(stems, media, strict=True), named, "images", self.path)
+        _check_unique(((each.path.stem, each) for each in self._images), named, "mattes", self.path)
         if len(named) == len(media):
-            return {item.stem: by_name[item.path.stem] for item in media}
+            return {item.stem: by_name[stem] for stem, item in zip(stems, media, strict=True)}
         # With some names that fit, the order would give the matte of one image to another.
         if len(self._images) == len(media) and not named:
             return {item.stem: each for item, each in zip(media, self._images, strict=True)}
-        missing = next(item.path.name for item in media if item.path.stem not in by_name)
+        missing = next(item.path.name for stem, item in zip(stems, media, strict=True) if stem not in by_name)
         raise UsageError(
             f"{self.path} holds {len(self._images)} mattes for {len(media)} images, and none "
             f"named like {missing}; give one for each, of the same name"
         )
 
 
-def _check_unique(items: Sequence[MediaItem], names: Collection[str], kind: str, mattes: Path) -> None:
+def _matte_stems(media: Sequence[MediaItem], stems: Collection[str]) -> list[str]:
+    """Return the stem of the matte of every image: the image's own, or that with what all mattes add.
+
+    Many programs add the same ending to each name: ``a_mask.png``, ``a.matte.png`` or ``a.jpg.png`` for
+    ``a.jpg``. If there are no such mattes, the stems of the images are returned.
+    """
+    own = [item.path.stem for item in media]
+    if not own or any(stem in stems for stem in own):
+        return own
+    endings = sorted({stem.removeprefix(own[0]) for stem in stems if stem.startswith(own[0])})
+    longer = [[stem + ending for stem in own] for ending in endings]
+    longer.append([item.path.name for item in media])
+    fitting = {tuple(names) for names in longer if all(name in stems for name in names)}
+    return list(fitting.pop()) if len(fitting) == 1 else own
+
+
+def _check_unique(
+    items: Iterable[tuple[str, MediaItem]], names: Collection[str], kind: str, mattes: Path
+) -> None:
     found: dict[str, Path] = {}
-    for item in items:
-        name = item.path.stem
+    for name, item in items:
         other = found.setdefault(name, item.path)
         if name in names and other != item.path:
             raise UsageError(
-                f"two {kind} are named {name}, {other} and {item.path}, so the mattes of {mattes} can't be "
-                "matched by name; rename one, or label them one after the other"
+                f"two {kind} are named {item.path.stem}, {other} and {item.path}, so the mattes of {mattes} "
+                "can't be matched by name; rename one, or label them one after the other"
             )
 
 

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -92,6 +93,9 @@ def _report(error: Exception) -> int:
     if isinstance(error, LivecamError):
         print_message(_one_line(error))
         return USAGE if isinstance(error, UsageError) else FAILED
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        print_message(f"{str(error.filename)[:80]}... is too long for a path; choose a shorter name")
+        return USAGE
     if isinstance(error, ImportError):
         print_message(
             f"something can't be loaded ({_one_line(error)}); `livecam doctor` says what is missing"

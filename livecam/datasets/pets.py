@@ -6,6 +6,7 @@ official lists, are ignored) and, where soft mattes exist, ``X/annotations/matte
 holds background or negative images.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -75,7 +76,9 @@ def list_samples(folder: Path, split: str) -> list[SamplePaths]:
     names = [line.split()[0] for line in _lines(listing) if not line.startswith("#")]
     if not names:
         raise TrainingError(f"{listing} lists no image; write one image's name without suffix a line")
-    return [_sample_paths(folder, annotations, name) for name in names]
+    images = _files_by_stem(folder / "images", IMAGE_SUFFIXES)
+    trimaps, mattes = (_files_by_stem(annotations / part, (".png",)) for part in ("trimaps", "mattes"))
+    return [_sample_paths(folder, name, images, trimaps, mattes) for name in names]
 
 
 def _lines(listing: Path) -> list[str]:
@@ -88,16 +91,29 @@ def _lines(listing: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _sample_paths(folder: Path, annotations: Path, name: str) -> SamplePaths:
-    images = [path for suffix in IMAGE_SUFFIXES if (path := folder / "images" / f"{name}{suffix}").is_file()]
-    if len(images) > 1:
-        raise TrainingError(f"{name} is listed and may be {images[0]} or {images[1]}; remove one")
-    image = images[0] if images else None
-    trimap, matte = annotations / "trimaps" / f"{name}.png", annotations / "mattes" / f"{name}.png"
-    missing = f"images/{name}.jpg" if image is None else f"annotations/trimaps/{name}.png"
-    if image is None or not trimap.is_file():
+def _files_by_stem(folder: Path, suffixes: Collection[str]) -> dict[str, list[Path]]:
+    """Return the files with one of the suffixes, in upper or lower case (cameras write ``IMG_1.JPG``)."""
+    found: dict[str, list[Path]] = {}
+    try:
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise TrainingError(f"{folder} can't be opened ({os_error_reason(error)}); allow it") from error
+    for path in paths:
+        if path.suffix.lower() in suffixes and path.is_file():
+            found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def _sample_paths(folder: Path, name: str, *files: dict[str, list[Path]]) -> SamplePaths:
+    """Return the paths of a sample from the files by stem: images, trimaps and mattes."""
+    for paths in (by_stem.get(name, []) for by_stem in files):
+        if len(paths) > 1:
+            raise TrainingError(f"{name} is listed and may be {paths[0]} or {paths[1]}; remove one")
+    image, trimap, matte = (next(iter(by_stem.get(name, [])), None) for by_stem in files)
+    if image is None or trimap is None:
+        missing = f"images/{name}.jpg" if image is None else f"annotations/trimaps/{name}.png"
         raise TrainingError(f"{folder}: {name} is listed, but {missing} is missing; add it or mend the list")
-    return SamplePaths(name, image, trimap, matte if matte.is_file() else None)
+    return SamplePaths(name, image, trimap, matte)
 
 
 def load_image(path: Path, longest: int) -> Frame:

@@ -58,3 +58,31 @@ def test_mattes_of_other_images_are_never_matched_in_order(tmp_path: Path) -> No
     mattes = write_images(tmp_path / "m", y__png=255, z__png=0)
     with pytest.raises(UsageError, match=r"none named like x\.png"):
         match(tmp_path, mattes, "a")
+
+
+@pytest.mark.parametrize(("x", "y"), [("x_mask", "y_mask"), ("x__matte", "y__matte"), ("x__jpg", "y__png")])
+def test_mattes_with_a_common_ending_are_matched_by_name(tmp_path: Path, x: str, y: str) -> None:
+    write_images(tmp_path / "a", x__jpg=1)
+    write_images(tmp_path / "b", y__png=2)
+    mattes = write_images(tmp_path / "m", **{f"{x}__png": 255, f"{y}__png": 0})
+    assert match(tmp_path, mattes, "b", "a") == [0.0, 1.0]
+
+
+def test_mattes_whose_order_is_not_that_of_the_images_are_matched_by_name(tmp_path: Path) -> None:
+    write_images(tmp_path / "a", a__png=1, a_2__png=2)
+    mattes = write_images(tmp_path / "m", a_mask__png=255, a_2_mask__png=0)
+    assert match(tmp_path, mattes, "a") == [1.0, 0.0]
+
+
+def test_two_common_endings_are_not_guessed(tmp_path: Path) -> None:
+    write_images(tmp_path / "a", x__png=1)
+    mattes = write_images(tmp_path / "m", x_fine__png=255, x_coarse__png=0)
+    with pytest.raises(UsageError, match=r"none named like x\.png"):
+        match(tmp_path, mattes, "a")
+
+
+def test_one_matte_with_an_ending_for_two_images_is_refused_with_both_paths(tmp_path: Path) -> None:
+    paths = [write_images(tmp_path / folder, x__png=1) / "x.png" for folder in "ab"]
+    mattes = write_images(tmp_path / "m", x_mask__png=255, other__png=0)
+    with pytest.raises(UsageError, match=f"{re.escape(str(paths[0]))} and {re.escape(str(paths[1]))}"):
+        match(tmp_path, mattes, "a", "b")

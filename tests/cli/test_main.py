@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("folder")
         ("--backgruond blur", "did you mean --background?"),
         ("--zzz", "no --zzz"),
         ("clp in.mp4 out.mp4", "did you mean clip?"),
-        ("beach.jpg", "there are live, clip, doctor, devices, train, export"),
+        ("beach.jpg", "there are live, panel, clip, doctor, devices, train, export"),
         ("--size 1280", "for example 1280x720"),
         ("--size 8x8", "16 to 16384"),
         ("--edge 51", "between -50 and 50"),
@@ -56,6 +56,9 @@ pytestmark = pytest.mark.usefixtures("folder")
         ("evaluate green.tflite . --frames 0", "1 or more"),
         ("evaluate green.tflite . --threads 0", "between 1 and 64"),
         ("evaluate green.tflite . --split all", "test, trainval"),
+        (f"evaluate green.tflite {'n' * 300}", "n... is too long for a path; choose a shorter name"),
+        (f"clip room.png {'n' * 300}.mp4 --model green.tflite", "too long"),
+        (f"{LIVE} --record {'n' * 300}.mp4", "too long"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: str, part: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -239,3 +239,15 @@ def test_image_name_of_two_files_is_refused_with_both_paths(pets: Path) -> None:
     other = ".bmp" if image.suffix != ".bmp" else ".png"
     image.with_suffix(other).write_bytes(image.read_bytes())
     refused(pets, rf"disc_2\{image.suffix} or .*disc_2\.\w+|disc_2\.\w+ or .*disc_2\{image.suffix}")
+
+
+@pytest.mark.parametrize("part", ["images", "annotations/trimaps", "annotations/mattes"])
+def test_suffix_in_upper_case_is_the_same_suffix(pets: Path, part: str) -> None:
+    path = next((pets / part).glob("disc_2.*"))
+    path.rename(path.with_suffix(path.suffix.upper()))
+
+    sample = next(each for each in list_samples(pets, "trainval") if each.name == "disc_2")
+
+    assert sample.matte is not None
+    assert {sample.image.suffix, sample.trimap.suffix, sample.matte.suffix} > {path.suffix.upper()}
+    assert load_foreground(sample, 416).has_exact_matte
