@@ -13,6 +13,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
 ]
 
+keras = pytest.importorskip("keras", reason="Keras is missing: pip install 'livecam[train]'")
 keras_hub = pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
 
 SMALL = {
@@ -126,6 +127,7 @@ def test_preset_is_saved_and_loaded(tmp_path: Path) -> None:
     from scripts.convert_sam import save_preset
     from scripts.shared.mobile_sam import Architecture
 
+    keras.utils.set_random_seed(6)
     encoder = {name: value for name, value in SMALL.items() if name != "num_output_channels"}
     task = Architecture(encoder, width=16, inner_width=16, heads=2, mask_channels=4).build()
     save_preset(task, tmp_path / "half")
@@ -135,5 +137,6 @@ def test_preset_is_saved_and_loaded(tmp_path: Path) -> None:
     again = keras_hub.models.SAMImageSegmenter.from_preset(str(tmp_path / "half"))
     image = np.random.default_rng(5).random((1, 128, 128, 3), np.float32)
     one, two = (np.asarray(each.backbone.image_encoder(image)) for each in (task, again))
-    np.testing.assert_allclose(two, one, atol=0.02)
-    assert not np.array_equal(one, two)
+    # Rounding to float16 changes each weight by up to 0.05 %, and the layers add up.
+    assert 0 < np.abs(two - one).mean() < 0.01 * one.std()
+    assert np.abs(two - one).max() < 0.1 * one.std()
