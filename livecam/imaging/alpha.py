@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import box_mean
+from livecam.imaging.ops import box_mean, widest_channel
 
 # The gray level behind transparent parts of an image: dark and neutral, so that it does not tint hair.
 _GRAY = 40
@@ -60,7 +60,7 @@ class AlphaFlattener:
     def _examine(self, image: Frame, alpha: NDArray[np.uint8]) -> None:
         if self._is_certain:
             return
-        levels = image.max(axis=2)
+        levels = widest_channel(image)
         transparent = alpha < 255
         is_brighter = levels[transparent].astype(np.int16) > alpha[transparent].astype(np.int16) + _TOLERANCE
         if is_brighter.mean() > _MIN_STRAIGHT_FRACTION:

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.buffers import pooled_empty, pooled_empty_like
-from livecam.imaging.ops import box_mean, multiply_accumulate, resize_matte
+from livecam.imaging.ops import box_mean, multiply_accumulate, resize_matte, row_strips
 
 _LAPLACIAN_DIFFERENCE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _RADIUS = 2
 """Radius of the luma filter's window, in pixels of half the size."""
 _CHROMA_STEP = 4
 """Side in pixels of the squares over which colors are averaged, for a height of 720: hardly visible."""
-_STRIP_PIXELS = 1 << 16
 
 
 def estimate_noise(gray: NDArray[np.uint8]) -> float:
@@ -78,9 +77,7 @@ def _smooth_luma(luma: NDArray[np.uint8], deviation: float) -> NDArray[np.uint8]
     full_slope = resize_matte(box_mean(slope, window), size)
     full_intercept = resize_matte(box_mean(intercept, window), size)
     result: NDArray[np.uint8] = pooled_empty_like(luma)
-    strip_height = max(1, _STRIP_PIXELS // size.width)
-    for top in range(0, size.height, strip_height):
-        rows = slice(top, top + strip_height)
+    for rows in row_strips(size):
         values = luma[rows].astype(np.float32)
         multiply_accumulate(full_slope[rows], values, full_intercept[rows])
         cv2.convertScaleAbs(full_intercept[rows], dst=result[rows])

@@ -21,6 +21,15 @@ _STRIP_PIXELS = 1 << 16
 """Pixels of a strip of rows whose intermediate results stay in the processor's cache."""
 
 
+def row_strips(size: Size) -> list[slice]:
+    """Return the rows of an image in strips whose intermediate results stay in the processor's cache.
+
+    The first strip is the tallest.
+    """
+    strip_height = max(1, _STRIP_PIXELS // size.width)
+    return [slice(top, min(top + strip_height, size.height)) for top in range(0, size.height, strip_height)]
+
+
 def use_one_opencv_thread() -> None:
     """Let OpenCV compute in the calling thread only, in the whole process.
 
@@ -195,13 +204,12 @@ def write_yuv420(image: Frame, conversion: NDArray[np.float64], planes: Sequence
         planes: where Y, U and V are written, uint8 of shape (height, width) and twice half of that.
     """
     size = Size.of(image)
-    # OpenCV computes all three rows several times faster than some of them. Strips stay in the cache.
-    strip_height = max(1, _STRIP_PIXELS // size.width)
-    values = pooled_empty((strip_height, size.width, 3), np.uint8)
-    for top in range(0, size.height, strip_height):
-        strip = image[top : top + strip_height]
-        converted = cv2.transform(strip, conversion, dst=values[: len(strip)])
-        cv2.extractChannel(converted, 0, dst=planes[0][top : top + strip_height])
+    strips = row_strips(size)
+    # OpenCV computes all three rows several times faster than some of them.
+    values = pooled_empty((strips[0].stop, size.width, 3), np.uint8)
+    for rows in strips:
+        converted = cv2.transform(image[rows], conversion, dst=values[: rows.stop - rows.start])
+        cv2.extractChannel(converted, 0, dst=planes[0][rows])
     small = _resize(image, Size(size.width // 2, size.height // 2), cv2.INTER_AREA)
     chroma = cv2.transform(small, conversion, dst=pooled_empty_like(small))
     for channel in (1, 2):
@@ -273,10 +281,10 @@ def merge_channels(*channels: NDArray[Kind]) -> NDArray[Kind]:
     return cast("NDArray[Kind]", cv2.merge(cast(Any, channels)))
 
 
-def widest_channel(image: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def widest_channel(image: NDArray[Kind]) -> NDArray[Kind]:
     """Return the largest channel of each pixel, (height, width); NumPy's own takes 30 times as long."""
-    largest = cv2.max(cv2.max(image[..., 0], image[..., 1]), image[..., 2])
-    return cast("NDArray[np.uint16]", largest)
+    red, green, blue = (cast(Any, image[..., channel]) for channel in range(3))
+    return cast("NDArray[Kind]", cv2.max(cv2.max(red, green), blue))
 
 
 def transform_channels(image: _FloatImage, matrix: _FloatImage) -> _FloatImage:

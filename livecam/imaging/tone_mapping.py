@@ -10,9 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.buffers import pooled_empty
-from livecam.imaging.ops import look_up, raise_to, square_root, transform_channels, widest_channel
+from livecam.imaging.ops import look_up, raise_to, row_strips, square_root, transform_channels, widest_channel
 
 REFERENCE_WHITE_NITS = 203.0  # cd/m², BT.2408
 DEFAULT_PEAK_NITS = 1000.0
@@ -21,7 +22,6 @@ _PQ_PEAK_NITS = 10000.0
 _HLG_SYSTEM_GAMMA = 1.2  # BT.2100, for a display of 1000 cd/m²
 _SDR_GAMMA = 2.4  # BT.1886
 _LEVELS = 65536
-_STRIP_PIXELS = 1 << 16  # the floats of a strip stay in the processor's cache
 
 _FloatArray = NDArray[np.float32]
 # Columns are the CIE xy of red, green, blue; all have white D65.
@@ -49,8 +49,9 @@ class Gamut(Enum):
     P3 = "p3"
 
 
-# Numbers of ISO/IEC 23091-2, as FFmpeg and HEIF have them.
-_HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+HDR_TRANSFERS = {16: Transfer.PQ, 18: Transfer.HLG}
+"""By the numbers of ISO/IEC 23091-2, as FFmpeg and HEIF have them."""
+# The same numbers.
 _GAMUTS = {1: Gamut.BT709, 9: Gamut.BT2020, 11: Gamut.P3, 12: Gamut.P3}
 # A linear or logarithmic signal is none that BT.1886 describes.
 _SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
@@ -59,8 +60,8 @@ _SDR_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
 def mapping_for_tags(transfer: int, primaries: int) -> tuple[Transfer, Gamut] | None:
     """Return the mapping for tags of ISO/IEC 23091-2; None if the colors are shown as they are."""
     gamut = _GAMUTS.get(primaries)
-    if transfer in _HDR_TRANSFERS:
-        return _HDR_TRANSFERS[transfer], gamut or Gamut.BT2020
+    if transfer in HDR_TRANSFERS:
+        return HDR_TRANSFERS[transfer], gamut or Gamut.BT2020
     if transfer not in _SDR_TRANSFERS or gamut in (None, Gamut.BT709):
         return None
     return Transfer.SDR, gamut
@@ -106,10 +107,8 @@ class ToneMapper:
             uint8 (height, width, 3).
         """
         result: Frame = pooled_empty(image.shape, np.uint8)
-        rows = max(1, _STRIP_PIXELS // image.shape[1])
-        for top in range(0, image.shape[0], rows):
-            strip = np.ascontiguousarray(image[top : top + rows])
-            result[top : top + rows] = self._map_strip(strip)
+        for rows in row_strips(Size.of(image)):
+            result[rows] = self._map_strip(np.ascontiguousarray(image[rows]))
         return result
 
     def _map_strip(self, image: NDArray[np.uint16]) -> Frame:

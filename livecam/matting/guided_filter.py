@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import pooled_empty, pooled_empty_like
-from livecam.imaging.ops import box_mean, downscale, multiply_accumulate, resize_matte, to_gray
+from livecam.imaging.ops import box_mean, downscale, multiply_accumulate, resize_matte, row_strips, to_gray
 from livecam.imaging.roi import RegionOfInterest
-
-_STRIP_PIXELS = 1 << 16
-"""Pixels of a strip of rows whose intermediate results stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +115,11 @@ def _apply_model(guide: NDArray[np.uint8], slope: Matte, intercept: Matte, out: 
     size = Size.of(guide)
     full_slope = resize_matte(slope, size)
     resize_matte(intercept, size, out)
-    # In place, and in strips that stay in the processor's cache from one operation to the next.
-    strip_height = max(1, _STRIP_PIXELS // size.width)
-    gray = pooled_empty((strip_height, size.width), np.float32)
-    for top in range(0, size.height, strip_height):
-        rows = slice(top, top + strip_height)
-        out_strip, gray_strip = out[rows], gray[: size.height - top]
+    # In place, and strip by strip.
+    strips = row_strips(size)
+    gray = pooled_empty((strips[0].stop, size.width), np.float32)
+    for rows in strips:
+        out_strip, gray_strip = out[rows], gray[: rows.stop - rows.start]
         np.copyto(gray_strip, guide[rows])
         multiply_accumulate(full_slope[rows], gray_strip, out_strip)
         np.clip(out_strip, 0.0, 1.0, out=out_strip)

@@ -14,7 +14,14 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from livecam.imaging.alpha import AlphaFlattener
 from livecam.imaging.ops import merge_channels, write_yuv420
-from livecam.imaging.tone_mapping import DEFAULT_PEAK_NITS, Gamut, ToneMapper, Transfer, mapping_for_tags
+from livecam.imaging.tone_mapping import (
+    DEFAULT_PEAK_NITS,
+    HDR_TRANSFERS,
+    Gamut,
+    ToneMapper,
+    Transfer,
+    mapping_for_tags,
+)
 
 # Values of FFmpeg. BT.709 has the same number as matrix, primaries and transfer characteristic.
 BT709 = 1
@@ -23,7 +30,6 @@ LIMITED_RANGE = 1
 _BT2020 = 9
 _UNSPECIFIED = 2
 _SMPTE170M = 6  # the tag of frames with the matrix of BT.601
-_HDR_TRANSFERS = frozenset({16, 18})  # PQ and HLG
 # Display matrices (see `_display_matrix`) of the EXIF orientations 1 to 8.
 _EXIF_MATRICES = {
     1: (1, 0, 0, 1),
@@ -195,7 +201,7 @@ def _source_matrix(frame: av.VideoFrame) -> int | None:
     """Return the matrix of an untagged frame; None for the frame's own."""
     if frame.colorspace != _UNSPECIFIED:
         return None
-    is_hdr = frame.color_trc in _HDR_TRANSFERS
+    is_hdr = frame.color_trc in HDR_TRANSFERS
     return _BT2020 if is_hdr else default_matrix(Size(frame.width, frame.height))
 
 

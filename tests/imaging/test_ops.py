@@ -153,3 +153,13 @@ def test_magnify_moves_by_parts_of_a_pixel() -> None:
     ramp = np.tile(np.arange(64, dtype=np.float32), (8, 1))
     inner = slice(2, -2)
     assert ops.magnify(ramp, 0.25, 0.0, 1.0)[:, inner] == pytest.approx(ramp[:, inner] + 0.25, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [Size(1280, 720), Size(640, 1), Size(1 << 17, 3), Size(3, 5)])
+def test_strips_cover_every_row_once_and_the_first_is_the_tallest(size: Size) -> None:
+    strips = ops.row_strips(size)
+    rows = [row for strip in strips for row in range(strip.start, strip.stop)]
+    assert rows == list(range(size.height))
+    heights = [strip.stop - strip.start for strip in strips]
+    assert heights[0] == max(heights)
+    assert heights[0] * size.width <= max(1 << 16, size.width)
