@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from livecam.annotation.prompts import Box, Point
-from livecam.core.config import json_values
+from livecam.core.config import json_values, parse_choice
 from livecam.core.errors import UsageError
 from livecam.core.geometry import Size
 
@@ -46,12 +46,7 @@ def parse_person(text: str) -> PersonSource:
     Raises:
         UsageError: there is no such source.
     """
-    try:
-        return PersonSource(text.lower())
-    except ValueError as error:
-        raise UsageError(
-            f"--person must be {', '.join(each.value for each in PersonSource)}, not {text!r}"
-        ) from error
+    return parse_choice("--person", PersonSource, text)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.geometry import FitMode, FramingMode, Size
@@ -67,16 +67,29 @@ def setting(group: str, help_text: str, **more: Any) -> dict[str, Setting]:
     return {"setting": Setting(group, help_text, **more)}
 
 
+Choice = TypeVar("Choice", bound=Enum)
+
+
+def parse_choice(setting_name: str, choices: type[Choice], text: str, separator: str = ", ") -> Choice:
+    """Return the choice whose value is `text`, in upper or lower case.
+
+    Raises:
+        UsageError: there is no such choice.
+    """
+    try:
+        return choices(text.lower())
+    except ValueError as error:
+        values = separator.join(str(each.value) for each in choices)
+        raise UsageError(f"{setting_name} must be {values}, not {text!r}") from error
+
+
 def parse_fit_mode(name: str) -> FitMode:
     """Return the fit mode called `name`, in upper or lower case.
 
     Raises:
         UsageError: there is no such fit mode.
     """
-    try:
-        return FitMode(name.lower())
-    except ValueError as error:
-        raise UsageError(f"fit must be {', '.join(f.value for f in FitMode)}, not {name!r}") from error
+    return parse_choice("fit", FitMode, name)
 
 
 def parse_framing_mode(name: str) -> FramingMode:
@@ -85,12 +98,7 @@ def parse_framing_mode(name: str) -> FramingMode:
     Raises:
         UsageError: there is no such framing mode.
     """
-    try:
-        return FramingMode(name.lower())
-    except ValueError as error:
-        raise UsageError(
-            f"frame must be {' or '.join(f.value for f in FramingMode)}, not {name!r}"
-        ) from error
+    return parse_choice("frame", FramingMode, name, separator=" or ")
 
 
 def _parse_backgrounds(value: str | list[Any]) -> tuple[str, ...]:
