@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from livecam.core.errors import FileWriteError, FrameError, ImageError
 from livecam.core.fileio import os_error_reason, read_signature, write_atomic
@@ -110,12 +110,8 @@ def read_image_size(path: Path | str) -> Size:
     read_signature(path)
     if is_heic(path):
         _register_heif()
-    Image.init()
     try:
-        with (
-            _without_pixel_limit(),
-            Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as image,
-        ):
+        with _without_pixel_limit(), _open(path) as image:
             return Size(*image.size)
     except Exception as error:  # Pillow's decoders raise anything on damage
         raise _damaged(path) from error
@@ -233,11 +229,16 @@ def _without_pixel_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _read(file: io.BufferedReader, longest: int) -> LoadedImage:
+def _open(file: Path | io.BufferedReader) -> ImageFile.ImageFile:
+    """Open an image of `_FORMATS` with Pillow, as far as it has them."""
     Image.init()
+    return Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+
+
+def _read(file: io.BufferedReader, longest: int) -> LoadedImage:
     image: Image.Image
     try:
-        image = Image.open(file, formats=[name for name in _FORMATS if name in Image.OPEN])
+        image = _open(file)
     except UnidentifiedImageError:
         image = _read_deep_tiff(file)
     _check_pixels(*image.size)

@@ -87,11 +87,7 @@ def read_metadata(container: InputContainer, policy: MetadataPolicy, start_secon
         name = _COMMON_NAMES.get(name, name)
         if policy is not MetadataPolicy.ALL and (_LOCATION_KEY.search(name) or tells_location(value)):
             location_dropped = True
-        elif (
-            name not in _TECHNICAL
-            and not value.startswith("Lavf")
-            and not _is_translation(name, container.metadata)
-        ):
+        elif not _is_technical(name, value) and not _is_translation(name, container.metadata):
             tags.setdefault(name, value)
     chapters = []
     for each in container.chapters():
