@@ -11,6 +11,7 @@ from livecam.runtime.convert import convert_video
 from livecam.video.audio import find_gaps
 from livecam.video.demux import demux_packets
 from livecam.video.video_reader import VideoReader
+from tests.support.fake_pipeline import IdentityPipeline
 
 TICK = Fraction(1, 90000)
 RATE = 48000
@@ -18,26 +19,6 @@ FLASHES = (0.5, 1.5, 2.5)
 SECRET = np.asarray(
     Image.fromarray(np.kron(np.indices((12, 16)).sum(0) % 2, np.ones((8, 8))).astype(np.uint8) * 255)
 )
-
-
-class IdentityPipeline:
-    """Gives every frame back; remembers what it was told."""
-
-    transparent = False
-
-    def __init__(self):
-        self.resets = 0
-        self.times = []
-
-    def replace(self, frame, timestamp=None):
-        self.times.append(timestamp)
-        return frame
-
-    def render_standalone(self, size, timestamp=None):
-        return np.full((size.height, size.width, 3), (0, 60, 200), np.uint8)
-
-    def reset(self):
-        self.resets += 1
 
 
 class CutoutPipeline(IdentityPipeline):

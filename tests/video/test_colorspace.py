@@ -18,25 +18,11 @@ from livecam.sources.factory import open_source
 from livecam.video.colorspace import BT601, BT709, YuvConverter
 from livecam.video.video_reader import VideoReader
 from tests.imaging.test_tone_mapping import hlg_codes, pq_codes
+from tests.support.fake_pipeline import IdentityPipeline
 
 PQ, HLG, SDR = 16, 18, 1
 BT2020, P3 = 9, 12
 SIZE = Size(64, 48)
-
-
-class Unchanged:
-    """Pipeline that keeps every frame."""
-
-    transparent = False
-
-    def replace(self, frame, timestamp=None):
-        return frame
-
-    def render_standalone(self, size, timestamp=None):
-        return np.zeros((size.height, size.width, 3), np.uint8)
-
-    def reset(self):
-        pass
 
 
 def write_hdr(path, codes, transfer, *, primaries=BT2020, matrix=BT2020, parameters=""):
@@ -61,7 +47,7 @@ def write_hdr(path, codes, transfer, *, primaries=BT2020, matrix=BT2020, paramet
 
 
 def as_clip(path, tmp_path):
-    convert_video(path, tmp_path / "out.mp4", Unchanged())
+    convert_video(path, tmp_path / "out.mp4", IdentityPipeline())
     with VideoReader(tmp_path / "out.mp4") as reader:
         return next(reader.frames()).image
 
@@ -95,7 +81,9 @@ def test_hdr_shows_the_colors_of_sdr(tmp_path, show, transfer, encode, color):
 
 
 def test_hdr_becomes_a_recording_that_is_tagged_as_bt709(tmp_path):
-    convert_video(write_hdr(tmp_path / "hdr.mp4", (0.4, 0.4, 0.4), PQ), tmp_path / "out.mp4", Unchanged())
+    convert_video(
+        write_hdr(tmp_path / "hdr.mp4", (0.4, 0.4, 0.4), PQ), tmp_path / "out.mp4", IdentityPipeline()
+    )
     with av.open(str(tmp_path / "out.mp4")) as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_trc, frame.color_primaries, frame.color_range) == (1, 1, 1, 1)

@@ -12,6 +12,7 @@ from livecam.runtime.convert import convert_video
 from livecam.video.containers import CONTAINER_FORMATS
 from livecam.video.metadata import MetadataPolicy, list_missing, read_metadata, tells_location
 from livecam.video.subtitles import SubtitleStreamWriter
+from tests.support.fake_pipeline import IdentityPipeline
 
 MILLISECOND = Fraction(1, 1000)
 PLACE = "+48.1372+011.5756/"
@@ -46,21 +47,6 @@ MarginR, MarginV, Encoding
 Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
 """
 LINES = [(0.2, 0.9, "Hello"), (1.1, 1.8, "Second line")]
-
-
-class Unchanged:
-    """Pipeline that keeps every frame."""
-
-    transparent = False
-
-    def replace(self, frame, timestamp=None):
-        return frame
-
-    def render_standalone(self, size, timestamp=None):
-        return np.zeros((size.height, size.width, 3), np.uint8)
-
-    def reset(self):
-        pass
 
 
 def write_clip(path, *, tags=TAGS, chapters=CHAPTERS, lines=LINES, codec="subrip", start=0.0, frames=20):
@@ -111,7 +97,7 @@ def subtitle_packet(texts, first, last, text):
 
 
 def convert(source, target, **settings):
-    return convert_video(source, target, Unchanged(), **settings)
+    return convert_video(source, target, IdentityPipeline(), **settings)
 
 
 def tags_of(path):

@@ -1,6 +1,5 @@
 """An error while a preset is loaded is one line with the remedy."""
 
-import builtins
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from livecam.annotation.sam import memory_estimate as memory_estimate
 from livecam.annotation.sam.presets import load_preset
 from livecam.core.errors import AnnotationError
+from tests.support.missing_packages import hide_package
 
 pytestmark = pytest.mark.labelling
 
@@ -98,14 +98,7 @@ def test_failed_download_names_the_offline_way(
 
 
 def test_without_kerashub_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "keras_hub":
-            raise ModuleNotFoundError("No module named 'keras_hub'", name="keras_hub")
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    hide_package(monkeypatch, "keras_hub")
     assert "(keras_hub): pip install 'livecam[label]'" in complaint("sam_base_sa1b")
 
 

@@ -1,6 +1,5 @@
 """Words select instances, through the real classes of SAM 3."""
 
-import builtins
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +12,7 @@ from livecam.annotation.sam import text as text_module
 from livecam.annotation.sam.text import TextSegmenter
 from livecam.core.errors import AnnotationError
 from livecam.core.geometry import Size
+from tests.support.missing_packages import hide_package
 
 
 class FakeTask:
@@ -96,14 +96,7 @@ def test_failed_download_says_what_is_missing_and_its_size(
 
 
 def test_without_kerashub_the_extra_and_person_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any, **more: Any) -> Any:
-        if name == "keras_hub":
-            raise ModuleNotFoundError("No module named 'keras_hub'", name="keras_hub")
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    hide_package(monkeypatch, "keras_hub")
     line = complaint("sam3_pcs")
     assert "(keras_hub); pip install 'livecam[label]'; the word person needs none" in line
 
