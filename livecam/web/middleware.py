@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from livecam.web.access import AGAIN_PATH, TOKEN_PATH, Access, Refusal
 
 MAX_JSON_BYTES = 1 << 20
+_MAX_DISCARDED_BYTES = 8 * MAX_JSON_BYTES
 
 # The page behind a token sets the cookie and goes on by itself. A redirect would not do: a browser that came
 # from another site does not send a SameSite=Strict cookie along a redirect.
@@ -70,6 +71,7 @@ class AccessMiddleware:
             return
         refusal = refusal or self._access.check(scope["method"], path, headers) or _check_length(scope)
         if refusal is not None:
+            await _discard_body(receive)
             await _refuse(send, refusal)
         elif path == AGAIN_PATH:
             await _respond(
@@ -108,6 +110,19 @@ def _check_length(scope: Scope) -> Refusal | None:
         return Refusal(411, "the length is missing")
     too_large = scope["method"] == "POST" and int(lengths[0]) > MAX_JSON_BYTES
     return Refusal(413, "that is too large") if too_large else None
+
+
+async def _discard_body(receive: Receive) -> None:
+    """Read and drop what a refused client sends, up to `_MAX_DISCARDED_BYTES`.
+
+    The server closes a connection with an unread body, and the client gets an error instead of the answer.
+    """
+    discarded = 0
+    while discarded < _MAX_DISCARDED_BYTES:
+        message = await receive()
+        discarded += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 async def _refuse(send: Send, refusal: Refusal) -> None:
