@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
+_RECORDS = Path("annotations", "labels.jsonl")
+_SETTINGS_KEYS = frozenset({"sources", "frames"})  # of every version's label.json
 _SUFFIX_BY_FOLDER = {
     "images": ".jpg",
     "annotations/trimaps": ".png",
@@ -88,9 +90,11 @@ class AnnotationStore:
             AnnotationError: it can't be read or written.
         """
         claim_directory(folder)
-        if not (folder / SETTINGS).is_file():
-            with translate_os_errors(folder):
+        with translate_os_errors(folder):
+            if not (folder / SETTINGS).is_file():
                 write_atomic(folder / SETTINGS, json_bytes(settings))
+            (folder / _RECORDS).parent.mkdir(exist_ok=True)
+            (folder / _RECORDS).touch()
         store = cls(folder)
         # Without any annotated frame nothing depends on the earlier settings.
         if again or (store.settings != settings and not store.records):
@@ -186,7 +190,7 @@ class AnnotationStore:
 
     @property
     def _records_path(self) -> Path:
-        return self.folder / "annotations" / "labels.jsonl"
+        return self.folder / _RECORDS
 
     def _move(self, record: AnnotationRecord, source: Path, target: Path) -> None:
         for folder, suffix in _SUFFIX_BY_FOLDER.items():
@@ -226,7 +230,7 @@ def require_store(folder: Path) -> None:
     Raises:
         UsageError: it did not.
     """
-    if not (folder / SETTINGS).is_file():
+    if not _is_store(folder):
         raise UsageError(
             f"{folder} is no data set made by `livecam label`; make one: "
             f"livecam label SOURCES... --out {folder}"
@@ -244,8 +248,22 @@ def claim_directory(folder: Path) -> None:
         raise UsageError(f"--out {folder} is a file; name a new folder")
     with translate_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / SETTINGS).is_file() and any(each.name != LOCK_FILE for each in folder.iterdir()):
+        if not _is_store(folder) and any(each.name != LOCK_FILE for each in folder.iterdir()):
             raise UsageError(f"--out {folder} holds other things already; name a new folder")
+
+
+def _is_store(folder: Path) -> bool:
+    """Return whether `livecam label` made a directory; a `label.json` of another program does not count.
+
+    Raises:
+        FileReadError: `label.json` can't be read.
+    """
+    path = folder / SETTINGS
+    if not path.is_file():
+        return False
+    # A run that was stopped before its first record has the settings only.
+    settings = read_json(path, hint=READ_HINT)
+    return isinstance(settings, dict) and (settings.keys() >= _SETTINGS_KEYS or (folder / _RECORDS).is_file())
 
 
 def _other_settings(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -76,6 +76,28 @@ def test_records_and_decisions_are_read_again(tmp_path: Path) -> None:
     assert not later.is_done("a-000009", "a.mp4")
 
 
+@pytest.mark.parametrize("content", ['{"cat": 1, "dog": 2}', "[]", "7"])
+def test_label_json_of_another_program_is_no_data_set_and_nothing_is_written(
+    tmp_path: Path, content: str
+) -> None:
+    # Pets layout of another origin: a run with --out here, or a review, would empty its lists.
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "label.json").write_text(content)
+    (tmp_path / "annotations" / "trainval.txt").write_text("a\nb\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="holds other things already"):
+        AnnotationStore.begin(tmp_path, SETTINGS)
+    with pytest.raises(UsageError, match="is no data set made by `livecam label`"):
+        AnnotationStore(tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_directory_that_was_stopped_before_its_first_frame_is_continued(tmp_path: Path) -> None:
+    settings = {"sources": ["a.mp4"], "frames": 24}
+    (tmp_path / "label.json").write_text(json.dumps(settings))
+    assert AnnotationStore.begin(tmp_path, settings).records == {}
+
+
 def test_two_sources_of_one_name_are_refused(tmp_path: Path) -> None:
     store = AnnotationStore.begin(tmp_path, SETTINGS)
     name = add(store, 0)
