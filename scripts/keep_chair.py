@@ -9,8 +9,8 @@ the live pipeline, frame after frame.
 
 OUT gets the clip, its mattes, and chair.png: held-out frames, before and after. --rooms: at least five
 photographs instead of drawn rooms; --elsewhere measures in N × 5 more of them. Labels are the true mattes.
-With --sam they are made like those of a user: `learn --keep X,Y --person model --preset PRESET`, with one
-point on the back of the chair.
+With --sam they are made like those of a user: `learn --prompts FILE --person model --preset PRESET`. FILE
+has, for the first frame in each room, a box around the chair and a point on its back, its seat and each arm.
 """
 
 import argparse
@@ -25,9 +25,9 @@ import cv2
 import numpy as np
 
 from livecam.annotation.config import PersonSource
-from livecam.annotation.prompts import Point
 from livecam.annotation.store import AnnotationStore
 from livecam.core.errors import LivecamError, UsageError
+from livecam.core.fileio import json_bytes, write_atomic
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame
@@ -169,18 +169,28 @@ def true_matte(person: Matte, chair: Matte) -> Matte:
     return np.asarray(np.clip(person + chair, 0, 1), np.float32)
 
 
-def create_settings(args: argparse.Namespace, clip: Path, chair: Matte) -> PersonalizationSettings:
-    """Create the settings: true mattes, or a point on the chair, whose first matte is `chair`."""
+def create_settings(args: argparse.Namespace, clip: Path, chairs: list[Matte]) -> PersonalizationSettings:
+    """Create the settings: true mattes, or prompts for the chairs in the first frame of each room."""
     if args.sam is None:
         return PersonalizationSettings.from_options(
             name="chair", sources=(str(clip),), mattes=args.out / "mattes", base=args.base
         )
-    rows, columns = np.nonzero(chair > 0.5)
-    back = Point(float(columns.mean().round()), float(rows.min() + 60))
+    prompts = args.out / "prompts.json"
+    frames = {str(room * EACH): chair_prompts(chair) for room, chair in enumerate(chairs)}
+    write_atomic(prompts, json_bytes({clip.name: {"frames": frames}}))
     return PersonalizationSettings.from_options(
-        name="chair-sam", sources=(str(clip),), base=args.base, keep=(back,), preset=str(args.sam),
+        name="chair-sam", sources=(str(clip),), base=args.base, prompts=prompts, preset=str(args.sam),
         person=PersonSource.MODEL,
     )  # fmt: skip
+
+
+def chair_prompts(chair: Matte) -> dict[str, list[list[float]]]:
+    """Return the box around a drawn chair, and points on its back, seat, left and right arm."""
+    rows, columns = np.nonzero(chair > 0.5)
+    left, top, right, bottom = (int(side) for side in (columns.min(), rows.min(), columns.max(), rows.max()))
+    middle = (left + right) // 2
+    points = ((0, 60), (0, 182), (-61, 114), (61, 114))  # from the middle of the back's upper edge, in pixels
+    return {"keep": [[middle + x, top + y] for x, y in points], "boxes": [[left, top, right, bottom]]}
 
 
 def print_label_quality(labels: Path, samples: list[tuple[Frame, Matte, Matte]]) -> None:
@@ -228,7 +238,7 @@ def keeps_chair(args: argparse.Namespace) -> bool:
     clip = args.out / "chair.mp4"
     if not clip.exists():
         write(args.out, samples)
-    settings = create_settings(args, clip, samples[0][2])
+    settings = create_settings(args, clip, [chair for _, _, chair in samples[::EACH]])
     try:
         learnt = PersonalizationWorkflow(
             settings, lambda text: print(text, flush=True), annotate_sources

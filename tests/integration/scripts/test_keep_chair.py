@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from livecam.annotation.config import PersonSource
+from livecam.annotation.media import MediaItem
+from livecam.annotation.prompt_file import load_prompt_file
 from livecam.annotation.store import AnnotationRecord, AnnotationStore
 from livecam.core.types import Frame, Matte
 from livecam.imaging.trimap import trimap_from_matte
@@ -28,15 +30,27 @@ def draw(script: ModuleType, left: float = 450) -> tuple[Frame, Matte, Matte]:
 
 
 @pytest.mark.parametrize("left", [430, 452, 470])
-def test_point_is_on_the_back_of_the_chair(script: ModuleType, left: float, tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").touch()
+def test_prompts_are_on_the_parts_of_the_chair_of_each_room(
+    script: ModuleType, left: float, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.touch()
     args = Namespace(sam=tmp_path, out=tmp_path, base="person")
-    settings = script.create_settings(args, tmp_path / "clip.mp4", draw(script, left)[2])
-    (point,) = settings.annotation.keep
-    assert left + 20 < point.x < left + 100
-    assert 160 < point.y < 264
-    assert (settings.annotation.person, settings.annotation.mattes) == (PersonSource.MODEL, None)
-    assert settings.annotation.preset == str(tmp_path)
+    chairs = [draw(script, left + shift)[2] for shift in (0, 5)]
+    settings = script.create_settings(args, clip, chairs).annotation
+    assert (settings.person, settings.mattes) == (PersonSource.MODEL, None)
+    assert settings.preset == str(tmp_path)
+    prompts = load_prompt_file(settings.prompts, [MediaItem("clip", clip, is_video=True)])["clip"]
+    assert sorted(prompts) == [0, script.EACH]
+    for number, chair in zip((0, script.EACH), chairs, strict=True):
+        points, (box,) = prompts[number].positive, prompts[number].boxes
+        assert all(chair[round(point.y), round(point.x)] == 1 for point in points)
+        assert len(points) == 4
+        assert all(map(box.contains, points))
+        outside = chair > 0.5
+        outside[int(box.top) : int(box.bottom) + 1, int(box.left) : int(box.right) + 1] = False
+        assert not outside.any()
+        assert (box.right - box.left) * (box.bottom - box.top) < 2 * (chair > 0.5).sum()
 
 
 def test_label_quality_prints_iou_and_reasons(
