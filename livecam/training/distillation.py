@@ -91,6 +91,18 @@ def _read_matte(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(matte * 255), np.uint8)
 
 
+def correct_matte(
+    matte: NDArray[np.uint8], true: NDArray[np.uint8], valid: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return the teacher's `matte` with the `true` one where it is known and on the other side of 0.5.
+
+    A teacher's holes in clothes would otherwise be taught beside the labels that know better. All are
+    uint8 of one shape; `valid` is 255 where `true` is known.
+    """
+    wrong = (valid > 0) & ((matte > 127) != (true > 127))
+    return np.where(wrong, true, matte)
+
+
 class DistillationDataset(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of `batches` with the predictions of `teacher` added to the truth."""
 
@@ -113,7 +125,8 @@ class DistillationDataset(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
         images, truth = self._batches[index]
         matte, features = self._teacher.predict(images)
-        return images, {LOGITS: np.concatenate([truth, matte[:, None]], axis=1), **features}
+        taught = correct_matte(matte, truth[:, 1], truth[:, 2])
+        return images, {LOGITS: np.concatenate([truth, taught[:, None]], axis=1), **features}
 
     def on_epoch_end(self) -> None:
         """Sample other scenes for the next epoch. Called by Keras after each epoch."""
