@@ -12,6 +12,7 @@ from livecam.training.distillation import (  # noqa: E402
     LOGITS,
     DistillationDataset,
     TeacherModel,
+    correct_matte,
     find_features,
     student_losses,
     student_model,
@@ -87,6 +88,24 @@ def test_a_batch_carries_the_teachers_matte_behind_the_truth(
     np.testing.assert_array_equal(shown, images)
     np.testing.assert_array_equal(info[LOGITS][:, :4], truth)
     assert info[LOGITS].shape == (4, 5, 48, 64)
+
+
+def test_the_labels_correct_the_teacher_only_where_they_are_known_and_contradict_it() -> None:
+    matte = np.array([[200, 20, 20, 140, 90]], np.uint8)
+    true = np.array([[255, 255, 255, 0, 0]], np.uint8)
+    valid = np.array([[255, 255, 0, 255, 255]], np.uint8)
+
+    corrected = correct_matte(matte, true, valid)
+
+    np.testing.assert_array_equal(corrected, [[200, 255, 20, 0, 90]])
+
+
+def test_a_batch_never_teaches_against_its_labels(batches: SceneDataset, teacher: keras.Model) -> None:
+    info = DistillationDataset(batches, TeacherModel(teacher, SIZE))[0][1][LOGITS]
+
+    known = info[:, 2] > 0
+    assert known.any()
+    np.testing.assert_array_equal((info[:, 4] > 127)[known], (info[:, 1] > 127)[known])
 
 
 def test_a_pupil_nears_its_teacher(batches: SceneDataset, student: keras.Model, teacher: keras.Model) -> None:
