@@ -178,7 +178,10 @@ def check_size(size: Size) -> None:
 
 def _check_mix(mix: SceneMix) -> None:
     fractions = [mix.real, mix.empty, mix.double]
-    if not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes)) or not math.fsum(fractions) <= 1:
+    if (
+        not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter))
+        or not math.fsum(fractions) <= 1
+    ):
         raise UsageError(
             f"the shares of {mix} are not between 0 and 1 with a sum of at most 1; make them smaller"
         )

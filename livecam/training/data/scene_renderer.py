@@ -26,6 +26,7 @@ from livecam.training.data.augmentation import (
     warp_trimap,
 )
 from livecam.training.data.clothes import apply_clothes
+from livecam.training.data.clutter import apply_clutter
 from livecam.training.data.scene_sampler import PlacedForeground, Scene
 
 
@@ -79,9 +80,8 @@ def _render_real(
         trimap[(small_matte > 12) & (small_matte < 243)] = UNKNOWN
     else:
         valid_mask[trimap == UNKNOWN] = 0
-    return TrainingExample(
-        warp(_with_clothes(placed, foreground.image), transform, scene_size), trimap, matte, valid_mask
-    )
+    image = warp(_with_clothes(placed, foreground.image), transform, scene_size)
+    return TrainingExample(apply_clutter(image, matte, placed.clutter), trimap, matte, valid_mask)
 
 
 def _render_pasted(
@@ -100,11 +100,14 @@ def _render_pasted(
         foreground_image = placed.lighting.apply(
             warp(_with_clothes(placed, placed.foreground.clean_image), transform, scene_size)
         )
-        frame = paste(match_mean_color(foreground_image, alpha, frame, placed.color_match), alpha, frame)
+        matched = match_mean_color(foreground_image, alpha, frame, placed.color_match)
+        frame = paste(matched, alpha, frame)
         # Behind two soft edges the background's weight is the product of both transparencies.
         background_weight = cast(
             "NDArray[np.uint8]", cv2.multiply(background_weight, 255 - alpha, scale=1 / 255)
         )
+        # The matte of all persons so far, so that nothing covers one of them.
+        frame = apply_clutter(frame, 255 - background_weight, placed.clutter)
         if placed.foreground.has_exact_matte:
             contour |= warp_trimap(placed.foreground.trimap, _half_scale(transform), half_size) == UNKNOWN
     matte = 255 - background_weight

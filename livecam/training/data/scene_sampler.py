@@ -22,6 +22,7 @@ from livecam.training.data.augmentation import (
     similarity_transform,
 )
 from livecam.training.data.clothes import CHANGED_CLOTHES_FRACTION, Clothes, sample_clothes
+from livecam.training.data.clutter import CLUTTER_FRACTION, Clutter, sample_clutter
 
 WHOLE_IMAGE_FRACTION = 0.4
 """Fraction of images that are shown whole, whatever their aspect ratio."""
@@ -40,13 +41,15 @@ TINTED_CLOTHES_FRACTION = 0.15
 class SceneMix:
     """Fractions of the kinds of scenes; the rest has one pasted foreground.
 
-    `clothes` is the fraction of foregrounds that get other clothes; it is independent of the others.
+    `clothes` is the fraction of foregrounds that get other clothes, `clutter` that of foregrounds with things
+    behind their outline; they are independent of the others.
     """
 
     real: float = 0.35
     empty: float = 0.07
     double: float = 0.06
     clothes: float = CHANGED_CLOTHES_FRACTION
+    clutter: float = CLUTTER_FRACTION
 
 
 @dataclass
@@ -89,13 +92,14 @@ def _is_pasteable_pose(foreground: Foreground) -> bool:
 
 
 class PlacedForeground(NamedTuple):
-    """A foreground with position, lighting, strength of the color match (0 to 1), and clothes, if changed."""
+    """A foreground with position, lighting, strength of the color match (0 to 1), clothes and clutter."""
 
     foreground: Foreground
     transform: Transform
     lighting: LightingAugmentation
     color_match: float
     clothes: Clothes | None = None
+    clutter: tuple[Clutter, ...] = ()
 
 
 class Scene(NamedTuple):
@@ -142,6 +146,7 @@ def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> 
             LightingAugmentation.sample(rng, 0.0),
             0.0,
             _sample_clothes(pool, mix, foreground, rng),
+            _sample_clutter(pool, mix, foreground, rng),
         )
         return Scene(None, original.transform, (original,), lighting, artifacts, mirrored)
     return Scene(
@@ -207,6 +212,7 @@ def _place_foreground(
         lighting,
         float(rng.beta(1.0, 1.5)),
         _sample_clothes(pool, mix, foreground, rng),
+        _sample_clutter(pool, mix, foreground, rng),
     )
 
 
@@ -215,6 +221,14 @@ def _sample_clothes(pool: AssetPool, mix: SceneMix, foreground: Foreground, rng:
     if not (mix.clothes and foreground.has_exact_matte):
         return None
     return sample_clothes(pool.negatives or pool.backgrounds, rng, mix.clothes)
+
+
+def _sample_clutter(pool: AssetPool, mix: SceneMix, foreground: Foreground, rng: Rng) -> tuple[Clutter, ...]:
+    """Sample clutter for a foreground with an exact matte; a mix without it draws no random number."""
+    if not (mix.clutter and foreground.has_exact_matte):
+        return ()
+    negatives = pool.negatives and rng.random() < 0.5
+    return sample_clutter(pool.negatives if negatives else pool.backgrounds, rng, mix.clutter)
 
 
 def _sample_clothing_tint(rng: Rng) -> tuple[float, float, float]:

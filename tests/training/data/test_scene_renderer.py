@@ -11,6 +11,7 @@ from livecam.datasets.pets import Foreground
 from livecam.imaging.ops import downscale
 from livecam.imaging.trimap import BACKGROUND, FOREGROUND, UNKNOWN
 from livecam.training.data.augmentation import CameraArtifacts, LightingAugmentation, similarity_transform
+from livecam.training.data.clutter import Clutter
 from livecam.training.data.scene_renderer import TrainingExample, render_scene
 from livecam.training.data.scene_sampler import AssetPool, PlacedForeground, Scene, SceneMix, sample_scene
 
@@ -95,6 +96,23 @@ def test_two_soft_edges_over_each_other_let_through_the_product(make_foreground:
 
     alpha = 1 - (127 / 255) ** 2
     assert example.matte.max() == pytest.approx(255 * alpha, abs=2)
+
+
+def test_clutter_covers_no_person_and_changes_no_label(make_foreground: ForegroundFactory) -> None:
+    square = np.array([[-0.4, -0.4], [0.4, -0.4], [0.4, 0.4], [-0.4, 0.4]])
+    clutter = (Clutter(np.array([[[0, 255, 0]]], np.uint8), square, 0.5, 1, 0.0, 0.5),)
+    for scene in (real(make_foreground()), pasted(make_foreground(), (45.0, 96.0), (80.0, 100.0))):
+        cluttered = scene._replace(
+            foregrounds=tuple(placed._replace(clutter=clutter) for placed in scene.foregrounds)
+        )
+
+        unchanged, example = (render_scene(s, SCENE_SIZE, rng()) for s in (scene, cluttered))
+
+        for part in ("trimap", "matte", "valid_mask"):
+            np.testing.assert_array_equal(getattr(example, part), getattr(unchanged, part))
+        kept = example.matte == 255
+        np.testing.assert_allclose(example.frame[kept], unchanged.frame[kept], atol=3)
+        assert (example.frame[..., 1] > 200).mean() > 0.03
 
 
 def test_the_trimap_agrees_with_the_matte(make_foreground: ForegroundFactory) -> None:
