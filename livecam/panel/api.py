@@ -26,7 +26,7 @@ from livecam.panel.examination import examine
 from livecam.panel.gallery import THUMBNAIL_SIZE, Gallery, thumbnail_of
 from livecam.panel.hub import PageHub
 from livecam.panel.learning import LearnRun, discard_learnt, examples, install_learnt, remove_model
-from livecam.panel.live_state import LiveState, new_recording_path, recording_path
+from livecam.panel.live_state import LiveState, new_recording_path, recording_path, recordings_dir
 from livecam.panel.settings_view import defaults_of, parse_changes
 from livecam.runtime.controls import RunControls
 from livecam.runtime.live_changes import LiveChanges
@@ -234,7 +234,8 @@ class PanelApi:
         status = self._changes.stop_recording()
         if status is not None and status.error:
             raise LivecamError(status.error)
-        return {"name": status.path.name if status else ""}
+        on_page = status is not None and status.path.parent == recordings_dir()
+        return {"name": status.path.name if status else "", "onPage": on_page}
 
     def _announce_upload(self, body: Any) -> dict[str, Any]:
         size = body.get("bytes") if isinstance(body, dict) else None

@@ -110,6 +110,7 @@ class LiveChanges:
         source: Source,
         model: MatteModel,
         virtual_camera: RunningSink | None = None,
+        recorder: "Recorder | None" = None,
     ) -> None:
         """Describe the run, which has begun or will begin.
 
@@ -120,15 +121,16 @@ class LiveChanges:
             source: the source, open already.
             model: the loaded model.
             virtual_camera: the virtual camera, if it is open.
+            recorder: the recording that the run begins with, if there is one; an error of it ends the run.
         """
         self.settings, self.source = settings, source
         self._controls, self._stages, self._model = controls, stages, model
         self._lock = threading.RLock()
         self._virtual_camera = virtual_camera
         self._virtual_camera_sink: Sink | None = virtual_camera
-        self._recorder: Recorder | None = None
-        self._recorder_sink: GuardedSink | None = None
-        self._recording: RecordingStatus | None = None
+        self._recorder: Recorder | None = recorder
+        self._recorder_sink: Sink | None = recorder
+        self._recording = None if recorder is None else RecordingStatus(recorder.path, 0.0, 0, running=True)
         self._released = self._closed = False
 
     @property
@@ -155,8 +157,8 @@ class LiveChanges:
             self._recording,
             seconds=recorder.seconds,
             size_bytes=size,
-            running=not sink.error,
-            error=sink.error,
+            running=not _error_of(sink),
+            error=_error_of(sink),
         )
 
     def change(self, **values: Any) -> LiveSettings:
@@ -325,10 +327,11 @@ class LiveChanges:
             self.stop_recording()
             recorder = Recorder(path, self.source.size, self.source.fps)
             recorder.__enter__()
-            self._recorder, self._recorder_sink = recorder, GuardedSink(recorder)
-            self._recording = RecordingStatus(path, 0.0, 0, running=True)
-            self._controls.add_sink(self._recorder_sink)
-            return self._recording
+            guarded = GuardedSink(recorder)
+            self._recorder, self._recorder_sink = recorder, guarded
+            recording = self._recording = RecordingStatus(path, 0.0, 0, running=True)
+            self._controls.add_sink(guarded)
+            return recording
 
     def stop_recording(self) -> RecordingStatus | None:
         """Finish the recording; a file with what was recorded stays. Returns its status, if there was one."""
@@ -337,7 +340,7 @@ class LiveChanges:
             if recorder is None or sink is None or status is None:
                 return self._recording
             self._controls.remove_sink(sink).wait(_REMOVE_SECONDS)
-            error = sink.error
+            error = _error_of(sink)
             try:
                 recorder.close()
             except SinkError as failure:
@@ -356,8 +359,14 @@ class LiveChanges:
         """Finish the recording and close the virtual camera, at the end of the run. May be called again."""
         self._closed = True
         with self._lock:
-            self.stop_recording()
+            # The run itself closes the recording that it began with, and reports its error.
+            if isinstance(self._recorder_sink, GuardedSink):
+                self.stop_recording()
             self._close_virtual_camera()
+
+
+def _error_of(sink: Sink) -> str:
+    return sink.error if isinstance(sink, GuardedSink) else ""
 
 
 def _same_camera(first: str, second: str) -> bool:

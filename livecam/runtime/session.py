@@ -3,7 +3,7 @@
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.factory import create_background
@@ -26,6 +26,9 @@ from livecam.sinks.virtual_camera import VirtualCameraSink
 from livecam.sources.base import Source
 from livecam.sources.factory import open_source
 from livecam.sources.on_demand import OnDemandSource
+
+if TYPE_CHECKING:
+    from livecam.sinks.recorder import Recorder
 
 logger = logging.getLogger("livecam.runtime")
 
@@ -103,12 +106,16 @@ def run_live(
         until_loop = stack.enter_context(ExitStack())
         until_loop.callback(source.__exit__, None, None, None)
         sinks = _open_sinks(settings, source, pipeline, playlist, controls, stack, companion)
+        monitor = stack.enter_context(ExitStack())
         if isinstance(source, OnDemandSource):
-            source.set_monitor(stack.enter_context(ViewerMonitor(_virtual_camera_device(sinks), clock=clock)))
+            device = _virtual_camera_device(sinks)
+            source.set_monitor(monitor.enter_context(ViewerMonitor(device, clock=clock)))
         if companion is not None:
             camera = next((sink for sink in sinks if isinstance(sink, VirtualCameraSink)), None)
-            stages = make_stages(clock, stack)
-            changes = LiveChanges(settings, controls, stages, source, pipeline.segmenter, camera)
+            # A recorder is the first sink; its class costs an import that other runs don't need.
+            recorder = cast("Recorder", sinks[0]) if settings.record is not None else None
+            stages = make_stages(clock, monitor)
+            changes = LiveChanges(settings, controls, stages, source, pipeline.segmenter, camera, recorder)
             stack.callback(changes.close)
             companion.attach(changes)
         until_loop.pop_all()
@@ -127,19 +134,24 @@ def run_live(
         )
 
 
-def make_stages(clock: Clock, stack: ExitStack) -> Stages:
+def make_stages(clock: Clock, monitor: ExitStack) -> Stages:
     """Return what builds the parts of a run that is changed while it runs.
 
     Args:
         clock: Clock of the run.
-        stack: Closes at the end of the run what watches the virtual camera.
+        monitor: Holds the viewer monitor of the present source, if it has one. A source that is opened
+            closes the monitor of the source before; the caller closes the last one.
     """
 
     def open_source_of(settings: LiveSettings, device: str) -> Source:
         source = _make_source(settings, clock)
-        if isinstance(source, OnDemandSource):
-            source.set_monitor(stack.enter_context(ViewerMonitor(device, clock=clock)))
-        source.__enter__()
+        with ExitStack() as opened:
+            if isinstance(source, OnDemandSource):
+                source.set_monitor(opened.enter_context(ViewerMonitor(device, clock=clock)))
+            source.__enter__()
+            # Only now: if the source can't be opened, the present one goes on with its monitor.
+            monitor.close()
+            monitor.push(opened.pop_all())
         return source
 
     def open_background(settings: LiveSettings, spec: str) -> Background:

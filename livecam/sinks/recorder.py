@@ -71,7 +71,8 @@ class Recorder:
         if not (math.isfinite(fps) and fps > 0):
             raise UsageError(f"can't record at {fps} frames a second; choose a rate above 0, for example 30")
         self._container = format_for_path(path, transparent)
-        self._partial = PartialOutput(Path(path), folder=self._container is None, overwrite=overwrite)
+        self._path = Path(path)
+        self._partial = PartialOutput(self._path, folder=self._container is None, overwrite=overwrite)
         self._rate = max(Fraction(fps).limit_denominator(1001), Fraction(1, 1001))
         self._clock = clock or SystemClock()
         self._transparent = transparent
@@ -117,6 +118,11 @@ class Recorder:
             # A KeyboardInterrupt must reach the caller, even if the disk is full as well.
             if kind is None or issubclass(kind, Exception):
                 raise
+
+    @property
+    def path(self) -> Path:
+        """The name that the recording will have."""
+        return self._path
 
     @property
     def written_path(self) -> Path:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from livecam.core.config import config_path, data_dir, read_config
+from livecam.core.config import LiveSettings, config_path, data_dir, read_config
 from livecam.panel import api
 from livecam.panel.gallery import MAX_PENDING, MAX_VIDEO_BYTES
 from livecam.panel.hub import MAX_PAGES
@@ -48,6 +49,31 @@ def test_state_describes_the_run(client: PanelClient) -> None:
         **state["input"]["cameras"][-1],
     }.items()
     assert {"edge", "light_wrap", "fit", "mirror"} <= {each["name"] for each in state["picture"]}
+
+
+def test_recording_that_the_command_line_began_is_shown_and_finished(
+    settings: LiveSettings, tmp_path: Path
+) -> None:
+    path = tmp_path / "call.mp4"
+    with PanelRun(replace(settings, record=path)) as run, live(run) as socket:
+        run.wait_for_frame(lambda frame: run.count > 5)
+        status = json.loads(socket.recv())["recording"]
+        assert (status["name"], status["running"]) == ("call.mp4", True)
+
+        answer = run.client.post("/api/recording", {"on": False})
+
+        assert answer.json == {"name": "call.mp4", "onPage": False}
+        with VideoReader(path) as clip:
+            assert len(list(clip)) > 0
+        shown = run.count
+        run.wait_for_frame(lambda frame: run.count > shown + 5)
+        assert run.client.post("/api/recording", {"on": True}).status == 200
+        shown = run.count
+        run.wait_for_frame(lambda frame: run.count > shown + 5)
+        own = run.client.post("/api/recording", {"on": False}).json
+        assert own["onPage"]
+        assert run.client.get(f"/recordings/{own['name']}").status == 200
+    assert run.error is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from livecam.core.errors import SinkError
 from livecam.panel.learning import LearnRun
 from livecam.personalization.config import workspace_dir
+from tests.support.command_line import start_livecam
 from tests.support.disc_data import write_pets
 from tests.support.panel_run import PanelRun, corner, is_near
 from tests.support.tiny_model import write_model
@@ -347,6 +348,24 @@ def test_end_of_livecam_is_shown(page: Any, run: PanelRun) -> None:
     run.panel.__exit__(None, None, None)
     playwright.expect(page.locator("#gone")).to_be_visible()
     playwright.expect(page.locator("#gone")).to_contain_text("livecam panel")
+
+
+def test_killed_livecam_is_shown(browser: Any, tmp_path: Path) -> None:
+    arguments = (
+        f"panel --camera demo --size 320x180 --no-virtual-camera --no-browser --model {write_model(tmp_path)}"
+    )
+    with start_livecam(arguments) as process, browser.new_context(viewport=WIDE) as context:
+        address = next(match[0] for line in process.stderr if (match := re.search(r"http://127\S+", line)))
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT)
+        page.goto(address)
+        page.wait_for_selector("#preview[data-frames]")
+        playwright.expect(page.locator("#gone")).to_be_hidden()
+
+        process.kill()
+
+        playwright.expect(page.locator("#gone")).to_be_visible(timeout=TIMEOUT)
+        playwright.expect(page.locator("#gone")).to_contain_text("livecam panel")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -23,6 +23,7 @@ from livecam.runtime.controls import (
     SetPicture,
 )
 from livecam.runtime.live_changes import GuardedSink, LiveChanges, Stages
+from livecam.sinks.recorder import Recorder
 from livecam.video.video_reader import VideoReader
 from tests.support.fake_pipeline import make_pipeline
 from tests.support.fakes import SIZE, ColorBackground, FakeCamera, RecordingSink, secret_frame
@@ -106,7 +107,9 @@ def controls() -> Controls:
 
 @pytest.fixture
 def make_changes(parts: Parts, controls: Controls) -> Callable[..., LiveChanges]:
-    def make(settings: LiveSettings = SETTINGS, virtual_camera: Any = None) -> LiveChanges:
+    def make(
+        settings: LiveSettings = SETTINGS, virtual_camera: Any = None, recorder: Recorder | None = None
+    ) -> LiveChanges:
         stages = Stages(
             parts.open_source,
             parts.load_model,
@@ -114,7 +117,15 @@ def make_changes(parts: Parts, controls: Controls) -> Callable[..., LiveChanges]
             parts.build_pipeline,
             parts.open_virtual_camera,
         )
-        return LiveChanges(settings, controls, stages, FakeCamera(), "model person", virtual_camera)  # type: ignore[arg-type]
+        return LiveChanges(
+            settings,
+            controls,  # type: ignore[arg-type]
+            stages,
+            FakeCamera(),
+            "model person",  # type: ignore[arg-type]
+            virtual_camera,
+            recorder,
+        )
 
     return make
 
@@ -350,6 +361,39 @@ def test_recording_that_fails_does_not_end_the_run(
     changes.start_recording(tmp_path / "second.mp4")
     assert changes.recording is not None
     assert changes.recording.running
+
+
+def test_recording_of_the_start_is_described_and_finished(
+    make_changes: Callable[..., LiveChanges], controls: Controls, tmp_path: Path
+) -> None:
+    path = tmp_path / "begun.mp4"
+    with Recorder(path, SIZE, 25) as recorder:
+        changes = make_changes(recorder=recorder)
+        for _ in range(5):
+            recorder.send(np.full((*SIZE[::-1], 3), 90, np.uint8))
+        status = changes.recording
+        assert status is not None
+        assert (status.path, status.running, status.error) == (path, True, "")
+        assert status.seconds > 0
+        with pytest.raises(UsageError, match=r"a recording is running: begun\.mp4"):
+            changes.start_recording(tmp_path / "other.mp4")
+
+        done = changes.stop_recording()
+
+        assert controls.seen[-1].sink is recorder
+        assert done is not None
+        assert (done.running, done.size_bytes) == (False, path.stat().st_size)
+        changes.start_recording(tmp_path / "other.mp4")
+
+
+def test_end_of_the_run_leaves_the_recording_of_the_start_to_the_run(
+    make_changes: Callable[..., LiveChanges], tmp_path: Path
+) -> None:
+    with Recorder(tmp_path / "begun.mp4", SIZE, 25) as recorder:
+        recorder.send(np.zeros((*SIZE[::-1], 3), np.uint8))
+        make_changes(recorder=recorder).close()
+        assert not (tmp_path / "begun.mp4").exists()
+    assert (tmp_path / "begun.mp4").exists()
 
 
 def test_end_of_the_run_finishes_the_recording_and_the_virtual_camera(

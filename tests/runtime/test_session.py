@@ -1,6 +1,7 @@
 """Settings to a run: what is opened, in which order it is closed, what the keys do."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.core.clock import ManualClock
 from livecam.core.config import LiveSettings
-from livecam.core.errors import SinkError, UsageError
+from livecam.core.errors import CameraError, SinkError, UsageError
 from livecam.core.geometry import Size
 from livecam.runtime import session as live
 from livecam.runtime.controls import Command, RunControls, SetBackground, Stop, TogglePause
@@ -210,6 +211,33 @@ def test_on_demand_the_camera_is_opened_for_viewers_only(
     assert (camera.opened, camera.closed, monitor.closed) == (watched, watched, 1)
     assert (report.frames_shown > 0) == watched
     assert virtual.frames
+
+
+def missing_camera(*_: object) -> FakeCamera:
+    raise CameraError("the camera is unplugged")
+
+
+def test_each_source_closes_the_monitor_of_the_one_before(
+    camera: FakeCamera, settings: LiveSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[FakeMonitor]()
+
+    def make_monitor(path: str, **_: Any) -> FakeMonitor:
+        opened.append(FakeMonitor(watched=False))
+        return opened[-1]
+
+    monkeypatch.setattr(live, "ViewerMonitor", make_monitor)
+    with ExitStack() as monitor:
+        stages = live.make_stages(ManualClock(), monitor)
+        for on_demand in (True, True, False):
+            stages.open_source(replace(settings, on_demand=on_demand), FakeSink.device)
+        assert [each.closed for each in opened] == [1, 1]
+        stages.open_source(replace(settings, on_demand=True), FakeSink.device)
+        monkeypatch.setattr(live, "_make_source", missing_camera)
+        with pytest.raises(CameraError, match="unplugged"):
+            stages.open_source(settings, FakeSink.device)
+        assert [each.closed for each in opened] == [1, 1, 0]
+    assert [each.closed for each in opened] == [1, 1, 1]
 
 
 @pytest.fixture

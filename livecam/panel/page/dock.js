@@ -48,8 +48,9 @@ export class Dock {
     const answer = await tryPost("/api/recording", { on: !running });
     if (answer && running) {
       const { seconds, bytes: size } = this.status.recording;
-      const link = element("a", { class: "button", href: `/recordings/${answer.name}`, target: "_blank" }, text("devices.playLink"));
-      toast(text("devices.recorded", { seconds: Math.round(seconds), size: bytes(size) }), "", link);
+      // A recording that the command line began lies where the user said, which no page can open.
+      const links = !answer.onPage ? [] : [element("a", { class: "button", href: `/recordings/${answer.name}`, target: "_blank" }, text("devices.playLink"))];
+      toast(text("devices.recorded", { seconds: Math.round(seconds), size: bytes(size) }), "", ...links);
     }
   }
 
