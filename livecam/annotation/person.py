@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from livecam.annotation.geometry import bounding_box
 from livecam.annotation.observation import EmbeddedImageLike, MaskCandidateLike, finite_score
 from livecam.annotation.prompts import Point, Prompt
+from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
+from livecam.imaging.ops import resize_matte
 from livecam.imaging.trimap import CERTAIN_FOREGROUND
 from livecam.matting.cleanup import clean_matte
 from livecam.matting.guided_filter import GuidedFilterUpsampler
@@ -21,13 +23,10 @@ MIN_SCORE = 0.75
 """SAM's predicted IoU of a mask; a lower one flags the frame."""
 CONFIDENT_INSIDE, CONFIDENT_OUTSIDE = 0.95, 0.05
 """Alpha of the compact model that is certain enough for a prompt's points."""
-_MIN_AGREEMENT = 0.92
-"""IoU of SAM's and the compact model's matte; a lower one flags the frame. This, `_MIN_SECOND_OPINION` and
-`_MAX_SAM_UNCERTAINTY` are tuned on the train split (scripts/measure_labels.py)."""
-_MIN_SECOND_OPINION = 0.8
-"""IoU of SAM's mattes with and without the compact model's matte as a prompt; a lower one flags the frame."""
-_MAX_SAM_UNCERTAINTY = 0.3
-"""Fraction of the person's pixels where the compact model is uncertain; with more, SAM got a vague prompt."""
+_PART_SIDE = 2 / 3  # of the frame's sides
+_CERTAIN_CLOSER = 0.8
+"""Alpha of the compact model in an enlarged part of the frame that is a person."""
+_MISSED_WIDTH = 0.02  # of the longer side; what is narrower beside a mask is not a missed person
 _MAX_GROWTH = 1.6
 """Change of SAM's area relative to the compact model's from frame to frame; a larger one flags the frame."""
 _MAX_UNCERTAINTY = 0.4
@@ -49,11 +48,60 @@ class PersonEstimate(NamedTuple):
         matte: float32 (height, width) in [0, 1].
         prompts: one for each person.
         confident: False if no person was found, but one may be there.
+        closer: the largest alpha in four enlarged parts of the frame, coarse, float32 (height, width): people
+            who are too small in the whole frame. None: not looked.
     """
 
     matte: Matte
     prompts: tuple[Prompt, ...]
     confident: bool
+    closer: Matte | None = None
+
+
+class PersonMeasures(NamedTuple):
+    """How sure the mask of the people in one frame is, where there is one.
+
+    Attributes:
+        agreement: IoU of SAM's and the compact model's matte.
+        second_opinion: IoU of SAM's mattes with and without the compact model's matte as a prompt.
+        uncertainty: fraction of the person's pixels where the compact model is uncertain.
+        missed: what enlarged parts of the frame find beside the mask, as a fraction of its pixels.
+    """
+
+    agreement: float
+    second_opinion: float
+    uncertainty: float
+    missed: float
+
+
+@dataclass(frozen=True)
+class ReviewRules:
+    """Limits of the measures; a frame beyond one of them is flagged.
+
+    The defaults are tuned on train splits: scripts/measure_labels.py --tune.
+    """
+
+    min_agreement: float = 0.92
+    min_second_opinion: float = 0.8
+    max_uncertainty: float = 0.1
+    max_missed: float = 0.02
+
+    def reasons(self, measures: PersonMeasures) -> list[str]:
+        """Return why a frame needs a review; empty if nothing is suspicious."""
+        reasons = []
+        if measures.agreement < self.min_agreement:
+            reasons.append(f"SAM and the compact model agree on {measures.agreement:.0%} of the person only")
+        if measures.second_opinion < self.min_second_opinion:
+            same = f"{measures.second_opinion:.0%} of the person"
+            reasons.append(f"SAM draws {same} the same without the compact model")
+        if measures.uncertainty > self.max_uncertainty:
+            reasons.append(f"the compact model is in doubt about {measures.uncertainty:.0%} of the person")
+        if measures.missed > self.max_missed:
+            reasons.append(f"a closer look finds {measures.missed:.0%} more of people")
+        return reasons
+
+
+REVIEW_RULES = ReviewRules()
 
 
 @dataclass(frozen=True)
@@ -64,17 +112,24 @@ class PersonAnnotation:
         prompts: what SAM received; empty if the matte is the compact model's.
         candidates: SAM's selected mask for each prompt.
         matte: float32 (height, width) in [0, 1].
-        agreement: IoU with the compact model's matte; None without prompts.
+        measures: how sure the matte is; None without prompts.
         areas: fraction of the image covered by the person, for SAM and for the compact model.
         reasons: why the frame needs a review; empty if nothing is suspicious.
+        second: SAM's matte without the compact model's matte as a prompt; None without SAM.
     """
 
     prompts: tuple[Prompt, ...]
     candidates: tuple[MaskCandidateLike, ...]
     matte: Matte
-    agreement: float | None
+    measures: PersonMeasures | None
     areas: tuple[float, float]
     reasons: tuple[str, ...]
+    second: Matte | None = None
+
+    @property
+    def agreement(self) -> float | None:
+        """IoU with the compact model's matte; None without prompts."""
+        return self.measures.agreement if self.measures else None
 
 
 def segment_person(
@@ -105,12 +160,14 @@ def segment_person(
     matte, second = (
         union([candidate.matte for candidate in part], estimate.matte.shape) for part in (candidates, seconds)
     )
-    agreement = iou(matte, estimate.matte) if prompts else None
     areas = (float((matte > 0.5).mean()), float((estimate.matte > 0.5).mean()))
-    reasons = _suspicious(agreement, areas, previous_areas)
-    reasons += _vague(iou(matte, second), _uncertain_fraction(estimate.matte)) if prompts else []
-    reasons += _not_confident(estimate)
-    return PersonAnnotation(prompts, tuple(candidates), matte, agreement, areas, tuple(reasons))
+    measures = None
+    if prompts:
+        uncertainty, missed = _uncertain_fraction(estimate.matte), _missed_fraction(estimate.closer, matte)
+        measures = PersonMeasures(iou(matte, estimate.matte), iou(matte, second), uncertainty, missed)
+    reasons = REVIEW_RULES.reasons(measures) if measures else []
+    reasons += _growth(areas, previous_areas) + _not_confident(estimate)
+    return PersonAnnotation(prompts, tuple(candidates), matte, measures, areas, tuple(reasons), second)
 
 
 def person_from_model(estimate: PersonEstimate) -> PersonAnnotation:
@@ -131,8 +188,27 @@ def estimate_person(segmenter: MatteModel, frame: Frame) -> PersonEstimate:
     coarse = segmenter.predict(frame)
     matte = GuidedFilterUpsampler().upsample(clean_matte(coarse), frame)
     prompts = prompts_from_matte(matte)
+    closer = look_closer(segmenter, frame)
     possible = float((coarse > _POSSIBLE_PERSON).mean()) > _MAX_POSSIBLE_AREA
-    return PersonEstimate(matte, prompts, bool(prompts) or not possible)
+    possible |= float((closer > _CERTAIN_CLOSER).mean()) > _MIN_PERSON_AREA
+    return PersonEstimate(matte, prompts, bool(prompts) or not possible, closer)
+
+
+def look_closer(segmenter: MatteModel, frame: Frame) -> Matte:
+    """Run the compact model on four overlapping parts of a frame, one for each corner.
+
+    Returns:
+        The largest alpha at each pixel, float32 (height, width).
+    """
+    size = Size.of(frame)
+    found: Matte = np.zeros((size.height, size.width), np.float32)
+    width, height = (max(1, round(_PART_SIDE * side)) for side in size)
+    for top in (0, size.height - height):
+        for left in (0, size.width - width):
+            part = (slice(top, top + height), slice(left, left + width))
+            alpha = resize_matte(segmenter.predict(np.ascontiguousarray(frame[part])), Size(width, height))
+            found[part] = np.maximum(found[part], alpha)
+    return found
 
 
 def union(mattes: Sequence[Matte], shape: tuple[int, ...]) -> Matte:
@@ -217,18 +293,22 @@ def _best_candidate(candidates: Sequence[MaskCandidateLike], reference: Matte) -
     return max(candidates, key=lambda each: finite_score(each.iou_score) + 2 * iou(each.matte, reference))
 
 
-def _vague(second_opinion: float, uncertainty: float) -> list[str]:
-    """Return the reasons why SAM's mask of a person may have followed a wrong prompt."""
-    reasons = []
-    if second_opinion < _MIN_SECOND_OPINION:
-        reasons.append(f"SAM draws {second_opinion:.0%} of the person the same without the compact model")
-    if uncertainty > _MAX_SAM_UNCERTAINTY:
-        reasons.append(f"the compact model is in doubt about {uncertainty:.0%} of the person")
-    return reasons
-
-
 def _not_confident(estimate: PersonEstimate) -> list[str]:
     return [] if estimate.confident else ["the compact model isn't sure whether somebody is there"]
+
+
+def _missed_fraction(closer: Matte | None, matte: Matte) -> float:
+    """Return what enlarged parts of the frame find beside a mask, as a fraction of the mask.
+
+    0 without a mask: `PersonEstimate.confident` is about that case.
+    """
+    area = int((matte > 0.5).sum())
+    if closer is None or not area:
+        return 0.0
+    beside = ((closer > _CERTAIN_CLOSER) & (matte <= 0.5)).astype(np.uint8)
+    # Edges of the coarse matte differ by a line around the mask, which is not a person.
+    width = max(3, round(_MISSED_WIDTH * max(beside.shape)) | 1)
+    return int(cv2.morphologyEx(beside, cv2.MORPH_OPEN, np.ones((width, width), np.uint8)).sum()) / area
 
 
 def _uncertain_fraction(matte: Matte) -> float:
@@ -237,12 +317,8 @@ def _uncertain_fraction(matte: Matte) -> float:
     return 1 - int((matte >= CERTAIN_FOREGROUND).sum()) / body if body else 0.0
 
 
-def _suspicious(
-    agreement: float | None, areas: tuple[float, float], previous: tuple[float, float] | None
-) -> list[str]:
+def _growth(areas: tuple[float, float], previous: tuple[float, float] | None) -> list[str]:
     reasons = []
-    if agreement is not None and agreement < _MIN_AGREEMENT:
-        reasons.append(f"SAM and the compact model agree on {agreement:.0%} of the person only")
     if previous and min(*areas, *previous) > 0:
         # A person who leans forward grows in both mattes; a mask that spills onto the wall only in SAM's.
         growth = (areas[0] / previous[0]) / (areas[1] / previous[1])

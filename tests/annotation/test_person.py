@@ -7,6 +7,8 @@ from livecam.annotation.geometry import bounding_box
 from livecam.annotation.person import (
     PersonAnnotation,
     PersonEstimate,
+    PersonMeasures,
+    ReviewRules,
     estimate_person,
     interior_points,
     iou,
@@ -94,6 +96,52 @@ def test_mask_that_depends_on_the_model_gives_a_reason() -> None:
 
     (reason,) = drawn(draw_scene(2), FakeSam(obedient)).reasons
     assert "the same without the compact model" in reason
+
+
+class NearSightedModel(GreenModel):
+    """Finds what is near in every frame, and a second person only in parts of a frame."""
+
+    def __init__(self, whole: Size, near: bool = True) -> None:
+        super().__init__()
+        self._whole, self._near = whole, near
+
+    def predict(self, frame: Frame) -> Matte:
+        matte = super().predict(frame) if self._near else np.zeros(frame.shape[:2], np.float32)
+        if Size.of(frame) != self._whole:
+            matte = matte.copy()
+            matte[-20:, -20:] = 1
+        return matte
+
+
+def test_person_that_a_closer_look_finds_gives_a_reason() -> None:
+    frame = draw_scene(2)
+    estimate = estimate_person(NearSightedModel(Size.of(frame)), frame)
+    assert iou(estimate.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
+    (reason,) = segment_person(estimate, FakeSam().embed(frame), (), None).reasons
+    assert reason.startswith("a closer look finds ")
+
+
+def test_room_where_only_a_closer_look_finds_somebody_is_not_confident() -> None:
+    frame = draw_scene(0, person=False)
+    person = estimate_person(NearSightedModel(Size.of(frame), near=False), frame)
+    assert (person.prompts, person.confident) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "part"),
+    [
+        ("agreement", 0.5, "agree on 50% of the person only"),
+        ("second_opinion", 0.5, "SAM draws 50% of the person the same"),
+        ("uncertainty", 0.5, "in doubt about 50% of the person"),
+        ("missed", 0.5, "finds 50% more of people"),
+    ],
+)
+def test_each_review_rule_gives_its_reason(measure: str, value: float, part: str) -> None:
+    fine = PersonMeasures(agreement=0.98, second_opinion=0.97, uncertainty=0.05, missed=0.0)
+    rules = ReviewRules()
+    assert rules.reasons(fine) == []
+    (reason,) = rules.reasons(fine._replace(**{measure: value}))
+    assert part in reason
 
 
 def test_vague_matte_of_the_model_gives_a_reason() -> None:
