@@ -1,7 +1,5 @@
 """Compositing with estimated foreground colors, so that soft edges show no old background."""
 
-import functools
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame, Matte
-from livecam.imaging.buffers import Kind, pooled_empty
+from livecam.imaging.buffers import Kind, pooled_empty, pooled_empty_like
 from livecam.imaging.compositing import apply_light_wrap
 from livecam.imaging.ops import box_mean
-from livecam.imaging.roi import Slices2D
 
 _STEP = 8
 """Colors are averaged on every eighth pixel of a 720 pixel high frame; edges are wider than that."""
@@ -22,12 +19,21 @@ _MARGIN = 4
 """Margin around the soft pixels, in steps."""
 _FAR = 4
 """Radius of the fallback mean, in multiples of the near one: used where nothing near is certain."""
-_FAR_WEIGHT = 1e-3
+_FAR_WEIGHT = np.float32(1e-3)
 _CHUNK_PIXELS = 1 << 15
 """Pixels whose intermediate results stay in the processor's cache."""
 _ALPHAS = np.arange(256, dtype=np.float32) / np.float32(255)
-_CERTAINTIES = _ALPHAS**4, _ALPHAS[::-1] ** 4
-"""Weight of each alpha in the means of foreground and background: a mixed pixel hardly counts."""
+_MAX_WEIGHT = 1 << 16
+"""Weight of a certain pixel: the sum of 9 x 9 colors with this weight is below 2³¹."""
+_CERTAINTIES = tuple(
+    np.ceil(alphas**4 * np.float32(_MAX_WEIGHT)).astype(np.int32) for alphas in (_ALPHAS, _ALPHAS[::-1])
+)
+"""Weight of each alpha in the means of foreground and background: a mixed pixel hardly counts.
+
+Integers, which OpenCV averages faster than floats. No alpha above 0 has a weight of 0.
+"""
+_NO_WEIGHT = 1e-6 * _MAX_WEIGHT
+"""Keeps the mean defined where no color has any weight."""
 _Bytes = NDArray[np.uint8]
 _Indices = NDArray[np.intp]
 _Colors = NDArray[np.float32]
@@ -75,33 +81,29 @@ def _composite_tiles(frame: Frame, background: Frame, matte: Matte, tile: int) -
     cv2.convertScaleAbs(matte, dst=alpha, alpha=255)
     # Soft pixels are copied as well, which is faster than a mask without them; their tiles change below.
     cv2.copyTo(frame, alpha, composite)
-    y, x = _find_mixed_tiles(alpha, tile)
+    y, x = _find_soft_tiles(alpha, tile)
     if y.size:
-        # A margin, so that colors of the old background are known outside the edge.
-        top, left = (max(0, int(side.min()) - _MARGIN) for side in (y, x))
-        cells = slice(top, int(y.max()) + _MARGIN), slice(left, int(x.max()) + _MARGIN)
-        radius = max(1, round(_REACH * matte.shape[0] / tile))
-        means = [mean[y - top, x - left] for mean in _mean_colors(frame, alpha, tile, cells, radius)]
-        chunk = max(1, _CHUNK_PIXELS // tile**2)
+        inside, outside = _mean_colors(frame, alpha, tile, y, x)
+        chunks = -(-y.size * tile**2 // _CHUNK_PIXELS)
+        chunk = -(-y.size // chunks)
         for first in range(0, y.size, chunk):
             part = slice(first, first + chunk)
-            inside, outside = (mean[part] for mean in means)
-            _blend_tiles(frame, background, alpha, inside, outside, y[part], x[part], tile, composite)
+            means = inside[:, part], outside[:, part]
+            _blend_tiles(frame, background, alpha, *means, y[part], x[part], tile, composite)
     return composite
 
 
-def _find_mixed_tiles(alpha: _Bytes, tile: int) -> tuple[_Indices, _Indices]:
-    """Return the rows and columns of the tiles whose alphas are neither all 0 nor all 255."""
-    # Several alphas are compared at once, as the bytes of one integer.
-    word = min(8, tile & -tile)
-    packed = alpha.view(f"u{word}").reshape(alpha.shape[0] // tile, tile, -1)
-    masks = []
-    for merge, uniform in ((np.bitwise_or, 0), (np.bitwise_and, (1 << 8 * word) - 1)):
-        merged = merge.reduce(packed, axis=1).reshape(len(packed), -1, tile // word)
-        columns = [merged[..., column] for column in range(tile // word)]
-        masks.append(functools.reduce(merge, columns) != packed.dtype.type(uniform))
-    y, x = np.nonzero(np.logical_and(*masks))
-    return y, x
+def _find_soft_tiles(alpha: _Bytes, tile: int) -> tuple[_Indices, _Indices]:
+    """Return the rows and columns of the tiles with an alpha that is neither 0 nor 255."""
+    # 255 becomes 0 and 0 becomes 1: an alpha between them is larger than both.
+    shifted = np.add(alpha, 1, out=pooled_empty_like(alpha))
+    is_soft = shifted.reshape(-1, tile, alpha.shape[1]).max(axis=1) > 1
+    # Each first column of a tile gets the largest value of the tile.
+    found = cv2.dilate(is_soft.view(np.uint8), np.ones((1, tile), np.uint8), anchor=(0, 0))
+    soft_tiles = np.ascontiguousarray(found[:, ::tile])
+    places = np.flatnonzero(soft_tiles.view(np.bool_))
+    y = places // soft_tiles.shape[1]  # several times faster than divmod
+    return y, places - y * soft_tiles.shape[1]
 
 
 def _blend_tiles(
@@ -121,7 +123,7 @@ def _blend_tiles(
         frame: uint8 RGB, shape (H, W, 3).
         background: the same shape.
         alpha: uint8, shape (H, W).
-        inside: mean color of the foreground around each of the N tiles, float32 (N, 3).
+        inside: mean color of the foreground around each of the N tiles, float32 (3, N).
         outside: mean color of the old background, like `inside`.
         y: row of each tile.
         x: column of each tile.
@@ -131,66 +133,115 @@ def _blend_tiles(
     columns = alpha.shape[1] // tile
     # For each tile the flat indices of its rows of pixels.
     rows = (y * (tile * columns) + x)[:, None] + np.arange(0, tile * columns, columns)
-    # For each tile one row of its mean color.
-    inside, outside = (np.tile(mean, tile)[:, None] for mean in (inside, outside))
+    alphas = _row_view(alpha, tile).take(rows).view(np.uint8).reshape(1, -1)
+    colors, new = (
+        _row_view(image, 3 * tile).take(rows).view(np.uint8).reshape(1, -1, 3)
+        for image in (frame, background)
+    )
+    _resolve_mixture(colors, alphas, inside, outside)
+    weight = cv2.cvtColor(alphas, cv2.COLOR_GRAY2RGB, dst=pooled_empty_like(colors))
+    # alpha × color + (255 - alpha) × new, at most 255 × 255.
+    total, part = pooled_empty((2, *colors.shape), np.uint16)
+    np.multiply(colors, weight, out=total, dtype=np.uint16)
+    np.multiply(new, cv2.bitwise_not(weight, dst=weight), out=part, dtype=np.uint16)
+    total += part
+    cv2.convertScaleAbs(total.reshape(1, -1), dst=new.reshape(1, -1), alpha=1 / 255)
+    np.put(_row_view(out, 3 * tile), rows, _row_view(new, 3 * tile))
+
+
+def _resolve_mixture(colors: _Bytes, alphas: _Bytes, inside: _Colors, outside: _Colors) -> None:
+    """Replace the mixed colors of N tiles by those of the foreground, in place.
+
+    This is `estimate_foreground_color`, written as alpha × color + (1 - alpha) × (inside + alpha × (inside -
+    outside)). Channel by channel: the mean colors of a tile are then one number for many pixels.
+
+    Args:
+        colors: uint8 RGB, shape (1, P, 3).
+        alphas: uint8, shape (1, P).
+        inside: mean color of the foreground around each tile, float32 (3, N).
+        outside: mean color of the old background, like `inside`.
+    """
     # In memory from the pool, because at this size a new array costs more than the computation.
-    weight, colors, new, mixed = pooled_empty((4, *rows.shape, 3 * tile), np.float32)
-    alphas = _row_view(alpha, tile).take(rows).view(np.uint8)
-    cv2.cvtColor(_ALPHAS.take(alphas).reshape(-1, tile), cv2.COLOR_GRAY2RGB, dst=weight.reshape(-1, tile, 3))
-    for image, values in ((frame, colors), (background, new)):
-        pixels = _row_view(image, 3 * tile).take(rows)
-        np.copyto(values, pixels.view(np.uint8).reshape(values.shape))
-    # `estimate_foreground_color`, as alpha × color + (1 - alpha) × (inside + alpha × (inside - outside)).
-    np.multiply(weight, inside - outside, out=mixed)
-    mixed += inside
-    colors -= mixed
-    colors *= weight
-    colors += mixed
-    np.clip(colors, 0, 255, out=colors)
-    colors -= new
-    colors *= weight
-    colors += new
-    blended = cv2.convertScaleAbs(colors.reshape(-1, 3 * tile))
-    np.put(_row_view(out, 3 * tile), rows, _row_view(blended, 3 * tile))
+    planes = pooled_empty((3, *alphas.shape), np.uint8)
+    cv2.split(colors, list(planes))
+    weight = cv2.LUT(alphas, _ALPHAS).reshape(inside.shape[1], -1)
+    correction, resolved = pooled_empty((2, 3, *weight.shape), np.float32)
+    np.multiply(weight, (inside - outside)[..., None], out=correction)
+    correction += inside[..., None]
+    np.copyto(resolved, planes.reshape(resolved.shape))
+    resolved -= correction
+    resolved *= weight
+    # The sum is rounded and clipped to 0..255.
+    cv2.add(resolved.reshape(1, -1), correction.reshape(1, -1), dst=planes.reshape(1, -1), dtype=cv2.CV_8U)
+    cv2.merge(list(planes), dst=colors)
 
 
-def _row_view(image: _Bytes, size: int) -> NDArray[Any]:
+def _row_view(image: NDArray[Any], size: int) -> NDArray[Any]:
     """View a contiguous array as a list of elements of `size` bytes."""
     return image.reshape(-1).view(f"V{size}")
 
 
-def _mean_colors(
-    frame: Frame, alpha: _Bytes, step: int, cells: Slices2D, radius: int
-) -> tuple[_Colors, _Colors]:
-    """Average the certain colors of foreground and old background around every `step`-th pixel.
+def _mean_colors(frame: Frame, alpha: _Bytes, tile: int, y: _Indices, x: _Indices) -> tuple[_Colors, _Colors]:
+    """Average the certain colors of foreground and old background around N tiles.
 
     Args:
         frame: uint8 RGB, shape (H, W, 3), contiguous.
         alpha: uint8, shape (H, W).
-        step: distance of two cells in pixels.
-        cells: rows and columns of the cells that are computed.
-        radius: radius of the mean, in cells.
+        tile: side of a tile in pixels. The means are of one pixel of each tile.
+        y: row of each tile.
+        x: column of each tile.
 
     Returns:
-        Two new float32 arrays of shape (rows, columns, 3).
+        Two new float32 arrays of shape (3, N).
     """
-    samples = np.ascontiguousarray(frame.view("V3")[::step, ::step][cells]).view(np.uint8)
-    planes = cv2.split(box_mean(samples, 3))
-    opacity = np.ascontiguousarray(alpha[::step, ::step][cells])
-    inside, outside = (np.asarray(cv2.LUT(opacity, table), np.float32) for table in _CERTAINTIES)
-    return _mean_color(planes, inside, radius), _mean_color(planes, outside, radius)
+    # A margin, so that colors of the old background are known outside the edge.
+    top, left = (max(0, int(side.min()) - _MARGIN) for side in (y, x))
+    cells = slice(top, int(y.max()) + _MARGIN), slice(left, int(x.max()) + _MARGIN)
+    samples = np.ascontiguousarray(frame.view("V3")[::tile, ::tile][cells]).view(np.uint8)
+    opacity = np.ascontiguousarray(alpha[::tile, ::tile][cells])
+    # A fourth channel of 255 becomes the sum of the weights.
+    colors = cv2.cvtColor(box_mean(samples, 3), cv2.COLOR_RGB2RGBA).astype(np.int32)
+    radius = max(1, round(_REACH * alpha.shape[0] / tile))
+    inside, outside = (
+        _mean_at(colors, np.asarray(cv2.LUT(opacity, table), np.int32), radius, y - top, x - left)
+        for table in _CERTAINTIES
+    )
+    return inside, outside
 
 
-def _mean_color(planes: Sequence[NDArray[Any]], weight: Matte, radius: int) -> _Colors:
-    *colors, total = pooled_empty((4, *weight.shape), np.float32)
-    for plane, color in zip(planes, colors, strict=True):
-        np.multiply(plane, weight, out=color)
-    weighted = pooled_empty((*weight.shape, 4), np.float32)
-    cv2.merge([*colors, weight], dst=weighted)
-    near, far = (box_mean(weighted, 2 * r + 1) for r in (radius, _FAR * radius))
-    cv2.scaleAdd(far, _FAR_WEIGHT, near, dst=near)
-    cv2.split(near, [*colors, total])
-    total += np.float32(1e-6)
-    for color in colors:
-        color /= total
-    return np.asarray(cv2.merge(colors, dst=pooled_empty((*weight.shape, 3), np.float32)), np.float32)
+def _mean_at(
+    colors: NDArray[np.int32], weight: NDArray[np.int32], radius: int, y: _Indices, x: _Indices
+) -> _Colors:
+    """Return the weighted mean color around N pixels.
+
+    Args:
+        colors: red, green, blue and 255, shape (H, W, 4).
+        weight: shape (H, W).
+        radius: radius of the window in pixels.
+        y: row of each pixel.
+        x: column of each pixel.
+
+    Returns:
+        Float32 of shape (3, N).
+    """
+    weighted = cv2.merge([weight] * 4, dst=pooled_empty_like(colors))
+    weighted *= colors
+    window = 2 * radius + 1
+    near = pooled_empty(colors.shape, np.float32)
+    cv2.boxFilter(weighted, cv2.CV_32F, (window, window), dst=near)
+    # Every second mean is enough for a window that is `_FAR` times as large.
+    coarse = np.ascontiguousarray(near.view("V16")[::2, ::2]).view(np.float32)
+    far = box_mean(coarse, (_FAR - 1) * radius | 1)
+    sums = _pixels_at(near, y, x)
+    sums += _FAR_WEIGHT * _pixels_at(far, y >> 1, x >> 1)
+    *channels, total = cv2.split(sums[None])
+    total *= np.float32(1 / 255)
+    total += np.float32(_NO_WEIGHT)
+    means: _Colors = np.concatenate(channels) / total
+    return means
+
+
+def _pixels_at(image: _Colors, y: _Indices, x: _Indices) -> _Colors:
+    """Return N pixels of an image of four channels as (N, 4)."""
+    pixels: _Colors = _row_view(image, 16).take(y * image.shape[1] + x).view(np.float32)
+    return pixels.reshape(-1, 4)

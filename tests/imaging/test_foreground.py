@@ -1,7 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
-from livecam.imaging.compositing import alpha_composite
+from livecam.imaging.compositing import alpha_composite, estimate_foreground_color
 from livecam.imaging.foreground import composite_foreground
 
 OLD, NEW = (30, 60, 240), (250, 240, 60)
@@ -69,6 +70,48 @@ def test_region_of_half_certainty_is_blended_as_usual() -> None:
         frame, background, half
     )
     assert np.abs(difference).max() <= 4
+
+
+def composite_in_floats(
+    frame: np.ndarray, background: np.ndarray, matte: np.ndarray, tile: int, radius: int
+) -> np.ndarray:
+    """Composite whole tiles with the same estimate, without tiles that are left out and without integers."""
+    alpha = np.rint(matte * 255).astype(np.float32) / 255
+    samples = cv2.blur(np.ascontiguousarray(frame[::tile, ::tile]), (3, 3)).astype(np.float32)
+    means = []
+    for certainty in (alpha[::tile, ::tile] ** 4, (1 - alpha[::tile, ::tile]) ** 4):
+        weighted = np.dstack([samples * certainty[..., None], certainty])
+        near, far = (cv2.blur(weighted, (2 * r + 1, 2 * r + 1)) for r in (radius, 4 * radius))
+        total = near + 1e-3 * far
+        mean = total[..., :3] / (total[..., 3:] + 1e-6)
+        means.append(np.repeat(np.repeat(mean, tile, axis=0), tile, axis=1))
+    alpha = alpha[..., None]
+    color = np.clip(estimate_foreground_color(frame.astype(np.float32), alpha, *means), 0, 255)
+    return color * alpha + background * (1 - alpha)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tile", "radius"), [((480, 640), 5, 2), ((720, 1280), 8, 2), ((170, 250), 1, 3)]
+)
+@pytest.mark.parametrize("softness", [4.0, 40.0])
+def test_random_mattes_give_what_the_formula_gives_in_floats(
+    shape: tuple[int, int], tile: int, radius: int, softness: float
+) -> None:
+    rng = np.random.default_rng(int(softness) + shape[0])
+    image, background = random_frames(shape, seed=shape[1])
+    frame = cv2.GaussianBlur(image, (0, 0), 4)
+    noise = cv2.GaussianBlur(rng.standard_normal(shape), (0, 0), shape[0] / 20)
+    matte = np.clip(noise / noise.std() * shape[0] / (10 * softness) + 0.5, 0, 1).astype(np.float32)
+    soft = (matte > 0) & (matte < 1)
+    assert 0.01 < soft.mean() < 0.95
+
+    expected = composite_in_floats(frame, background, matte, tile, radius)
+    difference = np.abs(composite_foreground(frame, background, matte) - expected)
+
+    # Rounding twice; more only where no color near a pixel is certain and those farther away decide.
+    assert np.quantile(difference[soft], 0.99) < 1
+    assert difference.max() < 10
+    assert difference[~soft].max() == 0
 
 
 def test_arguments_are_not_written() -> None:
