@@ -1,10 +1,11 @@
 """`livecam learn`: make a personal model from your own frames."""
 
 import argparse
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from livecam.cli.options import add_settings, require_keras
+from livecam.cli.options import add_json_option, add_settings, require_keras
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
 from livecam.cli.prompt_options import (
     add_person_option,
@@ -15,6 +16,9 @@ from livecam.cli.prompt_options import (
 )
 from livecam.cli.signals import handle_termination
 from livecam.core.config import config_path, read_config
+
+if TYPE_CHECKING:
+    from livecam.personalization.workflow import PersonalizationResult
 
 DESCRIPTION = """\
 Makes a model of your own in a few minutes: records you for 20 s (or reads clips), labels some frames,
@@ -53,6 +57,7 @@ class LearnCommand:
             action="store_false",
             help="only compare: install the better model later, with the same command without this option",
         )
+        add_json_option(parser)
         source = parser.add_argument_group("input")
         source.add_argument(
             "--from",
@@ -89,10 +94,11 @@ class LearnCommand:
     def run(self, args: argparse.Namespace) -> int:
         """Make and compare the model; 1 if it is not better and so not installed."""
         values = namespace_to_kwargs(args)
+        as_json = values.pop("json", False)
         if values.pop("forget", False):
             return _forget(values.get("name", "me"))
         require_keras()
-        return _learn(values)
+        return _learn(values, as_json=as_json)
 
 
 def _add_labelling(parser: ArgumentParser) -> None:
@@ -136,7 +142,8 @@ def _forget(name: str) -> int:
     return 0
 
 
-def _learn(values: dict[str, Any]) -> int:
+def _learn(values: dict[str, Any], *, as_json: bool) -> int:
+    from livecam.core.progress import progress_values
     from livecam.personalization.workflow import (
         PersonalizationSettings,
         PersonalizationWorkflow,
@@ -147,15 +154,42 @@ def _learn(values: dict[str, Any]) -> int:
     settings = PersonalizationSettings.from_options(
         **{"camera": stored.camera, "size": stored.size, "fps": stored.fps, **values}
     )
-    result = PersonalizationWorkflow(settings, lambda line: print(line, flush=True), annotate_sources).learn()
+
+    def show(line: str) -> None:
+        print(json.dumps(progress_values(line)) if as_json else line, flush=True)
+
+    result = PersonalizationWorkflow(settings, show, annotate_sources).learn()
+    if as_json:
+        before, after = result.held_out
+        print(
+            json.dumps(
+                {
+                    "result": {
+                        "name": result.name,
+                        "installed": result.installed,
+                        "reason": result.reason,
+                        "before": before,
+                        "after": after,
+                        "image": str(result.comparison_image),
+                        "seconds": result.seconds,
+                    }
+                }
+            )
+        )
+        return 1 if result.reason else 0
+    _print_result(result)
+    return 1 if result.reason else 0
+
+
+def _print_result(result: "PersonalizationResult") -> None:
     print(f"\n{result.figures}\n\nbefore and after as an image: {result.comparison_image}")
     print(f"learning and comparing took {result.seconds:.0f} s; frames and labels stay on this machine until")
     print(f"  livecam learn --name {result.name} --forget")
     if result.installed:
         print(f"installed: livecam --model {result.name}")
-        return 0
-    if not result.reason:
+    elif not result.reason:
         print("better, and not installed yet: the same command without --no-install does it")
-        return 0
-    print(f"not installed: {result.reason}; more frames, other light or --click may help (--forget first)")
-    return 1
+    else:
+        print(
+            f"not installed: {result.reason}; more frames, other light or --click may help (--forget first)"
+        )

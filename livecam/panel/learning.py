@@ -1,7 +1,7 @@
 """`livecam learn` for the page, in another process: this one never loads a training framework."""
 
+import json
 import logging
-import re
 import subprocess
 import sys
 import threading
@@ -32,14 +32,8 @@ MIN_SECONDS, MAX_SECONDS = 4, 600
 _BACKGROUND = "#2f3b46"  # behind the person in the comparison, so that mistakes are seen
 _JPEG_QUALITY = 88
 _LONGEST = 960  # pixels
-_LABELLING = re.compile(r"labelling (\d+)/(\d+)")
-_LEARNING = re.compile(r"learning (\d+)/(\d+): .*?(\d+) s left")
-_RECORDING = re.compile(r"recording (\d+) s from the camera")
-_COUNTDOWN = re.compile(r"(\d) \.\.\.")
-_PAGE = re.compile(r"http://127\.0\.0\.1:\d+/\S+")
-_FOREIGN_LINES = ("I0", "W0", "E0", "WARNING: All log messages")  # of TensorFlow
 _STOP_SECONDS = 10.0
-_COUNTDOWN_SECONDS = 3.0
+_ERROR_START = "livecam: "  # of the line that says why a command failed
 
 
 @dataclass(frozen=True)
@@ -87,7 +81,7 @@ class LearnRun:
         take_camera_back: Callable[[], None],
         changed: Callable[[], None] = lambda: None,
         *,
-        command: Sequence[str] = (sys.executable, "-u", "-m", "livecam", "learn"),
+        command: Sequence[str] = (sys.executable, "-u", "-m", "livecam", "learn", "--json"),
     ) -> None:
         """Prepare; nothing runs yet.
 
@@ -103,9 +97,8 @@ class LearnRun:
         self._process: subprocess.Popen[str] | None = None
         self._status: LearnStatus | None = None
         self._camera_released = False
-        self._step_start = 0.0
         self._deadline: float | None = None
-        self._last_lines: list[str] = []
+        self._problem = ""
 
     @property
     def status(self) -> LearnStatus | None:
@@ -155,7 +148,7 @@ class LearnRun:
             except OSError as error:
                 self._give_camera_back()
                 raise LivecamError(f"livecam learn can't be started ({error})") from error
-            self._last_lines, self._deadline = [], None
+            self._problem, self._deadline = "", None
             self._set(LearnStatus(name, "record"))
             threading.Thread(
                 target=self._follow, args=(self._process, name), name="livecam-panel-learn", daemon=True
@@ -202,49 +195,42 @@ class LearnRun:
                 before, after = compared.held_out
                 self._set(LearnStatus(name, "done", before=before, after=after, reason=compared.reason))
             else:
-                problem = next(
-                    (line for line in reversed(self._last_lines) if line), "it ended without a word"
-                )
-                self._set(LearnStatus(name, "failed", message=problem.removeprefix("livecam: ")))
+                problem = self._problem or "it ended without a word"
+                self._set(LearnStatus(name, "failed", message=problem))
 
     def _read_line(self, line: str) -> None:
+        """Follow a line of `livecam learn --json`: an object of `progress_values`, or why it failed."""
+        try:
+            values = json.loads(line)
+        except ValueError:
+            values = None
         with self._lock:
             status = self._status
             if status is None or not status.running:
                 return
-            if line and not line.startswith(_FOREIGN_LINES):
-                self._last_lines = [*self._last_lines, line][-20:]
-            new = self._parse(replace(status, page="" if line else status.page), line)
+            if line.startswith(_ERROR_START):
+                self._problem = line.removeprefix(_ERROR_START)
+            # Other programs' libraries write to the same stream.
+            if not isinstance(values, dict) or "stage" not in values:
+                return
+            new = self._advance(status, values)
             if new.stage != "record":
                 self._give_camera_back()
             self._set(new)
 
-    def _parse(self, status: LearnStatus, line: str) -> LearnStatus:
-        """Return the status after a line of `livecam learn`."""
-        now = time.monotonic()
-        if match := _RECORDING.search(line):
-            self._deadline = now + float(match[1]) + _COUNTDOWN_SECONDS
-            return replace(status, message=line)
-        if match := _LABELLING.search(line):
-            done, total = int(match[1]), int(match[2])
-            if status.stage != "label" or not status.total:
-                self._step_start, self._deadline = now, None
-            elif done > 1:
-                self._deadline = now + (now - self._step_start) / (done - 1) * (total - done)
-            return replace(status, stage="label", done=done, total=total, message="")
-        if match := _LEARNING.search(line):
-            self._deadline = now + float(match[3])
-            return replace(status, stage="tune", done=int(match[1]), total=int(match[2]), message="")
-        if line.startswith("learning from "):
-            self._deadline = None
-            return replace(status, stage="tune", done=0, total=0, message=line)
-        if line.startswith("of the way"):
-            self._deadline = None
-            return replace(status, stage="compare", done=0, total=0, message="")
-        if status.stage == "record" and (match := _PAGE.search(line)):
-            self._deadline = None
-            return replace(status, stage="label", done=0, total=0, page=match[0], message="")
-        return replace(status, message=line) if line and not line.startswith(_FOREIGN_LINES) else status
+    def _advance(self, status: LearnStatus, values: dict[str, Any]) -> LearnStatus:
+        """Return the status after a line with its values."""
+        page = values["page"]
+        stage = values["stage"] or ("label" if page else status.stage)
+        if stage not in STAGES:
+            return status
+        left = values["seconds_left"]
+        same_step = stage == status.stage and not values["stage"]
+        if not same_step:
+            self._deadline = None if left is None else time.monotonic() + left
+        done, total = (status.done, status.total) if same_step else (values["done"], values["total"])
+        message = "" if values["total"] or page or stage == "compare" else values["message"]
+        return replace(status, stage=stage, done=done, total=total, message=message, page=page)
 
     def _give_camera_back(self) -> None:
         with self._lock:

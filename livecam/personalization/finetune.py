@@ -12,7 +12,7 @@ import cv2
 import keras
 
 from livecam.core.errors import TrainingError
-from livecam.core.progress import Notify
+from livecam.core.progress import Notify, ProgressLine
 from livecam.personalization.replay import ReplayDataset, ReplayDistillationLoss
 from livecam.training.callbacks import save_atomic
 from livecam.training.checkpoint import Arrays, Checkpoint, read_checkpoint, restore
@@ -175,7 +175,9 @@ class FinetuneCheckpoint(keras.callbacks.Callback):  # type: ignore[misc]
         seconds = time.monotonic() - self._epoch_start
         remaining = seconds * (self._config.epochs - epoch - 1)
         loss = (logs or {}).get("loss", float("nan"))
-        self._notify(f"learning {epoch + 1}/{self._config.epochs}: loss {loss:.3f}, {remaining:.0f} s left")
+        done, total = epoch + 1, self._config.epochs
+        text = f"learning {done}/{total}: loss {loss:.3f}, {remaining:.0f} s left"
+        self._notify(ProgressLine(text, "tune", done, total, seconds_left=remaining))
 
 
 def save_network(model: keras.Model, path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.core.clock import Clock
 from livecam.core.errors import CameraError, VideoError
-from livecam.core.progress import Notify
+from livecam.core.progress import Notify, ProgressLine
 from livecam.sinks.recorder import Recorder
 from livecam.sources.base import Source
 from livecam.video.video_reader import VideoReader
@@ -95,14 +95,15 @@ def _record_part(
                     text = instructions.pop(0)[1]
                     # Of the instructions of an earlier part, only the last one is repeated.
                     if not instructions or elapsed < instructions[0][0]:
-                        notify(text)
+                        notify(ProgressLine(text, "record", seconds_left=max(0.0, seconds - elapsed)))
                 recorder.send(frame)
                 if elapsed >= seconds:
                     return
 
 
 def _count_down(seconds: float, notify: Notify, clock: Clock) -> None:
-    notify(f"recording {seconds:.0f} s from the camera; have in the frame what you want to be kept")
+    text = f"recording {seconds:.0f} s from the camera; have in the frame what you want to be kept"
+    notify(ProgressLine(text, "record", seconds_left=COUNTDOWN_SECONDS + seconds))
     for remaining in range(COUNTDOWN_SECONDS, 0, -1):
-        notify(f"{remaining} ...")
+        notify(ProgressLine(f"{remaining} ...", "record", seconds_left=remaining + seconds))
         clock.sleep(1.0)

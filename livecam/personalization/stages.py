@@ -5,7 +5,7 @@ from pathlib import Path
 
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
-from livecam.core.progress import Notify
+from livecam.core.progress import Notify, ProgressLine
 from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
 from livecam.datasets.pets import Foreground, SamplePaths, list_samples, load_foreground
 from livecam.models.model_card import ModelCard
@@ -69,7 +69,8 @@ def run_finetune(
         if lost <= MAX_REGRESSION_DROP or not alphas:
             break
         notify(f"{choice.alpha:.0%} of the way makes other scenes worse by {lost:.1f} points: less of it")
-    notify(f"of the way from the old weights to the new ones {choice.alpha:.0%} is best")
+    text = f"of the way from the old weights to the new ones {choice.alpha:.0%} is best"
+    notify(ProgressLine(text, "compare"))
     return FinetuneResult(choice.alpha, choice.own, choice.regression)
 
 

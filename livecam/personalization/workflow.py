@@ -12,6 +12,7 @@ Each stage is done once, and an interrupted run continues with the next stage. T
     .in-use                 locked while a livecam process works here
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -24,7 +25,7 @@ from livecam.core.errors import FileWriteError, LivecamError
 from livecam.core.fileio import os_error_reason
 from livecam.core.locking import exclusive_lock
 from livecam.core.paths import expand_user
-from livecam.core.progress import Notify
+from livecam.core.progress import Notify, ProgressLine
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, resolve_model
 from livecam.models.segmenter import LiteRTSegmenter
@@ -67,6 +68,7 @@ class PersonalizationResult:
         figures: the table of figures before and after.
         comparison_image: file with held-out frames before, after and in truth.
         seconds: duration of fine-tune and comparison.
+        held_out: IoU in % on held-out frames, before and after.
     """
 
     name: str
@@ -75,6 +77,7 @@ class PersonalizationResult:
     figures: str
     comparison_image: Path
     seconds: float
+    held_out: tuple[float, float]
 
 
 class PersonalizationWorkflow:
@@ -135,7 +138,13 @@ class PersonalizationWorkflow:
             self._stage("install", Installation, self._install)
         seconds = sum(self.journal.seconds.get(stage, 0.0) for stage in ("tune", "compare"))
         return PersonalizationResult(
-            name, installed, compared.reason, str(compared), self._comparison_image, seconds
+            name,
+            installed,
+            compared.reason,
+            str(compared),
+            self._comparison_image,
+            seconds,
+            compared.held_out,
         )
 
     @property
@@ -179,7 +188,7 @@ class PersonalizationWorkflow:
         from livecam.personalization.stages import run_finetune
 
         settings = self.settings
-        self._notify(f"learning from {counts.train} frames of yours")
+        self._notify(ProgressLine(f"learning from {counts.train} frames of yours", "tune"))
         return run_finetune(
             self.folder, settings.base, settings.data, settings.backgrounds, self._model, self._notify
         )
@@ -224,8 +233,17 @@ def annotate_sources(settings: AnnotationSettings, notify: Notify) -> None:
     """
     from livecam.annotation.job import Progress, annotate
 
+    first: tuple[int, float] | None = None
+
     def on_progress(progress: Progress) -> None:
-        if progress.stage == "label" and (progress.done % 6 == 1 or progress.done == progress.total):
-            notify(f"labelling {progress.done}/{progress.total}")
+        nonlocal first
+        done, total, now = progress.done, progress.total, time.monotonic()
+        if progress.stage != "label":
+            return
+        first = first or (done, now)
+        if done % 6 == 1 or done == total:
+            passed, steps = now - first[1], done - first[0]
+            left = passed / steps * (total - done) if steps else None
+            notify(ProgressLine(f"labelling {done}/{total}", "label", done, total, seconds_left=left))
 
     notify(str(annotate(settings, notify=notify, progress=on_progress)))

@@ -408,16 +408,18 @@ def luminance(color: str) -> float:
 
 
 LEARN = """
-import json, pathlib, time
+import json, pathlib, sys, time
+from livecam.core.progress import ProgressLine, progress_values
+def say(*line, **values): print(json.dumps(progress_values(ProgressLine(*line, **values))), flush=True)
 folder = pathlib.Path({folder!r})
 def wait(name):
     while not (folder / name).exists(): time.sleep(0.02)
-print("recording 4 s from the camera; have in the frame what you want to be kept")
-print("turn your head and your shoulders"); wait("seen-1")
-print("labelling 3/4"); wait("seen-2")
-print("learning from 3 frames of yours")
-print("learning 2/6: loss 0.1, 90 s left"); wait("seen-3")
-print("of the way from the old weights to the new ones 50% is best")
+say("recording 4 s from the camera; have in the frame what you want to be kept", "record", seconds_left=7)
+say("turn your head and your shoulders", "record", seconds_left=2); wait("seen-1")
+say("labelling 3/4", "label", 3, 4); wait("seen-2")
+say("learning from 3 frames of yours", "tune")
+say("learning 2/6: loss 0.1, 90 s left", "tune", 2, 6, seconds_left=90); wait("seen-3")
+say("of the way from the old weights to the new ones 50% is best", "compare")
 compared = {{"held_out": [91.0, 96.5], "regression": [97.0, 97.0], "frames": 3}}
 (folder / "journal.json").write_text(json.dumps({{"words": {{}}, "done": {{"compare": compared}}}}))
 """
@@ -425,7 +427,7 @@ compared = {{"held_out": [91.0, 96.5], "regression": [97.0, 97.0], "frames": 3}}
 
 @pytest.fixture
 def learn_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a script stand in for `livecam learn`: it prints what that prints, over a finished run."""
+    """Let a script stand in for `livecam learn`: it reports as that does, over a finished run."""
     from livecam.panel import control_panel
 
     folder = workspace_dir("me")

@@ -1,4 +1,4 @@
-"""`livecam learn` for the page: a script stands in for the command and prints what it prints."""
+"""`livecam learn` for the page: a script stands in for the command, and reports as it does."""
 
 import json
 import sys
@@ -14,20 +14,24 @@ from livecam.panel.learning import LearnRun, discard_learnt, install_learnt, own
 from livecam.personalization.config import workspace_dir
 
 RUN = """
-import pathlib, sys, time
+import json, pathlib, sys, time
+from livecam.core.progress import ProgressLine, progress_values
+def say(*line, **values): print(json.dumps(progress_values(ProgressLine(*line, **values))), flush=True)
 gate = pathlib.Path({gate!r})
 def wait(name):
     while not (gate / name).exists(): time.sleep(0.01)
 print(*sys.argv[1:])
-print("recording 20 s from the camera; have in the frame what you want to be kept"); wait("1")
-print("sit as in a call, and talk"); wait("2")
-print("click on what to keep: http://127.0.0.1:99/open/abc (from another machine first: ssh)"); wait("3")
-print("labelling 1/4"); wait("4")
-time.sleep(0.1)
-print("labelling 3/4"); wait("5")
-print("learning from 3 frames of yours")
-print("learning 2/6: loss 0.1, 90 s left"); wait("6")
-print("of the way from the old weights to the new ones 50% is best"); wait("7")
+say("recording 20 s from the camera", "record", seconds_left=23); wait("1")
+say("sit as in a call, and talk", "record", seconds_left=20); wait("2")
+say("click on what to keep: (...)", page="http://127.0.0.1:99/open/abc"); wait("3")
+say("labelling 1/4", "label", 1, 4)
+print("E0000 00:00:1795917802.955462 5822 cuda_platform.cc:52] 7/9 failed call to cuInit")
+print('["no progress"]'); wait("4")
+say("labelling 3/4", "label", 3, 4, seconds_left=4); wait("5")
+say("learning from 3 frames of yours", "tune")
+say("learning 2/6: loss 0.1, 90 s left", "tune", 2, 6, seconds_left=90)
+say("the disk is slow"); wait("6")
+say("of the way from the old weights to the new ones 50% is best", "compare"); wait("7")
 {end}
 """
 DONE = "sys.exit(0)"
@@ -95,7 +99,7 @@ def test_run_is_followed_from_recording_to_comparison(
     wait_for(
         learn_run,
         stage="record",
-        message="recording 20 s from the camera; have in the frame what you want to be kept",
+        message="recording 20 s from the camera",
     )
     assert camera.released
     assert learn_run.status is not None
@@ -111,7 +115,7 @@ def test_run_is_followed_from_recording_to_comparison(
     wait_for(learn_run, done=3)
     assert 0 < (learn_run.status.seconds_left or 0) < 5
     (gate / "5").touch()
-    wait_for(learn_run, stage="tune", done=2, total=6)
+    wait_for(learn_run, stage="tune", done=2, total=6, message="the disk is slow")
     assert 80 < (learn_run.status.seconds_left or 0) <= 90
     (gate / "6").touch()
     wait_for(learn_run, stage="compare")

@@ -1,5 +1,6 @@
 """Fine-tunes a tiny network that keeps red discs to keep a green square as well."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 from livecam.annotation.config import AnnotationSettings
 from livecam.core.errors import TrainingError
 from livecam.core.geometry import Size
+from livecam.core.progress import progress_values
 
 keras = pytest.importorskip("keras", reason="needs the train extra: pip install 'livecam[train]'")
 pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'livecam[train]'")
@@ -102,6 +104,20 @@ def tune_once(base: Path, run: Path) -> list[Any]:
     model = load_network(base.with_suffix(".keras"))
     dataset, loss = replay_dataset_and_loss(base)
     return tune.finetune(model, dataset, loss, SMALL, run, lambda message: None)
+
+
+def test_each_epoch_reports_how_much_is_left(base: Path, tmp_path: Path) -> None:
+    model = load_network(base.with_suffix(".keras"))
+    dataset, loss = replay_dataset_and_loss(base)
+    lines: list[str] = []
+    tune.finetune(model, dataset, loss, replace(SMALL, epochs=2), tmp_path, lines.append)
+    values = [progress_values(line) for line in lines]
+    assert [(each["stage"], each["done"], each["total"]) for each in values] == [
+        ("tune", 1, 2),
+        ("tune", 2, 2),
+    ]
+    assert values[0]["seconds_left"] > 0
+    assert values[1]["seconds_left"] == 0
 
 
 def replay_dataset_and_loss(base: Path) -> tuple[ReplayDataset, ReplayDistillationLoss]:

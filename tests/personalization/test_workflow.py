@@ -17,6 +17,7 @@ from livecam.annotation.prompts import Point
 from livecam.cli.main import main
 from livecam.core.clock import ManualClock
 from livecam.core.errors import AnnotationError, CameraError, FileWriteError, FolderInUseError, UsageError
+from livecam.core.progress import progress_values
 from livecam.core.types import Frame
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import install, list_user, remove, user_model_path
@@ -255,6 +256,50 @@ def test_forget_command_names_the_installed_model(
     assert "livecam models remove me" in capsys.readouterr().out
 
 
+def test_json_reports_progress_and_the_result(
+    tmp_path: Path,
+    settings: PersonalizationSettings,
+    stages_double: FakeStages,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("livecam.cli.learn.require_keras", lambda: None)
+    monkeypatch.setattr(learning, "annotate_sources", stages_double.label)
+    argv = ["learn", "--json", "--no-install", "--from", str(tmp_path / "clip.mp4"), "--base", settings.base]
+    assert main(argv) == 0
+    *progress, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [(each["stage"], each["message"]) for each in progress] == [
+        ("tune", "learning from 5 frames of yours")
+    ]
+    result = last["result"]
+    assert (result["name"], result["installed"], result["reason"]) == ("me", False, "")
+    assert (result["before"], result["after"]) == (80.0, 95.0)
+    assert Path(result["image"]).is_file()
+
+
+def test_labelling_reports_its_steps(
+    settings: PersonalizationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def annotate(settings: AnnotationSettings, *, notify: Any, progress: Any) -> str:
+        for done in range(9):
+            progress(SimpleNamespace(stage="label", done=done, total=8))
+        progress(SimpleNamespace(stage="select", done=1, total=9))
+        return "8 frames"
+
+    monkeypatch.setattr("livecam.annotation.job.annotate", annotate)
+    lines: list[str] = []
+    learning.annotate_sources(settings.annotation, lines.append)
+    values = [progress_values(line) for line in lines]
+    assert [(each["stage"], each["done"], each["total"]) for each in values] == [
+        ("label", 1, 8),
+        ("label", 7, 8),
+        ("label", 8, 8),
+        ("", 0, 0),
+    ]
+    assert values[1]["seconds_left"] >= 0
+    assert values[2]["seconds_left"] == 0
+
+
 def test_forgetting_one_name_leaves_the_others(
     settings: PersonalizationSettings, stages_double: FakeStages
 ) -> None:
@@ -352,6 +397,10 @@ def test_guided_recording_counts_down_and_instructs(tmp_path: Path) -> None:
     assert path == tmp_path / "part-001.mp4"
     assert [message for message in messages if "..." in message] == ["3 ...", "2 ...", "1 ..."]
     assert sum("hands" in message for message in messages) == 1
+    left = [progress_values(message)["seconds_left"] for message in messages]
+    assert left[:4] == [8.0, 8.0, 7.0, 6.0]
+    assert left == sorted(left, reverse=True)
+    assert {progress_values(message)["stage"] for message in messages} == {"record"}
 
 
 def test_interrupted_recording_continues_as_one_clip(tmp_path: Path) -> None:

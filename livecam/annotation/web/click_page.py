@@ -13,6 +13,7 @@ from livecam.annotation.web.response import Response, html_page, served_file, se
 from livecam.core.errors import AnnotationError, PageError, UsageError
 from livecam.core.fileio import json_bytes, read_json, translate_os_errors, write_atomic
 from livecam.core.geometry import Size
+from livecam.core.progress import ProgressLine
 from livecam.core.types import Frame
 from livecam.imaging.image_io import encode_image
 from livecam.imaging.ops import resize
@@ -91,7 +92,7 @@ def serve_until_done(
             f"the page needs more packages ({error.name})", "pip install 'livecam[panel]'"
         ) from error
     with PageServer(on_get, on_post, home=home) as server:
-        notify(access_message(server, action))
+        notify(ProgressLine(access_message(server, action), page=server.new_address()))
         browse(server.new_address())
         server.wait()
 

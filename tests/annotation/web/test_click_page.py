@@ -16,6 +16,7 @@ from livecam.annotation.web.click_page import UNFINISHED, collect_clicks
 from livecam.annotation.web.response import render_template
 from livecam.core.errors import AnnotationError, FileReadError
 from livecam.core.geometry import Size
+from livecam.core.progress import progress_values
 from tests.support.page_driver import enter, fetch, read_data, read_page, run_page
 from tests.support.synthetic_people import GreenModel, draw_scene, write_scenes
 
@@ -39,6 +40,8 @@ def click_page(folder: Path, person: bool = True) -> Iterator[tuple[str, Path, F
     url = enter(address)
     assert f"{url}open/" in messages[0]
     assert address not in messages[0]  # each address opens the page once
+    assert progress_values(messages[0])["page"].startswith(f"{url}open/")
+    assert progress_values(messages[0])["page"] not in messages[0]
     yield url, path, plan
     thread.join(20)
     assert not thread.is_alive()
