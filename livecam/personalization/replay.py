@@ -18,7 +18,7 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.pets import Foreground, decontaminate_colors
 from livecam.imaging.trimap import trimap_from_matte
-from livecam.training.data.dataset import SceneDataset, collate, lower_thread_priority
+from livecam.training.data.dataset import SceneDataset, collate
 from livecam.training.data.scene_sampler import AssetPool, SceneMix
 from livecam.training.losses import MattingLoss, decode_logits
 
@@ -57,7 +57,6 @@ class ReplayDataset(keras.utils.PyDataset):  # type: ignore[misc]
             dataset.epoch = epoch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        lower_thread_priority()
         images, targets = collate([example for each in self._train for example in each.examples(index)])
         examples = self._replay.examples(index)
         replay_images, replay_targets = collate(examples)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.training.data.augmentation import Rng, Transform, jitter_transform, warp_matte
-from livecam.training.data.dataset import SceneDataset, collate, lower_thread_priority
+from livecam.training.data.dataset import SceneDataset, collate
 from livecam.training.data.scene_renderer import TrainingExample
 from livecam.training.networks.net2net import transfer_weights
 
@@ -125,7 +125,6 @@ class RecurrentDataset(SceneDataset):
     """The scenes of `SceneDataset`, each image with its memory as a fourth channel."""
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        lower_thread_priority()
         examples = self.examples(index)
         images, truth = collate(examples)
         rng = np.random.default_rng((self._seed, self.epoch, index, 4))

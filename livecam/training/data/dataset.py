@@ -1,9 +1,5 @@
 """Keras dataset of new scenes, sampled and rendered by seed."""
 
-import os
-import sys
-import threading
-
 import cv2
 import keras
 import numpy as np
@@ -16,8 +12,6 @@ from livecam.training.data.augmentation import LightingAugmentation
 from livecam.training.data.scene_renderer import TrainingExample, render_scene
 from livecam.training.data.scene_sampler import AssetPool, SceneMix, sample_scene
 
-WORKER_NICENESS = 10
-"""Niceness of the threads that render scenes."""
 ECHO_DISTANCE = 31
 """Batches between an example and its echo; odd."""
 PAIR_MOTIONS = (0.0001, 0.3, 1.0)
@@ -41,22 +35,11 @@ def collate(examples: list[TrainingExample]) -> tuple[NDArray[np.float32], NDArr
     return np.asarray(images, np.float32), np.asarray(np.stack(ground_truth), np.uint8)
 
 
-def lower_thread_priority() -> None:
-    """Raise the niceness of this thread on Linux, so that it does not preempt the network's threads.
-
-    Those wait for each other at every layer: one preempted thread delays all.
-    """
-    thread_id = threading.get_native_id()
-    if (
-        sys.platform == "linux"
-        and thread_id != os.getpid()
-        and os.getpriority(os.PRIO_PROCESS, thread_id) < WORKER_NICENESS
-    ):
-        os.setpriority(os.PRIO_PROCESS, thread_id, WORKER_NICENESS)
-
-
 class SceneDataset(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of new scenes; the first `pairs` × 2 examples of each are pairs of one scene.
+
+    The threads that render have the niceness of the trainer. A higher one starves them while other programs
+    use the processor: the trainer then waits for batches, and for Python's lock that a waiting thread holds.
 
     Every batch depends on (seed, epoch, number) only, so a resumed run sees the same batches. Call ``fit``
     with shuffle=False: it would shuffle the numbers with its own seed.
@@ -96,7 +79,6 @@ class SceneDataset(keras.utils.PyDataset):  # type: ignore[misc]
         return self._steps
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        lower_thread_priority()
         return collate(self.examples(index))
 
     def on_epoch_end(self) -> None:

@@ -17,7 +17,6 @@ pytest.importorskip("tensorflow", reason="needs the train extra: pip install 'li
 from livecam.datasets.pets import Foreground
 from livecam.training.data.dataset import (
     ECHO_DISTANCE,
-    WORKER_NICENESS,
     SceneDataset,
     collate,
     near_contour,
@@ -156,7 +155,7 @@ def test_batches_that_are_kept_for_an_echo_are_let_go(pool: AssetPool) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own here")
-def test_threads_that_draw_give_way_to_the_network(pool: AssetPool) -> None:
+def test_threads_that_draw_keep_the_priority_of_the_trainer(pool: AssetPool) -> None:
     def draw() -> None:
         batches(pool)[0]
         priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
@@ -168,5 +167,5 @@ def test_threads_that_draw_give_way_to_the_network(pool: AssetPool) -> None:
     thread.join()
     batches(pool)[0]
 
-    assert priorities == [max(WORKER_NICENESS, before)]
+    assert priorities == [before]
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
