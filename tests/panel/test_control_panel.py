@@ -23,6 +23,9 @@ from tests.support.tiny_model import write_model
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="Playwright is missing: pip install playwright, apt install chromium"
 )
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="axe-core is missing: pip install axe-playwright-python"
+)
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt install chromium")
 ARGUMENTS = [
@@ -381,6 +384,56 @@ def test_narrow_screen_shows_everything_without_scrolling_sideways(
     page.click("#tab-backgrounds")
     page.get_by_role("radio", name="Waves").tap()
     wait_until(lambda: run.changes.settings.background == ("waves",))
+
+
+def violations(page: Any) -> list[str]:
+    """Return what axe-core finds on the page as it is, of WCAG 2.2 A and AA and of its best practices."""
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = axe.Axe().run(page, options={"runOnly": tags, "resultTypes": ["violations"]}).response
+    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)])
+def test_axe_finds_nothing_on_any_tab(
+    open_page: Callable[..., Any], make_png: Callable[..., bytes], scheme: str, viewport: dict[str, int]
+) -> None:
+    page = open_page(viewport=viewport, color_scheme=scheme)
+    drop(page, *((f"{name}.png", "image/png", make_png()) for name in ("first", "second")))
+    playwright.expect(page.get_by_role("radio", name="second")).to_be_visible()
+    for tab in page.locator("#tabs [role=tab]").all():
+        tab.click()
+        assert violations(page) == [], tab.get_attribute("id")
+    page.click("#tab-backgrounds")
+    page.get_by_role("radio", name="Blur").click()
+    page.click("#arrange")
+    assert violations(page) == []
+    page.get_by_role("button", name="Rename first").click()
+    playwright.expect(page.locator("dialog")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_while_livecam_learns(learn_script: None, page: Any) -> None:
+    page.click("#tab-learn")
+    page.click("#learn-start")
+    playwright.expect(page.locator(".instruction")).to_have_text("turn your head and your shoulders")
+    assert violations(page) == []
+    for number in (1, 2, 3):
+        (workspace_dir("me") / f"seen-{number}").touch()
+    playwright.expect(page.locator(".compare")).to_have_count(3, timeout=TIMEOUT)
+    assert violations(page) == []
+
+
+def test_axe_finds_a_control_without_a_name(page: Any) -> None:
+    page.evaluate("document.querySelector('main').append(document.createElement('button'))")
+    assert [each.partition(":")[0] for each in violations(page)] == ["button-name"]
+
+
+def test_nothing_moves_if_less_motion_is_preferred(open_page: Callable[..., Any]) -> None:
+    durations = """[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).flatMap(
+        each => [each.transitionDuration, each.animationDuration].flatMap(value => value.split(', '))
+    ).map(parseFloat)"""
+    assert max(open_page(reduced_motion="no-preference").evaluate(durations)) > 0.05
+    assert max(open_page(reduced_motion="reduce").evaluate(durations)) < 0.001
 
 
 def test_colors_have_the_contrast_of_wcag_aa() -> None:

@@ -20,7 +20,7 @@ def test_running_panel_gives_an_address_that_opens_it_once() -> None:
         address = running_address()
         assert address is not None
         assert address.startswith(f"http://127.0.0.1:{server.port}/open/")
-        client = PanelClient(server)
+        client = PanelClient(server.access.new_address())
         path = address[len(client.origin) :]
         assert client.raw("GET", path).status == 200
         assert client.raw("GET", path).status == 403

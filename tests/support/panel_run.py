@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -36,16 +37,17 @@ class Answer:
 class PanelClient:
     """Client with the cookie of one address, and the headers of a page."""
 
-    def __init__(self, server: LocalWebServer) -> None:
-        self.server = server
-        self.origin = f"http://127.0.0.1:{server.port}"
-        answer = self.raw("GET", TOKEN_PATH + server.access.new_address().rpartition("/")[2])
+    def __init__(self, address: str) -> None:
+        """Exchange the token of an address for a cookie."""
+        self.port = urlsplit(address).port
+        self.origin = f"http://127.0.0.1:{self.port}"
+        answer = self.raw("GET", TOKEN_PATH + address.rpartition("/")[2])
         assert answer.status == 200
         self.cookie = answer.headers["set-cookie"].partition(";")[0]
 
     def raw(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Send exactly this; ``content_type="..."`` is the header Content-Type."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
             names = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, names)
@@ -107,7 +109,7 @@ class PanelRun:
         self._stack.enter_context(self.panel)
         threading.Thread(target=self._run, name="test-live", daemon=True).start()
         assert self._ready.wait(20), self.error
-        self.client = PanelClient(self.server)
+        self.client = PanelClient(self.server.access.new_address())
         return self
 
     def _run(self) -> None:

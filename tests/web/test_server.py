@@ -30,7 +30,7 @@ def server() -> Iterator[LocalWebServer]:
 
 @pytest.fixture
 def client(server: LocalWebServer) -> PanelClient:
-    return PanelClient(server)
+    return PanelClient(server.access.new_address())
 
 
 def test_page_gets_and_changes(client: PanelClient) -> None:
