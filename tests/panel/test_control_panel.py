@@ -2,16 +2,21 @@
 
 import base64
 import functools
+import logging
+import os
 import re
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from livecam.core.config import LiveSettings
 from livecam.core.errors import SinkError
 from livecam.panel.learning import LearnRun
 from livecam.personalization.config import workspace_dir
@@ -26,6 +31,7 @@ playwright = pytest.importorskip(
 axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-core is missing: pip install axe-playwright-python"
 )
+logger = logging.getLogger("tests")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt install chromium")
 ARGUMENTS = [
@@ -458,6 +464,64 @@ def luminance(color: str) -> float:
     levels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+OPEN_SECONDS = float(os.environ.get("LIVECAM_PANEL_SECONDS", "60"))
+"""How long the page is open while rate and memory are compared; 600 takes 13 minutes."""
+
+
+class TimedRun(PanelRun):
+    """Run that notes when each frame came, and how long the panel's sink kept the loop, in seconds."""
+
+    def __init__(self, settings: LiveSettings) -> None:
+        super().__init__(settings)
+        self.rows: list[tuple[float, float]] = []
+
+    def send(self, frame: Any) -> None:
+        start = time.perf_counter()
+        self.panel.sink.send(frame)
+        self.rows.append((start, time.perf_counter() - start))
+
+    def rate_over(self, seconds: float) -> float:
+        """Return the frames a second of the next seconds."""
+        first, count = time.perf_counter(), len(self.rows)
+        wait_until(lambda: time.perf_counter() - first >= seconds, seconds + 20)
+        times = [when for when, _ in self.rows[count:]]
+        return (len(times) - 1) / (times[-1] - times[0])
+
+
+def resident_megabytes() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def test_open_page_takes_neither_frames_nor_memory(browser: Any, settings: LiveSettings) -> None:
+    """Without the page, with it, and without it again, in one run."""
+    short = OPEN_SECONDS / 8
+    with TimedRun(replace(settings, fps=10)) as run, browser.new_context(viewport=WIDE) as context:
+        wait_until(lambda: len(run.rows) > 20)
+        closed = [run.rate_over(short)]
+        page = context.new_page()
+        page.set_default_timeout(TIMEOUT)
+        page.goto(run.server.access.new_address())
+        page.wait_for_selector("html[data-ready] #preview[data-frames]")
+        run.rate_over(short)  # until everything is loaded and warm
+        seen, first, memory = int(page.get_attribute("#preview", "data-frames")), len(run.rows), [0.0, 0.0]
+        memory[0] = resident_megabytes()
+        opened = run.rate_over(OPEN_SECONDS)
+        memory[1] = resident_megabytes()
+        shown = int(page.get_attribute("#preview", "data-frames")) - seen
+        sink_seconds = statistics.median(spent for _, spent in run.rows[first:])
+        page.close()
+        closed.append(run.rate_over(short))
+    logger.info(
+        "frames a second: closed %.3f and %.3f, open %.3f, of which %d were shown; "
+        "panel's sink %.3f ms; %.0f MB, then %.0f MB",
+        *(*closed, opened, shown, 1e3 * sink_seconds, *memory),
+    )
+    assert opened > 0.98 * min(closed)
+    assert shown > OPEN_SECONDS  # it was a preview, if not of all frames on a busy machine
+    assert sink_seconds < 0.02 / 30  # 2 % of a frame at 30 a second
+    assert memory[1] - memory[0] < 20
 
 
 LEARN = """
