@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import json
 import logging
 import os
 import re
@@ -32,6 +33,7 @@ axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright", reason="axe-core is missing: pip install axe-playwright-python"
 )
 logger = logging.getLogger("tests")
+TEXTS = (Path(__file__).parents[2] / "livecam/panel/page/texts.js").read_text(encoding="utf-8")
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing: apt install chromium")
 ARGUMENTS = [
@@ -60,11 +62,12 @@ def open_page(browser: Any, run: PanelRun) -> Iterator[Callable[..., Any]]:
     """Open the page of the run, and fail at the end if the browser reported an error."""
     contexts, errors = [], list[str]()
 
-    def open_it(**options: Any) -> Any:
+    def open_it(*, prepare: Callable[[Any], object] = lambda page: None, **options: Any) -> Any:
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
         context.set_default_timeout(TIMEOUT)
         contexts.append(context)
         page = context.new_page()
+        prepare(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda answer: errors.append(answer.url) if answer.status == 404 else None)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
@@ -464,6 +467,40 @@ def luminance(color: str) -> float:
     levels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_sentences_of_livecam_are_translated_with_the_texts_of_the_page(
+    open_page: Callable[..., Any], make_png: Callable[..., bytes]
+) -> None:
+    english, german = "{0} is no picture and no video that livecam can read", "{0}: weder Bild noch Video"
+    assert f'"{english}": "{english}"' in TEXTS
+    translated = TEXTS.replace(f': "{english}"', f': "{german}"')
+
+    def prepare(page: Any) -> None:
+        page.route(
+            "**/page/texts.js", lambda route: route.fulfill(body=translated, content_type="text/javascript")
+        )
+
+    page = open_page(prepare=prepare)
+    drop(page, ("my (1).svg", "image/svg+xml", b"<svg/>"))
+    playwright.expect(page.locator(".toast.bad")).to_contain_text(
+        "my (1): weder Bild noch Video; take a JPEG, PNG or MP4"
+    )
+
+
+def test_each_sentence_for_users_is_among_the_texts() -> None:
+    from livecam.personalization.guided_recording import POSE_INSTRUCTIONS
+    from tests.support.user_messages import error_sentences
+
+    top = Path(__file__).parents[2] / "livecam"
+    sentences = error_sentences(*(top / "panel").glob("*.py"), top / "runtime" / "live_changes.py")
+    assert len(sentences) > 30
+    sentences |= {text for _, text in POSE_INSTRUCTIONS}
+    # Of two errors joined, each is a sentence of its own.
+    missing = {
+        each for each in sentences if f"{json.dumps(each)}: " not in TEXTS and re.search("[a-z]", each)
+    }
+    assert missing == set()
 
 
 OPEN_SECONDS = float(os.environ.get("LIVECAM_PANEL_SECONDS", "60"))

@@ -1,10 +1,10 @@
 // Requests to livecam. An error has the problem and the remedy as livecam states them.
 import { toast } from "./dom.js";
-import { text } from "./texts.js";
+import { message, text } from "./texts.js";
 
 export class Problem extends Error {
   constructor(problem, hint = "") {
-    super(hint ? `${problem}; ${hint}` : problem);
+    super([problem, hint].filter(Boolean).map(message).join("; "));
   }
 }
 

@@ -1,7 +1,7 @@
 // Learn me: record, click what to keep, wait, compare, install or discard; and the models that are there.
 import { get, tryPost } from "./api.js";
 import { ask, button, element, field, icon, toast, toggle } from "./dom.js";
-import { text } from "./texts.js";
+import { message as translate, text } from "./texts.js";
 
 const STAGES = ["record", "label", "tune", "compare"];
 
@@ -96,7 +96,7 @@ export class Learn {
   }
 
   showProgress({ stage, done, total, seconds_left: left, message, page }) {
-    this.line.textContent = page ? text("learn.clickNow") : message || (total ? text("learn.steps", { done, total }) : text(`learn.doing.${stage}`));
+    this.line.textContent = page ? text("learn.clickNow") : translate(message) || (total ? text("learn.steps", { done, total }) : text(`learn.doing.${stage}`));
     if (total) this.bar.value = done / total;
     else this.bar.removeAttribute("value");
     this.left.textContent = left === null ? "" : text("learn.left", { time: duration(left) });
@@ -105,7 +105,7 @@ export class Learn {
   endParts(learn) {
     if (learn.stage !== "done") {
       return [
-        element("p", { class: learn.stage === "failed" ? "problem" : "hint" }, learn.stage === "failed" ? text("learn.failed", { message: learn.message }) : text("learn.stopped")),
+        element("p", { class: learn.stage === "failed" ? "problem" : "hint" }, learn.stage === "failed" ? text("learn.failed", { message: learn.message.split("; ").map(translate).join("; ") }) : text("learn.stopped")),
         button(text("learn.discard"), { id: "learn-discard", onclick: () => this.discard(learn.name) }, "trash"),
       ];
     }

@@ -191,9 +191,97 @@ export const TEXTS = {
     levels: { fine: "Fine", warning: "Warning", broken: "Broken" },
     copyCommand: "Copy the command",
   },
+  // What livecam itself says, by its English text: translate what is right of the colons. {0} is a name or a number.
+  messages: {
+    "a recording is running: {0}": "a recording is running: {0}",
+    "a slide show needs two pictures or more": "a slide show needs two pictures or more",
+    "a transparent background can only be recorded from the command line": "a transparent background can only be recorded from the command line",
+    "choose pictures only": "choose pictures only",
+    "delete some first": "delete some first",
+    "download or copy it again": "download or copy it again",
+    "drop it again": "drop it again",
+    "drop the file again": "drop the file again",
+    "free some space, then try again": "free some space, then try again",
+    "livecam learn can't be started ({0})": "livecam learn can't be started ({0})",
+    "load the page again": "load the page again",
+    "no setting was sent": "no setting was sent",
+    "on demand needs the virtual camera: switch it on first": "on demand needs the virtual camera: switch it on first",
+    "on demand needs the virtual camera: switch on demand off first": "on demand needs the virtual camera: switch on demand off first",
+    "plug it in, then load the page again": "plug it in, then load the page again",
+    "run `livecam doctor` in a terminal": "run `livecam doctor` in a terminal",
+    "start it again: it continues": "start it again: it continues",
+    "stop it first": "stop it first",
+    "take a JPEG, PNG or MP4": "take a JPEG, PNG or MP4",
+    "take another one": "take another one",
+    "that failed ({0})": "that failed ({0})",
+    "that is no JSON": "that is no JSON",
+    "the backgrounds have changed meanwhile": "the backgrounds have changed meanwhile",
+    "the checks gave no result": "the checks gave no result",
+    "the disk is full": "the disk is full",
+    "the file did not arrive completely": "the file did not arrive completely",
+    "the file has another size than announced": "the file has another size than announced",
+    "the file is larger than announced": "the file is larger than announced",
+    "the length of the recording must be a number of seconds": "the length of the recording must be a number of seconds",
+    "the recording must have {0} to {1} seconds, not {2}": "the recording must have {0} to {1} seconds, not {2}",
+    "the size of the file is missing": "the size of the file is missing",
+    "there are {0} backgrounds already": "there are {0} backgrounds already",
+    "there is no finished run of this name": "there is no finished run of this name",
+    "there is no setting {0}": "there is no setting {0}",
+    "there is no such background": "there is no such background",
+    "there is no such background any more": "there is no such background any more",
+    "there is no such recording": "there is no such recording",
+    "this upload was not announced": "this upload was not announced",
+    "too many recordings in one second": "too many recordings in one second",
+    "wait a moment": "wait a moment",
+    "wait until they are there": "wait until they are there",
+    "wait, or stop it first": "wait, or stop it first",
+    "{0} can't be changed while livecam runs": "{0} can't be changed while livecam runs",
+    "{0} files are being added already": "{0} files are being added already",
+    "{0} has {1} MB": "{0} has {1} MB",
+    "{0} has {1} pixels": "{0} has {1} pixels",
+    "{0} is a video without pictures": "{0} is a video without pictures",
+    "{0} is being learnt already": "{0} is being learnt already",
+    "{0} is cut off": "{0} is cut off",
+    "{0} is no picture and no video that livecam can read": "{0} is no picture and no video that livecam can read",
+    "{0} is no setting of the picture": "{0} is no setting of the picture",
+    "{0} is none of the cameras": "{0} is none of the cameras",
+    "{0} is none of the models": "{0} is none of the models",
+    "{0} is not learnt yet": "{0} is not learnt yet",
+    "{0} is too large": "{0} is too large",
+    "{0} must be a list of texts": "{0} must be a list of texts",
+    "{0} must be text": "{0} must be text",
+    "{0} must be true or false": "{0} must be true or false",
+    "recording {0} s from the camera; have in the frame what you want to be kept": "recording {0} s from the camera; have in the frame what you want to be kept",
+    "{0} ...": "{0} ...",
+    "learning from {0} frames of yours": "learning from {0} frames of yours",
+    "it ended without a word": "it ended without a word",
+    "pictures may have {0} MB and {1} megapixels, videos {2} MB and 4096x2160": "pictures may have {0} MB and {1} megapixels, videos {2} MB and 4096x2160",
+    "sit as in a call, and talk": "sit as in a call, and talk",
+    "move a little: left, right, nearer, further away": "move a little: left, right, nearer, further away",
+    "turn your head and your shoulders": "turn your head and your shoulders",
+    "raise your hands, hold what you often hold": "raise your hands, hold what you often hold",
+    "lean out of the frame once, and come back": "lean out of the frame once, and come back",
+  },
 };
 
 export function text(key, values = {}) {
   const found = key.split(".").reduce((level, part) => (level === undefined ? undefined : level[part]), TEXTS);
   return typeof found === "string" ? found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole) : "";
+}
+
+let templates;
+
+function compile([english, translated]) {
+  const parts = english.split(/\{\d+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return [new RegExp(`^${parts.join("(.+?)")}$`, "s"), translated];
+}
+
+// Translates a sentence of livecam; one that is not among the texts stays as it is.
+export function message(english) {
+  templates ??= Object.entries(TEXTS.messages).map(compile);
+  for (const [pattern, translated] of templates) {
+    const found = pattern.exec(english);
+    if (found) return translated.replace(/\{(\d+)\}/g, (whole, number) => found[Number(number) + 1] ?? whole);
+  }
+  return english;
 }
