@@ -90,12 +90,36 @@ def load_network(name: str, source: Path, threads: int = 2) -> Any:
 
 
 def measure_memory(name: str, source: Path) -> float:
-    """Embed one image and prompt once in this process; return its peak memory in GB."""
-    from scripts.convert_sam import astronaut
+    """Embed one image and prompt once in this process; return its peak memory in GB.
+
+    Nothing of KerasHub is imported: it would need more memory than either.
+    """
+    import numpy as np
+
     from scripts.shared.sam_parity import example_prompts
 
-    image, network = astronaut(), load_network(name, source)
-    network.decode(network.encode(image)[0], example_prompts()["box and points"])
+    prompt = example_prompts()["box and points"]
+    if name == "LiteRT":
+        network = load_network(name, source)
+        network.decode(network.encode(np.zeros((1, 1024, 1024, 3), np.float32))[0], prompt)
+        return peak()
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 2, 3
+    encoder, decoder = (
+        onnxruntime.InferenceSession(str(source / f"{part}.onnx"), options) for part in ("encoder", "sam")
+    )
+    (embedding,) = encoder.run(None, {"input": np.zeros((1, 3, 1024, 1024), np.float32)})
+    points, labels = prompt["points"], prompt["labels"]
+    mask, size = np.zeros((1, 1, 256, 256), np.float32), np.array([1024, 1024], np.float32)
+    decoder.run(
+        None,
+        {
+            "image_embeddings": embedding, "point_coords": points, "point_labels": labels,
+            "mask_input": mask, "has_mask_input": np.zeros(1, np.float32), "orig_im_size": size,
+        },
+    )  # fmt: skip
     return peak()
 
 
