@@ -5,7 +5,8 @@
 
 CLIPS is what `livecam evaluate` takes: a folder of clips with true mattes, or images in Pets layout. Each
 frame is darkened as a webcam sees less light: linear light × exposure, photon noise, read noise and an analog
-gain, then 8 bits. The bright clips are the first row.
+gain, then 8 bits. The bright clips are the first row. `--goal` compares goals of the brightening; choose one
+on other data than that which you report, such as `--split trainval`.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from livecam.core.errors import LivecamError, UsageError
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
 from livecam.evaluation.metrics import dtssd, frame_metrics
+from livecam.picture.low_light import LowLightFilter, LowLightSettings
 from livecam.pipeline import Pipeline
 
 COLUMNS = ("miou", "fg_iou", "bf", "mad", "hole", "leak", "dtssd")
@@ -55,6 +57,15 @@ def main() -> int:
         "--gain", type=float, default=2.0, metavar="FACTOR", help="analog gain of the camera (2)"
     )
     parser.add_argument("--frames", type=int, default=20, metavar="N", help="frames per clip (20)")
+    parser.add_argument("--split", default="test", choices=("test", "trainval"), help="of images (test)")
+    parser.add_argument(
+        "--goal",
+        type=float,
+        nargs="+",
+        default=[LowLightSettings().goal],
+        metavar="LUMA",
+        help=f"mean luma up to which dark frames are brightened ({LowLightSettings().goal})",
+    )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of the network (2)")
     args = parser.parse_args()
     try:
@@ -70,14 +81,19 @@ def measure_all(args: argparse.Namespace) -> dict[tuple[str, str], dict[str, flo
     """Return the mean metrics by exposure and setting."""
     if not all(0 < exposure <= 1 for exposure in args.exposure):
         raise UsageError("--exposure must be above 0 and at most 1")
-    samples = load_evaluation_set(args.data, "test", args.frames)
+    if not all(0 < goal < 1 for goal in args.goal):
+        raise UsageError("--goal must be above 0 and below 1")
+    samples = load_evaluation_set(args.data, args.split, args.frames)
     with closing(Pipeline.load(args.model, threads=args.threads)) as pipeline:
         rows = {("1", "off"): measure(pipeline, samples, None, args.gain)}
         for exposure in args.exposure:
-            for low_light in (False, True):
-                pipeline.set_picture(PictureSettings(low_light=low_light))
-                name = f"{exposure:g}", "on" if low_light else "off"
-                rows[name] = measure(pipeline, samples, exposure, args.gain)
+            pipeline.set_picture(PictureSettings(low_light=False))
+            rows[f"{exposure:g}", "off"] = measure(pipeline, samples, exposure, args.gain)
+            pipeline.set_picture(PictureSettings(low_light=True))
+            for goal in args.goal:
+                pipeline._low_light = LowLightFilter(LowLightSettings(goal=goal))
+                name = "on" if len(args.goal) == 1 else f"on, goal {goal:g}"
+                rows[f"{exposure:g}", name] = measure(pipeline, samples, exposure, args.gain)
     return rows
 
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,31 @@ def test_table_has_a_row_for_each_light_with_and_without(
         ["| 0.5", "on"],
     ]
     assert float(bright.split(" | ")[2]) > 95
+
+
+def test_goals_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, clips = write_model(tmp_path), tmp_path / "clips"
+    write_clip(clips / "scene")
+    argv = ["low_light", str(clips), "--model", str(model), "--exposure", "0.05", "--frames", "3"]
+    monkeypatch.setattr("sys.argv", [*argv, "--goal", "0.05", "0.3"])
+    seen: list[float] = []
+    measure = low_light.measure
+
+    def note(pipeline: Any, *arguments: Any) -> Any:
+        result = measure(pipeline, *arguments)
+        seen.append(pipeline._low_light.gain)
+        return result
+
+    monkeypatch.setattr(low_light, "measure", note)
+    assert low_light.main() == 0
+    names = [line.split(" | ")[1] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert names == ["off", "off", "on, goal 0.05", "on, goal 0.3"]
+    assert seen[:2] == [1, 1]
+    assert seen[2] < seen[3]
+    monkeypatch.setattr("sys.argv", [*argv, "--goal", "1.2"])
+    assert low_light.main() == 2
 
 
 def test_impossible_exposure_and_missing_data_are_one_line(
