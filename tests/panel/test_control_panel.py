@@ -239,6 +239,60 @@ def test_settings_of_the_picture_are_changed_and_reset(page: Any, run: PanelRun)
     playwright.expect(page.get_by_role("slider", name="Light wrap")).to_have_value("0")
 
 
+def blue_fraction(frame: Any) -> float:
+    """Return how much of a frame is the background of the run."""
+    return float((abs(frame.astype(int) - BLUE).max(axis=2) <= 8).mean())
+
+
+def warmth(frame: Any) -> float:
+    """Return how much redder than blue the middle of a frame is, where the person is."""
+    height, width = frame.shape[:2]
+    middle = frame[height // 3 : height * 2 // 3, width * 2 // 5 : width * 3 // 5].astype(float)
+    return float((middle[..., 0] - middle[..., 2]).mean())
+
+
+def test_model_and_picture_have_their_effect_in_the_frames(page: Any, run: PanelRun) -> None:
+    run.wait_for_frame(lambda frame: blue_fraction(frame) > 0.99)  # the run's own model keeps nothing
+    page.click("#tab-devices")
+    page.get_by_label("Threads").fill("2")
+    page.keyboard.press("Enter")
+    wait_until(lambda: run.changes.settings.threads == 2)
+    page.get_by_label("Model", exact=True).select_option("person-lite")
+    run.wait_for_frame(lambda frame: blue_fraction(frame) < 0.9, 30)
+    page.click("#tab-picture")
+    page.get_by_role("slider", name="Outline").press("End")
+    wait_until(lambda: run.changes.settings.edge > 0)
+    wide = settled(run, blue_fraction)
+    page.get_by_role("slider", name="Outline").press("Home")
+    wait_until(lambda: run.changes.settings.edge < 0)
+    run.wait_for_frame(lambda frame: blue_fraction(frame) > wide + 0.01, 20)
+    before = settled(run, warmth)
+    page.get_by_role("slider", name="Color match").press("End")
+    run.wait_for_frame(lambda frame: warmth(frame) < before - 3, 20)
+    page.click("#reset-all")
+    run.wait_for_frame(lambda frame: warmth(frame) > before - 3, 20)
+
+
+def settled(run: PanelRun, measure: Callable[[Any], float]) -> float:
+    """Return the mean of a figure over the next ten frames."""
+    values: list[float] = []
+    seen = run.count + 5  # frames that were on their way
+    for number in range(seen, seen + 10):
+        wait_until(functools.partial(lambda least: run.count > least, number))
+        values.append(measure(run.frames[-1]))
+    return sum(values) / len(values)
+
+
+def test_fit_has_its_effect_in_the_frames(page: Any, run: PanelRun, make_png: Callable[..., bytes]) -> None:
+    drop(page, ("tall.png", "image/png", make_png(RED, (100, 400))))
+    run.wait_for_frame(shows(RED))
+    page.click("#tab-picture")
+    page.get_by_label("Fill the frame").select_option("contain")
+    run.wait_for_frame(lambda frame: not shows(RED, 40)(frame), 20)
+    page.get_by_label("Fill the frame").select_option("stretch")
+    run.wait_for_frame(shows(RED), 20)
+
+
 def test_camera_is_changed_and_a_failure_is_explained(
     page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
