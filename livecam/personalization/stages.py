@@ -55,6 +55,8 @@ def run_finetune(
         FINETUNE_CONFIG.steps, FINETUNE_CONFIG.seed,
     )  # fmt: skip
     new = finetune(model, dataset, loss, FINETUNE_CONFIG, folder / "run", notify)
+    # This takes minutes on a busy machine, and no time left is known for it.
+    notify(ProgressLine("looking for the best mixture of the old and the new weights", "compare"))
     own = _labeled_frames(folder / "labels", {sample.name for sample in select}, "trainval")
     regression = regression_set(others, load_backgrounds(()), data)
     before = live_miou(base, regression)

@@ -1,5 +1,6 @@
 """Fine-tunes a tiny network that keeps red discs to keep a green square as well."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,13 +69,21 @@ def write_scenes(settings: AnnotationSettings, notify: Any) -> None:
     write_labels(settings.out, [scene(i, with_square=True) for i in range(20)], 4)
 
 
-def learn(base: Path, name: str = "me", effort: FinetuneConfig = SMALL) -> PersonalizationResult:
+def learn(
+    base: Path,
+    name: str = "me",
+    effort: FinetuneConfig = SMALL,
+    notify: Callable[[str], None] = lambda message: None,
+) -> PersonalizationResult:
     settings = PersonalizationSettings.from_options(name=name, sources=(str(base),), base=str(base))
-    return PersonalizationWorkflow(settings, lambda message: None, write_scenes).learn()
+    return PersonalizationWorkflow(settings, notify, write_scenes).learn()
 
 
 def test_learned_object_is_kept_and_the_rest_unchanged(base: Path) -> None:
-    learnt = learn(base)
+    lines: list[str] = []
+    learnt = learn(base, notify=lines.append)
+    stages_seen = [progress_values(line)["stage"] for line in lines if progress_values(line)["stage"]]
+    assert stages_seen == ["tune"] * (1 + SMALL.epochs) + ["compare", "compare"]
     model = str(workspace_dir("me") / "model" / "me.tflite")
 
     frame, _ = scene(99, with_square=True)
