@@ -12,7 +12,12 @@ from livecam.annotation.sam import text as text_module
 from livecam.annotation.sam.text import TextSegmenter
 from livecam.core.errors import AnnotationError
 from livecam.core.geometry import Size
+from tests.support.colored_shapes import WORDS, draw_colored
 from tests.support.missing_packages import hide_package
+
+DRAWN_SAM3 = Path(__file__).parents[2] / "support" / "drawn_sam3"
+MIN_RIGHT = 0.75
+"""Share of words whose instances are found, each once, and nothing else; the network was trained briefly."""
 
 
 class FakeTask:
@@ -122,3 +127,18 @@ def test_real_classes_are_loaded_from_a_folder(tmp_path: Path) -> None:
     assert all(-0.5 <= each.box.left < each.box.right <= 99.5 for each in disc)
     # The words reach the network.
     assert {each.score for each in disc} != {each.score for each in square}
+
+
+@pytest.mark.labelling
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_word_finds_its_instances_with_a_trained_network() -> None:
+    """Whole: a small SAM 3 of KerasHub's classes that knows red, green and blue shapes."""
+    pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
+    finder, rng, right = TextSegmenter.load(str(DRAWN_SAM3)), np.random.default_rng(5), []
+    for size in (Size(160, 120), Size(200, 150)):
+        drawing = draw_colored(rng, size)
+        for word in WORDS:
+            instances = finder.find(drawing.frame, word)
+            assert all(each.matte.shape == (size.height, size.width) for each in instances)
+            right.append(drawing.is_found(instances, word))
+    assert np.mean(right) >= MIN_RIGHT
