@@ -1,6 +1,8 @@
-"""`livecam clip`: replace the background of a video file."""
+"""`livecam clip`: replace the background of video files."""
 
 import argparse
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from livecam.cli.command import FAILED
 from livecam.cli.messages import print_message
 from livecam.cli.options import (
     add_config_option,
+    add_json_option,
     add_quiet_option,
     add_setting_groups,
     add_settings,
@@ -17,39 +20,53 @@ from livecam.cli.options import (
 from livecam.cli.parser import ArgumentParser
 from livecam.cli.progress import ProgressReporter
 from livecam.cli.signals import handle_termination
-from livecam.core.config import BACKGROUND, MODEL, PICTURE
+from livecam.core.config import BACKGROUND, MODEL, PICTURE, LiveSettings
+from livecam.core.errors import UsageError
+from livecam.core.fileio import not_found_message
+from livecam.core.paths import expand_user
 
 if TYPE_CHECKING:
+    from livecam.runtime.clip_batch import ClipOutcome
     from livecam.runtime.convert import ConversionResult
     from livecam.video.metadata import MetadataPolicy
 
 
 class ClipCommand:
-    """Convert one video file."""
+    """Convert video files."""
 
     name = "clip"
-    help = "replace the background of a video file; audio and metadata are kept"
+    help = "replace the background of video files; audio and metadata are kept"
     description = (
         "Replaces the background of every frame of a video; audio, timing and order stay as they are. "
         "Title, dates, chapters and text subtitles are kept where OUT can hold them. "
-        "Where the clip was made is left out."
+        "Where the clip was made is left out. Several clips, or those of a folder, go into the folder OUT; "
+        "one that fails does not stop the others, and the same command continues an interrupted run."
     )
     epilog = """\
 examples:
   livecam clip talk.mov talk-beach.mp4 --background beach.jpg
   livecam clip talk.mov talk.webm --background transparent
+  livecam clip talks/ more.mp4 converted/ --background beach.jpg
 
-exit code: 0 all of the clip is converted; 1 the clip breaks off, or a stage failed for some
+exit code: 0 all is converted; 1 a clip can't be converted or breaks off, or a stage failed for some
 frames (OUT holds the rest)
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add input, output, and the live settings for background and model."""
-        parser.add_argument("clip", type=Path, metavar="IN", help="a video")
+        parser.add_argument("clip", type=Path, nargs="+", metavar="IN", help="videos, or folders with videos")
         parser.add_argument(
-            "out", metavar="OUT", help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs"
+            "out",
+            metavar="OUT",
+            help=".mp4, .webm, .mov (ProRes 4444), .y4m, or a folder of PNGs; for several videos a folder",
         )
         add_settings(parser, "overwrite", overwrite="replace OUT if it exists")
+        parser.add_argument(
+            "--format",
+            metavar="TYPE",
+            help="type of the results of several videos: mp4, webm, mov or y4m (default: mp4, or webm for a "
+            "transparent background)",
+        )
         kept = parser.add_mutually_exclusive_group()
         kept.add_argument(
             "--keep-metadata", action="store_true", help="keep also where the clip was made (GPS tags)"
@@ -58,34 +75,131 @@ frames (OUT holds the rest)
             "--no-metadata", action="store_true", help="leave out title, dates, chapters and subtitles too"
         )
         add_quiet_option(parser)
+        add_json_option(parser)
         add_setting_groups(parser, BACKGROUND, PICTURE, MODEL)
         add_config_option(parser)
 
     def run(self, args: argparse.Namespace) -> int:
-        """Convert the video; 1 if it breaks off, or a stage failed for some frames."""
+        """Convert the videos; 1 if one fails or breaks off, or a stage failed for some frames."""
+        inputs = args.clip
+        is_batch = len(inputs) > 1 or inputs[0].is_dir()
+        # Before anything is loaded, so that a usage error is fast.
+        for clip in map(expand_user, map(str, inputs) if is_batch else ()):
+            if not clip.exists():
+                raise UsageError(not_found_message(clip))
         settings, _ = load_settings(args)
-        from livecam.runtime.convert import Progress, convert_video
-        from livecam.runtime.session import build_pipeline
+        if is_batch:
+            return _convert_batch(args, settings)
+        if hasattr(args, "format"):
+            raise UsageError("--format is for several videos; the name of OUT says the type of one")
+        return _convert_one(args, settings)
 
-        with (
-            handle_termination(),
-            closing(build_pipeline(settings)) as pipeline,
-            ProgressReporter(getattr(args, "quiet", None), Path(args.out).name) as reporter,
-        ):
 
-            def show(progress: Progress) -> None:
-                reporter("convert", progress.frames, progress.total or 0)
+def _convert_one(args: argparse.Namespace, settings: LiveSettings) -> int:
+    from livecam.runtime.convert import Progress, convert_video
+    from livecam.runtime.session import build_pipeline
 
-            result = convert_video(
-                args.clip,
-                args.out,
-                pipeline,
-                overwrite=settings.overwrite,
-                metadata=_metadata_policy(args),
-                progress=show,
-            )
-            reporter("convert", result.frames, result.frames)
-        return _print_result(args.clip, args.out, result)
+    (clip,) = args.clip
+    start = time.perf_counter()
+    with (
+        handle_termination(),
+        closing(build_pipeline(settings)) as pipeline,
+        ProgressReporter(getattr(args, "quiet", None), Path(args.out).name) as reporter,
+    ):
+
+        def show(progress: Progress) -> None:
+            reporter("convert", progress.frames, progress.total or 0)
+
+        result = convert_video(
+            clip,
+            args.out,
+            pipeline,
+            overwrite=settings.overwrite,
+            metadata=_metadata_policy(args),
+            progress=show,
+        )
+        reporter("convert", result.frames, result.frames)
+    if getattr(args, "json", False):
+        from livecam.runtime.clip_batch import ClipTask, converted
+
+        return _print_json([converted(ClipTask(clip, Path(args.out)), result)], time.perf_counter() - start)
+    return _print_result(clip, args.out, result)
+
+
+def _convert_batch(args: argparse.Namespace, settings: LiveSettings) -> int:
+    from livecam.runtime.clip_batch import (
+        ClipBatch,
+        ClipOutcome,
+        ClipSettings,
+        batch_suffix,
+        collect_clips,
+        run_locally,
+    )
+    from livecam.runtime.session import build_pipeline
+
+    folder = Path(args.out)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a folder for the results of several clips")
+    transparent = settings.background[0].strip().casefold() == "transparent"
+    tasks = collect_clips(args.clip, folder, batch_suffix(getattr(args, "format", None), transparent))
+    clip_settings = ClipSettings(settings, _metadata_policy(args))
+    start = time.perf_counter()
+    with (
+        handle_termination(),
+        ProgressReporter(getattr(args, "quiet", None), f"{len(tasks)} clips") as reporter,
+    ):
+        runner = run_locally(clip_settings, lambda live, model: build_pipeline(live, model=model))
+        batch = ClipBatch(tasks, clip_settings, folder, overwrite=settings.overwrite)
+        frames = 0
+
+        def advance(count: int) -> None:
+            nonlocal frames
+            frames += count
+            reporter("convert", frames, batch.total_frames)
+
+        def report(outcome: ClipOutcome) -> None:
+            reporter.show_failures(sum(bool(each.problem) for each in batch.outcomes))
+
+        outcomes = batch.run(runner, advance, report)
+    seconds = time.perf_counter() - start
+    return (_print_json if getattr(args, "json", False) else _print_batch)(outcomes, seconds)
+
+
+def _print_json(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
+    """Print the summary for scripts; return the exit code."""
+    import json
+    from collections import Counter
+
+    states = Counter(outcome.state.value for outcome in outcomes)
+    frames = sum(outcome.frames for outcome in outcomes if outcome.state.value == "converted")
+    summary = {
+        "clips": [outcome.to_dict() for outcome in outcomes],
+        "converted": states["converted"],
+        "done_before": states["done before"],
+        "failed": states["failed"],
+        "frames": frames,
+        "wall_seconds": round(wall_seconds, 3),
+        "frames_per_second": round(frames / max(wall_seconds, 1e-6), 2),
+    }
+    print(json.dumps(summary, indent=1, ensure_ascii=False))
+    return FAILED if any(outcome.problem for outcome in outcomes) else 0
+
+
+def _print_batch(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
+    """Print what was done, and the failures at the end; return the exit code."""
+    done = [outcome for outcome in outcomes if outcome.state.value == "converted"]
+    before = sum(outcome.state.value == "done before" for outcome in outcomes)
+    frames, seconds = sum(each.frames for each in done), sum(each.seconds for each in done)
+    earlier = f", {before} done before" if before else ""
+    speed = f"{frames / max(wall_seconds, 1e-6):.1f} frames/s"
+    print(
+        f"{len(done)} of {len(outcomes)} clips converted{earlier}: {frames} frames, {seconds:.2f} s, {speed}"
+    )
+    problems = [outcome for outcome in outcomes if outcome.problem]
+    for outcome in problems:
+        name = str(outcome.task.input)
+        print_message(outcome.problem if name in outcome.problem else f"{name}: {outcome.problem}")
+    return FAILED if problems else 0
 
 
 def _metadata_policy(args: argparse.Namespace) -> "MetadataPolicy":

@@ -46,6 +46,7 @@ class ProgressReporter:
         self._label = label
         self._stage = ""
         self._bar: Any = None
+        self._failures = 0
 
     def __enter__(self) -> "ProgressReporter":
         return self
@@ -75,6 +76,13 @@ class ProgressReporter:
             leave=kind not in _TRANSIENT_STAGES,
         )
         self._stage = stage
+        self.show_failures(self._failures)
+
+    def show_failures(self, count: int) -> None:
+        """Show at the end of the bar how many items failed; nothing for 0."""
+        self._failures = count
+        if self._bar is not None and count:
+            self._bar.set_postfix_str(f"{count} failed")
 
     def close(self) -> None:
         """End the current bar."""

@@ -1,5 +1,6 @@
 """`livecam clip`: frames in, as many frames out."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -106,3 +107,53 @@ def test_interrupted_clip_is_playable(folder: Path) -> None:
         assert process.wait(10) == INTERRUPTED
         assert process.stderr.read() == "livecam: interrupted\n"
     assert 3 < len(read_frames("o.mp4")) < 300
+
+
+def write_folder(folder: Path, clip_path: Path) -> Path:
+    clips = folder / "clips"
+    clips.mkdir()
+    for name in ("a", "b"):
+        (clips / f"{name}.mp4").write_bytes(clip_path.read_bytes())
+    (clips / "broken.mp4").write_bytes(b"no video" * 99)
+    return clips
+
+
+def test_folder_in_folder_out_with_failures_at_the_end(
+    folder: Path, clip_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clips = write_folder(folder, clip_path)
+    command = f"clip {clips} {clip_path} out --model green.tflite -b navy"
+    assert main(command.split()) == FAILED
+    output = capfd.readouterr()
+    assert output.out.startswith("3 of 4 clips converted: 90 frames, 3.00 s, ")
+    assert output.err.splitlines() == [
+        f"livecam: {clips}/broken.mp4 is no video, or cut off before its index; try whether it plays"
+    ]
+    assert [len(read_frames(f"out/{name}.mp4")) for name in ("a", "b", "source")] == [30, 30, 30]
+    (clips / "broken.mp4").unlink()
+    assert main(command.split()) == 0
+    assert capfd.readouterr().out.startswith("0 of 3 clips converted, 3 done before")
+
+
+def test_json_summary_of_one_and_of_several_clips(
+    folder: Path, clip_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clips = write_folder(folder, clip_path)
+    assert main(f"clip {clips} out --model green.tflite -b transparent --json".split()) == FAILED
+    summary = json.loads(capfd.readouterr().out)
+    assert (summary["converted"], summary["failed"], summary["frames"]) == (2, 1, 60)
+    assert summary["frames_per_second"] > 0
+    assert [Path(each["output"]).name for each in summary["clips"]] == ["broken.webm", "a.webm", "b.webm"]
+    assert main(f"clip {clip_path} o.mp4 --model green.tflite --json".split()) == 0
+    (only,) = json.loads(capfd.readouterr().out)["clips"]
+    assert (only["output"], only["frames"], only["state"]) == ("o.mp4", 30, "converted")
+
+
+def test_several_clips_need_a_folder(
+    folder: Path, clip_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path("taken").write_bytes(b"")
+    code, line = run_and_fail(f"clip {clip_path} room.png taken --model green.tflite", capfd)
+    assert (code, "taken is a file" in line) == (USAGE, True)
+    code, line = run_and_fail(f"clip {clip_path} o.mp4 --format webm --model green.tflite", capfd)
+    assert (code, "--format is for several" in line) == (USAGE, True)

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.usefixtures("folder")
         ("--camera room.png --model green.tflite --preview -b transparent", "can only be recorded"),
         ("clip", "required"),
         ("clip room.png", "required"),
-        ("clip a b c", "no c"),
+        ("clip a b c", "there is no a"),
         ("train", "required"),
         ("export only-one", "required"),
         ("evaluate green.tflite", "required"),

@@ -21,7 +21,13 @@ from livecam.personalization.config import PersonalizationSettings
 from livecam.training.config import RunConfig, TrainSettings
 from livecam.training.data.scene_sampler import SceneMix
 
-BY_RULE = {("evaluate", "frames"), ("label", "size"), ("learn", "camera"), ("train", "size")}
+BY_RULE = {
+    ("clip", "format"),
+    ("evaluate", "frames"),
+    ("label", "size"),
+    ("learn", "camera"),
+    ("train", "size"),
+}
 """Options whose default is a rule, not a value."""
 
 
