@@ -114,6 +114,7 @@ def require_keras() -> None:
     try:
         import keras  # noqa: F401
     except ImportError as error:
+        extra = "jax" if error.name in ("jax", "jaxlib") else "train"
         raise LivecamError(
-            f"training needs more packages ({error.name}): pip install 'livecam[train]'"
+            f"training needs more packages ({error.name}): pip install 'livecam[{extra}]'"
         ) from error

@@ -128,5 +128,11 @@ def _add_training(parser: ArgumentParser) -> None:
     )
     group.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers (default: 1)")
     group.add_argument(
+        "--devices",
+        type=int,
+        metavar="N",
+        help="accelerators that share every batch; more than one needs KERAS_BACKEND=jax (default: 1)",
+    )
+    group.add_argument(
         "--workers", type=int, metavar="N", help="threads that render training images (default: 2)"
     )

@@ -19,7 +19,7 @@ from livecam.training.config import RunSettings
 
 Arrays = list[NDArray[Any]]
 _GROUPS = ("weights", "optimizer", "average")
-_CHANGEABLE = ("out", "workers")
+_CHANGEABLE = ("out", "workers", "devices")
 """Settings that may change when a run is resumed."""
 
 

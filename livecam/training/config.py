@@ -20,7 +20,8 @@ SIZE_MULTIPLE = 16
 class RunConfig:
     """Options that every recipe has; checked when it is made.
 
-    `data` are folders in Pets layout, `out` is the run's folder, `learning_rate` is the peak value.
+    `data` are folders in Pets layout, `out` is the run's folder, `learning_rate` is the peak value. Each of
+    `devices` computes an equal share of every batch (`livecam.training.distribution`).
 
     Raises:
         UsageError: a value is out of range.
@@ -32,6 +33,7 @@ class RunConfig:
     batch: int = 16
     learning_rate: float = 2e-3
     seed: int = 1
+    devices: int = 1
     resume: bool = False
 
     def __post_init__(self) -> None:
@@ -45,7 +47,8 @@ class RunConfig:
         """
         if not self.data:
             raise UsageError("nothing to train with; name at least one folder in Pets layout")
-        check_minimum(self, {"epochs": 1, "batch": VIEWS_PER_PAIR, "seed": 0})
+        check_minimum(self, {"epochs": 1, "batch": VIEWS_PER_PAIR, "seed": 0, "devices": 1})
+        _check_shares(self.batch, self.devices)
         if self.seed >= 2**32:
             raise UsageError(f"--seed {self.seed} is too large; give less than {2**32}")
         if not 0 < self.learning_rate <= 1:
@@ -174,6 +177,16 @@ def check_size(size: Size) -> None:
     if min(size) < SIZE_MULTIPLE or any(side % SIZE_MULTIPLE for side in size):
         near = Size(*(max(SIZE_MULTIPLE, round(side / SIZE_MULTIPLE) * SIZE_MULTIPLE) for side in size))
         raise UsageError(f"--size {size} is not divisible by {SIZE_MULTIPLE}; try {near}")
+
+
+def _check_shares(batch: int, devices: int) -> None:
+    if batch % devices:
+        above = batch + devices - batch % devices
+        fitting = [size for size in (above - devices, above) if size >= VIEWS_PER_PAIR]
+        raise UsageError(
+            f"--batch {batch} can't be divided equally by --devices {devices}; "
+            f"give --batch {' or '.join(map(str, fitting))}"
+        )
 
 
 def _check_mix(mix: SceneMix) -> None:

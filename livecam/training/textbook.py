@@ -158,18 +158,39 @@ def scale_images(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class TrimapDataset(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of images and labels, shuffled by (seed, epoch): a resumed run sees the same order."""
+    """Batches of images and labels, shuffled by (seed, epoch): a resumed run sees the same order.
 
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.uint8], batch: int, seed: int) -> None:
+    Every batch can be divided by `devices`, the last one too: up to `devices` - 1 images, others in each
+    epoch, are left out.
+    """
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        batch: int,
+        seed: int,
+        devices: int = 1,
+    ) -> None:
+        """Make batches of `batch` images.
+
+        Raises:
+            TrainingError: there are fewer images than devices.
+        """
         super().__init__()
         self.images, self.labels, self.epoch = images, labels, 0
         self._batch, self._seed = batch, seed
+        self._used = len(images) - len(images) % devices
+        if not self._used:
+            raise TrainingError(
+                f"{len(images)} images are too few for --devices {devices}; give fewer devices"
+            )
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self._batch)
+        return -(-self._used // self._batch)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        order = np.random.default_rng((self._seed, self.epoch)).permutation(len(self.images))
+        order = np.random.default_rng((self._seed, self.epoch)).permutation(len(self.images))[: self._used]
         chosen = order[index * self._batch : (index + 1) * self._batch]
         return scale_images(self.images[chosen]), self.labels[chosen]
 
@@ -218,7 +239,7 @@ class TextbookRecipe:
     ) -> tuple[TrimapDataset, TrimapDataset]:
         """Load both splits; Keras evaluates the test split after each epoch."""
         training, self._test_set = (
-            TrimapDataset(*load_arrays(samples, progress), config.batch, config.seed)
+            TrimapDataset(*load_arrays(samples, progress), config.batch, config.seed, config.devices)
             for samples in self._samples
         )
         return training, self._test_set

@@ -16,6 +16,7 @@ from livecam.core.progress import ProgressCallback, ignore_progress
 from livecam.training.callbacks import EmaCallback, EpochCallback, RunRecorder
 from livecam.training.checkpoint import find_checkpoint, prepare_run_dir, restore
 from livecam.training.config import RunConfig
+from livecam.training.distribution import data_parallel
 from livecam.training.malloc import retain_freed_memory
 from livecam.training.networks.registry import get_network
 from livecam.training.recipe import EpochDataset, Recipe
@@ -37,10 +38,20 @@ def fit(recipe: Recipe, config: RunConfig, progress: ProgressCallback = ignore_p
     """Train, or continue an interrupted run. Return the path of the best weights.
 
     Raises:
-        UsageError: the run's folder is in use, or cannot be resumed with these settings.
+        UsageError: the run's folder is in use, cannot be resumed with these settings, or there are fewer
+            devices.
         TrainingError: data, initial weights or a folder cannot be used.
     """
     retain_freed_memory()
+    with data_parallel(config.devices):
+        _fit(recipe, config, progress)
+    best = config.out / "best.keras"
+    if not best.is_file():
+        raise TrainingError(f"{best} is missing; begin another run with --out")
+    return best
+
+
+def _fit(recipe: Recipe, config: RunConfig, progress: ProgressCallback) -> None:
     settings = recipe.settings
     checkpoint = find_checkpoint(settings)
     recipe.check_data()
@@ -55,10 +66,6 @@ def fit(recipe: Recipe, config: RunConfig, progress: ProgressCallback = ignore_p
     callbacks.append(RunRecorder(recipe, config.out, checkpoint, lambda: ema.average if ema else []))
     epochs_done = checkpoint.epoch if checkpoint else 0
     fit_epochs(model, dataset, callbacks, epochs_done, config.epochs, validation, progress)
-    best = config.out / "best.keras"
-    if not best.is_file():
-        raise TrainingError(f"{best} is missing; begin another run with --out")
-    return best
 
 
 def fit_epochs(

@@ -17,7 +17,7 @@ from tests.support.tiny_model import write_model
 
 TOP = Path(__file__).parent.parent.parent
 PACKAGE = TOP / "livecam"
-HEAVY = {"tensorflow", "keras", "keras_hub", "matplotlib", "skimage", "torch"}
+HEAVY = {"jax", "tensorflow", "keras", "keras_hub", "matplotlib", "skimage", "torch"}
 STAGES = [
     "models/segmenter",
     "matting/temporal_filter",

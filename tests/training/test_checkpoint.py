@@ -167,13 +167,16 @@ def test_a_run_is_not_resumed_with_other_settings(
     assert "\n" not in str(caught.value)
 
 
-def test_workers_and_the_way_to_a_folder_may_change(
+def test_workers_devices_and_the_way_to_a_folder_may_change(
     settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_run(settings)
     monkeypatch.chdir(tmp_path)
 
-    assert find_checkpoint(resumed(settings, workers=7, data=(Path("pets"),), out=Path("run"))) is not None
+    assert (
+        find_checkpoint(resumed(settings, devices=2, workers=7, data=(Path("pets"),), out=Path("run")))
+        is not None
+    )
 
 
 def test_damaged_settings_or_history_are_refused(settings: TrainSettings) -> None:
