@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from livecam.annotation.geometry import bounding_box
 from livecam.annotation.prompts import Box
 from livecam.annotation.sam.memory_estimate import oom_as_error
 from livecam.annotation.sam.presets import check_folder, load_reason
@@ -23,6 +24,8 @@ from livecam.imaging.ops import resize, resize_float
 TEXT_PRESET = "sam3_pcs"
 MIN_TEXT_SCORE = 0.5
 """Score of an instance that is there; SAM 3's own limit."""
+MIN_BOX_OVERLAP = 0.5
+"""IoU of an instance's box and its mask's box below which the mask decides."""
 _BACKBONE = "SAM3PromptableConceptBackbone"
 _DOWNLOAD = "848 million weights, about 3.4 GB"
 
@@ -92,15 +95,12 @@ class TextSegmenter:
             output = self._task.predict({"images": square[None], "prompts": [text]}, verbose=0)
         scores = np.nan_to_num(np.asarray(output["scores"], np.float32)[0])
         order = sorted(np.flatnonzero(scores >= MIN_TEXT_SCORE), key=lambda query: -scores[query])
-        return tuple(
-            TextInstance(
-                int(query),
-                float(scores[query]),
-                _box(np.asarray(output["boxes"][0][query], np.float32), size),
-                _matte(output["masks"][0][query], size),
-            )
-            for query in order
-        )
+        instances = []
+        for query in order:
+            matte = _matte(output["masks"][0][query], size)
+            box = _checked_box(_box(np.asarray(output["boxes"][0][query], np.float32), size), matte)
+            instances.append(TextInstance(int(query), float(scores[query]), box, matte))
+        return tuple(instances)
 
 
 def _box(corners: Any, size: Size) -> Box:
@@ -109,6 +109,27 @@ def _box(corners: Any, size: Size) -> Box:
     top, bottom = np.clip(np.nan_to_num(corners[1::2]) * size.height - 0.5, -0.5, size.height - 0.5)
     left, top = min(left, size.width - 1.5), min(top, size.height - 1.5)
     return Box(float(left), float(top), float(max(right, left + 1)), float(max(bottom, top + 1)))
+
+
+def _checked_box(box: Box, matte: Matte) -> Box:
+    """Return `box`, or the one around the matte where the two contradict each other.
+
+    SAM 3 predicts both. A box beside the object would make another SAM draw another object.
+    """
+    mask = matte > np.float32(0.5)
+    if not mask.any():
+        return box
+    around = bounding_box(mask)
+    return box if _overlap(box, around) >= MIN_BOX_OVERLAP else around
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """Return the IoU of two boxes."""
+    width = min(first.right, second.right) - max(first.left, second.left)
+    height = min(first.bottom, second.bottom) - max(first.top, second.top)
+    common = max(0.0, width) * max(0.0, height)
+    areas = [(each.right - each.left) * (each.bottom - each.top) for each in (first, second)]
+    return common / max(1e-6, sum(areas) - common)
 
 
 def _matte(mask: Any, size: Size) -> Matte:

@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from livecam.annotation.config import AnnotationSettings, PersonSource
+from livecam.annotation.job import annotate
+from livecam.annotation.person import iou
 from livecam.annotation.sam import text as text_module
 from livecam.annotation.sam.text import TextSegmenter
+from livecam.annotation.segment import SegmentSettings, segment
 from livecam.core.errors import AnnotationError
 from livecam.core.geometry import Size
-from tests.support.colored_shapes import WORDS, draw_colored
+from livecam.imaging.image_io import read_image, write_image
+from tests.support.colored_shapes import WORDS, ColoredDrawing, draw_colored
 from tests.support.missing_packages import hide_package
 
 DRAWN_SAM3 = Path(__file__).parents[2] / "support" / "drawn_sam3"
@@ -52,6 +57,19 @@ def test_all_instances_come_best_first_in_the_pixels_of_the_image() -> None:
     (given,) = task.given
     assert given["images"].shape == (1, 56, 56, 3)
     assert given["prompts"] == ["office chair"]
+
+
+def test_a_box_that_contradicts_its_mask_is_replaced_by_the_masks() -> None:
+    task = FakeTask()
+    output = task.predict({}, 0)
+    # The box of the first instance lies beside its mask, the other one is a little too large.
+    output["boxes"][0, 2], output["boxes"][0, 1] = (0, 0, 0.4, 0.4), (0, 0, 0.6, 1)
+    task.predict = lambda inputs, verbose: output  # type: ignore[method-assign]
+
+    first, second = TextSegmenter(task).find(np.zeros((90, 160, 3), np.uint8), "office chair")
+
+    assert first.box == pytest.approx((79, 44, 160, 90), abs=5)
+    assert second.box == pytest.approx((-0.5, -0.5, 95.5, 89.5))
 
 
 def complaint(preset: str) -> str:
@@ -142,3 +160,42 @@ def test_word_finds_its_instances_with_a_trained_network() -> None:
             assert all(each.matte.shape == (size.height, size.width) for each in instances)
             right.append(drawing.is_found(instances, word))
     assert np.mean(right) >= MIN_RIGHT
+
+
+def find_drawing(finder: TextSegmenter, size: Size) -> tuple[ColoredDrawing, str]:
+    """Return a drawing in which a word has two instances and the network finds both."""
+    for seed in range(40):
+        drawing = draw_colored(np.random.default_rng(seed), size)
+        for word in WORDS:
+            if len(drawing.instances(word)) == 2 and drawing.is_found(finder.find(drawing.frame, word), word):
+                return drawing, word
+    raise AssertionError("in no drawing both instances of a word are found")
+
+
+@pytest.mark.labelling
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_segment_and_label_keep_what_a_word_names(tmp_path: Path) -> None:
+    """Whole: pictures and words in, mattes out; no double of either network."""
+    pytest.importorskip("keras_hub", reason="KerasHub is missing: pip install 'livecam[label]'")
+    finder = TextSegmenter.load(str(DRAWN_SAM3))
+    drawing, word = find_drawing(finder, Size(160, 120))
+    true = np.max(drawing.instances(word), axis=0)
+    write_image(tmp_path / "shapes.png", drawing.frame)
+    settings = SegmentSettings(
+        (tmp_path / "shapes.png",), tmp_path / "out", texts=(word,), text_preset=str(DRAWN_SAM3)
+    )
+    (result,) = segment(settings)
+    assert len(result.objects) == 2
+    assert iou(result.matte, true) >= 0.7
+    assert (tmp_path / "out" / "shapes.kept.png").is_file()
+
+    labelled = annotate(
+        AnnotationSettings(
+            sources=(str(tmp_path / "shapes.png"),), out=tmp_path / "set", keep_text=(word,),
+            text_preset=str(DRAWN_SAM3), person=PersonSource.NONE,
+        )
+    )  # fmt: skip
+    assert labelled.kept + labelled.flagged == 1
+    (matte,) = (tmp_path / "set").rglob("annotations/mattes/shapes.png")
+    # SAM draws inside SAM 3's boxes, and its outlines are finer.
+    assert iou(read_image(matte, longest=1000).image[..., 0] / np.float32(255), true) >= 0.85
