@@ -1,6 +1,5 @@
 """Media items to annotate: clips and images, each with a unique name in the data set."""
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from livecam.core.errors import UsageError
-from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.core.fileio import distinct_stem, list_inputs
 from livecam.core.media_types import MediaType, detect_media_type, is_image, is_image_file, is_video_file
 from livecam.core.paths import expand_user
 from livecam.core.types import Frame
@@ -68,18 +67,18 @@ def collect_media(sources: Sequence[str]) -> list[MediaItem]:
     Raises:
         UsageError: there are none, a path does not exist, or a directory has neither clips nor images.
     """
-    paths = [path for source in sources for path in _expand(expand_user(source))]
+    paths = [
+        path
+        for source in sources
+        for path in list_inputs(expand_user(source), _is_media, "clip and no image")
+    ]
     paths = list(dict.fromkeys(paths))
     if not paths:
         raise UsageError("nothing to label: name clips, images or folders, or use --camera 0")
     found: list[MediaItem] = []
     taken: set[str] = set()
     for path in paths:
-        stem = _stem(path)
-        if stem.casefold() in taken:
-            stem += "-" + hashlib.sha1(str(path.absolute()).encode(), usedforsecurity=False).hexdigest()[:6]
-        taken.add(stem.casefold())
-        found.append(MediaItem(stem, path, is_clip(path)))
+        found.append(MediaItem(distinct_stem(_stem(path), path, taken), path, is_clip(path)))
     return found
 
 
@@ -91,26 +90,9 @@ def is_clip(path: Path) -> bool:
     return not is_image(path) and detect_media_type(path) is not MediaType.IMAGE
 
 
-def _expand(path: Path) -> list[Path]:
-    try:
-        if not path.is_dir():
-            if not path.exists():
-                raise UsageError(not_found_message(path))
-            return [path]
-        found = sorted(each for each in path.iterdir() if _is_media(each))
-    except OSError as error:
-        raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
-    if not found:
-        raise UsageError(f"{path} holds no clip and no image; name another folder")
-    return found
-
-
 def _is_media(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    known = is_image_file(path) or is_video_file(path)
     # A broken link counts: it is reported as unreadable later, like every other unreadable file.
-    return known and not path.is_dir()
+    return is_image_file(path) or is_video_file(path)
 
 
 def _stem(path: Path) -> str:

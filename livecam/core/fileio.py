@@ -1,16 +1,17 @@
 """Atomic writes, JSON files, and one-line reasons why a file cannot be read."""
 
 import codecs
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from livecam.core.errors import FileReadError, FileWriteError, ImageError, LivecamError
+from livecam.core.errors import FileReadError, FileWriteError, ImageError, LivecamError, UsageError
 
 _MAX_NAME_BYTES = 255
 
@@ -61,6 +62,39 @@ def closest_existing_name(path: Path) -> str | None:
         return None
     found = get_close_matches(path.name.casefold(), names, n=1, cutoff=0.6)
     return str(path.with_name(names[found[0]])) if found else None
+
+
+def list_inputs(path: Path, is_wanted: Callable[[Path], bool], kind: str) -> list[Path]:
+    """Return a file that the user named, or the files in a folder for which `is_wanted`, sorted by name.
+
+    Hidden files of a folder are left out.
+
+    Raises:
+        UsageError: there is no such path, it can't be opened, or the folder has no file of that `kind`.
+    """
+    try:
+        if not path.is_dir():
+            if not path.exists():
+                raise UsageError(not_found_message(path))
+            return [path]
+        found = sorted(
+            each
+            for each in path.iterdir()
+            if not each.name.startswith(".") and is_wanted(each) and not each.is_dir()
+        )
+    except OSError as error:
+        raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
+    if not found:
+        raise UsageError(f"{path} holds no {kind}; name another folder")
+    return found
+
+
+def distinct_stem(stem: str, path: Path, taken: set[str]) -> str:
+    """Return `stem`, with a digest of the path if it is in `taken` in any case; add the result to `taken`."""
+    if stem.casefold() in taken:
+        stem += "-" + hashlib.sha1(os.fsencode(path.absolute()), usedforsecurity=False).hexdigest()[:6]
+    taken.add(stem.casefold())
+    return stem
 
 
 def os_error_reason(error: BaseException) -> str:

@@ -15,8 +15,9 @@ from livecam import __version__
 from livecam.core.config import LiveSettings
 from livecam.core.errors import FrameError, LivecamError, UsageError, VideoError
 from livecam.core.fileio import (
+    distinct_stem,
     json_bytes,
-    not_found_message,
+    list_inputs,
     os_error_reason,
     read_json,
     translate_os_errors,
@@ -201,38 +202,17 @@ def collect_clips(inputs: Sequence[Path], folder: Path, suffix: str) -> list[Cli
     Raises:
         UsageError: an input does not exist, or a folder has no clip.
     """
-    paths = dict.fromkeys(path for each in inputs for path in _expand(expand_user(str(each))))
+    paths = dict.fromkeys(
+        path for each in inputs for path in list_inputs(expand_user(str(each)), is_video_file, "clip")
+    )
     tasks: list[ClipTask] = []
     taken: set[str] = set()
     for path in paths:
-        stem = path.stem or path.name
-        if stem.casefold() in taken:
-            stem += "-" + hashlib.sha1(os.fsencode(path.absolute()), usedforsecurity=False).hexdigest()[:6]
-        taken.add(stem.casefold())
-        output = folder / f"{stem}{suffix}"
+        output = folder / f"{distinct_stem(path.stem or path.name, path, taken)}{suffix}"
         if output.exists() and output.samefile(path):
             raise UsageError(f"{output} is one of the clips itself; choose another folder for the results")
         tasks.append(ClipTask(path, output))
     return tasks
-
-
-def _expand(path: Path) -> list[Path]:
-    try:
-        if not path.is_dir():
-            if not path.exists():
-                raise UsageError(not_found_message(path))
-            return [path]
-        found = sorted(
-            each for each in path.iterdir() if not each.name.startswith(".") and is_video_file(each)
-        )
-    except OSError as error:
-        if isinstance(error, LivecamError):
-            raise
-        raise UsageError(f"{path} can't be opened ({os_error_reason(error)}); check the path") from error
-    found = [each for each in found if not each.is_dir()]
-    if not found:
-        raise UsageError(f"{path} holds no clip; name another folder")
-    return found
 
 
 def batch_suffix(name: str | None, transparent: bool) -> str:
@@ -300,7 +280,7 @@ class ClipBatch:
             self._journal: dict[str, Any] = read_json(self.work / _JOURNAL, missing={}, hint=_HINT)
             self._begin()
             waiting = {self.work / task.output.name: task for task in self._select(report)}
-            self._forget_parts({path.name for path in waiting})
+            self._forget_parts()
             hidden = [ClipTask(task.input, path) for path, task in waiting.items()]
             try:
                 for outcome in runner(hidden, progress) if hidden else ():
@@ -309,7 +289,7 @@ class ClipBatch:
                         done = self._publish(outcome.task.output, done)
                     self._add(done, report)
             finally:
-                self._forget_parts({path.name for path in waiting})
+                self._forget_parts()
             self._end()
         return self.outcomes
 
@@ -380,13 +360,10 @@ class ClipBatch:
         self.outcomes.append(outcome)
         report(outcome)
 
-    def _forget_parts(self, names: set[str]) -> None:
+    def _forget_parts(self) -> None:
         """Delete what an interrupted run left incomplete."""
         for each in self.work.iterdir():
             if each.name in (_JOURNAL, LOCK_FILE):
-                continue
-            # Parts of a clip that is continued are kept by their own journal.
-            if each.is_dir() and each.name.removesuffix(".parts") in names:
                 continue
             with suppress(OSError):
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
