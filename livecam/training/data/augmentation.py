@@ -199,6 +199,23 @@ def match_mean_color(frame: Frame, matte: NDArray[np.uint8], background: Frame, 
     return cast(Frame, cv2.LUT(frame, table[None]))
 
 
+def sample_texture(images: list[Frame], rng: Rng, plain_fraction: float, largest: float) -> Frame:
+    """Sample a plain color as a single pixel, or a square part of an image, uint8 (h, w, 3).
+
+    Args:
+        images: what parts are cut from; without any, the color is plain.
+        rng: of the scene.
+        plain_fraction: fraction of plain colors.
+        largest: largest side of a part, as a fraction of the image's shorter side.
+    """
+    if not images or rng.random() < plain_fraction:
+        return cast(Frame, rng.integers(0, 256, (1, 1, 3)).astype(np.uint8))
+    source = images[int(rng.integers(len(images)))]
+    side = max(8, int(min(source.shape[:2]) * rng.uniform(0.2, largest)))
+    top, left = (int(rng.integers(max(1, s - side + 1))) for s in source.shape[:2])
+    return source[top : top + side, left : left + side]
+
+
 def paste(frame: Frame, matte: NDArray[np.uint8], background: Frame) -> Frame:
     """Paste a frame on a background by its 8-bit matte."""
     alpha = matte.astype(np.float32) / 255

@@ -5,17 +5,19 @@ network relies on shape and position (in the spirit of Geirhos et al., "ImageNet
 towards texture", 2019).
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame
-from livecam.training.data.augmentation import Rng
+from livecam.training.data.augmentation import Rng, sample_texture
 
 CHANGED_CLOTHES_FRACTION = 0.2
 """Fraction of persons that get other clothes."""
+PLAIN_FRACTION = 0.5
+"""Fraction of clothes with a plain color."""
 FADE = 0.06
 """Width of the transition between old and new clothes, as a fraction of the person's height."""
 
@@ -39,15 +41,11 @@ def sample_clothes(
     """Sample clothes for a person; mostly none. A plain color, or a part of one of `patterns`."""
     if rng.random() >= fraction:
         return None
-    if not patterns or rng.random() < 0.5:
-        pattern = cast(Frame, rng.integers(0, 256, (1, 1, 3)).astype(np.uint8))
-    else:
-        source = patterns[int(rng.integers(len(patterns)))]
-        side = max(8, int(min(source.shape[:2]) * rng.uniform(0.2, 1.0)))
-        top, left = (int(rng.integers(max(1, s - side + 1))) for s in source.shape[:2])
-        pattern = source[top : top + side, left : left + side]
     return Clothes(
-        pattern, float(rng.uniform(0.4, 0.8)), float(rng.uniform(0.6, 1.0)), float(rng.normal(0, 0.1))
+        sample_texture(patterns, rng, PLAIN_FRACTION, 1.0),
+        float(rng.uniform(0.4, 0.8)),
+        float(rng.uniform(0.6, 1.0)),
+        float(rng.normal(0, 0.1)),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame
-from livecam.training.data.augmentation import Rng, paste
+from livecam.training.data.augmentation import Rng, paste, sample_texture
 
 CLUTTER_FRACTION = 0.3
 """Fraction of persons that get things behind them."""
@@ -54,13 +54,7 @@ def sample_clutter(
 
 
 def _sample_thing(textures: list[Frame], rng: Rng) -> Clutter:
-    if rng.random() < PLAIN_FRACTION:
-        texture = cast(Frame, rng.integers(0, 256, (1, 1, 3)).astype(np.uint8))
-    else:
-        source = textures[int(rng.integers(len(textures)))]
-        side = max(8, int(min(source.shape[:2]) * rng.uniform(0.2, 0.9)))
-        top, left = (int(rng.integers(max(1, s - side + 1))) for s in source.shape[:2])
-        texture = source[top : top + side, left : left + side]
+    texture = sample_texture(textures, rng, PLAIN_FRACTION, 0.9)
     count = int(rng.integers(4, MOST_CORNERS + 1))
     angles = np.sort(rng.uniform(0, 2 * np.pi, count))
     radii = rng.uniform(0.5, 1.0, count) * rng.uniform(0.12, 0.55)
