@@ -170,13 +170,15 @@ def _print_json(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
     import json
     from collections import Counter
 
-    states = Counter(outcome.state.value for outcome in outcomes)
-    frames = sum(outcome.frames for outcome in outcomes if outcome.state.value == "converted")
+    from livecam.runtime.clip_batch import ClipState
+
+    states = Counter(outcome.state for outcome in outcomes)
+    frames = sum(outcome.frames for outcome in outcomes if outcome.state is ClipState.CONVERTED)
     summary = {
         "clips": [outcome.to_dict() for outcome in outcomes],
-        "converted": states["converted"],
-        "done_before": states["done before"],
-        "failed": states["failed"],
+        "converted": states[ClipState.CONVERTED],
+        "done_before": states[ClipState.DONE_BEFORE],
+        "failed": states[ClipState.FAILED],
         "frames": frames,
         "wall_seconds": round(wall_seconds, 3),
         "frames_per_second": round(frames / max(wall_seconds, 1e-6), 2),
@@ -187,8 +189,10 @@ def _print_json(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
 
 def _print_batch(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
     """Print what was done, and the failures at the end; return the exit code."""
-    done = [outcome for outcome in outcomes if outcome.state.value == "converted"]
-    before = sum(outcome.state.value == "done before" for outcome in outcomes)
+    from livecam.runtime.clip_batch import ClipState
+
+    done = [outcome for outcome in outcomes if outcome.state is ClipState.CONVERTED]
+    before = sum(outcome.state is ClipState.DONE_BEFORE for outcome in outcomes)
     frames, seconds = sum(each.frames for each in done), sum(each.seconds for each in done)
     earlier = f", {before} done before" if before else ""
     speed = f"{frames / max(wall_seconds, 1e-6):.1f} frames/s"

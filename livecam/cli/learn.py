@@ -159,26 +159,22 @@ def _learn(values: dict[str, Any], *, as_json: bool) -> int:
         print(json.dumps(progress_values(line)) if as_json else line, flush=True)
 
     result = PersonalizationWorkflow(settings, show, annotate_sources).learn()
-    if as_json:
-        before, after = result.held_out
-        print(
-            json.dumps(
-                {
-                    "result": {
-                        "name": result.name,
-                        "installed": result.installed,
-                        "reason": result.reason,
-                        "before": before,
-                        "after": after,
-                        "image": str(result.comparison_image),
-                        "seconds": result.seconds,
-                    }
-                }
-            )
-        )
-        return 1 if result.reason else 0
-    _print_result(result)
+    (_print_json if as_json else _print_result)(result)
     return 1 if result.reason else 0
+
+
+def _print_json(result: "PersonalizationResult") -> None:
+    before, after = result.held_out
+    values = {
+        "name": result.name,
+        "installed": result.installed,
+        "reason": result.reason,
+        "before": before,
+        "after": after,
+        "image": str(result.comparison_image),
+        "seconds": result.seconds,
+    }
+    print(json.dumps({"result": values}))
 
 
 def _print_result(result: "PersonalizationResult") -> None:

@@ -137,8 +137,7 @@ class LiveChanges:
     def virtual_camera_device(self) -> str:
         """Device of the virtual camera; empty while it is off."""
         camera, sink = self._virtual_camera, self._virtual_camera_sink
-        failed = isinstance(sink, GuardedSink) and sink.error
-        return camera.device if camera is not None and not failed else ""
+        return camera.device if camera is not None and not _error_of(sink) else ""
 
     @property
     def viewers(self) -> list[str]:
@@ -365,7 +364,7 @@ class LiveChanges:
             self._close_virtual_camera()
 
 
-def _error_of(sink: Sink) -> str:
+def _error_of(sink: Sink | None) -> str:
     return sink.error if isinstance(sink, GuardedSink) else ""
 
 

@@ -21,13 +21,17 @@ def test_frame_gets_darker_and_noisier_with_less_light() -> None:
     assert noise == sorted(noise)
 
 
+def write_inputs(tmp_path: Path, exposure: str) -> list[str]:
+    """Write a clip and a model; return a command line for them."""
+    model, clips = write_model(tmp_path), tmp_path / "clips"
+    write_clip(clips / "scene")
+    return ["low_light", str(clips), "--model", str(model), "--exposure", exposure, "--frames", "3"]
+
+
 def test_table_has_a_row_for_each_light_with_and_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, clips = write_model(tmp_path), tmp_path / "clips"
-    write_clip(clips / "scene")
-    argv = ["low_light", str(clips), "--model", str(model), "--exposure", "0.5", "--frames", "3"]
-    monkeypatch.setattr("sys.argv", argv)
+    monkeypatch.setattr("sys.argv", write_inputs(tmp_path, "0.5"))
     assert low_light.main() == 0
     _, _, bright, off, on = capsys.readouterr().out.splitlines()
     assert [line.split(" | ")[:2] for line in (bright, off, on)] == [
@@ -41,9 +45,7 @@ def test_table_has_a_row_for_each_light_with_and_without(
 def test_goals_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, clips = write_model(tmp_path), tmp_path / "clips"
-    write_clip(clips / "scene")
-    argv = ["low_light", str(clips), "--model", str(model), "--exposure", "0.05", "--frames", "3"]
+    argv = write_inputs(tmp_path, "0.05")
     monkeypatch.setattr("sys.argv", [*argv, "--goal", "0.05", "0.3"])
     seen: list[float] = []
     measure = low_light.measure
