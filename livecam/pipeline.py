@@ -13,12 +13,13 @@ from livecam.backgrounds.placeholder import placeholder_frame
 from livecam.core.clock import Clock, StageTimer, SystemClock
 from livecam.core.config import PictureSettings
 from livecam.core.errors import FrameError
-from livecam.core.geometry import FramingMode, Size
+from livecam.core.geometry import Crop, FramingMode, Size
 from livecam.core.types import Frame, Matte, RgbaFrame, check_frame, check_matte
 from livecam.imaging.compositing import extract_foreground
 from livecam.imaging.foreground import composite_foreground
 from livecam.matting.base import MatteUpsampler, TemporalFilter
 from livecam.matting.cleanup import clean_matte
+from livecam.matting.crop_tracker import CropTracker
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.matting.person_selection import PersonSelector
 from livecam.matting.scene_cut import SceneCutDetector
@@ -43,6 +44,7 @@ class Pipeline:
         timer: Times of the stages ``segment``, ``filter``, ``upsample``, ``background`` and ``composite``,
             and of those of `livecam.picture` that are on.
         picture: The settings that `set_picture` changes.
+        crop: The part of the newest frame that was segmented; the matte is 0 outside it.
     """
 
     def __init__(
@@ -64,6 +66,8 @@ class Pipeline:
         self.timer = StageTimer()
         self._clock: Clock = clock or SystemClock()
         self._scene_cuts = SceneCutDetector()
+        self._crop_tracker = CropTracker()
+        self.crop: Crop | None = None
         self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
         self._closed = False
@@ -155,20 +159,23 @@ class Pipeline:
     def _matte(self, frame: Frame, picture: PictureSettings, now: float) -> Matte:
         self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
-            coarse = self.segmenter.predict(frame)
+            coarse, crop = self._crop_tracker.segment(frame, self.segmenter.predict, now)
         coarse_shape = np.shape(coarse)
         check_matte(coarse, coarse_shape)
         with self.timer.measure("clean"):
             cleaned = clean_matte(coarse)
         if picture.only_me:
             with self.timer.measure("only me"):
-                cleaned = self._person_selector.apply(cleaned, frame, now)
+                cleaned = self._person_selector.apply_to_crop(cleaned, crop, frame, now)
             check_matte(cleaned, coarse_shape)
         with self.timer.measure("filter"):
+            if crop != self.crop and self.crop is not None:
+                self.temporal_filter.move(self.crop, crop)
+            self.crop = crop
             filtered = self.temporal_filter.apply(cleaned)
         check_matte(filtered, coarse_shape)
         with self.timer.measure("upsample"):
-            matte = self.upsampler.upsample(filtered, frame)
+            matte = self.upsampler.upsample(filtered, frame, crop)
         return check_matte(matte, frame.shape[:2])
 
     def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
@@ -237,6 +244,7 @@ class Pipeline:
         self._framing = previous._framing
         if self.segmenter is previous.segmenter:
             self.temporal_filter = previous.temporal_filter
+            self._crop_tracker, self.crop = previous._crop_tracker, previous.crop
             self._scene_cuts = previous._scene_cuts
             self._last_timestamp = previous._last_timestamp
         previous._closed = True
@@ -257,6 +265,7 @@ class Pipeline:
     def reset(self) -> None:
         """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
+        self._crop_tracker.reset()
         self._scene_cuts.reset()
         self._person_selector.reset()
         self._low_light.reset()
@@ -290,6 +299,7 @@ class Pipeline:
         stalled = last is not None and not 0 <= now - last <= STALL_SECONDS
         if self._scene_cuts.is_cut(frame) or stalled:
             self.temporal_filter.reset()
+            self._crop_tracker.reset()
             self._person_selector.begin_shot()
 
 

@@ -90,11 +90,35 @@ def test_faint_islands_and_faint_holes_are_gone_before_the_matte_is_smoothed() -
     person = is_person(frame)
     inside = np.argwhere(cv2.erode(person, np.ones((7, 7))) == 1)
     top, left = inside[len(inside) // 2]
-    faulty = person.copy()
-    faulty[top, left] = 0.6
-    faulty[0, 0] = 0.6
-    pipeline.segmenter.predict = lambda frame: faulty  # type: ignore[method-assign]
+    unsure = np.array((1, 2, 3), np.uint8)
+    frame[top, left] = frame[0, 0] = unsure
+
+    def predict(frame: Frame) -> Matte:
+        return np.where((frame == unsure).all(axis=2), np.float32(0.6), is_person(frame))
+
+    pipeline.segmenter.predict = predict  # type: ignore[method-assign]
     assert (pipeline.matte(frame) == person).all()
+
+
+def test_a_small_person_is_segmented_in_a_crop_and_a_cut_looks_at_the_whole_again() -> None:
+    sizes: list[Size] = []
+    pipeline = make()
+
+    def predict(frame: Frame) -> Matte:
+        sizes.append(Size.of(frame))
+        return is_person(frame)
+
+    pipeline.segmenter.predict = predict  # type: ignore[method-assign]
+    for number in range(3):
+        frame = secret_frame(number)
+        assert (pipeline.matte(frame, number / 30) == is_person(frame)).all()
+    assert sizes[0] == SIZE
+    assert sizes[1].width < SIZE.width
+    # After a pause longer than a stall, and after `reset`, the place of the person is unknown.
+    for begin in (lambda: pipeline.matte(frame, 9.0), lambda: (pipeline.reset(), pipeline.matte(frame, 9.1))):
+        sizes.clear()
+        begin()
+        assert sizes[0] == SIZE
 
 
 @pytest.mark.parametrize(

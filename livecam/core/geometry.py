@@ -47,6 +47,39 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+class Crop(NamedTuple):
+    """A rectangle of whole pixels in a frame.
+
+    Attributes:
+        left, top: its first column and row.
+        size: its width and height, at least 1 each.
+    """
+
+    left: int
+    top: int
+    size: Size
+
+    @classmethod
+    def whole(cls, image: HasShape) -> "Crop":
+        """Return the crop that is the whole image."""
+        return cls(0, 0, Size.of(image))
+
+    @property
+    def right(self) -> int:
+        """The first column on its right."""
+        return self.left + self.size.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.top + self.size.height
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index an array of the frame's size."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
 class FitMode(Enum):
     """How an image fills a frame of another aspect ratio; values as on the command line."""
 

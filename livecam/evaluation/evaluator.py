@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from livecam.core.errors import FileWriteError, UsageError
 from livecam.core.fileio import os_error_reason
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.progress import ProgressCallback, ignore_progress
 from livecam.core.types import Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
@@ -197,14 +197,22 @@ class _Evaluator:
         return metrics | self._contour_iou(frame)
 
     def _contour_iou(self, frame: LabeledFrame) -> dict[str, float]:
-        """Return the IoU of the contour class in %, at the model's size; nothing without class outputs."""
-        classes = getattr(self.pipeline.segmenter, "class_probabilities", lambda: None)()
+        """Return the IoU of the contour class in %, at the model's size; nothing without class outputs.
+
+        It is that of the crop that the pipeline segmented.
+        """
+        segmenter, crop = self.pipeline.segmenter, self.pipeline.crop or Crop.whole(frame.frame)
+        if not hasattr(segmenter, "class_probabilities"):
+            return {}
+        # Once more, because the pipeline may have segmented the whole frame last.
+        segmenter.predict(frame.frame[crop.slices])
+        classes = segmenter.class_probabilities()
         if classes is None:
             return {}
         predicted: NDArray[np.bool_] = classes.argmax(axis=2) + 1 == UNKNOWN
         size = Size.of(predicted)
         if frame.trimap is not None:
-            trimap = resize_trimap(frame.trimap, size)
+            trimap = resize_trimap(np.ascontiguousarray(frame.trimap[crop.slices]), size)
         else:
-            trimap = trimap_from_matte(downscale_matte(frame.matte, size))
+            trimap = trimap_from_matte(downscale_matte(frame.matte[crop.slices], size))
         return {"contour": 100 * iou(predicted, trimap == UNKNOWN, np.ones(predicted.shape, bool))}

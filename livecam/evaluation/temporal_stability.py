@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.compositing import alpha_composite
 from livecam.imaging.fit import FitMode, fit_image
@@ -69,6 +69,9 @@ class IdentityFilter:
     def apply(self, coarse: Matte) -> Matte:
         """Return a copy of the matte."""
         return np.array(coarse)
+
+    def move(self, before: Crop, after: Crop) -> None:
+        """Do nothing: there is no state."""
 
     def reset(self) -> None:
         """Do nothing: there is no state."""

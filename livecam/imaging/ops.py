@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import Kind, pooled_empty, pooled_empty_like
 
@@ -99,6 +99,32 @@ def _interpolation(image: NDArray[Any], size: Size) -> int:
 def downscale_matte(matte: Matte, size: Size) -> Matte:
     """Downscale a matte by area interpolation."""
     return cast(Matte, cv2.resize(matte, tuple(size), interpolation=cv2.INTER_AREA))
+
+
+def transfer(values: _FloatImage, before: Crop, after: Crop) -> _FloatImage:
+    """Resample values over one crop of a frame to another crop of it, bilinear; 0 outside the first.
+
+    Args:
+        values: float32 (height, width), spread over `before`.
+        before: the crop that `values` covers.
+        after: the crop that the result covers.
+
+    Returns:
+        A new array of the same shape.
+    """
+    size = Size.of(values)
+    matrix = np.zeros((2, 3), np.float64)
+    starts = zip(
+        (before.left, before.top), (after.left, after.top), before.size, after.size, size, strict=True
+    )
+    for axis, (old_start, start, old_length, length, count) in enumerate(starts):
+        # The centers of pixels lie at half pixels.
+        scale = length / old_length
+        matrix[axis, axis] = scale
+        matrix[axis, 2] = (start - old_start) * count / old_length + (scale - 1) / 2
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    moved = cv2.warpAffine(values, matrix, tuple(size), flags=flags, borderMode=cv2.BORDER_CONSTANT)
+    return cast(_FloatImage, moved)
 
 
 def magnify(image: NDArray[Kind], left: float, top: float, scale: float) -> NDArray[Kind]:

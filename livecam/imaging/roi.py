@@ -60,13 +60,13 @@ class RegionOfInterest:
         small_columns, full_columns = _expand_to_grid(columns, margin, small.width, size.width, halvings)
         return cls((small_rows, small_columns), (full_rows, full_columns), halvings)
 
-    def zero_outside(self, matte: Matte) -> None:
-        """Set a full-resolution matte to 0 outside the region, in place."""
-        rows, columns = self.full
-        matte[: rows.start] = 0.0
-        matte[rows.stop :] = 0.0
-        matte[rows, : columns.start] = 0.0
-        matte[rows, columns.stop :] = 0.0
+
+def zero_outside(matte: Matte, rows: slice, columns: slice) -> None:
+    """Set a matte to 0 outside some of its rows and columns, in place."""
+    matte[: rows.start] = 0.0
+    matte[rows.stop :] = 0.0
+    matte[rows, : columns.start] = 0.0
+    matte[rows, columns.stop :] = 0.0
 
 
 def _expand_to_grid(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from livecam.core.geometry import Crop
 from livecam.core.types import Frame, Matte
 
 
@@ -24,6 +25,9 @@ class TemporalFilter(Protocol):
             after `reset`, and a matte of another shape, is returned unfiltered.
         """
 
+    def move(self, before: Crop, after: Crop) -> None:
+        """Keep the memory where it belongs in the frame: the next coarse matte covers another crop."""
+
     def reset(self) -> None:
         """Forget all earlier mattes: after a scene cut, a pause or a failed frame."""
 
@@ -31,12 +35,13 @@ class TemporalFilter(Protocol):
 class MatteUpsampler(Protocol):
     """Brings a coarse matte to frame size, along the edges in the frame. It keeps no memory."""
 
-    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
-        """Return the full-resolution matte.
+    def upsample(self, filtered: Matte, frame: Frame, crop: Crop) -> Matte:
+        """Return the full-resolution matte, which is 0 outside the crop.
 
         Args:
             filtered: float32 (model height, model width) in [0, 1].
             frame: the frame that the matte belongs to, uint8 RGB (height, width, 3).
+            crop: the part of the frame that `filtered` covers.
 
         Returns:
             A new float32 array (height, width) in [0, 1].

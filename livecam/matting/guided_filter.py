@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import pooled_empty, pooled_empty_like
 from livecam.imaging.ops import box_mean, downscale, multiply_accumulate, resize_matte, row_strips, to_gray
-from livecam.imaging.roi import RegionOfInterest
+from livecam.imaging.roi import RegionOfInterest, zero_outside
 
 
 @dataclass(frozen=True)
@@ -42,28 +42,34 @@ class GuidedFilterUpsampler:
     def __init__(self, settings: GuidedFilterSettings | None = None) -> None:
         self.settings = settings or GuidedFilterSettings()
 
-    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
+    def upsample(self, filtered: Matte, frame: Frame, crop: Crop | None = None) -> Matte:
         """Upsample a coarse matte to frame size.
 
         Args:
             filtered: float32 (model height, model width) in [0, 1].
             frame: uint8 RGB (height, width, 3).
+            crop: the part of the frame that `filtered` covers; None: all of it.
 
         Returns:
             A new float32 array (height, width) in [0, 1].
         """
+        crop = crop or Crop.whole(frame)
         full = pooled_empty(frame.shape[:2], np.float32)
-        region = self._region_of_interest(filtered, Size.of(frame))
+        region = self._region_of_interest(filtered, crop.size)
         if region is None:
             full.fill(0.0)
             return full
-        region.zero_outside(full)
+        rows, columns = (
+            slice(part.start + start, part.stop + start)
+            for part, start in zip(region.full, (crop.top, crop.left), strict=True)
+        )
+        zero_outside(full, rows, columns)
         # Sensor noise in the guide would be noise in the matte: the mean of 3 x 3 pixels halves its flicker.
-        guide = box_mean(to_gray(frame[region.full]), 3)
+        guide = box_mean(to_gray(frame[rows, columns]), 3)
         matte = filtered[region.small]
         small_guide = downscale(guide, Size.of(matte), region.halvings)
         slope, intercept = self._local_linear_model(matte, small_guide)
-        _apply_model(guide, slope, intercept, full[region.full])
+        _apply_model(guide, slope, intercept, full[rows, columns])
         if self.settings.edge_offset:
             return offset_edge(full, self.settings.edge_offset * frame.shape[0] / 720)
         return full

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
-from livecam.imaging.ops import downscale, to_gray
+from livecam.imaging.ops import downscale, to_gray, transfer
 
 _Mask = NDArray[np.bool_]
 
@@ -125,6 +125,29 @@ class PersonSelector:
         weight = cv2.blur(allowed.astype(np.float32), (3, 3))
         weight[~allowed] = 0
         return np.asarray(coarse * weight, np.float32)
+
+    def apply_to_crop(self, coarse: Matte, crop: Crop, frame: Frame, now: float) -> Matte:
+        """Set everyone but the chosen person to 0 in a coarse matte that covers a crop of the frame.
+
+        Args:
+            coarse: float32 (model height, model width) in [0, 1].
+            crop: the part of the frame that `coarse` covers.
+            frame: the frame that the matte belongs to, uint8 RGB (height, width, 3).
+            now: time of the frame in seconds.
+
+        Returns:
+            A new matte that is nowhere above `coarse`, or `coarse` itself where there is no other person.
+        """
+        whole = Crop.whole(frame)
+        if crop == whole:
+            return self.apply(coarse, frame, now)
+        # The memory of people is that of the whole frame, whatever the crops are.
+        before = transfer(coarse, crop, whole)
+        after = self.apply(before, frame, now)
+        if after is before:
+            return coarse
+        kept = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
+        return np.asarray(coarse * np.clip(transfer(kept, whole, crop), 0.0, 1.0), np.float32)
 
     def _choose(self, foreground: _Mask, now: float) -> _Mask:
         """Return the largest and most central person if it is time to choose one, else an empty mask."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from livecam.core.geometry import Crop
 from livecam.core.types import Matte
 from livecam.imaging.buffers import pooled_empty_like
-from livecam.imaging.ops import box_mean
+from livecam.imaging.ops import box_mean, transfer
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,15 @@ class AdaptiveTemporalFilter:
         rate *= level
         rate += np.float32(s.min_rate)
         return rate
+
+    def move(self, before: Crop, after: Crop) -> None:
+        """Keep the memory where it belongs in the frame: the next coarse matte covers another crop.
+
+        Outside the crop before, the memory is that no person was there.
+        """
+        if self._previous is not None and self._drift is not None:
+            self._previous = transfer(self._previous, before, after)
+            self._drift = transfer(self._drift, before, after)
 
     def reset(self) -> None:
         """Forget all earlier mattes, so that the next one is returned unfiltered."""

@@ -192,7 +192,7 @@ def _check_shares(batch: int, devices: int) -> None:
 def _check_mix(mix: SceneMix) -> None:
     fractions = [mix.real, mix.empty, mix.double]
     if (
-        not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter))
+        not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter, mix.zoom))
         or not math.fsum(fractions) <= 1
     ):
         raise UsageError(

@@ -43,7 +43,7 @@ from tqdm import tqdm
 
 from livecam.backgrounds.factory import create_background
 from livecam.core.errors import LivecamError, TrainingError, UsageError
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
 from livecam.evaluation.metrics import dtssd, frame_metrics
@@ -322,6 +322,11 @@ class RecurrentSegmenter:
         """Return the filtered matte; keep the cleaned coarse matte, as a copy, in memory."""
         self._memory = np.array(coarse)
         return self._filter.apply(coarse)
+
+    def move(self, before: Crop, after: Crop) -> None:
+        """Drop the memory: the network's next input is another part of the frame."""
+        self._memory = None
+        self._filter.move(before, after)
 
     def reset(self) -> None:
         """Drop the memory, because the scene is another one."""

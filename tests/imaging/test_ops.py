@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.imaging import ops
 
 PHOTO = astronaut()
@@ -163,3 +163,23 @@ def test_strips_cover_every_row_once_and_the_first_is_the_tallest(size: Size) ->
     heights = [strip.stop - strip.start for strip in strips]
     assert heights[0] == max(heights)
     assert heights[0] * size.width <= max(1 << 16, size.width)
+
+
+def test_transferred_values_stay_at_their_place_in_the_frame() -> None:
+    frame = np.zeros((360, 640), np.float32)
+    frame[100:200, 240:400] = 1.0
+    before, after = Crop(160, 40, Size(320, 240)), Crop(200, 80, Size(240, 160))
+    size = Size(160, 120)
+    values = ops.downscale_matte(frame[before.slices], size)
+    expected = ops.downscale_matte(frame[after.slices], size)
+    moved = ops.transfer(values, before, after)
+    assert np.abs(moved - expected).mean() < 0.02
+    assert np.abs(moved - values).mean() > 0.1
+
+
+def test_transfer_outside_the_first_crop_is_nothing() -> None:
+    moved = ops.transfer(
+        np.ones((20, 20), np.float32), Crop(0, 0, Size(100, 100)), Crop(50, 0, Size(100, 100))
+    )
+    assert (moved[:, :9] == 1).all()
+    assert not moved[:, 11:].any()

@@ -3,7 +3,7 @@ import pytest
 
 from livecam.core.geometry import Size
 from livecam.imaging.ops import downscale
-from livecam.imaging.roi import RegionOfInterest, bounding_slices
+from livecam.imaging.roi import RegionOfInterest, bounding_slices, zero_outside
 
 SIZES = [Size(640, 360), Size(640, 480), Size(1280, 720), Size(1920, 1080), Size(1366, 768), Size(320, 240)]
 SMALL = Size(256, 160)
@@ -82,6 +82,6 @@ def test_zero_outside_keeps_the_inside() -> None:
     region = RegionOfInterest.around(mask_of(slice(50, 90), slice(70, 120)), 5, Size(640, 360))
     assert region is not None
     full = np.ones((360, 640), np.float32)
-    region.zero_outside(full)
+    zero_outside(full, *region.full)
     assert full[region.full].min() == 1
     assert full.sum() == full[region.full].size

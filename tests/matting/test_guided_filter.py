@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.imaging.roi import RegionOfInterest
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler, offset_edge
 
@@ -118,3 +118,37 @@ def test_upsample_with_sensor_noise_has_stable_edge() -> None:
     edge = (mattes[0] > 0.02) & (mattes[0] < 0.98)
     change = np.mean([np.abs(a - b)[edge].mean() for a, b in pairwise(mattes)])
     assert change < 0.02
+
+
+def test_a_matte_of_a_crop_is_upsampled_to_its_place() -> None:
+    truth = disc(720, 1280, 120)
+    frame, crop = image_of(truth), Crop(400, 200, Size(480, 320))
+    coarse = cv2.resize(truth[crop.slices], (128, 72), interpolation=cv2.INTER_AREA)
+    matte = GuidedFilterUpsampler().upsample(coarse, frame, crop)
+    assert matte.shape == truth.shape
+    part = GuidedFilterUpsampler().upsample(coarse, np.ascontiguousarray(frame[crop.slices]))
+    assert np.abs(matte[crop.slices] - part).max() < 1e-6
+    matte[crop.slices] = 0.0
+    assert not matte.any()
+
+
+def test_no_one_in_a_crop_gives_an_empty_matte() -> None:
+    frame = image_of(disc(720, 1280, 120))
+    matte = GuidedFilterUpsampler().upsample(
+        np.zeros((72, 128), np.float32), frame, Crop(400, 200, Size(480, 320))
+    )
+    assert matte.shape == (720, 1280)
+    assert not matte.any()
+
+
+def test_edge_offset_in_a_crop_is_in_pixels_of_the_frame() -> None:
+    truth = disc(720, 1280, 120)
+    frame = image_of(truth)
+    upsampler = GuidedFilterUpsampler(GuidedFilterSettings(edge_offset=6))
+    areas = []
+    for crop in (Crop.whole(frame), Crop(400, 120, Size(480, 480))):
+        coarse = cv2.resize(truth[crop.slices], (256, 144), interpolation=cv2.INTER_AREA)
+        areas.append(float(upsampler.upsample(coarse, frame, crop).sum()))
+    # The radius is 126 pixels in both.
+    assert areas[0] == pytest.approx(areas[1], rel=0.02)
+    assert areas[1] == pytest.approx(np.pi * 126**2, rel=0.03)

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Matte
-from livecam.imaging.ops import downscale_matte
+from livecam.imaging.ops import downscale_matte, transfer
 from livecam.matting.cleanup import clean_matte
 from livecam.matting.person_selection import PersonSelectionSettings, PersonSelector
 from tests.support.two_people import (
@@ -172,3 +173,24 @@ def test_matte_of_another_size_starts_again() -> None:
     select(selector, scene, 0.0)
     half = downscale_matte(scene.coarse, type(COARSE)(COARSE.width // 2, COARSE.height // 2))
     assert (selector.apply(half, scene.frame, 0.1) == half).all()
+
+
+def test_another_is_removed_from_a_crop_as_from_the_whole_frame() -> None:
+    scene = compose(PERSON, AT_LEFT)
+    whole = Crop.whole(scene.frame)
+    crop = Crop(16, 16, Size(FRAME.width - 32, FRAME.height - 16))
+    coarse = clean_matte(scene.coarse)
+    expected = select(PersonSelector(), scene, 0.0)
+    assert shown(expected, scene.other) == 0
+    inside = transfer(coarse, whole, crop)
+    result = PersonSelector().apply_to_crop(inside, crop, scene.frame, 0.0)
+    assert (result <= inside).all()
+    assert np.abs(transfer(result, crop, whole) - expected).mean() < 0.01
+    assert shown(transfer(result, crop, whole), scene.other) == 0
+
+
+def test_a_crop_with_one_person_costs_no_copy() -> None:
+    scene = compose(PERSON, NOBODY)
+    crop = Crop(16, 16, Size(FRAME.width - 32, FRAME.height - 16))
+    inside = transfer(clean_matte(scene.coarse), Crop.whole(scene.frame), crop)
+    assert PersonSelector().apply_to_crop(inside, crop, scene.frame, 0.0) is inside

@@ -3,6 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from livecam.core.geometry import Crop, Size
+from livecam.imaging.ops import downscale_matte
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 
 
@@ -72,3 +74,32 @@ def test_apply_damps_large_alternating_steps() -> None:
     temporal_filter = AdaptiveTemporalFilter()
     filtered = [temporal_filter.apply(np.full((8, 8), 0.5 + 0.12 * (-1) ** i, np.float32)) for i in range(40)]
     assert np.mean([np.abs(b - a).max() for a, b in pairwise(filtered[20:])]) < 0.3 * 0.24
+
+
+def test_the_memory_stays_at_its_place_when_the_crop_changes() -> None:
+    frame = np.zeros((160, 160), np.float32)
+    frame[40:120, 40:120] = 1.0
+    before, after = Crop.whole(frame), Crop(20, 20, Size(120, 120))
+    temporal_filter, size = AdaptiveTemporalFilter(), Size(40, 40)
+    for _ in range(3):
+        temporal_filter.apply(downscale_matte(frame, size))
+    temporal_filter.move(before, after)
+    # A weak flicker is damped as it would be without the move: once near the border of the person, where
+    # no person was at that place of the old crop, and once in the room.
+    coarse = downscale_matte(frame[after.slices], size)
+    assert coarse[8, 20] == 1
+    assert coarse[3, 20] == 0
+    coarse[8, 20], coarse[3, 20] = 0.9, 0.1
+    moved = temporal_filter.apply(coarse)
+    assert moved[8, 20] > 0.97
+    assert moved[3, 20] < 0.03
+
+
+def test_a_person_beyond_the_old_crop_is_there_at_once() -> None:
+    temporal_filter = AdaptiveTemporalFilter()
+    for _ in range(3):
+        temporal_filter.apply(np.zeros((40, 40), np.float32))
+    temporal_filter.move(Crop(0, 0, Size(80, 80)), Crop(0, 0, Size(160, 80)))
+    coarse = np.zeros((40, 40), np.float32)
+    coarse[:, 22:] = 1.0
+    assert (temporal_filter.apply(coarse)[:, 22:] > 0.99).all()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from livecam.core.errors import CameraError
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 
 SIZE = Size(96, 64)
@@ -54,15 +54,20 @@ class IdentityTemporalFilter:
     def apply(self, coarse: Matte) -> Matte:
         return coarse.copy()
 
+    def move(self, before: Crop, after: Crop) -> None:
+        pass
+
     def reset(self) -> None:
         self.resets += 1
 
 
 class IdentityUpsampler:
-    """Returns a copy of each matte."""
+    """Returns a copy of each matte, at its place in the frame."""
 
-    def upsample(self, filtered: Matte, frame: Frame) -> Matte:
-        return filtered.copy()
+    def upsample(self, filtered: Matte, frame: Frame, crop: Crop) -> Matte:
+        matte = np.zeros(frame.shape[:2], filtered.dtype)
+        matte[crop.slices] = filtered
+        return matte
 
 
 class ColorBackground:

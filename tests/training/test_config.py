@@ -59,7 +59,14 @@ def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
     assert values["data"] == ["pets"]
     assert values["size"] == "64x48"
     assert values["start"] == "a.keras"
-    assert values["mix"] == {"real": 0.35, "empty": 0.07, "double": 0.06, "clothes": 0.2, "clutter": 0.3}
+    assert values["mix"] == {
+        "real": 0.35,
+        "empty": 0.07,
+        "double": 0.06,
+        "clothes": 0.2,
+        "clutter": 0.3,
+        "zoom": 0.5,
+    }
     assert "resume" not in values
 
 

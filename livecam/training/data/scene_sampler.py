@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from livecam.core.geometry import Size
+from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame
 from livecam.datasets.pets import Foreground
+from livecam.imaging.roi import bounding_slices
 from livecam.imaging.trimap import BACKGROUND
+from livecam.matting.crop_tracker import CropSettings, choose_crop
 from livecam.training.data.augmentation import (
     CameraArtifacts,
     LightingAugmentation,
     Rng,
     Transform,
+    compose,
     similarity_transform,
 )
 from livecam.training.data.clothes import CHANGED_CLOTHES_FRACTION, Clothes, sample_clothes
@@ -42,7 +45,8 @@ class SceneMix:
     """Fractions of the kinds of scenes; the rest has one pasted foreground.
 
     `clothes` is the fraction of foregrounds that get other clothes, `clutter` that of foregrounds with things
-    behind their outline; they are independent of the others.
+    behind their outline, `zoom` that of scenes that show the part around the persons; they are independent of
+    the others.
     """
 
     real: float = 0.35
@@ -50,6 +54,7 @@ class SceneMix:
     double: float = 0.06
     clothes: float = CHANGED_CLOTHES_FRACTION
     clutter: float = CLUTTER_FRACTION
+    zoom: float = 0.5
 
 
 @dataclass
@@ -114,7 +119,15 @@ class Scene(NamedTuple):
 
 
 def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> Scene:
-    """Sample a scene of `scene_size` pixels; an original image if the pool lacks the assets of its kind."""
+    """Sample a scene of `scene_size` pixels; an original image if the pool lacks the assets of its kind.
+
+    A fraction of `mix.zoom` shows the part around the persons, as `CropTracker` shows it to the network.
+    """
+    scene = _sample_whole(pool, mix, scene_size, rng)
+    return _zoom_in(scene, scene_size, rng) if mix.zoom and rng.random() < mix.zoom else scene
+
+
+def _sample_whole(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> Scene:
     draw = rng.random()
     lighting, artifacts, mirrored = (
         LightingAugmentation.sample(rng),
@@ -152,6 +165,32 @@ def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> 
     return Scene(
         background, _crop(Size.of(background), scene_size, rng), placed, lighting, artifacts, mirrored
     )
+
+
+def _zoom_in(scene: Scene, scene_size: Size, rng: Rng) -> Scene:
+    """Show the part of a scene around its persons, with a random margin."""
+    persons = [box for placed in scene.foregrounds if (box := _bounding_box(placed, scene_size)) is not None]
+    if not persons:
+        return scene
+    left, top = (min(box[axis] for box in persons) for axis in (0, 1))
+    right, bottom = (max(box[axis] for box in persons) for axis in (2, 3))
+    settings = CropSettings(margin=float(rng.uniform(0.02, 0.16)), max_stretch=float(rng.uniform(1.2, 1.6)))
+    crop = choose_crop(Crop(left, top, Size(right - left, bottom - top)), scene_size, settings)
+    scale = (scene_size.width / crop.size.width, scene_size.height / crop.size.height)
+    zoom = similarity_transform(scale, 0.0, (crop.left, crop.top), (0.0, 0.0))
+    placed = tuple(each._replace(transform=compose(zoom, each.transform)) for each in scene.foregrounds)
+    return scene._replace(background_transform=compose(zoom, scene.background_transform), foregrounds=placed)
+
+
+def _bounding_box(placed: PlacedForeground, scene_size: Size) -> tuple[int, int, int, int] | None:
+    """Return left, top, right and bottom of a person inside a scene; None if nothing of it is inside."""
+    rows, columns = bounding_slices(placed.foreground.trimap != BACKGROUND)
+    corners = [(x, y, 1) for x in (columns.start, columns.stop) for y in (rows.start, rows.stop)]
+    moved = placed.transform @ np.array(corners, np.float64).T
+    limits = np.array([[scene_size.width], [scene_size.height]])
+    moved = np.clip(np.rint(moved), 0, limits).astype(int)
+    (left, top), (right, bottom) = moved.min(axis=1), moved.max(axis=1)
+    return (int(left), int(top), int(right), int(bottom)) if left < right and top < bottom else None
 
 
 def _whole_image(size: Size, scene_size: Size, rng: Rng) -> Transform:

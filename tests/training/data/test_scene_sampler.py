@@ -6,6 +6,7 @@ import pytest
 
 from livecam.core.geometry import Size
 from livecam.datasets.pets import Foreground
+from livecam.training.data.scene_renderer import render_scene
 from livecam.training.data.scene_sampler import (
     DARK_CLOTHES_FRACTION,
     TINTED_CLOTHES_FRACTION,
@@ -190,3 +191,18 @@ def test_mix_without_clothes_changes_none(pool: AssetPool) -> None:
     )
     assert set(never) == {None}
     assert any(clothes is not None for clothes in always)
+
+
+def test_a_zoomed_scene_shows_a_larger_person_whole(make_foreground: ForegroundFactory) -> None:
+    pool = AssetPool([make_foreground()], [a_background(100)], [])
+    area = {0.0: 0.0, 1.0: 0.0}
+    for seed in range(60):
+        for zoom in area:
+            mix = SceneMix(real=0.0, empty=0.0, double=0.0, clothes=0.0, clutter=0.0, zoom=zoom)
+            scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
+            example = render_scene(scene, SCENE_SIZE, np.random.default_rng(seed))
+            area[zoom] += float(example.matte.mean()) / 255 / 60
+            if zoom == 1.0:
+                # A margin is left at the sides, unless the person reaches the scene's own border.
+                assert example.matte[:, 0].mean() < 250
+    assert area[1.0] > 1.15 * area[0.0]
