@@ -1,7 +1,6 @@
 """Options that several commands share, most of them generated from `livecam.core.config.LiveSettings`."""
 
 import argparse
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from livecam.cli.parser import parse_with
 from livecam.core.config import DEFAULTS, SETTINGS, LiveSettings, Setting, config_path, read_config
 from livecam.core.errors import LivecamError
+from livecam.core.native_logs import hide_tensorflow_info
 
 
 def add_setting_groups(parser: argparse.ArgumentParser, *groups: str) -> None:
@@ -110,9 +110,9 @@ def require_keras() -> None:
     Raises:
         LivecamError: Keras or its backend is missing.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras  # noqa: F401
+        with hide_tensorflow_info():
+            import keras  # noqa: F401
     except ImportError as error:
         extra = "jax" if error.name in ("jax", "jaxlib") else "train"
         raise LivecamError(

@@ -11,6 +11,7 @@ from livecam.annotation.sam.memory_estimate import MemoryEstimate, check_memory,
 from livecam.annotation.sam.network import KerasSam, LiteRTSam, SamNetwork
 from livecam.core.errors import AnnotationError
 from livecam.core.fileio import not_found_message, os_error_reason
+from livecam.core.native_logs import hide_tensorflow_info
 from livecam.core.paths import expand_user
 from livecam.models.registry import builtin_dir
 
@@ -126,11 +127,11 @@ def check_folder(folder: Path, backbone: str, expected: str) -> dict[str, Any]:
 
 
 def _import_segmenter() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras_hub
+        with hide_tensorflow_info():
+            import keras_hub
 
-        import livecam.annotation.sam.tiny_vit  # noqa: F401  registers the encoder of `BUILTIN`
+            import livecam.annotation.sam.tiny_vit  # noqa: F401  registers the encoder of `BUILTIN`
     except ImportError as error:
         raise AnnotationError(
             f"this SAM needs more packages ({error.name}): pip install 'livecam[label]', or use "

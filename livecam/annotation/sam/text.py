@@ -18,6 +18,7 @@ from livecam.annotation.sam.presets import check_folder, load_reason
 from livecam.core.errors import AnnotationError
 from livecam.core.fileio import not_found_message
 from livecam.core.geometry import Size
+from livecam.core.native_logs import hide_tensorflow_info
 from livecam.core.types import Frame, Matte, check_frame
 from livecam.imaging.ops import resize, resize_float
 
@@ -151,9 +152,9 @@ def _folder(preset: str) -> Path | None:
 
 
 def _import_segmenter() -> Any:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        import keras_hub
+        with hide_tensorflow_info():
+            import keras_hub
 
         return keras_hub.models.SAM3PromptableConceptImageSegmenter
     except ImportError as error:
