@@ -15,15 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from livecam.core.config import LiveSettings
-from livecam.core.errors import SinkError
+from livecam.core.errors import CameraError, SinkError
+from livecam.devices.discovery import VideoDevice
 from livecam.panel.learning import LearnRun
 from livecam.personalization.config import workspace_dir
+from livecam.sinks.recorder import Recorder
+from livecam.sources.demo import DemoSource
 from tests.support.command_line import start_livecam
 from tests.support.disc_data import write_pets
 from tests.support.panel_run import PanelRun, corner, is_near
+from tests.support.real_people import FRAME as SCENE
+from tests.support.real_people import place, room
 from tests.support.tiny_model import write_model
 
 playwright = pytest.importorskip(
@@ -58,11 +64,14 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_page(browser: Any, run: PanelRun) -> Iterator[Callable[..., Any]]:
+def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Open the page of the run, and fail at the end if the browser reported an error."""
     contexts, errors = [], list[str]()
 
-    def open_it(*, prepare: Callable[[Any], object] = lambda page: None, **options: Any) -> Any:
+    def open_it(
+        *, of: PanelRun | None = None, prepare: Callable[[Any], object] = lambda page: None, **options: Any
+    ) -> Any:
+        shown = of or request.getfixturevalue("run")
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
         context.set_default_timeout(TIMEOUT)
         contexts.append(context)
@@ -71,7 +80,7 @@ def open_page(browser: Any, run: PanelRun) -> Iterator[Callable[..., Any]]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda answer: errors.append(answer.url) if answer.status == 404 else None)
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(run.server.access.new_address())
+        page.goto(shown.server.access.new_address())
         page.wait_for_selector("html[data-ready] #preview[data-frames]")
         return page
 
@@ -273,14 +282,108 @@ def test_model_and_picture_have_their_effect_in_the_frames(page: Any, run: Panel
     run.wait_for_frame(lambda frame: warmth(frame) > before - 3, 20)
 
 
-def settled(run: PanelRun, measure: Callable[[Any], float]) -> float:
-    """Return the mean of a figure over the next ten frames."""
-    values: list[float] = []
+def settled(run: PanelRun, measure: Callable[[Any], Any]) -> Any:
+    """Return the mean of a figure, or of an array, over the next ten frames."""
+    values: list[Any] = []
     seen = run.count + 5  # frames that were on their way
     for number in range(seen, seen + 10):
         wait_until(functools.partial(lambda least: run.count > least, number))
         values.append(measure(run.frames[-1]))
     return sum(values) / len(values)
+
+
+@pytest.fixture
+def dim_clip(tmp_path: Path) -> Path:
+    """A still clip in little light: a small person in the middle, another one apart on the left."""
+    scene = room().astype(np.float32)
+    for height, x, mirrored in ((180, 340, False), (150, 90, True)):
+        image, matte = place(height, x, mirrored=mirrored)
+        scene += matte[..., None] * (image - scene)
+    path = tmp_path / "dim.mp4"
+    with Recorder(path, SCENE, 10) as recorder:
+        for number in range(20):
+            recorder.send((0.2 * scene).astype(np.uint8), number / 10)
+    return path
+
+
+@pytest.fixture
+def dim_run(settings: LiveSettings, dim_clip: Path) -> Iterator[PanelRun]:
+    with PanelRun(replace(settings, camera=str(dim_clip), size=SCENE, model="person")) as running:
+        yield running
+
+
+def test_framing_low_light_only_me_and_light_wrap_have_their_effect_in_the_frames(
+    open_page: Callable[..., Any], dim_run: PanelRun
+) -> None:
+    page, run = open_page(of=dim_run), dim_run
+    left, middle = (slice(None), slice(0, 190)), (slice(None), slice(220, 440))
+
+    def person(part: tuple[slice, slice]) -> Callable[[Any], float]:
+        return lambda frame: 1 - blue_fraction(frame[part])
+
+    def brightness(frame: Any) -> float:
+        shown = frame[middle]
+        return float(shown[abs(shown.astype(int) - BLUE).max(axis=2) > 40].mean())
+
+    page.click("#tab-picture")
+    run.wait_for_frame(lambda frame: person(left)(frame) > 0.1 and person(middle)(frame) > 0.1, 30)
+
+    dark = settled(run, brightness)
+    page.get_by_role("switch", name="Low light").click()
+    run.wait_for_frame(lambda frame: brightness(frame) > 1.5 * dark, 30)
+
+    page.get_by_role("switch", name="Only me").click()
+    run.wait_for_frame(lambda frame: person(left)(frame) < 0.003 and person(middle)(frame) > 0.1, 30)
+
+    page.get_by_role("slider", name="Light wrap").press("End")
+    wait_until(lambda: run.changes.settings.light_wrap == 1)
+    wrapped = settled(run, lambda frame: frame[middle].astype(float))
+    page.get_by_role("slider", name="Light wrap").press("Home")
+    wait_until(lambda: run.changes.settings.light_wrap == 0)
+    bare = settled(run, lambda frame: frame[middle].astype(float))
+    is_changed = abs(wrapped - bare).max(axis=2) > 8
+    assert 0.002 < is_changed.mean() < 0.1  # the rim of the person, which takes the background's light
+    assert abs(wrapped - BLUE)[is_changed].mean() < 0.9 * abs(bare - BLUE)[is_changed].mean()
+
+    whole = settled(run, person((slice(None), slice(None))))
+    page.get_by_label("Framing").select_option("auto")
+    run.wait_for_frame(lambda frame: person((slice(None), slice(None)))(frame) > 1.5 * whole, 30)
+
+    page.click("#reset-all")
+    run.wait_for_frame(lambda frame: person(left)(frame) > 0.1 and brightness(frame) < 1.1 * dark, 30)
+
+
+def test_camera_that_fails_leaves_the_old_one_with_a_message(
+    page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cameras = [VideoDevice("/dev/video7", "Broken Cam"), VideoDevice("/dev/video8", "Other Cam")]
+    monkeypatch.setattr("livecam.panel.live_state.list_cameras", lambda: cameras)
+
+    def open_it(camera: str, **options: Any) -> Any:
+        if camera == "/dev/video7":
+            raise CameraError("Broken Cam gives no frames", "plug it in again")
+        return DemoSource(options["size"], options["fps"])
+
+    monkeypatch.setattr("livecam.runtime.session.open_source", open_it)
+    page.reload()
+    page.wait_for_selector("html[data-ready] #preview[data-frames]")
+    page.click("#tab-devices")
+    before = run.changes.source
+    page.locator("#input-camera").select_option("/dev/video7")
+    playwright.expect(page.locator(".toast.bad")).to_contain_text(
+        "Broken Cam gives no frames; plug it in again"
+    )
+    playwright.expect(page.locator("#input-camera")).to_have_value("demo")
+    count = run.count
+    wait_until(lambda: run.count > count + 5)
+    assert run.changes.source is before
+    assert run.changes.settings.camera == "demo"
+    page.locator("#input-camera").select_option("/dev/video8")
+    wait_until(lambda: run.changes.settings.camera == "/dev/video8")
+    playwright.expect(page.locator("#input-camera")).to_have_value("/dev/video8")
+    count = run.count
+    wait_until(lambda: run.count > count + 5)
+    assert run.changes.source is not before
 
 
 def test_fit_has_its_effect_in_the_frames(page: Any, run: PanelRun, make_png: Callable[..., bytes]) -> None:
