@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from livecam.backgrounds.factory import FitMode, create_background
 from livecam.backgrounds.placeholder import placeholder_frame
 from livecam.core.clock import Clock, StageTimer, SystemClock
 from livecam.core.config import PictureSettings
+from livecam.core.digest import digest
 from livecam.core.errors import FrameError
 from livecam.core.geometry import Crop, FramingMode, Size
 from livecam.core.types import Frame, Matte, RgbaFrame, check_frame, check_matte
@@ -32,6 +35,26 @@ from livecam.picture.low_light import LowLightFilter
 
 STALL_SECONDS = 0.5
 """Longest time between two frames of one shot; after a longer gap the temporal filter starts again."""
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineMemory:
+    """What a pipeline keeps of earlier frames, as a value that can be pickled.
+
+    It holds a filtered coarse matte and some colors of the last frame. Do not write it to a file: the person
+    and the room could be recognized in it.
+
+    Attributes:
+        stages: The stages that keep something from frame to frame.
+        last_timestamp: Time of the last frame in seconds; None before the first.
+    """
+
+    stages: tuple[Any, ...]
+    last_timestamp: float | None
+
+    def digest(self) -> str:
+        """Return a text that is the same for memories that are equal to the bit."""
+        return digest(self.stages, self.last_timestamp)
 
 
 class Pipeline:
@@ -272,6 +295,27 @@ class Pipeline:
         self._framing.reset()
         self._color_matcher.reset()
         self._last_timestamp = None
+
+    @property
+    def memory(self) -> PipelineMemory:
+        """A copy of what is kept of earlier frames, without the background."""
+        return deepcopy(self._shared_memory())
+
+    @memory.setter
+    def memory(self, memory: PipelineMemory) -> None:
+        """Go on as the pipeline of `memory` would have; it has the same model and settings."""
+        stages = deepcopy(memory.stages)
+        self.temporal_filter, self._scene_cuts, self._person_selector, *others = stages
+        self._low_light, self._framing, self._color_matcher = others
+        self._last_timestamp = memory.last_timestamp
+
+    def memory_digest(self) -> str:
+        """Return the digest of `memory`, without a copy of it."""
+        return self._shared_memory().digest()
+
+    def _shared_memory(self) -> PipelineMemory:
+        stages = (self.temporal_filter, self._scene_cuts, self._person_selector, self._low_light)
+        return PipelineMemory((*stages, self._framing, self._color_matcher), self._last_timestamp)
 
     def _time(self, timestamp: float | None) -> float:
         return self._clock.now() if timestamp is None else timestamp

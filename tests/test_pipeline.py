@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.support.fakes import (
     secret_frame,
     shows_secret,
 )
+from tests.support.long_clip import noisy_frame
 from tests.support.real_people import real_walk
 from tests.support.tiny_model import write_model
 
@@ -378,3 +380,41 @@ def test_the_real_stages_take_any_view_and_any_size(tmp_path: Path) -> None:
         shown = pipeline.replace(frame[..., ::-1][..., ::-1])
         assert shown.shape == frame.shape
         assert not shows_secret(shown[:, : size.width // 6])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"color_match": 0.8},
+        {"low_light": True},
+        {"only_me": True},
+        {"frame": FramingMode.AUTO},
+    ],
+    ids=str,
+)
+def test_pipeline_goes_on_from_the_memory_of_another(tmp_path: Path, settings: dict[str, Any]) -> None:
+    model = str(write_model(tmp_path))
+    first, second = (Pipeline.load(model, "dusk", **settings) for _ in range(2))
+    frames = [noisy_frame(number) // 2 for number in range(30)]
+    for number, frame in enumerate(frames[:20]):
+        first.replace(frame, number / 30)
+    second.replace(frames[3], 0.0)
+    second.memory = pickle.loads(pickle.dumps(first.memory))
+    assert second.memory_digest() == first.memory_digest() == first.memory.digest()
+    for number, frame in enumerate(frames[20:], start=20):
+        expected = first.replace(frame, number / 30)
+        assert np.array_equal(second.replace(frame, number / 30), expected)
+        assert second.memory_digest() == first.memory_digest()
+
+
+def test_memory_is_a_copy(tmp_path: Path) -> None:
+    pipeline = Pipeline.load(str(write_model(tmp_path)), "dusk")
+    pipeline.replace(noisy_frame(0), 0.0)
+    memory = pipeline.memory
+    before = memory.digest()
+    pipeline.replace(noisy_frame(1), 0.1)
+    assert memory.digest() == before != pipeline.memory_digest()
+    pipeline.memory = memory
+    pipeline.replace(noisy_frame(2), 0.2)
+    assert memory.digest() == before

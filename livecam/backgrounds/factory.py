@@ -57,6 +57,17 @@ def create_background(
     raise UsageError(not_found_message(path) if looks_like_path else _unknown_message(spec, path))
 
 
+def is_still(spec: str) -> bool:
+    """Return whether the background that `spec` names does not move: no video and no slides.
+
+    A frame then shows the same background, whatever was shown before.
+    """
+    path = expand_user(spec.strip())
+    if _find_by_name(spec.strip().casefold()) is not None or not _exists(path):
+        return True
+    return not path.is_dir() and not is_moving(path)
+
+
 def _find_by_name(name: str) -> Callable[[], Background] | None:
     """Return what creates the background of this name; None if there is no such name."""
     if name == "transparent":

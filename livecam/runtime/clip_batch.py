@@ -121,6 +121,14 @@ class ClipConverter:
         self.settings, self._build = settings, build
         self.model = LiteRTSegmenter.load(settings.live.model, settings.live.threads)
 
+    def open_pipeline(self) -> Pipeline:
+        """Return a new pipeline with the loaded model; the caller closes it.
+
+        Raises:
+            LivecamError: as `create_background` raises it.
+        """
+        return self._build(self.settings.live, self.model)
+
     def convert(self, input_path: Path, output_path: Path, progress: ClipProgress) -> ConversionResult:
         """Convert one clip; its background starts anew, as in a run of its own.
 
@@ -134,7 +142,7 @@ class ClipConverter:
             progress(done.frames - frames)
             frames = done.frames
 
-        with closing(self._build(self.settings.live, self.model)) as pipeline:
+        with closing(self.open_pipeline()) as pipeline:
             return convert_video(
                 input_path,
                 output_path,

@@ -82,7 +82,7 @@ def convert_video(
         VideoError: The input cannot be read. The part that was written until then plays, and is named.
         SinkError: The output cannot be written. The part that was written until then plays.
     """
-    _refuse_same_file(Path(input_path), Path(output_path))
+    refuse_same_file(Path(input_path), Path(output_path))
     with (
         VideoReader(input_path) as video,
         TrackPassthrough(video.path, video.start_seconds, metadata) as tracks,
@@ -91,8 +91,8 @@ def convert_video(
         with Recorder(
             output_path, video.size, video.fps, transparent=transparent, overwrite=overwrite
         ) as recorder:
-            audio_count, subtitle_count = tracks.attach(recorder)
-            replacer = _FailClosedReplacer(pipeline, video.size, transparent)
+            tracks.attach(recorder)
+            replacer = FailClosedReplacer(pipeline, video.size, transparent)
             pipeline.reset()
             for image, timestamp, _ in _name_part(video.frames(), recorder, Path(output_path)):
                 tracks.write_until(timestamp, recorder)
@@ -102,18 +102,38 @@ def convert_video(
             if video.end_seconds is not None:
                 recorder.hold_until(video.end_seconds)
             tracks.finish(recorder)
-    return ConversionResult(
-        frames=recorder.frames,
+    return conversion_result(
+        recorder,
+        tracks,
+        Path(output_path),
         failed_frames=replacer.failed_frames,
-        seconds=recorder.seconds,
-        audio_streams=audio_count,
-        dropped_audio_streams=len(tracks.audio_streams) - audio_count,
-        subtitle_streams=subtitle_count,
-        dropped_subtitle_streams=len(tracks.subtitle_streams) - subtitle_count,
-        lost_metadata=list_missing(tracks.metadata, Path(output_path)) if recorder.frames else (),
-        location_dropped=tracks.metadata.location_dropped,
         first_error=replacer.first_error,
         broken_off_at=video.broken_off_at,
+    )
+
+
+def conversion_result(
+    recorder: Recorder,
+    tracks: TrackPassthrough,
+    output_path: Path,
+    *,
+    failed_frames: int,
+    first_error: Exception | None,
+    broken_off_at: float | None,
+) -> ConversionResult:
+    """Return the result of a conversion whose recorder is closed; the file is read again."""
+    return ConversionResult(
+        frames=recorder.frames,
+        failed_frames=failed_frames,
+        seconds=recorder.seconds,
+        audio_streams=tracks.kept_audio,
+        dropped_audio_streams=len(tracks.audio_streams) - tracks.kept_audio,
+        subtitle_streams=tracks.kept_subtitles,
+        dropped_subtitle_streams=len(tracks.subtitle_streams) - tracks.kept_subtitles,
+        lost_metadata=list_missing(tracks.metadata, output_path) if recorder.frames else (),
+        location_dropped=tracks.metadata.location_dropped,
+        first_error=first_error,
+        broken_off_at=broken_off_at,
     )
 
 
@@ -128,17 +148,25 @@ def _name_part(frames: Iterator[VideoFrame], recorder: Recorder, output_path: Pa
         raise VideoError(f"{error.problem}; {kept}", error.hint) from error
 
 
-class _FailClosedReplacer:
-    """Calls the pipeline and falls back to the background alone if it raises or returns an invalid array."""
+class FailClosedReplacer:
+    """Calls the pipeline and falls back to the background alone if it raises or returns an invalid array.
+
+    Attributes:
+        failed_frames: Frames that show the background alone.
+        first_error: Error of the first of them.
+    """
+
+    first_error: Exception | None
 
     def __init__(self, pipeline: FrameProcessor, size: Size, transparent: bool) -> None:
         self._pipeline = pipeline
         self._size = size
         self._shape = (size.height, size.width, 4 if transparent else 3)
         self.failed_frames = 0
-        self.first_error: Exception | None = None
+        self.first_error = None
 
     def replace(self, frame: Frame, timestamp: float) -> Frame | RgbaFrame:
+        """Return the frame with its background replaced, or the background alone. Never raises."""
         try:
             return self._check(self._pipeline.replace(frame, timestamp))
         except Exception as error:
@@ -159,6 +187,7 @@ class _FailClosedReplacer:
         return image
 
 
-def _refuse_same_file(input_path: Path, output_path: Path) -> None:
+def refuse_same_file(input_path: Path, output_path: Path) -> None:
+    """Raise a UsageError if a clip would be written over itself."""
     if input_path.exists() and output_path.exists() and input_path.samefile(output_path):
         raise UsageError(f"{output_path} is the clip itself; choose another name for the result")

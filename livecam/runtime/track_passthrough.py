@@ -21,7 +21,11 @@ class TrackPassthrough:
         audio_streams: Audio streams of the video.
         subtitle_streams: Subtitle streams of the video that the policy copies.
         metadata: Tags and chapters that the policy copies.
+        kept_audio, kept_subtitles: How many of the streams the recorder accepted.
     """
+
+    kept_audio: int
+    kept_subtitles: int
 
     audio_streams: list[AudioStream]
     subtitle_streams: list[SubtitleStream]
@@ -39,6 +43,7 @@ class TrackPassthrough:
         self._start_seconds = start_seconds
         self._policy = policy
         self._pending: AudioPacket | SubtitlePacket | None = None
+        self.kept_audio = self.kept_subtitles = 0
 
     def __enter__(self) -> TrackPassthrough:
         """Open the file.
@@ -64,12 +69,8 @@ class TrackPassthrough:
     ) -> None:
         self._input.close()
 
-    def attach(self, recorder: Recorder) -> tuple[int, int]:
-        """Add every stream and the metadata to `recorder`, before its first frame.
-
-        Returns:
-            How many audio streams and how many subtitle streams it accepts.
-        """
+    def attach(self, recorder: Recorder) -> None:
+        """Add every stream and the metadata to `recorder`, before its first frame."""
         recorder.set_metadata(self.metadata)
         gaps = set() if recorder.keeps_audio_gaps or not self.audio_streams else self._find_gaps()
         for stream in self.audio_streams:
@@ -77,16 +78,16 @@ class TrackPassthrough:
             audio = recorder.add_audio(stream, self._start_seconds, has_gaps=has_gaps)
             if audio:
                 self._writers[stream.index] = audio
-        audio_count = len(self._writers)
+        self.kept_audio = len(self._writers)
         keep_location = self._policy is MetadataPolicy.ALL
         for track in self.subtitle_streams:
             subtitles = recorder.add_subtitles(track, self._start_seconds, keep_location=keep_location)
             if subtitles:
                 self._writers[track.index] = subtitles
+        self.kept_subtitles = len(self._writers) - self.kept_audio
         streams = [*self.audio_streams, *self.subtitle_streams]
         selected = (each for each in streams if each.index in self._writers)
         self._packets = cast("Iterator[AudioPacket | SubtitlePacket]", demux_packets(self._input, *selected))
-        return audio_count, len(self._writers) - audio_count
 
     def _drop_title(self, tags: dict[str, str]) -> None:
         """Remove the title of a track where the policy does not copy it. The language stays."""

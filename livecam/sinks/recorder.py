@@ -22,9 +22,12 @@ from livecam.imaging.ops import letterbox
 from livecam.video.audio import AudioPacket, AudioStream, AudioStreamWriter
 from livecam.video.containers import format_for_path
 from livecam.video.metadata import MediaMetadata
+from livecam.video.packet_writer import EncodedFrame, PacketWriter
 from livecam.video.partial_output import PartialOutput
 from livecam.video.png_sequence import PngSequenceWriter
 from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter
+from livecam.video.timestamps import FrameTicks
+from livecam.video.track_writer import TrackWriter
 from livecam.video.video_writer import VideoWriter, playable_seconds
 
 _CAUSES = {
@@ -53,6 +56,7 @@ class Recorder:
         overwrite: bool = False,
         threads: int = 2,
         clock: Clock | None = None,
+        copied_from: Path | None = None,
     ) -> None:
         """Check the arguments before anything is written.
 
@@ -64,6 +68,8 @@ class Recorder:
             overwrite: Replace a recording of that name.
             threads: Threads of the encoder.
             clock: Time of frames that come without one.
+            copied_from: Encode nothing: `copy` gets the frames of this recording, and of others like it; MP4,
+                WebM or MOV.
 
         Raises:
             UsageError: The file type is unknown or cannot be transparent, or the name exists already.
@@ -77,9 +83,10 @@ class Recorder:
         self._clock = clock or SystemClock()
         self._transparent = transparent
         self._threads = threads
-        self._writer: VideoWriter | PngSequenceWriter | None = None
+        self._copied_from = copied_from
+        self._writer: VideoWriter | PacketWriter | PngSequenceWriter | None = None
         self._start_time: float | None = None
-        self._last_tick = -1
+        self._ticks = FrameTicks(Fraction(1))
         self._failure = ""
         self.size = size
         self.frames = 0
@@ -100,11 +107,14 @@ class Recorder:
             raise SinkError(
                 f"can't record {self.size} to {self._partial.target}: {error}; try .mp4"
             ) from error
+        self._ticks = FrameTicks(self._writer.time_base)
         return self
 
-    def _make_writer(self, path: Path) -> VideoWriter | PngSequenceWriter:
+    def _make_writer(self, path: Path) -> VideoWriter | PacketWriter | PngSequenceWriter:
         if self._container is None:
             return PngSequenceWriter(path, self._rate)
+        if self._copied_from is not None:
+            return PacketWriter(path, self._container, self._copied_from, self._rate)
         return VideoWriter(
             path, self._container, self.size, self._rate, transparent=self._transparent, threads=self._threads
         )
@@ -130,6 +140,11 @@ class Recorder:
         return self._partial.path
 
     @property
+    def time_base(self) -> Fraction:
+        """Seconds of one timestamp step, of an opened recording."""
+        return self._open_writer().time_base
+
+    @property
     def keeps_audio_gaps(self) -> bool:
         """Whether audio packets keep their times, so that a gap needs no silence."""
         return self._container is None or not self._container.audio_codec or self._container.keeps_audio_gaps
@@ -142,7 +157,7 @@ class Recorder:
         Raises:
             SinkError: The stream cannot be written.
         """
-        if not isinstance(self._writer, VideoWriter):
+        if not isinstance(self._writer, TrackWriter):
             return None
         try:
             return self._writer.add_audio_stream(source, start_seconds, has_gaps=has_gaps)
@@ -153,7 +168,7 @@ class Recorder:
         self, source: SubtitleStream, start_seconds: float, *, keep_location: bool
     ) -> SubtitleStreamWriter | None:
         """Add a subtitle stream, before the first frame; None if such a file can't hold it."""
-        if not isinstance(self._writer, VideoWriter):
+        if not isinstance(self._writer, TrackWriter):
             return None
         try:
             return self._writer.add_subtitle_stream(source, start_seconds, keep_location=keep_location)
@@ -162,7 +177,7 @@ class Recorder:
 
     def set_metadata(self, metadata: MediaMetadata) -> None:
         """Set tags and chapters, before the first frame; the file leaves out what it can't hold."""
-        if isinstance(self._writer, VideoWriter):
+        if isinstance(self._writer, TrackWriter):
             self._writer.set_metadata(metadata)
 
     def write_packets(self, packets: Sequence[AudioPacket] | Sequence[SubtitlePacket]) -> None:
@@ -173,7 +188,7 @@ class Recorder:
         """
         writer = self._open_writer()
         try:
-            if isinstance(writer, VideoWriter):
+            if isinstance(writer, TrackWriter):
                 writer.write_packets(packets)
         except OSError as error:
             self._fail(error)
@@ -186,23 +201,43 @@ class Recorder:
             SinkError: Nothing more can be written; the part that was written is kept under its name.
         """
         writer = self._open_writer()
+        if isinstance(writer, PacketWriter):
+            raise SinkError("this recording is made of encoded frames", "open another")
         fitted = letterbox(self._check(frame), self.size)
-        tick = max(self._last_tick + 1, round(self._since_start(seconds) / float(writer.time_base)))
+        tick = self._ticks.next(self._since_start(seconds))
         try:
             writer.write(np.ascontiguousarray(fitted), tick)
         except OSError as error:
             self._fail(error)
-        self._last_tick = tick
+        self._count_frame(tick, writer.time_base)
+
+    def copy(self, frame: EncodedFrame) -> None:
+        """Write a frame of a recording like `copied_from` as it is.
+
+        Raises:
+            SinkError: As for `send`.
+        """
+        writer = self._open_writer()
+        if not isinstance(writer, PacketWriter):
+            raise SinkError("this recording encodes its frames", "open another")
+        try:
+            writer.copy(frame)
+        except OSError as error:
+            self._fail(error)
+        self._ticks.last = frame.tick
+        self._count_frame(frame.tick, writer.time_base)
+
+    def _count_frame(self, tick: int, time_base: Fraction) -> None:
         self.frames += 1
-        self.seconds = float(tick * writer.time_base + 1 / self._rate)
+        self.seconds = float(tick * time_base + 1 / self._rate)
 
     def hold_until(self, seconds: float) -> None:
         """Show the last frame until `seconds`; without it a player chooses when it ends. Needs a frame.
 
         A folder of PNGs has no durations. A Y4M repeats the frame, for 10 s at most.
         """
-        if isinstance(self._writer, VideoWriter) and self.frames:
-            end = max(self._last_tick + 1, round(seconds / float(self._writer.time_base)))
+        if isinstance(self._writer, TrackWriter) and self.frames:
+            end = max(self._ticks.last + 1, round(seconds / float(self._writer.time_base)))
             self._writer.hold_until(end)
             self.seconds = float(end * self._writer.time_base)
 
@@ -221,7 +256,7 @@ class Recorder:
             self._start_time = now
         return now - self._start_time
 
-    def _open_writer(self) -> VideoWriter | PngSequenceWriter:
+    def _open_writer(self) -> VideoWriter | PacketWriter | PngSequenceWriter:
         if self._writer is None:
             raise SinkError(self._failure or "the recording is closed; open another")
         return self._writer

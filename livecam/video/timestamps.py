@@ -15,6 +15,8 @@ _MAX_JUMP_SECONDS = 10
 _MAX_STEP_BACK_SECONDS = Fraction(1, 10)
 _MAX_UNSHOWN_SECONDS = Fraction(1, 100)
 _USUAL_DELAY_SECONDS = Fraction(1, 10)
+KEY_FRAME_SECONDS = 1
+"""A recording has a key frame so often, also at a low live rate."""
 _MAY_JUMP = 0x0200  # AVFMT_TS_DISCONT
 # AVI stores one decoding time for each packet; FFmpeg makes presentation times of them that are wrong for
 # B-frames.
@@ -59,6 +61,11 @@ class DiscontinuityBridge:
             packet.dts += ticks
         if packet.pts is not None:
             packet.pts += ticks
+
+    @property
+    def has_shifted(self) -> bool:
+        """Whether a packet was shifted: the times of those that follow depend on the packets before."""
+        return bool(self._shift)
 
     def _jump(self, index: int, time: Fraction) -> Fraction:
         """Return by how much `time` is away from where the stream should go on; 0 if that is no jump."""
@@ -132,3 +139,35 @@ class FrameTimes:
             # reordered.
             self._shift = seconds
         return seconds - self._shift
+
+
+class FrameTicks:
+    """Computes the timestamps of the frames of a recording, which always rise.
+
+    Attributes:
+        last: the last timestamp, in steps of the time base; -1 before the first.
+    """
+
+    def __init__(self, time_base: Fraction, last: int = -1) -> None:
+        self._time_base = float(time_base)
+        self.last = last
+
+    def next(self, seconds: float) -> int:
+        """Return the timestamp of the next frame, which is shown from `seconds` on."""
+        self.last = max(self.last + 1, round(seconds / self._time_base))
+        return self.last
+
+
+class KeyFrameSchedule:
+    """Chooses the key frames of a recording: the first frame, then one about every second."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._time_base = time_base
+        self._last: int | None = None
+
+    def is_due(self, tick: int) -> bool:
+        """Return whether the frame of this timestamp is a key frame. Call it once for each, in order."""
+        is_key = self._last is None or (tick - self._last) * self._time_base >= KEY_FRAME_SECONDS
+        if is_key:
+            self._last = tick
+        return is_key

@@ -18,6 +18,7 @@ from livecam.imaging.image_io import read_orientation
 from livecam.imaging.ops import letterbox
 from livecam.video.colorspace import RgbConverter
 from livecam.video.demux import declared_end, decode_frames, ends_within_packet, open_input, video_stream
+from livecam.video.packet_index import FrameSpan
 from livecam.video.timestamps import FrameTimes
 
 _FALLBACK_FPS = 30.0
@@ -114,17 +115,24 @@ class VideoReader:
             self._input.close()
         self._input = self._opened_frames = None
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self, span: FrameSpan | None = None) -> Iterator[VideoFrame]:
         """Yield every frame once with its timestamp, without waiting.
+
+        Args:
+            span: which frames, of a video whose packet index has no problem; all if None. Those before are
+                decoded from its key frame on, but not converted.
 
         Returns:
             An iterator of new frames, each (height, width, 3) of `size`. Timestamps are seconds from the
             start of the file, by its own presentation times.
 
         Raises:
-            VideoError: the file has gone or can't be converted.
+            VideoError: the file has gone or can't be converted, or a frame of `span` has no time.
         """
-        decoded, self._opened_frames = self._opened_frames or self._open()[1], None
+        if span is None:
+            decoded, self._opened_frames = self._opened_frames or self._open()[1], None
+        else:
+            decoded = self._frames_of(span)
         timestamp: float | None = None
         duration = 0.0
         times = FrameTimes(self._format_name, 1.0 / self.fps)
@@ -132,8 +140,35 @@ class VideoReader:
             timestamp = max(0.0, times.next(frame) - self.start_seconds)
             duration = self._frame_duration(frame)
             yield VideoFrame(letterbox(self._convert(frame), self.size), timestamp, number)
-        if timestamp is not None:
+        if timestamp is not None and (span is None or span.end is None):
             self._check_end(timestamp + duration)
+
+    def _frames_of(self, span: FrameSpan) -> Iterator[av.VideoFrame]:
+        """Decode from the key frame of a span, and yield its frames."""
+        for frame in self._decode_from(span.key):
+            if frame.pts is None:
+                raise VideoError(f"{self.path} can't be read from the middle", "convert it as a whole")
+            if span.end is not None and frame.pts >= span.end:
+                return
+            if frame.pts >= span.first:
+                yield frame
+
+    def _decode_from(self, key: int | None) -> Iterator[av.VideoFrame]:
+        """Decode from a key frame; from the start of the file where that is not found.
+
+        Frames that are shown before it, but are after it in the file, are damaged.
+        """
+        container, decoded = self._open()
+        if key is None:
+            return decoded
+        try:
+            container.seek(key, stream=self._stream)
+        except (av.FFmpegError, OSError):
+            return self._open()[1]
+        first = next(decoded, None)
+        if first is None or first.pts is None or first.pts > key:
+            return self._open()[1]
+        return itertools.chain([first], decoded)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield the images as a live source does: looped with `loop`, paced with `realtime`.

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
 import av
 import numpy as np
-from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.packet import Packet
-from av.stream import Stream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
-from livecam.video.audio import AudioPacket, AudioStreamWriter
 from livecam.video.colorspace import BT709, LIMITED_RANGE, YuvConverter, default_matrix, pad_to_even
 from livecam.video.containers import ContainerFormat
 from livecam.video.demux import ffmpeg_errors_as_os_errors
-from livecam.video.metadata import MediaMetadata, write_metadata
-from livecam.video.subtitles import SubtitlePacket, SubtitleStream, SubtitleStreamWriter, can_convert
+from livecam.video.timestamps import KEY_FRAME_SECONDS, KeyFrameSchedule
+from livecam.video.track_writer import TrackWriter
 
-_KEY_FRAME_SECONDS = 1
 _MAX_REPEAT_SECONDS = 10
-# A muxer waits for a packet of each stream before it writes: so long, in microseconds, for the next subtitle,
-# so that a truncated file keeps its last seconds.
-_MAX_INTERLEAVE = "200000"
 
 
-class VideoWriter:
-    """Writer of one video file. Used by one thread. All methods but `abort` may raise OSError.
-
-    Attributes:
-        time_base: seconds of one timestamp step.
-    """
+class VideoWriter(TrackWriter):
+    """Writer of one video file that encodes its frames."""
 
     def __init__(
         self,
@@ -62,16 +50,9 @@ class VideoWriter:
         Raises:
             OSError, ValueError: the file or its encoder can't be opened.
         """
-        self._container = container
         self._has_constant_rate = container.time_base is None
-        self.time_base = container.time_base or 1 / rate
+        super().__init__(path, container, container.time_base or 1 / rate)
         with ffmpeg_errors_as_os_errors():
-            self._output = av.open(
-                str(path),
-                "w",
-                format=container.muxer,
-                container_options={"max_interleave_delta": _MAX_INTERLEAVE, **container.muxer_options},
-            )
             pixel_format = container.alpha_pixel_format if transparent else container.pixel_format
             # A format that can't store its color matrix gets the one that players assume.
             matrix = default_matrix(size) if self._has_constant_rate else BT709
@@ -83,12 +64,9 @@ class VideoWriter:
             self._stream.metadata["alpha_mode"] = "1"
         self._last_frame: av.VideoFrame | None = None
         self._last_timestamp = -1
-        self._last_key_frame: int | None = None
-        # The last packet waits here, because its duration is known at the end. Others are not delayed: while
-        # the encoder buffers frames, a later packet is certain.
+        self._key_frames = KeyFrameSchedule(self.time_base)
+        # Only the last packet is held: while the encoder buffers frames, a later packet is certain.
         self._buffered_frames = 0
-        self._held_packet: Packet[VideoStream] | None = None
-        self._end: int | None = None
 
     def _add_stream(self, size: Size, rate: Fraction, pixel_format: str, threads: int) -> VideoStream:
         options = dict(self._container.codec_options)
@@ -99,41 +77,11 @@ class VideoWriter:
         context = stream.codec_context
         context.time_base, context.thread_count = self.time_base, threads
         # `write` requests a key frame every second, also at a low live rate; this is only the upper limit.
-        context.gop_size = max(1, round(rate * 2 * _KEY_FRAME_SECONDS))
+        context.gop_size = max(1, round(rate * 2 * KEY_FRAME_SECONDS))
         context.color_range = LIMITED_RANGE
         if not self._has_constant_rate:
             context.colorspace = context.color_primaries = context.color_trc = BT709
         return stream
-
-    def add_audio_stream(
-        self, source: AudioStream, start_seconds: float, *, has_gaps: bool = False
-    ) -> AudioStreamWriter | None:
-        """Add an audio stream like `source` before the first frame; None if the format has no audio."""
-        if not self._container.audio_codec:
-            return None
-        with ffmpeg_errors_as_os_errors():
-            return AudioStreamWriter(self._output, self._container, source, start_seconds, has_gaps=has_gaps)
-
-    def add_subtitle_stream(
-        self, source: SubtitleStream, start_seconds: float, *, keep_location: bool
-    ) -> SubtitleStreamWriter | None:
-        """Add a subtitle stream before the first frame; None if the format can't store it."""
-        if not self._container.subtitle_codec or not can_convert(source):
-            return None
-        with ffmpeg_errors_as_os_errors():
-            return SubtitleStreamWriter(
-                self._output, self._container, source, start_seconds, keep_location=keep_location
-            )
-
-    def set_metadata(self, metadata: MediaMetadata) -> None:
-        """Set tags and chapters before the first frame; the format leaves out what it can't store."""
-        write_metadata(self._output, metadata)
-
-    def write_packets(self, packets: Sequence[AudioPacket] | Sequence[SubtitlePacket]) -> None:
-        """Mux packets that an AudioStreamWriter or a SubtitleStreamWriter of this file returned."""
-        if packets:
-            with ffmpeg_errors_as_os_errors():
-                self._output.mux(cast("Sequence[Packet[Stream]]", packets))
 
     def write(self, image: NDArray[np.uint8], timestamp: int) -> None:
         """Encode a frame.
@@ -149,10 +97,6 @@ class VideoWriter:
             self._encode(frame, timestamp)
         self._last_frame, self._last_timestamp = frame, timestamp
 
-    def hold_until(self, timestamp: int) -> None:
-        """Show the last frame until `timestamp`, in steps of `time_base`. Call it after the last `write`."""
-        self._end = timestamp
-
     def _repeat_last_frame(self, end: int) -> None:
         """Write the last frame again up to `end`, exclusive, in a format without timestamps."""
         if self._has_constant_rate and self._last_frame:
@@ -163,10 +107,8 @@ class VideoWriter:
 
     def _encode(self, frame: av.VideoFrame, timestamp: int) -> None:
         frame.pts, frame.time_base = timestamp, self.time_base
-        frame.pict_type = av.video.frame.PictureType.NONE
-        last = self._last_key_frame
-        if last is None or (timestamp - last) * self.time_base >= _KEY_FRAME_SECONDS:
-            frame.pict_type, self._last_key_frame = av.video.frame.PictureType.I, timestamp
+        types = av.video.frame.PictureType
+        frame.pict_type = types.I if self._key_frames.is_due(timestamp) else types.NONE
         self._buffered_frames += 1
         self._mux(self._stream.encode(frame))
 
@@ -188,15 +130,6 @@ class VideoWriter:
         filtered.stream, filtered.time_base = self._stream, time_base
         return filtered
 
-    def _mux_held_packet(self) -> None:
-        held, self._held_packet = self._held_packet, None
-        if held is None:
-            return
-        if self._end is not None and held.pts is not None and not self._has_constant_rate:
-            duration = round((self._end * self.time_base - held.pts * held.time_base) / held.time_base)
-            held.duration = max(held.duration or 0, duration)
-        self._output.mux(held)
-
     def close(self) -> None:
         """Write what the encoder still buffers and the end of the file."""
         with ffmpeg_errors_as_os_errors():
@@ -204,13 +137,6 @@ class VideoWriter:
                 self._repeat_last_frame(self._end)
             self._mux(self._stream.encode(None))
             self._mux_held_packet()
-            self._output.close()
-
-    def abort(self) -> None:
-        """Close the file, properly ended if possible; raises nothing."""
-        with suppress(av.FFmpegError, OSError):
-            self._mux_held_packet()
-        with suppress(av.FFmpegError, OSError):
             self._output.close()
 
 

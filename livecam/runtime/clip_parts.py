@@ -1,0 +1,521 @@
+"""Conversion of a long clip in parts, by several processes: each frame is the same as in one conversion.
+
+Each part begins with some frames that bring the temporal filter to the state that it has there in one
+conversion of the whole clip; they are not written. Whether it has that state is checked to the bit: what the
+pipeline keeps before the first frame of a part must be what it keeps after the last frame of the part before.
+If it is not, `repair_part` converts the part again from that state, up to the place where both are equal.
+
+So the frames that reach the encoder are those of one conversion, to the bit, on machines of the same kind:
+another processor may round otherwise in the network. The files differ: the encoder starts anew in each part.
+Where its key frames are is the same, but a scene cut may add one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from livecam.backgrounds.factory import is_still
+from livecam.core.config import LiveSettings
+from livecam.core.digest import digest
+from livecam.core.errors import FrameError, VideoError
+from livecam.core.geometry import FramingMode
+from livecam.core.types import Frame
+from livecam.pipeline import Pipeline, PipelineMemory
+from livecam.runtime.convert import ConversionResult, FailClosedReplacer, conversion_result, refuse_same_file
+from livecam.runtime.track_passthrough import TrackPassthrough
+from livecam.sinks.recorder import Recorder
+from livecam.video.containers import format_for_path
+from livecam.video.metadata import MetadataPolicy
+from livecam.video.packet_index import FrameSpan, index_packets
+from livecam.video.packet_writer import EncodedFrame, read_encoded_frames
+from livecam.video.timestamps import FrameTicks, KeyFrameSchedule
+from livecam.video.video_reader import VideoReader
+
+PART_SECONDS = 60.0
+"""Usual duration of a part: the warm-up takes about a tenth of its time."""
+WARM_UP_FRAMES = 300
+"""Frames after which the temporal filter has forgotten where it began: 175 to 290 in clips of people."""
+COLOR_WARM_UP_SECONDS = 25.0
+"""Seconds after which the color match, whose time constant is 0.5 s, has forgotten where it began."""
+
+FrameCounter = Callable[[int], None]
+"""Called with the number of frames that were done since the last call."""
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """Part of a clip.
+
+    Attributes:
+        clip: the whole clip.
+        number: from 0.
+        span: the frames that are read: those of the warm-up, one at least, then those of the part.
+        before: presentation time of the last frame before the part in steps of the file; None for the first.
+        start_seconds: timestamp of the first frame of the part.
+        frames: estimated frames of the part, without the warm-up.
+        shows_warm_up: the pipeline composites the frames of the warm-up too, as the color match needs it.
+    """
+
+    clip: Path
+    number: int
+    span: FrameSpan
+    before: int | None
+    start_seconds: float
+    frames: int
+    shows_warm_up: bool = False
+
+
+@dataclass(frozen=True)
+class ClipPlan:
+    """How a clip is converted in parts.
+
+    Attributes:
+        parts: the parts, in order; none if the clip has to be converted as a whole, by `convert_video`.
+        reason: why the clip has to be converted as a whole; "" if there are parts.
+    """
+
+    parts: tuple[ClipPart, ...]
+    reason: str = ""
+
+
+class Checkpoint(NamedTuple):
+    """Frame at which a part can be joined, because it is a key frame.
+
+    Attributes:
+        tick: its timestamp.
+        state: digest of what the pipeline keeps before this frame, and of the frame before it.
+    """
+
+    tick: int
+    state: str
+
+
+@dataclass(frozen=True)
+class PartPiece:
+    """Frames of a recording that belong to a result, in steps of its time base.
+
+    Attributes:
+        path: the recording.
+        first_tick: timestamp of its first frame in the whole clip.
+        begin: timestamp of the first frame that belongs to the result.
+        end: timestamp of the first frame after those; None: all that follow belong to it.
+    """
+
+    path: Path
+    first_tick: int
+    begin: int
+    end: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PartResult:
+    """Result of one part.
+
+    Attributes:
+        part: the part.
+        pieces: where its frames are, in order.
+        frames: number of its frames.
+        failed_ticks: timestamps of the frames that show the background alone, because the pipeline failed.
+        first_error: error of the first of them; "" if there is none.
+        checkpoints: its key frames, the first frame among them.
+        exit: state after its last frame.
+        memory: what the pipeline keeps after its last frame. Do not write it to a file.
+        last_image: digest of its last frame, as it was read.
+        last_tick: timestamp of its last frame.
+        end_seconds: end of the last frame of the last part; None for the others.
+        broken_off_at: where the clip breaks off, in seconds, in the last part; None if it is complete.
+    """
+
+    part: ClipPart
+    pieces: tuple[PartPiece, ...]
+    frames: int
+    failed_ticks: tuple[int, ...]
+    first_error: str
+    checkpoints: tuple[Checkpoint, ...]
+    exit: str
+    memory: PipelineMemory
+    last_image: str
+    last_tick: int
+    end_seconds: float | None
+    broken_off_at: float | None
+
+    @property
+    def entry(self) -> str:
+        """State before its first frame."""
+        return self.checkpoints[0].state
+
+
+def plan_parts(
+    clip: Path,
+    output: Path,
+    live: LiveSettings,
+    seconds: float = PART_SECONDS,
+    warm_up_frames: int = WARM_UP_FRAMES,
+) -> ClipPlan:
+    """Divide a clip into parts of equal length that begin at key frames of the result.
+
+    All packets of the clip are read, and none is decoded but those of the first frame.
+
+    Args:
+        clip: the video.
+        output: where the result goes; its suffix counts.
+        live: settings of the stages.
+        seconds: about how long a part is.
+        warm_up_frames: frames before each part that are not written. If they are too few, a part begins with
+            another state, and `repair_part` has more to do.
+
+    Raises:
+        UsageError: livecam can't write such a file.
+        VideoError: the clip can't be read.
+    """
+    transparent = live.background[0].strip().casefold() == "transparent"
+    container = format_for_path(output, transparent)
+    time_base = container.time_base if container else None
+    if time_base is None:
+        return ClipPlan((), "such a recording can't be joined")
+    reason = _unlimited_memory(live)
+    if reason:
+        return ClipPlan((), reason)
+    with VideoReader(clip) as video:
+        start_seconds = video.start_seconds
+    index = index_packets(clip)
+    if index.problem or not index.times:
+        return ClipPlan((), index.problem or "its frames have no time")
+    times = [max(0.0, index.seconds(number) - start_seconds) for number in range(len(index.times))]
+    borders = _borders(times, time_base, seconds)
+    ranges = list(zip([0, *borders], [*borders, len(times)], strict=True))
+    shows_warm_up = live.picture.color_match > 0
+    parts = []
+    for number, (begin, end) in enumerate(ranges):
+        first = _warm_up_start(times, begin, warm_up_frames, COLOR_WARM_UP_SECONDS if shows_warm_up else 0.0)
+        before = index.times[begin - 1] if begin else None
+        span = index.span(first, end)
+        parts.append(ClipPart(clip, number, span, before, times[begin], end - begin, shows_warm_up))
+    return ClipPlan(tuple(parts))
+
+
+def _unlimited_memory(live: LiveSettings) -> str:
+    """Return why the frames of a part may depend on frames that are any time before it; "" if they don't."""
+    picture = live.picture
+    if picture.frame is FramingMode.AUTO:
+        return "--frame auto keeps its view until the person has moved far enough"
+    if picture.only_me:
+        return "--only-me keeps the person that was chosen at the start"
+    if picture.low_light:
+        return "--low-light measures the noise at times that depend on all frames before"
+    return "" if is_still(live.background[0]) else "the background moves"
+
+
+def _borders(times: Sequence[float], time_base: Fraction, seconds: float) -> list[int]:
+    """Return the numbers of the first frames of all parts but the first.
+
+    Args:
+        times: timestamps of all frames.
+        time_base: seconds of one timestamp step of the result.
+        seconds: about how long a part is.
+    """
+    duration = times[-1] - times[0]
+    count = max(1, round(duration / seconds))
+    goals = [times[0] + number * duration / count for number in range(count)]
+    ticks, key_frames = FrameTicks(time_base), KeyFrameSchedule(time_base)
+    borders: list[int] = []
+    for number, timestamp in enumerate(times):
+        is_key = key_frames.is_due(ticks.next(timestamp))
+        if is_key and len(borders) < count and timestamp >= goals[len(borders)]:
+            borders.append(number)
+    return borders[1:]  # the first part begins with the first frame
+
+
+def _warm_up_start(times: Sequence[float], begin: int, frames: int, more_seconds: float) -> int:
+    """Return the number of the first frame of a warm-up before frame `begin`.
+
+    Args:
+        times: timestamps of all frames.
+        begin: the first frame of the part; one that is not the first of the clip has one before it at least.
+        frames: usual length of the warm-up.
+        more_seconds: time before these frames.
+    """
+    first = max(0, begin - max(1, frames))
+    goal = times[first] - more_seconds
+    while first and times[first] > goal:
+        first -= 1
+    return first
+
+
+def convert_part(
+    part: ClipPart, pipeline: Pipeline, output: Path, progress: FrameCounter = lambda frames: None
+) -> PartResult:
+    """Convert one part, without its audio, into a recording of its own.
+
+    Args:
+        part: the part.
+        pipeline: has the settings of the plan; it is reset first.
+        output: the recording, of the same type as that of the whole clip; it is replaced.
+        progress: called after each frame of the part.
+
+    Raises:
+        VideoError: the clip can't be read, or not from the middle: convert it as a whole.
+        SinkError: the recording can't be written.
+    """
+    return _PartRun(part, pipeline, output, progress).convert()
+
+
+def repair_part(
+    result: PartResult,
+    previous: PartResult,
+    pipeline: Pipeline,
+    output: Path,
+    progress: FrameCounter = lambda frames: None,
+) -> PartResult:
+    """Convert the beginning of a part again, from the state after the part before it.
+
+    It ends at the first key frame at which the state is that of `result`, or at the end of the part.
+
+    Args:
+        result: the part, with another state before its first frame.
+        previous: the part before, which is final.
+        pipeline: has the settings of the plan.
+        output: another recording than those of `result`; it is replaced.
+        progress: called after each frame that is converted again.
+
+    Returns:
+        The part as one conversion of the whole clip makes it. It refers to the files of `result` as well.
+
+    Raises:
+        VideoError, SinkError: as `convert_part` raises them.
+    """
+    return _PartRun(result.part, pipeline, output, progress).repair(result, previous)
+
+
+class _PartRun:
+    """One run over the frames of a part, or over the first of them."""
+
+    def __init__(self, part: ClipPart, pipeline: Pipeline, output: Path, progress: FrameCounter) -> None:
+        container = format_for_path(output, pipeline.transparent)
+        if container is None or container.time_base is None:
+            raise VideoError(f"{output} can't be a part of a recording", "convert the clip as a whole")
+        self._part, self._pipeline, self._output, self._progress = part, pipeline, output, progress
+        self._time_base = container.time_base
+        self._ticks = FrameTicks(self._time_base)
+        self._first_tick = 0
+        self._last_image: Frame | None = None
+        self._checkpoints: list[Checkpoint] = []
+        self._failed_ticks: list[int] = []
+        self._frames = 0
+
+    def convert(self) -> PartResult:
+        """Convert the part after its warm-up."""
+        self._pipeline.reset()
+        return self._run(self._part.span, self._warm_up, frozenset())
+
+    def repair(self, result: PartResult, previous: PartResult) -> PartResult:
+        """Convert the part from the state of the part before, up to a checkpoint of `result`."""
+        part, before = self._part, self._part.before
+        if before is None:
+            raise VideoError(f"the first part of {part.clip} has no part before it")
+        self._pipeline.reset()
+        self._pipeline.memory = previous.memory
+
+        def resume(image: Frame, timestamp: float) -> None:
+            if digest(image) != previous.last_image:
+                raise _other_frames_error(part.clip)
+            self._last_image, self._ticks.last = image, previous.last_tick
+
+        # From the same key frame, so that the frames are decoded as before.
+        known = frozenset(result.checkpoints[1:])
+        again = self._run(replace(part.span, first=before), resume, known)
+        return _put_together(again, result) if again.checkpoints[-1] in known else again
+
+    def _run(
+        self, span: FrameSpan, prepare: Callable[[Frame, float], None], ends: frozenset[Checkpoint]
+    ) -> PartResult:
+        """Convert the frames of `span` that belong to the part.
+
+        Args:
+            span: begins with frames before the part.
+            prepare: gets each of these and its timestamp.
+            ends: the run ends before the frame of one of these.
+        """
+        part, pipeline = self._part, self._pipeline
+        with VideoReader(part.clip) as video, self._open_recorder(video) as recorder:
+            replacer = FailClosedReplacer(pipeline, video.size, pipeline.transparent)
+            key_frames = KeyFrameSchedule(self._time_base)
+            for image, timestamp, _ in video.frames(span):
+                if timestamp < part.start_seconds:
+                    prepare(image, timestamp)
+                    continue
+                last_tick, tick = self._ticks.last, self._ticks.next(timestamp)
+                if key_frames.is_due(tick):
+                    self._checkpoints.append(Checkpoint(tick, self._state(last_tick)))
+                    if self._checkpoints[-1] in ends:
+                        break
+                self._write(recorder, replacer, image, timestamp)
+            if span.end is None and video.end_seconds is not None:
+                end = max(self._ticks.last + 1, round(video.end_seconds / float(self._time_base)))
+                recorder.hold_until(self._relative_seconds(end))
+        return self._result(video, replacer.first_error)
+
+    def _open_recorder(self, video: VideoReader) -> Recorder:
+        transparent = self._pipeline.transparent
+        return Recorder(self._output, video.size, video.fps, transparent=transparent, overwrite=True)
+
+    def _warm_up(self, image: Frame, timestamp: float) -> None:
+        """Show a frame to the pipeline that is not written."""
+        self._ticks.next(timestamp)
+        self._last_image = image
+        # A stage that fails here fails in a conversion of the whole clip too, with the same state after it.
+        with suppress(Exception):
+            if self._part.shows_warm_up:
+                self._pipeline.replace(image, timestamp)
+            else:
+                self._pipeline.matte(image, timestamp)
+
+    def _write(
+        self, recorder: Recorder, replacer: FailClosedReplacer, image: Frame, timestamp: float
+    ) -> None:
+        """Convert a frame of the part and write it; the recording begins with its first frame."""
+        tick, failed = self._ticks.last, replacer.failed_frames
+        if not self._frames:
+            self._first_tick = tick
+        recorder.send(replacer.replace(image, timestamp), self._relative_seconds(tick))
+        if replacer.failed_frames > failed:
+            self._failed_ticks.append(tick)
+        self._last_image = image
+        self._frames += 1
+        self._progress(1)
+
+    def _relative_seconds(self, tick: int) -> float:
+        return float((tick - self._first_tick) * self._time_base)
+
+    def _state(self, last_tick: int) -> str:
+        """Return the digest of all that the next frames of the result depend on."""
+        return digest(self._pipeline.memory_digest(), digest(self._last_image), last_tick)
+
+    def _result(self, video: VideoReader, error: Exception | None) -> PartResult:
+        if not self._frames:
+            raise _other_frames_error(self._part.clip)
+        return PartResult(
+            part=self._part,
+            pieces=(PartPiece(self._output, self._first_tick, self._first_tick),),
+            frames=self._frames,
+            failed_ticks=tuple(self._failed_ticks),
+            first_error=str(error or ""),
+            checkpoints=tuple(self._checkpoints),
+            exit=self._state(self._ticks.last),
+            memory=self._pipeline.memory,
+            last_image=digest(self._last_image),
+            last_tick=self._ticks.last,
+            end_seconds=video.end_seconds,
+            broken_off_at=video.broken_off_at,
+        )
+
+
+def _other_frames_error(clip: Path) -> VideoError:
+    return VideoError(f"{clip} has other frames if it is read from the middle", "convert it as a whole")
+
+
+def _put_together(again: PartResult, result: PartResult) -> PartResult:
+    """Return a part whose frames before the last checkpoint of `again` are those of `again`."""
+    cut = again.checkpoints[-1].tick
+    kept = [piece for piece in result.pieces if piece.end is None or piece.end > cut]
+    failed = (*again.failed_ticks, *(tick for tick in result.failed_ticks if tick >= cut))
+    return replace(
+        result,
+        pieces=(replace(again.pieces[0], end=cut), *(replace(p, begin=max(p.begin, cut)) for p in kept)),
+        failed_ticks=failed,
+        first_error=again.first_error or (result.first_error if failed else ""),
+        checkpoints=(*again.checkpoints[:-1], *(each for each in result.checkpoints if each.tick >= cut)),
+    )
+
+
+def find_mismatch(results: Sequence[PartResult]) -> int | None:
+    """Return the number of the first part that does not continue the one before; None if all do.
+
+    Args:
+        results: all parts of a clip up to any of them, in order. Those before the one that is returned are
+            final; it has to be repaired.
+    """
+    for previous, result in pairwise(results):
+        if result.entry != previous.exit:
+            return result.part.number
+    return None
+
+
+def join_parts(
+    results: Sequence[PartResult],
+    output: Path,
+    *,
+    overwrite: bool = False,
+    metadata: MetadataPolicy = MetadataPolicy.WITHOUT_LOCATION,
+) -> ConversionResult:
+    """Write one file with the encoded frames of all parts, and audio, subtitles and metadata of the clip.
+
+    Args:
+        results: all parts of the clip, in order.
+        output: the file, of the same type as the recordings of the parts.
+        overwrite: replace an existing file.
+        metadata: what is kept of title, dates, other tags, chapters and subtitles.
+
+    Raises:
+        UsageError: the output exists, or is the clip itself.
+        VideoError: a part is missing, has another state than the part before, or can't be read.
+        SinkError: the output can't be written.
+    """
+    clip = results[0].part.clip
+    refuse_same_file(clip, output)
+    _check_parts(results)
+    pieces = [piece for result in results for piece in result.pieces]
+    end_seconds = results[-1].end_seconds
+    with VideoReader(clip) as video:
+        size, fps, start_seconds = video.size, video.fps, video.start_seconds
+    with (
+        TrackPassthrough(clip, start_seconds, metadata) as tracks,
+        Recorder(output, size, fps, overwrite=overwrite, copied_from=pieces[0].path) as recorder,
+    ):
+        tracks.attach(recorder)
+        for frame in _frames_of(pieces, recorder.time_base):
+            tracks.write_until(float(frame.tick * recorder.time_base), recorder)
+            recorder.copy(frame)
+        if end_seconds is not None:
+            recorder.hold_until(end_seconds)
+        tracks.finish(recorder)
+    failed = sum(len(result.failed_ticks) for result in results)
+    errors = [result.first_error for result in results if result.first_error]
+    return conversion_result(
+        recorder,
+        tracks,
+        output,
+        failed_frames=failed,
+        first_error=FrameError(errors[0]) if errors else None,
+        broken_off_at=results[-1].broken_off_at,
+    )
+
+
+def _check_parts(results: Sequence[PartResult]) -> None:
+    clip = results[0].part.clip
+    numbers = [result.part.number for result in results]
+    if numbers != list(range(len(numbers))) or results[-1].part.span.end is not None:
+        raise VideoError(f"a part of {clip} is missing", "convert all of its parts")
+    number = find_mismatch(results)
+    if number is not None:
+        raise VideoError(f"part {number} of {clip} does not continue the part before it", "convert it again")
+
+
+def _frames_of(pieces: Sequence[PartPiece], time_base: Fraction) -> Iterator[EncodedFrame]:
+    for piece in pieces:
+        is_first = True
+        for frame in read_encoded_frames(piece.path, time_base, piece.first_tick):
+            if frame.tick < piece.begin:
+                continue
+            if piece.end is not None and frame.tick >= piece.end:
+                break
+            if is_first and not frame.is_key:
+                raise VideoError(
+                    f"{piece.path} has no key frame where it is joined", "convert the part again"
+                )
+            is_first = False
+            yield frame
