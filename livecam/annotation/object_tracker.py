@@ -14,6 +14,7 @@ import numpy as np
 from livecam.annotation.appearance import AppearanceDescriptor
 from livecam.annotation.geometry import bounding_box, clip_box
 from livecam.annotation.mask_cleanup import remove_small_regions
+from livecam.annotation.mask_dispute import settle_dispute
 from livecam.annotation.observation import (
     EmbeddedImageLike,
     MaskCandidateLike,
@@ -37,6 +38,8 @@ _MIN_SHAPE_IOU = 0.5
 """A smaller IoU with the expected shape is a discontinuity."""
 _MIN_REIDENTIFICATION_IOU = 0.65
 """IoU with the last accepted shape that identifies a lost object."""
+_EQUAL_RATING = 0.02
+"""Two candidates of which one is rated higher by less than this are equally good for SAM."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +150,7 @@ class ObjectTracker:
         shift = (position.x - tracked.tracked_point.x, position.y - tracked.tracked_point.y)
         box = self._extend(tracked.box.translated(*shift)) if tracked.box else None
         prompt = self._prompt(tracked, position, box, context.negative)
-        candidate = min(
-            predict_candidates(context.embedding, prompt),
-            key=lambda each: len(uncovered_points(prompt, each)),
-        )
+        candidate = best_match(context.frame, predict_candidates(context.embedding, prompt), prompt)
         state = track_state_at(position, context.frame, candidate.matte)
         if state is not None and box is None:
             # A second prompt with the mask's own box improves the mask (Zhang et al., "PerSAM", ICLR 2024).
@@ -184,7 +184,7 @@ class ObjectTracker:
             box = self._extend(references[1].box)
             prompts += [replace(prompts[0], box=box)] if box not in (None, prompts[0].box) else []
         candidates = [each for prompt in prompts for each in predict_candidates(context.embedding, prompt)]
-        candidate = best_match(candidates, prompts[0], references)
+        candidate = best_match(context.frame, candidates, prompts[0], references)
         return prompts[0], candidate, track_state_at(position, context.frame, candidate.matte)
 
     def _prompt(
@@ -236,15 +236,28 @@ def predict_candidates(embedding: EmbeddedImageLike, prompt: Prompt) -> list[Cle
 
 
 def best_match(
-    candidates: Sequence[CleanCandidate], prompt: Prompt, references: Sequence[TrackState]
+    frame: Frame, candidates: Sequence[CleanCandidate], prompt: Prompt, references: Sequence[TrackState] = ()
 ) -> CleanCandidate:
-    """Return the candidate (a chair, its seat, chair and wall) most similar to the reference states."""
+    """Return the candidate (a chair, its seat, chair and wall) most similar to the reference states.
+
+    Where equally good candidates differ, their colors decide (`settle_dispute`).
+    """
 
     def rating(candidate: CleanCandidate) -> float:
         similarity = sum(each.appearance.shape_iou(candidate.matte, each.box) for each in references)
         return finite_score(candidate.iou_score) + similarity - len(uncovered_points(prompt, candidate))
 
-    return max(candidates, key=rating)
+    ratings = [rating(candidate) for candidate in candidates]
+    best = int(np.argmax(ratings))
+    equal = [
+        candidate.matte
+        for number, candidate in enumerate(candidates)
+        if number != best and ratings[number] >= ratings[best] - _EQUAL_RATING
+    ]
+    settled = settle_dispute(frame, candidates[best].matte, equal)
+    if settled is candidates[best].matte:
+        return candidates[best]
+    return replace(candidates[best], matte=remove_small_regions(settled, prompt.positive))
 
 
 def track_state_at(tracked_point: Point, frame: Frame, matte: Matte) -> TrackState | None:

@@ -9,7 +9,15 @@ from livecam.annotation.prompt_file import FramePrompts
 from livecam.annotation.prompts import Box, Point, Prompt, validate_prompt
 from livecam.annotation.records import ObjectRecord
 from livecam.core.geometry import Size
-from tests.support.synthetic_people import CHAIR, FakeCandidate, FakeSam, chair_place, draw_scene, is_near
+from tests.support.synthetic_people import (
+    CHAIR,
+    FakeCandidate,
+    FakeSam,
+    Tamper,
+    chair_place,
+    draw_scene,
+    is_near,
+)
 
 
 def overlap(first: Box, second: Box) -> float:
@@ -256,3 +264,29 @@ def test_another_shape_of_the_same_area_gives_a_reason() -> None:
     tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
     found = track(tracker, FakeSam(lying), range(4), {0, 3})
     assert "another shape than before" in found[3][0].reasons[0]
+
+
+def spilled_first(score: float) -> Tamper:
+    """Answer a mask that spills onto the wall, and then the right one with `score`."""
+
+    def spill(number: int, prompt: Prompt, answers: list[FakeCandidate]) -> list[FakeCandidate]:
+        spilled = answers[0].matte.copy()
+        rows, columns = np.nonzero(spilled > 0.5)
+        spilled[rows.min() : rows.max() + 1, columns.max() : columns.max() + 15] = 1
+        return [replace(answers[0], matte=spilled, iou_score=0.97), replace(answers[0], iou_score=score)]
+
+    return spill
+
+
+def iou_with_candidates(tamper: Tamper) -> float:
+    """Return the IoU of the chair that is found in the first frame."""
+    tracker = ObjectTracker(FramePrompts(positive=(chair_place(0),)), draw_scene(0))
+    (observation,) = track(tracker, FakeSam(tamper), range(1), {0})[0]
+    assert observation.candidate is not None
+    return iou(observation.candidate.matte, is_near(draw_scene(0), CHAIR).astype(np.float32))
+
+
+def test_colors_decide_between_equally_good_masks() -> None:
+    assert iou_with_candidates(spilled_first(0.96)) > 0.95
+    # What SAM is less sure of has no vote.
+    assert iou_with_candidates(spilled_first(0.9)) < 0.8
