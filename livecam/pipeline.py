@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,13 @@ STALL_SECONDS = 0.5
 """Longest time between two frames of one shot; after a longer gap the temporal filter starts again."""
 
 
+_NO_MEMORY = frozenset(
+    {"segmenter", "upsampler", "background", "picture", "timer"}
+    | {"_clock", "_pending_close", "_closed", "_picture_in_use"}
+)
+"""Attributes of a pipeline that are no memory of earlier frames. All others are: none can be forgotten."""
+
+
 @dataclass(frozen=True, eq=False)
 class PipelineMemory:
     """What a pipeline keeps of earlier frames, as a value that can be pickled.
@@ -45,16 +53,14 @@ class PipelineMemory:
     and the room could be recognized in it.
 
     Attributes:
-        stages: The stages that keep something from frame to frame.
-        last_timestamp: Time of the last frame in seconds; None before the first.
+        values: The attributes of the pipeline that change from frame to frame, by name.
     """
 
-    stages: tuple[Any, ...]
-    last_timestamp: float | None
+    values: Mapping[str, Any]
 
     def digest(self) -> str:
         """Return a text that is the same for memories that are equal to the bit."""
-        return digest(self.stages, self.last_timestamp)
+        return digest(self.values)
 
 
 class Pipeline:
@@ -304,18 +310,14 @@ class Pipeline:
     @memory.setter
     def memory(self, memory: PipelineMemory) -> None:
         """Go on as the pipeline of `memory` would have; it has the same model and settings."""
-        stages = deepcopy(memory.stages)
-        self.temporal_filter, self._scene_cuts, self._person_selector, *others = stages
-        self._low_light, self._framing, self._color_matcher = others
-        self._last_timestamp = memory.last_timestamp
+        vars(self).update(deepcopy(dict(memory.values)))
 
     def memory_digest(self) -> str:
         """Return the digest of `memory`, without a copy of it."""
         return self._shared_memory().digest()
 
     def _shared_memory(self) -> PipelineMemory:
-        stages = (self.temporal_filter, self._scene_cuts, self._person_selector, self._low_light)
-        return PipelineMemory((*stages, self._framing, self._color_matcher), self._last_timestamp)
+        return PipelineMemory({name: each for name, each in vars(self).items() if name not in _NO_MEMORY})
 
     def _time(self, timestamp: float | None) -> float:
         return self._clock.now() if timestamp is None else timestamp

@@ -7,7 +7,7 @@ from skimage.data import astronaut
 
 from livecam.backgrounds.base import Background
 from livecam.backgrounds.blur import BlurredBackground
-from livecam.backgrounds.factory import FitMode, create_background
+from livecam.backgrounds.factory import FitMode, create_background, is_still
 from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
 from livecam.backgrounds.slideshow import SlideshowBackground
 from livecam.backgrounds.static import TransparentBackground
@@ -181,3 +181,13 @@ def test_files_that_cannot_be_read_say_so_at_once() -> None:
     for spec, kind in (("a.png", ImageError), ("a.mp4", VideoError), ("empty", UsageError)):
         with pytest.raises(kind):
             chosen(spec)
+
+
+def test_is_still_unless_it_is_a_video_or_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (8, 8)).save("still.png")
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
+    frames[0].save("moving.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "dusk").mkdir()
+    still = ["blur", "blur:30", " Dusk ", "teal", "transparent", "still.png"]
+    assert [spec for spec in (*still, "moving.gif", ".", "./dusk") if is_still(spec)] == still

@@ -14,6 +14,7 @@ from livecam.core.errors import SinkError, UsageError, VideoError
 from livecam.core.geometry import FramingMode
 from livecam.pipeline import Pipeline
 from livecam.runtime.clip_parts import (
+    ClipPart,
     PartResult,
     convert_part,
     find_mismatch,
@@ -24,6 +25,7 @@ from livecam.runtime.clip_parts import (
 from livecam.runtime.convert import ConversionResult, convert_video
 from livecam.runtime.session import build_pipeline
 from livecam.video.metadata import MetadataPolicy
+from livecam.video.packet_index import PacketIndex, index_packets
 from livecam.video.video_reader import VideoReader
 from tests.support.long_clip import write_long_clip
 from tests.support.tiny_model import write_model
@@ -63,12 +65,22 @@ def convert_whole(clip: Path, output: Path, live: LiveSettings, fails: bool = Fa
         return convert_video(clip, output, pipeline)
 
 
+def with_warm_up(part: ClipPart, index: PacketIndex, frames: int) -> ClipPart:
+    """Return a part with a warm-up of so many frames, wherever that begins."""
+    if part.before is None:
+        return part
+    begin = index.times.index(part.before) + 1
+    return replace(part, span=index.span(max(0, begin - frames), begin + part.frames))
+
+
 def convert_parts(
     clip: Path, output: Path, live: LiveSettings, seconds: float, warm_up: int, *, fails: bool = False
 ) -> list[PartResult]:
     """Convert all parts as different processes do: with pipelines of their own, and through pickles."""
     results = []
-    for part in plan_parts(clip, output, live, seconds, warm_up).parts:
+    index = index_packets(clip)
+    for part in plan_parts(clip, output, live, seconds).parts:
+        part = with_warm_up(part, index, warm_up)
         with pipeline_of(live, fails) as pipeline:
             path = output.with_name(f"part{part.number}{output.suffix}")
             result = convert_part(pickle.loads(pickle.dumps(part)), pipeline, path)
@@ -327,8 +339,18 @@ def test_parts_are_of_equal_length_and_begin_at_key_frames(tmp_path: Path, live:
     ]
     first, second = plan.parts
     assert (first.before, second.span.end) == (None, None)
-    # The warm-up begins at frame 60, which is a key frame.
-    assert second.span.first == second.span.key
+
+
+def test_warm_up_begins_where_the_crop_is_chosen_anew(tmp_path: Path, live: LiveSettings) -> None:
+    clip = write_long_clip(tmp_path / "in.mp4", [number / 10 for number in range(120)])
+    index = index_packets(clip)
+    starts = [
+        (part.start_seconds, index.times.index(part.span.first))
+        for warm_up in (10, 30)
+        for part in plan_parts(clip, tmp_path / "out.mp4", live, 6.0, warm_up).parts
+    ]
+    # Every 4 s; not later than 1 s or 3 s before the part.
+    assert starts == [(0.0, 0), (6.0, 40), (0.0, 0), (6.0, 0)]
 
 
 def test_full_disk_is_named(tmp_path: Path, live: LiveSettings, monkeypatch: pytest.MonkeyPatch) -> None:
