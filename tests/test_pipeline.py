@@ -12,7 +12,7 @@ from livecam.backgrounds.static import TransparentBackground
 from livecam.core.clock import ManualClock
 from livecam.core.config import PictureSettings
 from livecam.core.errors import FrameError, MatteError, UsageError
-from livecam.core.geometry import FramingMode, Size
+from livecam.core.geometry import Crop, FramingMode, Size
 from livecam.core.types import Frame, Matte
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.pipeline import Pipeline
@@ -418,3 +418,16 @@ def test_memory_is_a_copy(tmp_path: Path) -> None:
     pipeline.memory = memory
     pipeline.replace(noisy_frame(2), 0.2)
     assert memory.digest() == before
+
+
+def test_memory_holds_the_crop() -> None:
+    pipeline, other = make(), make()
+    for each in (pipeline, other):
+        each.matte(secret_frame(0), 0.0)
+    assert other.memory_digest() == pipeline.memory_digest()
+    other.crop = Crop(0, 0, Size(48, 32))
+    assert other.memory_digest() != pipeline.memory_digest()
+    other.memory = pipeline.memory
+    assert other.crop == pipeline.crop
+    other._crop_tracker.reset()
+    assert other.memory_digest() != pipeline.memory_digest()
