@@ -23,12 +23,15 @@ class TemporalFilterSettings:
         noise_level: drift in units of alpha.
         motion_level: drift in units of alpha from which the rate is 1.
         drift_rate: weight of the newest residual in the drift.
+        negligible: what is left of earlier mattes counts as nothing up to this alpha. Without it, a pixel of
+            a still image would stay a rounding error away from its value, in each run another.
     """
 
     min_rate: float = 0.15
     noise_level: float = 0.1
     motion_level: float = 0.2
     drift_rate: float = 0.5
+    negligible: float = 2**-16
 
 
 class AdaptiveTemporalFilter:
@@ -65,8 +68,9 @@ class AdaptiveTemporalFilter:
             rate = self._rate(drift)
             # The part of the drift that passes now is no longer missing.
             drift -= np.multiply(rate, drift, out=product)
-            filtered = np.multiply(rate, residual, out=residual)
-            filtered += previous
+            remaining = np.multiply(np.subtract(np.float32(1), rate, out=rate), residual, out=residual)
+            remaining *= np.abs(remaining, out=rate) > self.settings.negligible
+            filtered = np.subtract(coarse, remaining, out=remaining)
             np.clip(filtered, 0.0, 1.0, out=filtered)
         # A copy, because the caller may write to the result.
         self._previous = pooled_empty_like(filtered)

@@ -103,3 +103,17 @@ def test_a_person_beyond_the_old_crop_is_there_at_once() -> None:
     coarse = np.zeros((40, 40), np.float32)
     coarse[:, 22:] = 1.0
     assert (temporal_filter.apply(coarse)[:, 22:] > 0.99).all()
+
+
+def test_filters_with_different_pasts_agree_to_the_bit_in_a_still_image() -> None:
+    rng = np.random.default_rng(0)
+    still = rng.random((24, 32), dtype=np.float32)
+    # Within the noise level, so that it fades slowly.
+    noise = rng.uniform(-0.09, 0.09, still.shape)
+    filters = [AdaptiveTemporalFilter() for _ in range(3)]
+    for temporal_filter, amount in zip(filters, (0, 1, -1), strict=True):
+        temporal_filter.apply(np.clip(still + amount * noise, 0, 1).astype(np.float32))
+    for _ in range(80):
+        filtered = [temporal_filter.apply(still) for temporal_filter in filters]
+    for each in filtered:
+        assert np.array_equal(each, still)
