@@ -25,7 +25,7 @@ from livecam.annotation.prompts import Point
 from livecam.annotation.records import AnnotationRecord, ObjectRecord, PersonRecord
 from livecam.annotation.store import AnnotationStore
 from livecam.core.types import Frame, Matte
-from livecam.imaging.trimap import trimap_from_matte, trimap_from_uncertainty
+from livecam.imaging.trimap import Trimap, trimap_from_matte, trimap_from_uncertainty
 from livecam.models.base import MatteModel
 
 Areas = tuple[float, float]
@@ -38,12 +38,38 @@ class ImagePredictor(Protocol):
     def embed(self, frame: Frame) -> EmbeddedImageLike: ...  # noqa: D102
 
 
+class RecordSink(Protocol):
+    """Where results go: `AnnotationStore`, or what a worker of a cluster sends to it.
+
+    Attributes:
+        records: the annotated frames by name.
+    """
+
+    records: dict[str, AnnotationRecord]
+
+    def is_done(self, name: str, source: str) -> bool:
+        """Return whether a frame is annotated.
+
+        Raises:
+            UsageError: a frame of another source has the same name.
+        """
+
+    def add(
+        self, record: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
+    ) -> None:
+        """Keep the results of one frame.
+
+        Raises:
+            AnnotationError: they can't be written.
+        """
+
+
 class FrameAnnotator:
     """Annotates clips with SAM and the compact model."""
 
     def __init__(
         self,
-        store: AnnotationStore,
+        store: RecordSink,
         sam: ImagePredictor | None,
         segmenter: MatteModel | None,
         settings: AnnotationSettings,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -211,6 +211,7 @@ class AnnotationReport:
         skipped: sources that can't be read.
         note: what is special about the split.
         main_reason: the most common reason of the flagged frames.
+        failed: sources that can be read, but machines failed while they were annotated; a next run does them.
     """
 
     folder: Path
@@ -221,12 +222,18 @@ class AnnotationReport:
     skipped: tuple[str, ...]
     note: str
     main_reason: str = ""
+    failed: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for JSON."""
+        return json_values(asdict(self))
 
     def __str__(self) -> str:
         reason = f" ({self.main_reason})" * bool(self.main_reason)
         review = f", {self.flagged} set aside{reason} to look at: livecam label --review {self.folder}"
         flagged = review * bool(self.flagged)
         skipped = f"; {len(self.skipped)} could not be read" * bool(self.skipped)
+        skipped += f"; {len(self.failed)} failed, the same command tries them again" * bool(self.failed)
         note = f" ({self.note})" * bool(self.note)
         lists = f"{self.train} to train with, {self.test} to test with"
         return f"{self.folder}: {self.kept} frames, {lists}{note}{flagged}{skipped}"

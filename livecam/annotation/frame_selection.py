@@ -1,5 +1,6 @@
 """Selection of the frames of a clip to annotate: frames that differ from each other, sharp ones first."""
 
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,6 +27,8 @@ _FIRST_CANDIDATES = 8
 the coordinates of a prompt off the start."""
 _MIN_SHARPNESS = 0.5
 """Fraction of the clip's median sharpness; blurred frames are selected only if no sharp one differs."""
+WRITE_SECONDS = 1.0
+"""How long a selection may wait until it is written."""
 
 
 class FrameSignature(NamedTuple):
@@ -156,39 +159,67 @@ class FramePlan:
                 return
 
 
-def plan_frames(
+class SelectionStore:
+    """The selected frames of all media items, in `CHOSEN` of the data set's folder. Used by one thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the selections of an earlier run.
+
+        Raises:
+            AnnotationError: they can't be read.
+        """
+        self._folder, self._written = folder, time.monotonic()
+        self._entries: dict[str, Any] = read_json(folder / CHOSEN, missing={}, hint=READ_HINT)
+
+    def __contains__(self, item: MediaItem) -> bool:
+        return item.stem in self._entries
+
+    def add(self, item: MediaItem, entry: dict[str, Any]) -> None:
+        """Store the result of `select_item`; it is on the disk after `WRITE_SECONDS` or `write`.
+
+        Raises:
+            AnnotationError: it can't be written.
+        """
+        self._entries[item.stem] = entry
+        # Not each one at once: with thousands of images that would be most of the work.
+        if time.monotonic() - self._written > WRITE_SECONDS:
+            self.write()
+
+    def plan(self, item: MediaItem) -> FramePlan:
+        """Return the plan of a media item."""
+        entry = self._entries[item.stem]
+        return FramePlan(item, tuple(entry["chosen"]), int(entry["frames"]), Size(*entry["size"]))
+
+    def write(self, order: Sequence[MediaItem] = ()) -> None:
+        """Write the file, with the selections of `order` in this order.
+
+        Raises:
+            AnnotationError: it can't be written.
+        """
+        ordered = {item.stem: self._entries[item.stem] for item in order if item in self}
+        self._entries = {stem: each for stem, each in self._entries.items() if stem not in ordered} | ordered
+        with translate_os_errors(self._folder):
+            write_atomic(self._folder / CHOSEN, json_bytes(self._entries))
+        self._written = time.monotonic()
+
+
+def select_item(
     item: MediaItem,
-    folder: Path,
     count: int,
-    required: Collection[int],
+    required: Collection[int] = (),
     progress: Callable[[int], None] = lambda count: None,
-) -> FramePlan:
-    """Select the frames of a media item, or return the selection of an earlier run.
+) -> dict[str, Any]:
+    """Select the frames of a media item; return them as JSON values for `SelectionStore`.
 
     Args:
         item: the clip or image.
-        folder: directory of the data set, which stores the selection.
         count: maximum number of frames.
         required: numbers of frames that are selected in any case.
         progress: receives the number of frames read so far.
 
     Raises:
         VideoError, ImageError: the item can't be read, or has no frames.
-        AnnotationError: the stored selection can't be read or written.
     """
-    path = folder / CHOSEN
-    stored: dict[str, Any] = read_json(path, missing={}, hint=READ_HINT)
-    if item.stem not in stored:
-        stored[item.stem] = _select(item, count, required, progress)
-        with translate_os_errors(folder):
-            write_atomic(path, json_bytes(stored))
-    entry = stored[item.stem]
-    return FramePlan(item, tuple(entry["chosen"]), int(entry["frames"]), Size(*entry["size"]))
-
-
-def _select(
-    item: MediaItem, count: int, required: Collection[int], progress: Callable[[int], None]
-) -> dict[str, Any]:
     buffer, size = SignatureBuffer(required), Size(0, 0)
     for indexed in item.frames():
         size = Size.of(indexed.frame)

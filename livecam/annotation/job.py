@@ -5,8 +5,9 @@ frames. One full-size frame is in memory at a time.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
-from livecam.annotation.annotator import FrameAnnotator, ImagePredictor, annotate_from_ground_truth
+from livecam.annotation.annotator import ImagePredictor, annotate_from_ground_truth
 from livecam.annotation.config import (
     AnnotationReport,
     AnnotationSettings,
@@ -14,17 +15,18 @@ from livecam.annotation.config import (
     Progress,
     most_common_reason,
 )
-from livecam.annotation.frame_selection import FramePlan, plan_frames
+from livecam.annotation.frame_selection import FramePlan, SelectionStore
 from livecam.annotation.ground_truth import GroundTruthMattes
 from livecam.annotation.media import MediaItem, collect_media
 from livecam.annotation.prompt_file import ClipPrompts, FramePrompts, load_prompt_file, validate_frame_prompts
 from livecam.annotation.prompts import Box
 from livecam.annotation.recording import record_camera
+from livecam.annotation.runner import AnnotationTask, LocalRunner, MediaRunner, SelectionTask
 from livecam.annotation.sam.text import InstanceFinder, TextSegmenter
 from livecam.annotation.store import AnnotationRecord, AnnotationStore, claim_directory
 from livecam.annotation.web.click_page import CLICKS, ClickCollector, collect_clicks
 from livecam.annotation.web.review_page import write_review
-from livecam.core.errors import AnnotationError, ImageError, UsageError, VideoError
+from livecam.core.errors import AnnotationError, ImageError, LivecamError, UsageError, VideoError
 from livecam.core.locking import exclusive_lock
 from livecam.core.progress import Notify
 from livecam.models.base import MatteModel
@@ -33,6 +35,7 @@ from livecam.models.segmenter import LiteRTSegmenter
 __all__ = ["AnnotationReport", "AnnotationSettings", "PersonSource", "Progress", "annotate"]
 
 OnProgress = Callable[[Progress], None]
+RunnerFactory = Callable[[AnnotationStore], AbstractContextManager[MediaRunner]]
 
 
 def annotate(
@@ -44,6 +47,7 @@ def annotate(
     progress: OnProgress = lambda progress: None,
     collect: ClickCollector = collect_clicks,
     finder: InstanceFinder | None = None,
+    runner: RunnerFactory | None = None,
 ) -> AnnotationReport:
     """Make a data set, or continue one that was interrupted.
 
@@ -55,6 +59,7 @@ def annotate(
         progress: receives the progress of each stage.
         collect: asks the user for prompts, if clicks are requested.
         finder: SAM 3; loaded from the settings' preset if None and needed.
+        runner: makes what does the work on each clip and image; by default this process.
 
     Raises:
         UsageError: sources, points, prompts or mattes can't be used, or the directory has other files.
@@ -71,13 +76,21 @@ def annotate(
             media = _with_recording(settings, progress)
         job = AnnotationJob(settings, store, media, notify, progress, finder)
         if settings.mattes:
-            job.select_frames()
+            local = LocalRunner(settings, store, None, None)
+            job.select_frames(local)
             return job.finish(job.import_ground_truth())
-        sam = (sam or _load_sam(settings.preset)) if settings.needs_sam else None
         has_person = settings.person is not PersonSource.NONE
+        if runner is not None:
+            # Here the model is only for the page that collects clicks.
+            clicking = LiteRTSegmenter.load(settings.model) if has_person and settings.click else None
+            with runner(store) as remote:
+                job.select_frames(remote)
+                return job.finish(job.annotate_with_sam(remote, clicking, collect))
+        sam = (sam or _load_sam(settings.preset)) if settings.needs_sam else None
         model = (segmenter or LiteRTSegmenter.load(settings.model)) if has_person else None
-        job.select_frames()
-        return job.finish(job.annotate_with_sam(sam, model, collect))
+        local = LocalRunner(settings, store, sam, model)
+        job.select_frames(local)
+        return job.finish(job.annotate_with_sam(local, model, collect))
 
 
 class AnnotationJob:
@@ -96,45 +109,54 @@ class AnnotationJob:
         self._notify, self._progress = notify, progress
         self._plans: list[FramePlan] = []
         self._skipped: list[str] = []
+        self._failed: list[str] = []
         path = settings.prompts
         self._file_prompts = load_prompt_file(path, media) if path else {}
         self._ground_truth = GroundTruthMattes(settings.mattes, media) if settings.mattes else None
 
-    def select_frames(self) -> None:
+    def select_frames(self, runner: MediaRunner) -> None:
         """Select the frames of every clip.
 
         Raises:
             AnnotationError: none of the sources can be read, or the mattes don't fit.
         """
-        for item in self._media:
-            prompted = [number for number in self._file_prompts.get(item.stem, {}) if number is not None]
-            try:
-                plan = plan_frames(
-                    item,
-                    self._settings.out,
-                    self._settings.frames,
-                    prompted,
-                    lambda count: self._progress(Progress("choose", count, 0)),
-                )
-            except (VideoError, ImageError) as error:
-                self._skip(item, error)
-                continue
-            if self._ground_truth:
-                self._ground_truth.check_count(item, plan.frame_count)
-            self._plans.append(plan)
+        selections = SelectionStore(self._settings.out)
+        tasks = [self._selection_task(item) for item in self._media if item not in selections]
+        try:
+            for item, found in runner.select(
+                tasks, lambda count: self._progress(Progress("choose", count, 0))
+            ):
+                if isinstance(found, LivecamError):
+                    self._skip(item, found)
+                else:
+                    selections.add(item, found)
+        finally:
+            if tasks:
+                selections.write(self._media)
+        self._plans = [selections.plan(item) for item in self._media if item in selections]
         if not self._plans:
             raise AnnotationError(f"none of {len(self._media)} sources can be read; name others")
+        for plan in self._plans:
+            if self._ground_truth:
+                self._ground_truth.check_count(plan.media, plan.frame_count)
+
+    def _selection_task(self, item: MediaItem) -> SelectionTask:
+        prompted = [number for number in self._file_prompts.get(item.stem, {}) if number is not None]
+        return SelectionTask(item, self._settings.frames, tuple(prompted))
 
     def annotate_with_sam(
-        self, sam: ImagePredictor | None, segmenter: MatteModel | None, collect: ClickCollector
+        self, runner: MediaRunner, segmenter: MatteModel | None, collect: ClickCollector
     ) -> Iterator[AnnotationRecord]:
         """Annotate with SAM, or without SAM by the compact model alone."""
         prompts = self._collect_prompts(segmenter, collect)
         for plan in self._plans:
             _check_clip_prompts(plan, prompts[plan.media.stem], self._settings)
-        annotator = FrameAnnotator(self._store, sam, segmenter, self._settings)
-        for plan in self._plans:
-            yield from self._skipping(plan, annotator.annotate_clip(plan, prompts[plan.media.stem]))
+        tasks = [AnnotationTask(plan, prompts[plan.media.stem]) for plan in self._plans]
+        for item, found in runner.annotate(tasks):
+            if isinstance(found, LivecamError):
+                self._skip(item, found)
+            else:
+                yield found
 
     def _find_texts(self) -> dict[str, ClipPrompts]:
         """Return boxes around what the words name, in the first selected frame of each clip that has it.
@@ -160,11 +182,14 @@ class AnnotationJob:
 
     def import_ground_truth(self) -> Iterator[AnnotationRecord]:
         """Annotate with known mattes."""
+        mattes = self._ground_truth
+        if mattes is None:
+            return
         for plan in self._plans:
-            if self._ground_truth:
-                yield from self._skipping(
-                    plan, annotate_from_ground_truth(self._store, plan, self._ground_truth)
-                )
+            try:
+                yield from annotate_from_ground_truth(self._store, plan, mattes)
+            except (VideoError, ImageError) as error:
+                self._skip(plan.media, error)
 
     def finish(self, records: Iterator[AnnotationRecord]) -> AnnotationReport:
         """Annotate all frames; then write the lists and the review page."""
@@ -172,6 +197,7 @@ class AnnotationJob:
         for done, _ in enumerate(records, 1):
             self._progress(Progress("label", done, total))
         store = self._store
+        store.sort_records([item.stem for item in self._media])
         split = store.sync_files()
         write_review(store)
         kept = sum(map(store.is_accepted, store.records.values()))
@@ -186,19 +212,15 @@ class AnnotationJob:
             tuple(self._skipped),
             split.note,
             most_common_reason(flagged),
+            tuple(self._failed),
         )
 
-    def _skipping(self, plan: FramePlan, records: Iterator[AnnotationRecord]) -> Iterator[AnnotationRecord]:
-        try:
-            yield from records
-        except (VideoError, ImageError) as error:
-            self._skip(plan.media, error)
-
     def _skip(self, item: MediaItem, error: Exception) -> None:
-        """Leave a source out; raise the error if it is the only one."""
-        if len(self._media) == 1:
+        """Leave a source out; raise the error if it is the only one, or is not of the source."""
+        if len(self._media) == 1 or isinstance(error, UsageError):
             raise error
-        self._skipped.append(str(item.path))
+        unreadable = isinstance(error, (VideoError, ImageError))
+        (self._skipped if unreadable else self._failed).append(str(item.path))
         self._notify(f"left out: {error}")
 
     def _collect_prompts(

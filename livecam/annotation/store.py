@@ -14,7 +14,7 @@
 A frame's line in labels.jsonl is written last: a frame without a line is annotated again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,10 @@ __all__ = [
     "AnnotationRecord",
     "AnnotationStore",
     "claim_directory",
+    "encode_files",
+    "is_recorded",
     "require_store",
+    "write_files",
 ]
 
 SETTINGS, DECISIONS, CHOSEN = "label.json", "decisions.json", "chosen.json"
@@ -105,18 +108,8 @@ class AnnotationStore:
         return store
 
     def is_done(self, name: str, source: str) -> bool:
-        """Return whether a frame is annotated.
-
-        Raises:
-            UsageError: a frame of another source has the same name.
-        """
-        record = self.records.get(name)
-        # Only file names are compared: the directory may be moved between two runs.
-        if record and Path(record.source).name != Path(source).name:
-            raise UsageError(
-                f"{source} and {record.source} would both be called {name} in {self.folder}; rename one"
-            )
-        return record is not None
+        """Return whether a frame is annotated; see `is_recorded`."""
+        return is_recorded(self.records, name, source, self.folder)
 
     def add(
         self, record: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
@@ -126,16 +119,36 @@ class AnnotationStore:
         Raises:
             AnnotationError: they can't be written; earlier frames stay valid.
         """
-        parent = self.folder / "review" if record.reasons else self.folder
-        images: tuple[NDArray[np.uint8], ...] = (
-            frame, trimap, np.rint(matte * 255).astype(np.uint8), overlay
-        )  # fmt: skip
-        with translate_os_errors(self.folder):
-            for (folder, suffix), image in zip(_SUFFIX_BY_FOLDER.items(), images, strict=True):
-                write_atomic(parent / folder / f"{record.name}{suffix}", encode_image(image, suffix))
-            with self._records_path.open("a", encoding="utf-8") as file:
-                file.write(dump_records([record]))
+        write_files(self.folder, encode_files(record, frame, trimap, matte, overlay))
+        self.add_record(record)
+
+    def add_record(self, record: AnnotationRecord) -> None:
+        """Write the line of a frame whose files are complete.
+
+        Raises:
+            AnnotationError: it can't be written; earlier frames stay valid.
+        """
+        with translate_os_errors(self.folder), self._records_path.open("a", encoding="utf-8") as file:
+            file.write(dump_records([record]))
         self.records[record.name] = record
+
+    def sort_records(self, stems: Sequence[str]) -> None:
+        """Sort the lines by the order of clips and images and by frame; those of other stems come first.
+
+        Workers of a cluster finish in any order, and the data set shall not depend on it.
+
+        Raises:
+            AnnotationError: they can't be written.
+        """
+        places = {stem: place for place, stem in enumerate(stems)}
+        ordered = sorted(
+            self.records.values(),
+            key=lambda each: (places.get(each.stem, -1), each.number if each.stem in places else 0),
+        )
+        if ordered != list(self.records.values()):
+            with translate_os_errors(self.folder):
+                write_atomic(self._records_path, dump_records(ordered).encode())
+            self.records = {record.name: record for record in ordered}
 
     def is_accepted(self, record: AnnotationRecord) -> bool:
         """Return whether a frame is used for training: the decision if there is one, else "not flagged"."""
@@ -222,6 +235,44 @@ class AnnotationStore:
         self.settings = dict(settings)
         self._make_folders()
         self.sync_files()
+
+
+def is_recorded(records: Mapping[str, AnnotationRecord], name: str, source: str, folder: Path) -> bool:
+    """Return whether a frame has a record.
+
+    Raises:
+        UsageError: a frame of another source has the same name.
+    """
+    record = records.get(name)
+    # Only file names are compared: the directory may be moved between two runs.
+    if record and Path(record.source).name != Path(source).name:
+        raise UsageError(f"{source} and {record.source} would both be called {name} in {folder}; rename one")
+    return record is not None
+
+
+def encode_files(
+    record: AnnotationRecord, frame: Frame, trimap: Trimap, matte: Matte, overlay: Frame
+) -> dict[str, bytes]:
+    """Return the files of one frame, by their path in the data set."""
+    parent = "review/" if record.reasons else ""
+    images: tuple[NDArray[np.uint8], ...] = (
+        frame, trimap, np.rint(matte * 255).astype(np.uint8), overlay
+    )  # fmt: skip
+    return {
+        f"{parent}{folder}/{record.name}{suffix}": encode_image(image, suffix)
+        for (folder, suffix), image in zip(_SUFFIX_BY_FOLDER.items(), images, strict=True)
+    }
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files of `encode_files` into the data set, each completely or not at all.
+
+    Raises:
+        AnnotationError: one can't be written.
+    """
+    with translate_os_errors(folder):
+        for name, content in files.items():
+            write_atomic(folder / name, content)
 
 
 def require_store(folder: Path) -> None:

@@ -46,6 +46,14 @@ def test_training_reads_what_was_written(tmp_path: Path) -> None:
             assert foreground.trimap.shape == foreground.image.shape[:2] == foreground.matte.shape
 
 
+def test_lines_are_sorted_by_source_and_frame_whatever_finished_first(tmp_path: Path) -> None:
+    store = AnnotationStore.begin(tmp_path, SETTINGS)
+    names = [add(store, number, stem=stem) for stem, number in (("b", 2), ("old", 1), ("a", 3), ("b", 0))]
+    store.sort_records(["b", "a"])
+    expected = [names[1], names[3], names[0], names[2]]
+    assert list(store.records) == list(AnnotationStore(tmp_path).records) == expected
+
+
 def test_flagged_frames_move_with_their_decision(tmp_path: Path) -> None:
     store = AnnotationStore.begin(tmp_path, SETTINGS)
     fine, flagged = add(store, 0), add(store, 1, "too dark")

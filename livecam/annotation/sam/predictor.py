@@ -96,17 +96,21 @@ class SamPredictor:
         self._memory = memory
 
     @classmethod
-    def load(cls, preset: str = PRESETS[0]) -> "SamPredictor":
+    def load(cls, preset: str = PRESETS[0], threads: int | None = None) -> "SamPredictor":
         """Load a preset by its name, or from a directory that `save_to_preset` has written.
 
         `mobile_sam` comes with livecam and runs with LiteRT. The others need KerasHub, and those with a name
         are downloaded once.
 
+        Args:
+            preset: the name or the directory.
+            threads: processor threads of LiteRT; by default as many as there are processors.
+
         Raises:
             AnnotationError: KerasHub is missing, the preset does not exist, can't be downloaded or is not a
                 SAM, or there is not enough memory.
         """
-        return cls(*load_network(preset))
+        return cls(*load_network(preset, threads))
 
     def embed(self, frame: Frame) -> ImageEmbedding:
         """Compute the embedding of one image, the slow part.

@@ -27,8 +27,12 @@ def builtin_folder() -> Path:
     return builtin_dir() / BUILTIN
 
 
-def load_network(preset: str) -> tuple[SamNetwork, MemoryEstimate | None]:
+def load_network(preset: str, threads: int | None = None) -> tuple[SamNetwork, MemoryEstimate | None]:
     """Load a preset as a network: `BUILTIN` with LiteRT, any other with KerasHub.
+
+    Args:
+        preset: as for `load_preset`.
+        threads: processor threads of LiteRT; by default as many as there are processors.
 
     Returns:
         The network, and its memory (None if that is not known).
@@ -43,7 +47,7 @@ def load_network(preset: str) -> tuple[SamNetwork, MemoryEstimate | None]:
     if memory is not None:
         check_memory(preset, memory)
     with oom_as_error(f"loading {preset}"):
-        return LiteRTSam.load(builtin_folder()), memory
+        return LiteRTSam.load(builtin_folder(), threads), memory
 
 
 def load_preset(preset: str) -> tuple[Any, MemoryEstimate | None]:
