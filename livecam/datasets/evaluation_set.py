@@ -14,10 +14,11 @@ The folder of a single clip is accepted too.
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,26 @@ class EvaluationSample:
     frames: Callable[[], Iterator[LabeledFrame]]
     count: int | None = 1
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of a sample of `load_evaluation_set`, which a worker of a cluster has to see."""
+        found: list[Path] = []
+
+        def collect(path: Path) -> Path:
+            found.append(path)
+            return path
+
+        self.moved(collect)
+        return tuple(found)
+
+    def moved(self, locate: Callable[[Path], Path]) -> "EvaluationSample":
+        """Return the sample with other paths of its files."""
+        frames = self.frames
+        if isinstance(frames, partial):
+            arguments = (_moved(argument, locate) for argument in frames.args)
+            frames = partial(frames.func, *arguments, **frames.keywords)
+        return replace(self, frames=frames)
+
 
 def load_evaluation_set(
     folder: Path,
@@ -105,6 +126,18 @@ def load_evaluation_set(
             for s in samples
         ]
     return [_clip_sample(clip, scene, frames) for clip, scene in _clips(folder)]
+
+
+def _moved(argument: Any, locate: Callable[[Path], Path]) -> Any:
+    """Return an argument of a function that yields frames, with other paths."""
+    if isinstance(argument, Path):
+        return locate(argument)
+    if isinstance(argument, dict):
+        return {key: _moved(value, locate) for key, value in argument.items()}
+    if isinstance(argument, SamplePaths):
+        matte = locate(argument.matte) if argument.matte else None
+        return replace(argument, image=locate(argument.image), trimap=locate(argument.trimap), matte=matte)
+    return argument
 
 
 def group_of(stem: str) -> str:

@@ -6,7 +6,7 @@ temporal filter. Needs neither TensorFlow nor Keras.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load
 from livecam.evaluation.attributes import image_attributes
 from livecam.evaluation.metrics import dtssd, flicker, frame_metrics, iou, known_pixel_metrics
 from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
-from livecam.evaluation.worst_cases import WorstCases
+from livecam.evaluation.worst_cases import WorstCase, WorstCases
 from livecam.imaging.ops import downscale_matte
 from livecam.imaging.trimap import UNKNOWN, resize_trimap, trimap_from_matte
 from livecam.models.model_card import ModelCard
@@ -75,10 +75,19 @@ def _export_first(model: str) -> str:
     return f"{model} must be exported first: livecam export {model} mine.tflite"
 
 
-def evaluate(settings: EvaluateSettings, progress: ProgressCallback = ignore_progress) -> EvaluationReport:
+def evaluate(
+    settings: EvaluateSettings,
+    progress: ProgressCallback = ignore_progress,
+    runner: "EvaluationRunner | None" = None,
+) -> EvaluationReport:
     """Score a model on all samples; write ``scores.json``, ``.csv``, ``.md`` and ``worst.html`` into `out`.
 
     Every frame goes through `Pipeline.matte` at its own size. `progress` is called after each frame.
+
+    Args:
+        settings: what to score.
+        progress: called after each frame, or after several.
+        runner: scores the samples; by default this process.
 
     Raises:
         UsageError: there is no such model.
@@ -95,16 +104,56 @@ def evaluate(settings: EvaluateSettings, progress: ProgressCallback = ignore_pro
         crop_tall=settings.crop_tall,
         skip_contour=settings.skip_contour,
     )
-    worst = WorstCases()
-    with closing(Pipeline.load(settings.model, threads=settings.threads)) as pipeline:
-        _make_folder(settings.out)
-        evaluator = _Evaluator(pipeline, worst, progress, _total_frames(samples))
-        results = [evaluator.evaluate_sample(sample) for sample in samples]
+    total, done = _total_frames(samples), 0
+
+    def advance(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress("evaluate", done, total)
+
+    worst, results = WorstCases(), dict[int, SampleResult]()
+    with closing((runner or score_locally)(settings, samples, advance)) as scores:
+        # Only the first score needs the model, and a missing model shall leave no folder.
+        for position, score in scores:
+            _make_folder(settings.out)
+            results[position] = score.result
+            worst.merge(score.cases)
     data_name, sha256 = settings.data.resolve().name, ModelCard.read(model_file).sha256
-    report = EvaluationReport(settings.model, data_name, settings.threads, tuple(results), sha256)
+    ordered = tuple(results[position] for position in sorted(results))
+    report = EvaluationReport(settings.model, data_name, settings.threads, ordered, sha256)
     write_report(report, settings.out)
     worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
     return report
+
+
+@dataclass(frozen=True)
+class SampleScore:
+    """The score of a sample, and its places among the worst cases so far."""
+
+    result: SampleResult
+    cases: dict[str, WorstCase]
+
+
+EvaluationRunner = Callable[
+    [EvaluateSettings, Sequence[EvaluationSample], Callable[[int], None]],
+    Generator[tuple[int, SampleScore], None, None],
+]
+"""Scores samples in any order; yields the position of each and its score. The function is called with each
+number of frames that were scored."""
+
+
+def score_locally(
+    settings: EvaluateSettings, samples: Sequence[EvaluationSample], advance: Callable[[int], None]
+) -> Generator[tuple[int, SampleScore], None, None]:
+    """Score the samples in this process, in order.
+
+    Raises:
+        LivecamError: as `evaluate`.
+    """
+    with closing(Pipeline.load(settings.model, threads=settings.threads)) as pipeline:
+        scorer = SampleScorer(pipeline)
+        for position, sample in enumerate(samples):
+            yield position, scorer.score(sample, lambda: advance(1))
 
 
 def _resolve_model(model: str) -> Path:
@@ -144,18 +193,19 @@ class _Accumulator:
         return {name: float(np.mean(values)) for name, values in self.metrics.items()}
 
 
-@dataclass
-class _Evaluator:
-    """One pass over all samples with one pipeline."""
+class SampleScorer:
+    """Scores samples with one pipeline, one after the other."""
 
-    pipeline: Pipeline
-    worst: WorstCases
-    progress: ProgressCallback
-    total_frames: int
-    frames_done: int = 0
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self._worst = WorstCases()
 
-    def evaluate_sample(self, sample: EvaluationSample) -> SampleResult:
-        """Score all frames of an image or a clip."""
+    def score(self, sample: EvaluationSample, advance: Callable[[], None] = lambda: None) -> SampleScore:
+        """Score all frames of an image or a clip; `advance` is called after each.
+
+        Raises:
+            TrainingError, VideoError: the sample can't be read.
+        """
         sums = _Accumulator()
         labeled = 0
         for number, (frame, matte, metrics) in enumerate(self._score_frames(sample, sums.milliseconds)):
@@ -165,10 +215,12 @@ class _Evaluator:
                 if not labeled:
                     sums.attributes = image_attributes(frame.frame, frame.matte)
                 labeled += 1
-                self.worst.add(sample.name, number, frame, matte, metrics)
-            self.frames_done += 1
-            self.progress("evaluate", self.frames_done, self.total_frames)
-        return SampleResult(sample.name, sample.group, sums.attributes, sums.mean(), tuple(sums.milliseconds))
+                self._worst.add(sample.name, number, frame, matte, metrics)
+            advance()
+        result = SampleResult(
+            sample.name, sample.group, sums.attributes, sums.mean(), tuple(sums.milliseconds)
+        )
+        return SampleScore(result, self._worst.cases_of(sample.name))
 
     def _score_frames(
         self, sample: EvaluationSample, milliseconds: list[float]

@@ -3,7 +3,8 @@
 import base64
 import heapq
 import html
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ MAX_SIDE = 320
 JPEG_QUALITY = 88
 """Of the images in the page; those in ``worst/`` are lossless."""
 UNKNOWN_COLOR = (70, 70, 110)
+_NO_STRIP = np.zeros((0, 0, 3), np.uint8)
 PAGE = """\
 <!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -48,7 +50,9 @@ background that is shown, blue is foreground that is lost. Of each image or clip
 
 
 @dataclass(frozen=True, order=True)
-class _Entry:
+class WorstCase:
+    """The worst frame of a sample by one metric, with its images; the order is that of the ranking."""
+
     badness: float
     name: str
     number: int
@@ -64,25 +68,48 @@ class WorstCases:
 
     def __init__(self, limit: int = MAX_ENTRIES) -> None:
         self._limit = limit
-        self._rankings: dict[str, list[_Entry]] = {metric: [] for metric in RANKINGS}
+        self._rankings: dict[str, list[WorstCase]] = {metric: [] for metric in RANKINGS}
 
     def add(
         self, name: str, number: int, frame: LabeledFrame, predicted: Matte, metrics: dict[str, float]
     ) -> None:
         """Store frame `number` of a sample if it is among the worst."""
         strip: Frame | None = None
-        for metric, entries in self._rankings.items():
+        for metric in RANKINGS:
             badness = _badness(metric, metrics)
             if badness is None:
                 continue
-            same = next((entry for entry in entries if entry.name == name), None)
-            replaced = same or (min(entries) if len(entries) >= self._limit else None)
-            if replaced is not None and badness <= replaced.badness:
+            # The images are drawn only for a frame that has a place.
+            case = WorstCase(badness, name, number, metrics, _NO_STRIP)
+            if self._has_place(metric, case):
+                strip = draw_strip(frame, predicted) if strip is None else strip
+                self.merge({metric: replace(case, strip=strip)})
+
+    def merge(self, cases: Mapping[str, WorstCase]) -> None:
+        """Add cases of a sample, by metric, as far as they are among the worst.
+
+        The result does not depend on the order of samples, so that they may be scored by several processes.
+        """
+        for metric, case in cases.items():
+            if not self._has_place(metric, case):
                 continue
-            if replaced is not None:
-                entries.remove(replaced)
-            strip = draw_strip(frame, predicted) if strip is None else strip
-            entries.append(_Entry(badness, name, number, metrics, strip))
+            entries = self._rankings[metric]
+            same = [entry for entry in entries if entry.name == case.name]
+            if same or len(entries) >= self._limit:
+                entries.remove(same[0] if same else min(entries))
+            entries.append(case)
+
+    def cases_of(self, name: str) -> dict[str, WorstCase]:
+        """Return the cases of a sample by metric."""
+        cases = ((metric, case) for metric, entries in self._rankings.items() for case in entries)
+        return {metric: case for metric, case in cases if case.name == name}
+
+    def _has_place(self, metric: str, case: WorstCase) -> bool:
+        entries = self._rankings[metric]
+        for entry in entries:
+            if entry.name == case.name:
+                return case.badness > entry.badness
+        return len(entries) < self._limit or case > min(entries)
 
     def names(self, metric: str) -> list[str]:
         """Return the sample names of a ranking, the worst first."""

@@ -42,6 +42,23 @@ def test_names_worst_first_each_sample_once() -> None:
     assert worst.names("bf") == ["d", "a"]
 
 
+def test_cases_do_not_depend_on_the_order_of_samples() -> None:
+    # Three are equally bad, and there are two places.
+    samples = {name: [(0, 50.0), (1, 40.0)] for name in "abc"} | {"d": [(0, 60.0)], "e": [(0, 70.0)]}
+    found = []
+    for order in ("abcde", "edcba", "cadbe"):
+        worst, merged = WorstCases(limit=2), WorstCases(limit=2)
+        for name in order:
+            own = WorstCases(limit=2)
+            for number, miou in samples[name]:
+                add(worst, name, number, miou)
+                add(own, name, number, miou)
+            merged.merge(own.cases_of(name))
+        assert merged.names("miou") == worst.names("miou")
+        found.append(worst.names("miou"))
+    assert found == [["c", "b"]] * 3
+
+
 def test_write_page_shows_every_entry_and_escapes_names(tmp_path: Path) -> None:
     worst = WorstCases()
     add(worst, "<script>&", 3, 40)
