@@ -83,12 +83,15 @@ def test_one_bad_clip_does_not_stop_the_others(clips: Path, settings: ClipSettin
 
 
 def test_each_result_is_that_of_a_run_of_its_own(clips: Path, settings: ClipSettings, tmp_path: Path) -> None:
-    run(clips, settings)
+    # Y4M holds the frames as they are; x264 does not always write the same bytes for the same frames.
+    out = tmp_path / "out"
+    ClipBatch(collect_clips([clips], out, ".y4m"), settings, out, overwrite=False).run(
+        run_locally(settings, build)
+    )
     for name in ("a", "b", "c"):
-        single = tmp_path / f"single-{name}.mp4"
+        single = tmp_path / f"single-{name}.y4m"
         convert_video(clips / f"{name}.mp4", single, build_pipeline(settings.live))
-        together = (tmp_path / "out" / f"{name}.mp4").read_bytes()
-        assert together == single.read_bytes()
+        assert (out / f"{name}.y4m").read_bytes() == single.read_bytes()
 
 
 def test_same_command_does_nothing_twice(clips: Path, settings: ClipSettings) -> None:
