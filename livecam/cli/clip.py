@@ -2,14 +2,15 @@
 
 import argparse
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livecam.cli.command import FAILED
 from livecam.cli.messages import print_message
 from livecam.cli.options import (
+    add_cluster_option,
     add_config_option,
     add_json_option,
     add_quiet_option,
@@ -26,7 +27,7 @@ from livecam.core.fileio import not_found_message
 from livecam.core.paths import expand_user
 
 if TYPE_CHECKING:
-    from livecam.runtime.clip_batch import ClipOutcome
+    from livecam.runtime.clip_batch import ClipOutcome, ClipRunner, ClipSettings, ClipTask
     from livecam.runtime.convert import ConversionResult
     from livecam.video.metadata import MetadataPolicy
 
@@ -47,6 +48,7 @@ examples:
   livecam clip talk.mov talk-beach.mp4 --background beach.jpg
   livecam clip talk.mov talk.webm --background transparent
   livecam clip talks/ more.mp4 converted/ --background beach.jpg
+  livecam clip talks/ converted/ --cluster auto        on all processors; HOST:PORT: on a Ray cluster
 
 exit code: 0 all is converted; 1 a clip can't be converted or breaks off, or a stage failed for some
 frames (OUT holds the rest)
@@ -74,6 +76,7 @@ frames (OUT holds the rest)
         kept.add_argument(
             "--no-metadata", action="store_true", help="leave out title, dates, chapters and subtitles too"
         )
+        add_cluster_option(parser)
         add_quiet_option(parser)
         add_json_option(parser)
         add_setting_groups(parser, BACKGROUND, PICTURE, MODEL)
@@ -92,6 +95,8 @@ frames (OUT holds the rest)
             return _convert_batch(args, settings)
         if hasattr(args, "format"):
             raise UsageError("--format is for several videos; the name of OUT says the type of one")
+        if hasattr(args, "cluster"):
+            return _convert_one_on_cluster(args, settings)
         return _convert_one(args, settings)
 
 
@@ -126,29 +131,44 @@ def _convert_one(args: argparse.Namespace, settings: LiveSettings) -> int:
     return _print_result(clip, args.out, result)
 
 
+def _convert_one_on_cluster(args: argparse.Namespace, settings: LiveSettings) -> int:
+    from livecam.runtime.clip_batch import ClipTask, batch_suffix
+
+    (clip,), out = map(expand_user, map(str, args.clip)), expand_user(args.out)
+    if not clip.exists():
+        raise UsageError(not_found_message(clip))
+    batch_suffix(out.suffix, _is_transparent(settings))
+    return _convert_tasks(args, settings, [ClipTask(clip, out)], out.parent, out.name)
+
+
 def _convert_batch(args: argparse.Namespace, settings: LiveSettings) -> int:
-    from livecam.runtime.clip_batch import (
-        ClipBatch,
-        ClipOutcome,
-        ClipSettings,
-        batch_suffix,
-        collect_clips,
-        run_locally,
-    )
-    from livecam.runtime.session import build_pipeline
+    from livecam.runtime.clip_batch import batch_suffix, collect_clips
 
     folder = Path(args.out)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; name a folder for the results of several clips")
-    transparent = settings.background[0].strip().casefold() == "transparent"
-    tasks = collect_clips(args.clip, folder, batch_suffix(getattr(args, "format", None), transparent))
+    suffix = batch_suffix(getattr(args, "format", None), _is_transparent(settings))
+    tasks = collect_clips(args.clip, folder, suffix)
+    return _convert_tasks(args, settings, tasks, folder, f"{len(tasks)} clips")
+
+
+def _is_transparent(settings: LiveSettings) -> bool:
+    return settings.background[0].strip().casefold() == "transparent"
+
+
+def _convert_tasks(
+    args: argparse.Namespace, settings: LiveSettings, tasks: "list[ClipTask]", folder: Path, label: str
+) -> int:
+    """Convert clips into a folder; return the exit code."""
+    from livecam.runtime.clip_batch import ClipBatch, ClipOutcome, ClipSettings
+
     clip_settings = ClipSettings(settings, _metadata_policy(args))
     start = time.perf_counter()
     with (
         handle_termination(),
-        ProgressReporter(getattr(args, "quiet", None), f"{len(tasks)} clips") as reporter,
+        ProgressReporter(getattr(args, "quiet", None), label) as reporter,
+        _runner(clip_settings, getattr(args, "cluster", None), reporter) as (runner, stats),
     ):
-        runner = run_locally(clip_settings, lambda live, model: build_pipeline(live, model=model))
         batch = ClipBatch(tasks, clip_settings, folder, overwrite=settings.overwrite)
         frames = 0
 
@@ -162,11 +182,38 @@ def _convert_batch(args: argparse.Namespace, settings: LiveSettings) -> int:
 
         outcomes = batch.run(runner, advance, report)
     seconds = time.perf_counter() - start
-    return (_print_json if getattr(args, "json", False) else _print_batch)(outcomes, seconds)
+    if getattr(args, "json", False):
+        return _print_json(outcomes, seconds, stats())
+    return _print_batch(outcomes, seconds)
 
 
-def _print_json(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
-    """Print the summary for scripts; return the exit code."""
+@contextmanager
+def _runner(
+    settings: "ClipSettings", cluster: str | None, reporter: ProgressReporter
+) -> "Iterator[tuple[ClipRunner, Callable[[], dict[str, Any]]]]":
+    """Yield what converts the clips, and what gives the figures of the cluster for JSON."""
+    if cluster is None:
+        from livecam.runtime.clip_batch import run_locally
+        from livecam.runtime.session import build_pipeline
+
+        yield run_locally(settings, lambda live, model: build_pipeline(live, model=model)), dict
+        return
+    from livecam.cluster.session import open_cluster
+
+    with open_cluster(cluster) as info:
+        from livecam.cluster.clips import run_on_cluster
+        from livecam.cluster.pool import PoolStats
+
+        reporter.print_message(str(info))
+        figures = PoolStats()
+        runner = run_on_cluster(settings, figures, reporter.print_message)
+        yield runner, lambda: {"cluster": figures.to_dict()}
+
+
+def _print_json(
+    outcomes: "Sequence[ClipOutcome]", wall_seconds: float, more: "dict[str, Any] | None" = None
+) -> int:
+    """Print the summary for scripts, with `more` values; return the exit code."""
     import json
     from collections import Counter
 
@@ -182,6 +229,7 @@ def _print_json(outcomes: "Sequence[ClipOutcome]", wall_seconds: float) -> int:
         "frames": frames,
         "wall_seconds": round(wall_seconds, 3),
         "frames_per_second": round(frames / max(wall_seconds, 1e-6), 2),
+        **(more or {}),
     }
     print(json.dumps(summary, indent=1, ensure_ascii=False))
     return FAILED if any(outcome.problem for outcome in outcomes) else 0

@@ -1,12 +1,18 @@
 """`livecam evaluate`: score a model on labelled images or clips."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from livecam.cli.options import add_settings
+from livecam.cli.options import add_cluster_option, add_json_option, add_settings
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
 from livecam.cli.progress import ProgressReporter
 from livecam.cli.signals import handle_termination
+
+if TYPE_CHECKING:
+    from livecam.evaluation.evaluator import EvaluateSettings
+    from livecam.evaluation.report import EvaluationReport
 
 DESCRIPTION = """\
 Scores a model on a folder in Pets layout (images/, annotations/trimaps/, annotations/test.txt, and soft
@@ -27,6 +33,7 @@ class EvaluateCommand:
 examples:
   livecam evaluate person clips
   livecam evaluate mine.tflite people --out evaluation --frames 200
+  livecam evaluate person people --cluster auto        on all processors; HOST:PORT: on a Ray cluster
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,16 +65,49 @@ examples:
             action="store_true",
             help="leave out the contour of images, even if a soft matte exists",
         )
+        add_cluster_option(parser)
+        add_json_option(parser)
 
     @handle_termination()
     def run(self, args: argparse.Namespace) -> int:
         """Evaluate, and print the table."""
-        from livecam.evaluation.evaluator import EvaluateSettings, evaluate
+        from livecam.evaluation.evaluator import EvaluateSettings
 
-        settings = EvaluateSettings(**namespace_to_kwargs(args))
+        values = namespace_to_kwargs(args)
+        cluster, as_json = values.pop("cluster", None), values.pop("json", False)
+        settings = EvaluateSettings(**values)
         with ProgressReporter() as progress:
-            report = evaluate(settings, progress)
+            report, stats = _evaluate(settings, cluster, progress)
+        if as_json:
+            import json
+
+            from livecam.evaluation.report import to_dict
+
+            print(json.dumps({**to_dict(report), **stats}, indent=1, ensure_ascii=False))
+            return 0
         worst = report.worst
         lowest = f"lowest miou: {worst.metrics['miou']:.2f}, {worst.name}\n" if worst else ""
         print(f"{report}\n\n{lowest}scores and worst.html are in {settings.out}")
         return 0
+
+
+def _evaluate(
+    settings: "EvaluateSettings", cluster: str | None, progress: ProgressReporter
+) -> "tuple[EvaluationReport, dict[str, Any]]":
+    """Evaluate here or on a cluster; return the report, and the figures of the cluster for JSON."""
+    from livecam.evaluation.evaluator import evaluate
+
+    if cluster is None:
+        return evaluate(settings, progress), {}
+    from livecam.cluster.session import open_cluster
+
+    with open_cluster(cluster) as info:
+        from livecam.cluster.pool import PoolStats
+        from livecam.cluster.scores import score_on_cluster
+
+        progress.print_message(str(info))
+        stats = PoolStats()
+        # A worker has one processor, and the report names the threads.
+        one_thread = replace(settings, threads=1)
+        report = evaluate(one_thread, progress, score_on_cluster(stats, progress.print_message))
+        return report, {"cluster": stats.to_dict()}

@@ -2,11 +2,12 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from livecam.annotation.config import PersonSource
+from livecam.cli.command import FAILED
 from livecam.cli.messages import print_message
-from livecam.cli.options import add_quiet_option, add_settings
+from livecam.cli.options import add_cluster_option, add_json_option, add_quiet_option, add_settings
 from livecam.cli.parser import ArgumentParser, namespace_to_kwargs
 from livecam.cli.progress import ProgressReporter
 from livecam.cli.prompt_options import (
@@ -19,6 +20,9 @@ from livecam.cli.prompt_options import (
 from livecam.cli.signals import handle_termination
 from livecam.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from livecam.annotation.config import AnnotationReport, AnnotationSettings
+
 DESCRIPTION = """\
 Makes a data set for `livecam train` from clips and images without labels. Segment Anything (SAM) draws what
 is kept: the person, whom the compact model finds, and the objects that you select.
@@ -28,6 +32,7 @@ is kept: the person, whom the compact model finds, and the objects that you sele
   livecam label talk.mp4 --out mine --keep 412,300 --person model     the same; SAM draws only the chair
   livecam label clips/ images/ --out mine --click        select objects with the mouse, in the browser
   livecam label --camera 0 --seconds 20 --out mine       record the camera first
+  livecam label clips/ --out mine --cluster auto         on all processors; HOST:PORT: on a Ray cluster
   livecam label --review mine                            look at the doubtful frames; accept or reject them
   livecam train mine --rooms rooms --out runs/mine       train with the data set
 """
@@ -73,7 +78,9 @@ class LabelCommand:
         _add_prompts(parser)
         _add_drawing(parser)
         _add_review(parser)
+        add_cluster_option(parser)
         add_quiet_option(parser)
+        add_json_option(parser)
 
     @handle_termination()
     def run(self, args: argparse.Namespace) -> int:
@@ -152,19 +159,47 @@ def _add_review(parser: ArgumentParser) -> None:
 def _label(values: dict[str, Any], quiet: bool | None) -> int:
     from livecam.annotation.config import AnnotationSettings
 
+    cluster, as_json = values.pop("cluster", None), values.pop("json", False)
     if "out" not in values:
         raise UsageError("where to? add --out DATASET, the folder that the labels go into")
     settings = AnnotationSettings(**{"sources": (), **values})
-    from livecam.annotation.job import annotate
-
+    if cluster and settings.mattes:
+        raise UsageError("--mattes needs no SAM, and so no cluster; leave out --cluster")
     with ProgressReporter(quiet) as reporter:
-        report = annotate(
-            settings, notify=reporter.print_message, progress=lambda progress: reporter(*progress)
-        )
+        if cluster:
+            report, stats = _annotate_on_cluster(settings, cluster, reporter)
+        else:
+            from livecam.annotation.job import annotate
+
+            report = annotate(
+                settings, notify=reporter.print_message, progress=lambda progress: reporter(*progress)
+            )
+            stats = {}
+    if as_json:
+        import json
+
+        print(json.dumps({**report.to_dict(), **stats}, indent=1, ensure_ascii=False))
+        return FAILED if report.failed else 0
     print(report)
     if report.train and not report.flagged:
         print(f"learn from it: livecam train {report.folder} --rooms ROOMS --out runs/mine")
-    return 0
+    return FAILED if report.failed else 0
+
+
+def _annotate_on_cluster(
+    settings: "AnnotationSettings", where: str, reporter: ProgressReporter
+) -> "tuple[AnnotationReport, dict[str, Any]]":
+    """Annotate on the workers of a cluster; return the report, and their figures for JSON."""
+    from livecam.cluster.session import open_cluster
+
+    with open_cluster(where) as info:
+        from livecam.cluster.labels import label_on_cluster
+
+        reporter.print_message(str(info))
+        report, stats = label_on_cluster(
+            settings, notify=reporter.print_message, progress=lambda progress: reporter(*progress)
+        )
+        return report, {"cluster": stats.to_dict()}
 
 
 def _review(values: dict[str, Any]) -> int:

@@ -75,6 +75,15 @@ def add_quiet_option(container: argparse._ActionsContainer) -> None:
     container.add_argument("--quiet", action="store_true", help="show no progress bar")
 
 
+def add_cluster_option(container: argparse._ActionsContainer) -> None:
+    """Add ``--cluster``."""
+    container.add_argument(
+        "--cluster",
+        metavar="WHERE",
+        help="do the work with Ray: auto (all processors of this machine) or HOST:PORT of a Ray cluster",
+    )
+
+
 def add_debug_option(container: argparse._ActionsContainer) -> None:
     """Add ``--debug``."""
     container.add_argument(

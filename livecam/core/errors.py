@@ -18,6 +18,7 @@
     ├── MatteError         (ValueError)    an array is not a matte
     ├── TrainingError      (RuntimeError)  the data or the run folder cannot be used for training
     ├── AnnotationError    (RuntimeError)  a SAM preset, the media or a data set cannot be used for labels
+    ├── ClusterError       (RuntimeError)  a cluster of machines cannot be reached or used
     └── PageError          (OSError)       a page for the browser cannot be served
 
 Each class names the event, not the caller, and is a built-in exception as well. The text is one line.
@@ -100,6 +101,10 @@ class TrainingError(LivecamError, RuntimeError):
 
 class AnnotationError(LivecamError, RuntimeError):
     """A SAM preset, the media or a data set cannot be used for labels."""
+
+
+class ClusterError(LivecamError, RuntimeError):
+    """A cluster of machines cannot be reached or used."""
 
 
 class PageError(LivecamError, OSError):

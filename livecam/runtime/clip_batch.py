@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
@@ -290,13 +290,17 @@ class ClipBatch:
             waiting = {self.work / task.output.name: task for task in self._select(report)}
             self._forget_parts()
             hidden = [ClipTask(task.input, path) for path, task in waiting.items()]
+            outcomes = runner(hidden, progress) if hidden else iter(())
             try:
-                for outcome in runner(hidden, progress) if hidden else ():
+                for outcome in outcomes:
                     done = replace(outcome, task=waiting.pop(outcome.task.output))
                     if done.state is ClipState.CONVERTED:
                         done = self._publish(outcome.task.output, done)
                     self._add(done, report)
             finally:
+                # An interruption leaves it open, and workers would go on to write.
+                if isinstance(outcomes, Generator):
+                    outcomes.close()
                 self._forget_parts()
             self._end()
         return self.outcomes

@@ -17,7 +17,7 @@ from tests.support.tiny_model import write_model
 
 TOP = Path(__file__).parent.parent.parent
 PACKAGE = TOP / "livecam"
-HEAVY = {"jax", "tensorflow", "keras", "keras_hub", "matplotlib", "skimage", "torch"}
+HEAVY = {"jax", "tensorflow", "keras", "keras_hub", "matplotlib", "ray", "skimage", "torch"}
 STAGES = [
     "models/segmenter",
     "matting/temporal_filter",
@@ -26,7 +26,7 @@ STAGES = [
     "backgrounds/factory",
     "matting/scene_cut",
 ]
-OFFLINE = {"annotation", "cli", "personalization", "training"}
+OFFLINE = {"annotation", "cli", "cluster", "personalization", "training"}
 LIVE = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in OFFLINE)
 ALL = sorted(PACKAGE.rglob("*.py"))
 

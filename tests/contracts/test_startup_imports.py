@@ -26,6 +26,7 @@ HEAVY = {
     "keras_hub",
     "matplotlib",
     "pyvirtualcam",
+    "ray",
     "tensorflow",
     "torch",
 }

@@ -1,0 +1,1 @@
+"""Bulk labelling, clip conversion and evaluation on a Ray cluster."""
