@@ -11,7 +11,8 @@ from livecam.cluster.pool import PoolStats, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.progress import Notify
 from livecam.datasets.evaluation_set import EvaluationSample
-from livecam.evaluation.evaluator import EvaluateSettings, EvaluationRunner, SampleScore, SampleScorer
+from livecam.evaluation.evaluator import EvaluateSettings, EvaluationRunner, SampleScorer
+from livecam.evaluation.journal import SampleScore
 from livecam.pipeline import Pipeline
 
 _PROGRESS_SECONDS = 0.5
@@ -62,11 +63,15 @@ def score_on_cluster(
     """
 
     def run(
-        settings: EvaluateSettings, samples: Sequence[EvaluationSample], advance: Callable[[int], None]
+        settings: EvaluateSettings,
+        samples: Sequence[tuple[int, EvaluationSample]],
+        advance: Callable[[int], None],
     ) -> Generator[tuple[int, SampleScore], None, None]:
+        if not samples:
+            return
         frames: dict[int, int] = {}
         with WorkerPool(job(settings), stats=stats, notify=notify) as pool:
-            for event in pool.run(starmap(_task, enumerate(samples)), len(samples)):
+            for event in pool.run(starmap(_task, samples), len(samples)):
                 position = event.task.value[0]
                 if isinstance(event, TaskFailed):
                     # A mean without one of the samples would be a mean of other data.

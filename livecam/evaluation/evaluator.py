@@ -4,12 +4,15 @@ Every frame goes through the complete `Pipeline.matte` at its own size: images o
 temporal filter. Needs neither TensorFlow nor Keras.
 """
 
+import hashlib
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +24,10 @@ from livecam.core.progress import ProgressCallback, ignore_progress
 from livecam.core.types import Matte
 from livecam.datasets.evaluation_set import EvaluationSample, LabeledFrame, load_evaluation_set
 from livecam.evaluation.attributes import image_attributes
+from livecam.evaluation.journal import SampleScore, ScoreJournal
 from livecam.evaluation.metrics import dtssd, flicker, frame_metrics, iou, known_pixel_metrics
 from livecam.evaluation.report import EvaluationReport, SampleResult, write_report
-from livecam.evaluation.worst_cases import WorstCase, WorstCases
+from livecam.evaluation.worst_cases import WorstCases
 from livecam.imaging.ops import downscale_matte
 from livecam.imaging.trimap import UNKNOWN, resize_trimap, trimap_from_matte
 from livecam.models.model_card import ModelCard
@@ -82,7 +86,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Score a model on all samples; write ``scores.json``, ``.csv``, ``.md`` and ``worst.html`` into `out`.
 
-    Every frame goes through `Pipeline.matte` at its own size. `progress` is called after each frame.
+    Every frame goes through `Pipeline.matte` at its own size. The scores of an interrupted run with the same
+    model and data are not computed again.
 
     Args:
         settings: what to score.
@@ -104,38 +109,48 @@ def evaluate(
         crop_tall=settings.crop_tall,
         skip_contour=settings.skip_contour,
     )
-    total, done = _total_frames(samples), 0
+    sha256 = ModelCard.read(model_file).sha256
+    journal = ScoreJournal(settings.out, _fingerprint(settings, samples, sha256))
+    total, done = _total_frames(samples), sum(len(result.milliseconds) for result in journal.results.values())
 
     def advance(frames: int) -> None:
         nonlocal done
         done += frames
         progress("evaluate", done, total)
 
-    worst, results = WorstCases(), dict[int, SampleResult]()
-    with closing((runner or score_locally)(settings, samples, advance)) as scores:
+    waiting = [pair for pair in enumerate(samples) if pair[0] not in journal.results]
+    with closing((runner or score_locally)(settings, waiting, advance)) as scores:
         # Only the first score needs the model, and a missing model shall leave no folder.
         for position, score in scores:
             _make_folder(settings.out)
-            results[position] = score.result
-            worst.merge(score.cases)
-    data_name, sha256 = settings.data.resolve().name, ModelCard.read(model_file).sha256
-    ordered = tuple(results[position] for position in sorted(results))
-    report = EvaluationReport(settings.model, data_name, settings.threads, ordered, sha256)
+            journal.add(position, score)
+    results = tuple(journal.results[position] for position in sorted(journal.results))
+    report = EvaluationReport(settings.model, settings.data.resolve().name, settings.threads, results, sha256)
     write_report(report, settings.out)
-    worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
+    journal.worst.write(settings.out, f"{Path(settings.model).name} on {report.data}")
+    journal.remove()
     return report
 
 
-@dataclass(frozen=True)
-class SampleScore:
-    """The score of a sample, and its places among the worst cases so far."""
+def _fingerprint(settings: EvaluateSettings, samples: Sequence[EvaluationSample], sha256: str) -> str:
+    """Return a text that differs for another model, other data or settings."""
+    values: list[Any] = [sha256, settings.frames, settings.threads, settings.split]
+    values += [settings.crop_tall, settings.skip_contour, str(settings.data.absolute())]
+    for sample in samples:
+        values += [sample.name, *(_file_stamp(path) for path in sample.paths)]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
-    result: SampleResult
-    cases: dict[str, WorstCase]
+
+def _file_stamp(path: Path) -> list[int]:
+    try:
+        status = path.stat()
+    except OSError:  # the sample's error says it
+        return []
+    return [status.st_size, status.st_mtime_ns]
 
 
 EvaluationRunner = Callable[
-    [EvaluateSettings, Sequence[EvaluationSample], Callable[[int], None]],
+    [EvaluateSettings, Sequence[tuple[int, EvaluationSample]], Callable[[int], None]],
     Generator[tuple[int, SampleScore], None, None],
 ]
 """Scores samples in any order; yields the position of each and its score. The function is called with each
@@ -143,7 +158,9 @@ number of frames that were scored."""
 
 
 def score_locally(
-    settings: EvaluateSettings, samples: Sequence[EvaluationSample], advance: Callable[[int], None]
+    settings: EvaluateSettings,
+    samples: Sequence[tuple[int, EvaluationSample]],
+    advance: Callable[[int], None],
 ) -> Generator[tuple[int, SampleScore], None, None]:
     """Score the samples in this process, in order.
 
@@ -152,7 +169,7 @@ def score_locally(
     """
     with closing(Pipeline.load(settings.model, threads=settings.threads)) as pipeline:
         scorer = SampleScorer(pipeline)
-        for position, sample in enumerate(samples):
+        for position, sample in samples:
             yield position, scorer.score(sample, lambda: advance(1))
 
 

@@ -17,7 +17,8 @@ from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.config import LiveSettings
 from livecam.core.errors import ModelError
 from livecam.datasets.evaluation_set import EvaluationSample
-from livecam.evaluation.evaluator import EvaluateSettings, SampleScore
+from livecam.evaluation.evaluator import EvaluateSettings
+from livecam.evaluation.journal import SampleScore
 from livecam.models.base import MatteModel
 from livecam.pipeline import Pipeline
 from livecam.runtime.clip_batch import ClipOutcome
