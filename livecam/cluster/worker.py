@@ -30,7 +30,8 @@ from livecam.cluster.transfer import Contents, Workspace
 from livecam.core.errors import ClusterError
 
 _JOB, _TASK = "job", "task"
-_PREFIX = "livecam-worker-"
+_PREFIX = f"livecam-worker-{socket.gethostname()}-"
+"""Of the folders of this machine's workers: containers with a common /tmp have names of their own."""
 
 
 class Worker:
@@ -115,7 +116,9 @@ def _forget_ended_workers() -> None:
 
 
 def is_running(process: int) -> bool:
-    """Return whether there is a process with this number."""
+    """Return whether there is a process with this number; always true on Windows, which can't be asked so."""
+    if os.name != "posix":
+        return True
     with suppress(PermissionError):
         try:
             os.kill(process, 0)
