@@ -23,6 +23,7 @@ from livecam.backgrounds.static import TransparentBackground
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale_matte
+from livecam.matting.crop_tracker import CropSettings, CropTracker
 from livecam.matting.guided_filter import GuidedFilterUpsampler
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.pipeline import Pipeline
@@ -169,10 +170,11 @@ def test_no_person_gives_an_empty_matte_without_reasons() -> None:
     assert (annotation.reasons, annotation.agreement, annotation.areas) == ((), None, (0.0, 0.0))
 
 
-def test_person_from_model_equals_the_first_live_frame() -> None:
+def test_person_from_model_equals_the_first_live_frame_without_a_crop() -> None:
     frame, soft = draw_scene(2), GreenModel(lambda frame: small(is_near(frame, PERSON)))
     annotation = person_from_model(estimate_person(soft, frame))
     pipeline = Pipeline(soft, AdaptiveTemporalFilter(), GuidedFilterUpsampler(), TransparentBackground())
+    pipeline._crop_tracker = CropTracker(CropSettings(max_area=0.0))
     np.testing.assert_array_equal(annotation.matte, pipeline.matte(frame))
     assert iou(annotation.matte, is_near(frame, PERSON).astype(np.float32)) > 0.9
     assert (annotation.candidates, annotation.prompts, annotation.agreement, annotation.reasons) == (
