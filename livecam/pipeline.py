@@ -176,16 +176,33 @@ class Pipeline:
         """
         return self._segment(check_frame(frame), self._use_new_settings(), self._time(timestamp))[1]
 
+    def remember(self, frame: Frame, timestamp: float | None = None) -> None:
+        """Bring the memory over time to where `matte` brings it; the matte itself is not computed to the end.
+
+        Raises:
+            FrameError, MatteError: As `matte` raises them.
+        """
+        picture, now = self._use_new_settings(), self._time(timestamp)
+        self._filtered_matte(self._brighten(check_frame(frame), picture, now)[1], picture, now)
+
     def _segment(self, frame: Frame, picture: PictureSettings, now: float) -> tuple[Frame, Matte]:
         """Return the frame, brightened if that is on, and its matte."""
-        source = frame
-        if picture.low_light:
-            with self.timer.measure("low light"):
-                frame = _check_size(self._low_light.brighten(source, now), source)
-                source = _check_size(self._low_light.smooth(frame), source)
-        return frame, self._matte(source, picture, now)
+        shown, source = self._brighten(frame, picture, now)
+        filtered, crop = self._filtered_matte(source, picture, now)
+        with self.timer.measure("upsample"):
+            matte = self.upsampler.upsample(filtered, source, crop)
+        return shown, check_matte(matte, source.shape[:2])
 
-    def _matte(self, frame: Frame, picture: PictureSettings, now: float) -> Matte:
+    def _brighten(self, frame: Frame, picture: PictureSettings, now: float) -> tuple[Frame, Frame]:
+        """Return the frame that is shown, and that from which the matte is computed."""
+        if not picture.low_light:
+            return frame, frame
+        with self.timer.measure("low light"):
+            shown = _check_size(self._low_light.brighten(frame, now), frame)
+            return shown, _check_size(self._low_light.smooth(shown), frame)
+
+    def _filtered_matte(self, frame: Frame, picture: PictureSettings, now: float) -> tuple[Matte, Crop]:
+        """Return the filtered coarse matte, and the part of the frame that it covers."""
         self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
             coarse, crop = self._crop_tracker.segment(frame, self.segmenter.predict, now)
@@ -202,10 +219,7 @@ class Pipeline:
                 self.temporal_filter.move(self.crop, crop)
             self.crop = crop
             filtered = self.temporal_filter.apply(cleaned)
-        check_matte(filtered, coarse_shape)
-        with self.timer.measure("upsample"):
-            matte = self.upsampler.upsample(filtered, frame, crop)
-        return check_matte(matte, frame.shape[:2])
+        return check_matte(filtered, coarse_shape), crop
 
     def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
         """Replace the background of a frame.

@@ -431,3 +431,17 @@ def test_memory_holds_the_crop() -> None:
     assert other.crop == pipeline.crop
     other._crop_tracker.reset()
     assert other.memory_digest() != pipeline.memory_digest()
+
+
+@pytest.mark.parametrize("settings", [{}, {"low_light": True}, {"only_me": True}], ids=str)
+def test_remembered_frames_have_the_memory_of_replaced_ones(tmp_path: Path, settings: dict[str, Any]) -> None:
+    model = str(write_model(tmp_path))
+    replaced, remembered = (Pipeline.load(model, "dusk", **settings) for _ in range(2))
+    for number in range(12):
+        frame = noisy_frame(number) // 2
+        replaced.replace(frame, number / 30)
+        remembered.remember(frame, number / 30)
+        assert remembered.memory_digest() == replaced.memory_digest()
+    assert "upsample" not in remembered.timer.samples
+    with pytest.raises(FrameError):
+        remembered.remember(np.zeros((4, 4), np.uint8))

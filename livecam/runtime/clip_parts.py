@@ -233,7 +233,7 @@ class _PartRun:
             if self._part.shows_warm_up:
                 self._pipeline.replace(image, timestamp)
             else:
-                self._pipeline.matte(image, timestamp)
+                self._pipeline.remember(image, timestamp)
 
     def _write(
         self, recorder: Recorder, replacer: FailClosedReplacer, image: Frame, timestamp: float
