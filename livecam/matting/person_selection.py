@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
+from livecam.imaging.masks import Mask, dilate, erode, parts, remove_thin
 from livecam.imaging.ops import downscale, to_gray, transfer
-
-_Mask = NDArray[np.bool_]
+from livecam.matting.body_tracker import BodyTracker
 
 _FOREGROUND = 0.3
 """Alpha from which a pixel belongs to a person."""
@@ -65,8 +65,8 @@ class _Track:
     `gray` is the frame at the size of the masks, None if there was no reason to keep it.
     """
 
-    person: _Mask
-    others: _Mask
+    person: Mask
+    others: Mask
     usual: Matte
     gray: NDArray[np.uint8] | None = None
 
@@ -91,6 +91,7 @@ class PersonSelector:
     def begin_shot(self) -> None:
         """Forget where the people are, but not how large the chosen person is, and at what place."""
         self._track: _Track | None = None
+        self._body = BodyTracker()
         self._is_behind = False
         self._vanished: float | None = None
         self._waiting_since: float | None = None
@@ -120,7 +121,7 @@ class PersonSelector:
             others = _without_specks(others)
         if person.any() and not others.any():
             return coarse
-        allowed = _dilate(person, self.settings.fringe) & ~_dilate(others, 1)
+        allowed = dilate(person, self.settings.fringe) & ~dilate(others, 1)
         # Soft towards the person, so that the cut is no staircase, and nothing of the others.
         weight = cv2.blur(allowed.astype(np.float32), (3, 3))
         weight[~allowed] = 0
@@ -149,7 +150,7 @@ class PersonSelector:
         kept = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
         return np.asarray(coarse * np.clip(transfer(kept, whole, crop), 0.0, 1.0), np.float32)
 
-    def _choose(self, foreground: _Mask, now: float) -> _Mask:
+    def _choose(self, foreground: Mask, now: float) -> Mask:
         """Return the largest and most central person if it is time to choose one, else an empty mask."""
         best, best_score = np.zeros_like(foreground), 0.0
         for part in _parts(foreground):
@@ -166,46 +167,50 @@ class PersonSelector:
                 return np.zeros_like(best)
         self._waiting_since, self._is_behind, self._vanished = None, False, None
         self._track = _Track(best, foreground & ~best, best.astype(np.float32))
+        self._body.reset()
         self._remember(best, now)
         return best
 
-    def _follow(self, track: _Track, foreground: _Mask, frame: Frame, now: float) -> _Mask:
+    def _follow(self, track: _Track, foreground: Mask, frame: Frame, now: float) -> Mask:
         """Return the chosen person in the next frame and update the track."""
         is_watching = self._is_behind or bool(track.others.any())
-        small = downscale(frame, Size.of(foreground)) if is_watching else None
-        usual = track.usual if small is None else _move(track, to_gray(small))
-        parts = list(_parts(foreground))
-        main = max((np.count_nonzero(part & track.person) for part in parts), default=0)
-        reach = _dilate(track.person, self.settings.reach)
+        small = downscale(frame, Size.of(foreground))
+        usual = _move(track, to_gray(small)) if is_watching else track.usual
+        found = list(_parts(foreground))
+        main = max((np.count_nonzero(part & track.person) for part in found), default=0)
+        reach = dilate(track.person, self.settings.reach)
         person, is_touched = np.zeros_like(foreground), False
-        for part in parts:
+        for part in found:
             overlap = np.count_nonzero(part & track.person)
             if not (part & reach).any():
                 keep = part if self._is_hand(part, track.person) else None
             elif overlap < main and np.count_nonzero(part) > self.settings.part_fraction * track.person.sum():
                 keep = None
-            elif small is not None and (self._is_behind or (part & track.others).any()):
+            elif is_watching and (self._is_behind or (part & track.others).any()):
                 is_touched = True
                 keep = self._in_front(part, usual > 0.5, small)
             else:
                 keep = self._without_entering(part, track.person)
             person = person if keep is None else person | keep
         others = _without_specks(foreground & ~person)
+        if is_touched:
+            self._body.begin(person, small, now)
+        else:
+            person = self._body.apply(person, small, now)
         if self._may_be_limb(others, person, is_touched, now):
             person, others = person | others, np.zeros_like(others)
+            self._body.begin(person, small, now)
         if person.any():
             # The watershed corrects the moved outline little by little; alone, the person is the outline.
             # While the other is not seen, what the outline takes in could be a strip of the other.
             rate = np.float32((0.2 if others.any() else 0.05) if is_touched else 1.0)
             usual = usual + rate * (person.astype(np.float32) - usual)
-            gray = None
-            if others.any() or self._is_behind:
-                gray = to_gray(downscale(frame, Size.of(foreground)) if small is None else small)
+            gray = to_gray(small) if others.any() or self._is_behind else None
             self._track = _Track(person, others, usual, gray)
             self._remember(person, now)
         return person
 
-    def _in_front(self, part: _Mask, usual: _Mask, frame: Frame) -> _Mask:
+    def _in_front(self, part: Mask, usual: Mask, frame: Frame) -> Mask:
         """Return the chosen person's pixels of a part with another person behind.
 
         Args:
@@ -213,23 +218,23 @@ class PersonSelector:
             usual: the person's last outline, moved to this frame.
             frame: uint8 RGB of the size of the masks.
         """
-        beyond = _without_specks(part & ~_dilate(usual, self.settings.band))
-        core = part & _erode(usual, self.settings.band)
+        beyond = _without_specks(part & ~dilate(usual, self.settings.band))
+        core = part & erode(usual, self.settings.band)
         # Within the band the watershed may only take away: a strip of the other beside the outline stays out.
         person = _split(part, core, beyond, frame) if beyond.any() and core.any() else part
-        return person & _dilate(usual, 1)
+        return person & dilate(usual, 1)
 
-    def _without_entering(self, part: _Mask, person: _Mask) -> _Mask:
+    def _without_entering(self, part: Mask, person: Mask) -> Mask:
         """Remove a person who comes in at the side and touches the chosen one in the same frame."""
-        grown = part & ~_dilate(person, self.settings.reach)
+        grown = part & ~dilate(person, self.settings.reach)
         if not grown[:, [0, -1]].any():
             return part
-        for each in _parts(_open(grown, 1)):
+        for each in _parts(remove_thin(grown, 1)):
             if each[:, [0, -1]].any():
-                part = part & ~_dilate(each, self.settings.reach)
+                part = part & ~dilate(each, self.settings.reach)
         return part | (part & person)
 
-    def _may_be_limb(self, others: _Mask, person: _Mask, is_touched: bool, now: float) -> bool:
+    def _may_be_limb(self, others: Mask, person: Mask, is_touched: bool, now: float) -> bool:
         """Update whether another person is behind; return whether `others` are the chosen one's own arm.
 
         After another person has vanished behind the chosen one, all that grows beside the outline is removed.
@@ -238,7 +243,7 @@ class PersonSelector:
         self._is_behind |= is_touched
         if not self._is_behind:
             return False
-        if others.any() and not (others & _dilate(person, 2)).any():
+        if others.any() and not (others & dilate(person, 2)).any():
             self._is_behind, self._vanished = False, None
             return False
         if np.count_nonzero(others) > self.settings.limb_fraction * np.count_nonzero(person):
@@ -250,14 +255,14 @@ class PersonSelector:
         self._is_behind, self._vanished = False, None
         return True
 
-    def _is_hand(self, part: _Mask, person: _Mask) -> bool:
+    def _is_hand(self, part: Mask, person: Mask) -> bool:
         """Return whether a part that comes in from below may be the chosen person's hand."""
         rows, columns = np.flatnonzero(person.any(axis=1)), np.flatnonzero(person.any(axis=0))
         is_low = not part[: int(rows.mean())].any() and bool(part[-1].any())
         is_near = bool(part[:, columns[0] : columns[-1] + 1].any())
         return is_low and is_near and np.count_nonzero(part) < self.settings.part_fraction * person.sum()
 
-    def _remember(self, person: _Mask, now: float) -> None:
+    def _remember(self, person: Mask, now: float) -> None:
         self._last_seen = now
         rate = 0.05 if self._area else 1.0
         self._area += rate * (float(person.mean()) - self._area)
@@ -270,7 +275,7 @@ def _move(track: _Track, gray: NDArray[np.uint8]) -> Matte:
     References: Shi and Tomasi, "Good Features to Track", CVPR 1994; Bouguet's pyramidal Lucas-Kanade tracker,
     2000. A similarity is fitted by RANSAC, so that moving arms do not count.
     """
-    mask = _erode(track.usual > 0.5, 3)
+    mask = erode(track.usual > 0.5, 3)
     if track.gray is None or not mask.any():
         return track.usual
     points = cv2.goodFeaturesToTrack(track.gray, 80, 0.01, 4, mask=mask.view(np.uint8))
@@ -291,7 +296,7 @@ def _move(track: _Track, gray: NDArray[np.uint8]) -> Matte:
     return np.asarray(cv2.warpAffine(track.usual, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _split(part: _Mask, core: _Mask, beyond: _Mask, frame: Frame) -> _Mask:
+def _split(part: Mask, core: Mask, beyond: Mask, frame: Frame) -> Mask:
     """Return the pixels of a part that belong to `core` and not to what lies `beyond`.
 
     Reference: Meyer, "Color Image Segmentation", 1992 (watershed with markers).
@@ -300,42 +305,22 @@ def _split(part: _Mask, core: _Mask, beyond: _Mask, frame: Frame) -> _Mask:
     markers[core], markers[beyond] = 1, 2
     cv2.watershed(frame, markers)
     # The line between the two, one pixel wide, shows neither.
-    return part & ~_dilate(markers == 2, 1)
+    return part & ~dilate(markers == 2, 1)
 
 
-def _parts(mask: _Mask) -> Iterator[_Mask]:
-    """Yield the connected components of a mask, without specks."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
-    for label in range(1, count):
-        if stats[label, cv2.CC_STAT_AREA] >= _MIN_AREA * mask.size:
-            yield labels == label
+def _parts(mask: Mask) -> Iterator[Mask]:
+    """Yield the connected parts of a mask, without specks."""
+    return parts(mask, _MIN_AREA)
 
 
-def _without_specks(mask: _Mask) -> _Mask:
+def _without_specks(mask: Mask) -> Mask:
     result = np.zeros_like(mask)
     for part in _parts(mask):
         result |= part
     return result
 
 
-def _center(mask: _Mask) -> float:
+def _center(mask: Mask) -> float:
     """Return the mean column as a fraction of the width."""
     columns = mask.sum(axis=0)
     return float((columns * np.arange(len(columns))).sum() / max(1, columns.sum()) / max(1, len(columns) - 1))
-
-
-def _dilate(mask: _Mask, radius: int) -> _Mask:
-    return _morph(mask, radius, cv2.MORPH_DILATE)
-
-
-def _erode(mask: _Mask, radius: int) -> _Mask:
-    return _morph(mask, radius, cv2.MORPH_ERODE)
-
-
-def _open(mask: _Mask, radius: int) -> _Mask:
-    return _morph(mask, radius, cv2.MORPH_OPEN)
-
-
-def _morph(mask: _Mask, radius: int, operation: int) -> _Mask:
-    square = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
-    return np.asarray(cv2.morphologyEx(mask.view(np.uint8), operation, square)).view(np.bool_)

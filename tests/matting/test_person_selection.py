@@ -55,6 +55,19 @@ def test_walker_behind_is_never_shown_and_the_person_stays(color: tuple[int, int
     assert was_visible > 0.08
 
 
+def test_walker_who_was_hidden_from_the_beginning_and_comes_out_is_not_shown() -> None:
+    selector, was_visible = PersonSelector(), 0.0
+    for number in range(40):
+        x = 8 * max(0, number - 5)
+        other = draw_person(FRAME.width / 2 + x, 190, 0.5)
+        scene = compose(PERSON, other, moved=x, noise_seed=number)
+        result = select(selector, scene, number / 20)
+        assert visible_area(result, scene.other) < 0.006, number
+        assert shown(result, scene.person) > 0.97, number
+        was_visible = max(was_visible, visible_area(scene.coarse, scene.other))
+    assert was_visible > 0.04
+
+
 def test_single_person_costs_no_copy() -> None:
     selector, scene = PersonSelector(), compose(PERSON, NOBODY)
     for number in range(10):
