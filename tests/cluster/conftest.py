@@ -25,17 +25,32 @@ def import_cluster() -> Any:
     return Cluster
 
 
+def start_nodes(cluster_class: Any) -> Any:
+    """Start the nodes; a node that needs more than Ray's 30 seconds on a busy machine is started again."""
+    cluster = cluster_class()
+    for number in range(NODES):
+        options = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
+        options |= {"include_dashboard": False} if number == 0 else {}
+        for attempt in range(4):
+            try:
+                cluster.add_node(**options)
+            except Exception as error:
+                if attempt == 3 or "timed out" not in str(error):
+                    raise
+            else:
+                break
+    return cluster
+
+
 @pytest.fixture(scope="session")
 def three_nodes() -> Iterator[Any]:
     """Start the cluster; the workers import the tests' own modules."""
     cluster_class = import_cluster()
     patch = pytest.MonkeyPatch()
     patch.setenv("PYTHONPATH", str(TOP))
-    options = {"num_cpus": 1, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-    cluster = cluster_class(initialize_head=True, head_node_args=options)
-    del options["include_dashboard"]
-    for _ in range(NODES - 1):
-        cluster.add_node(**options)
+    # Ray gives its workers a niceness of 15: beside other programs each test would take minutes.
+    patch.setenv("RAY_worker_niceness", "0")
+    cluster = start_nodes(cluster_class)
     yield cluster
     cluster.shutdown()
     patch.undo()
