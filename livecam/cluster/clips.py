@@ -206,7 +206,7 @@ class _ClipQueue:
         try:
             with VideoReader(task.input) as video:
                 seconds = video.duration_seconds or 0.0
-            if seconds < 2 * self._part_seconds:
+            if seconds < 1.5 * self._part_seconds:
                 return ()
             live = self._settings.live
             return plan_parts(task.input.absolute(), task.output, live, self._part_seconds).parts
