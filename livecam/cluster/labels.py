@@ -1,7 +1,7 @@
 """`livecam label` on a cluster: workers select and annotate, the driver keeps the lists of the data set."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -232,11 +232,17 @@ def label_on_cluster(
 
     @contextmanager
     def runner(store: AnnotationStore) -> Iterator[ClusterRunner]:
-        with (
-            SharedFolder.offer(store.folder) as folder,
-            WorkerPool(job(settings, folder), stats=stats, notify=notify) as pool,
-        ):
-            yield ClusterRunner(pool, store)
+        try:
+            with (
+                SharedFolder.offer(store.folder) as folder,
+                WorkerPool(job(settings, folder), stats=stats, notify=notify) as pool,
+            ):
+                yield ClusterRunner(pool, store)
+        finally:
+            # What a worker was writing when it was killed; no other process writes here.
+            for path in store.folder.rglob(".*.partial-*"):
+                with suppress(OSError):
+                    path.unlink()
 
     return annotate(settings, notify=notify, progress=progress, runner=runner), stats
 
