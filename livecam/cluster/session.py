@@ -154,6 +154,8 @@ def _connect(ray: Any, address: Address | None, processors: int | None) -> Any:
         with _own_sigterm():
             return ray.init(**options)
     except Exception as error:  # Ray raises RuntimeError, ConnectionError, ValueError and others
+        # A refused connection would stay half open, and fail at exit.
+        ray.shutdown()
         raise _translate(error, address) from error
 
 

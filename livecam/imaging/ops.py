@@ -53,7 +53,7 @@ def downscale(image: Frame, size: Size, halvings: int | None = None) -> Frame:
     """
     for _ in range(count_halvings(Size.of(image), size) if halvings is None else halvings):
         image = _resize(image, Size(image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
-    is_close = image.shape[1] < 2 * size.width and image.shape[0] < 2 * size.height
+    is_close = image.shape[1] < 2.5 * size.width and image.shape[0] < 2.5 * size.height
     return _resize(image, size, cv2.INTER_LINEAR if is_close else cv2.INTER_AREA)
 
 
