@@ -281,10 +281,11 @@ class Pipeline:
     def continue_from(self, previous: Pipeline) -> None:
         """Take the place of `previous`, which has the same background and must not be used any more.
 
-        The memory over time is kept if the model is the same. Called between two frames, on the thread that
-        calls `replace`.
+        The memory over time is kept if the model is the same, and that of the chosen person if the coarse
+        matte has the same size. Called between two frames, on the thread that calls `replace`.
         """
         self._framing = previous._framing
+        self._person_selector = previous._person_selector
         if self.segmenter is previous.segmenter:
             self.temporal_filter = previous.temporal_filter
             self._crop_tracker, self.crop = previous._crop_tracker, previous.crop

@@ -14,6 +14,7 @@ from livecam.core.config import PictureSettings
 from livecam.core.errors import FrameError, MatteError, UsageError
 from livecam.core.geometry import Crop, FramingMode, Size
 from livecam.core.types import Frame, Matte
+from livecam.imaging.ops import downscale_matte
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
@@ -445,3 +446,28 @@ def test_remembered_frames_have_the_memory_of_replaced_ones(tmp_path: Path, sett
     assert "upsample" not in remembered.timer.samples
     with pytest.raises(FrameError):
         remembered.remember(np.zeros((4, 4), np.uint8))
+
+
+def test_a_pipeline_that_takes_over_keeps_the_chosen_person() -> None:
+    class SmallSegmenter:
+        def predict(self, frame: Frame) -> Matte:
+            return np.clip(downscale_matte(is_person(frame), Size(128, 72)), 0.0, 1.0)
+
+    def make_only_me() -> Pipeline:
+        stages = SmallSegmenter(), IdentityTemporalFilter(), GuidedFilterUpsampler(), ColorBackground()
+        return Pipeline(*stages, picture=PictureSettings(only_me=True))
+
+    chosen, other = Crop(120, 60, Size(56, 84)), Crop(2, 2, Size(94, 142))
+    frame = np.full((144, 256, 3), 60, np.uint8)
+    frame[chosen.slices] = PERSON
+    first, second = make_only_me(), make_only_me()
+    for number in range(3):
+        assert first.matte(frame, number / 30)[100, 150] == 1
+    frame = frame.copy()
+    frame[other.slices] = PERSON
+    # Without the memory the larger person would be chosen.
+    assert make_only_me().matte(frame, 0.1)[100, 150] == 0
+    second.continue_from(first)
+    matte = second.matte(frame, 0.1)
+    assert matte[100, 150] == 1
+    assert not matte[other.slices].any()

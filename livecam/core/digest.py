@@ -1,6 +1,7 @@
 """Digest of values: the same for values that are equal to the bit, in every process."""
 
 import hashlib
+from collections import deque
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -17,7 +18,7 @@ def digest(*values: object) -> str:
     objects are shared does not count, as it does in a pickle.
 
     Args:
-        values: None, numbers, texts, bytes, arrays, and lists, tuples, mappings and objects of these.
+        values: None, numbers, texts, bytes, arrays, and lists, tuples, deques, mappings and objects of these.
     """
     state = hashlib.blake2b(digest_size=_BYTES)
     _add(state, values)
@@ -33,7 +34,7 @@ def _add(state: "hashlib.blake2b", value: Any) -> None:
     elif isinstance(value, Mapping):
         state.update(b"mapping ")
         _add(state, sorted(value.items()))
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | deque):
         state.update(f"list {len(value)} ".encode())
         for each in value:
             _add(state, each)

@@ -1,3 +1,4 @@
+from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -65,3 +66,7 @@ def test_values_that_differ_in_a_bit_have_other_digests() -> None:
 )
 def test_equal_values_have_equal_digests(value: Any, equal: Any) -> None:
     assert digest(value) == digest(equal)
+
+
+def test_deques_count_with_their_values() -> None:
+    assert digest(deque([1, 2])) == digest(deque([1, 2])) != digest(deque([2, 1]))
