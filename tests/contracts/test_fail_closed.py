@@ -313,9 +313,12 @@ def test_added_sink_never_gets_the_room_and_a_removed_one_gets_nothing() -> None
             controls.remove_sink(more)
         if count == 17:
             counts.append(len(more.frames))
+        if count == 30:
+            controls.stop()
 
     sink.on_send = change
-    run(FakeCamera(40), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
+    # More frames than are sent: a busy machine drops some.
+    run(FakeCamera(4000), make_pipeline(), [sink], controls=controls, timeouts=QUICK)
     assert any(shows_person(frame) for frame in more.frames)
     assert not any(shows_secret(frame) for frame in more.frames)
     assert counts == [len(more.frames)]
