@@ -645,17 +645,48 @@ def test_sentences_of_livecam_are_translated_with_the_texts_of_the_page(
     )
 
 
+def test_the_template_with_the_most_text_translates(open_page: Callable[..., Any]) -> None:
+    short, long = '"close {0}": "', '"close {0}, or livecam --device ANOTHER": "'
+    assert TEXTS.index(short) < TEXTS.index(long)
+    translated = TEXTS.replace(short, short + "1: ").replace(long, long + "2: ")
+
+    def prepare(page: Any) -> None:
+        page.route(
+            "**/page/texts.js", lambda route: route.fulfill(body=translated, content_type="text/javascript")
+        )
+
+    page = open_page(prepare=prepare)
+    address = page.evaluate("document.querySelector('script[src]').src")
+    translate = "async ([address, text]) => (await import(new URL('texts.js', address))).message(text)"
+    assert page.evaluate(translate, [address, "close Zoom"]) == "1: close Zoom"
+    other = "close Zoom, or livecam --device ANOTHER"
+    assert page.evaluate(translate, [address, other]) == f"2: {other}"
+
+
 def test_each_sentence_for_users_is_among_the_texts() -> None:
+    from livecam.doctor.messages import MESSAGES
     from livecam.personalization.guided_recording import POSE_INSTRUCTIONS
-    from tests.support.user_messages import error_sentences
+    from livecam.personalization.results import ComparisonResult
+    from tests.support.user_messages import error_sentences, number_fields
 
     top = Path(__file__).parents[2] / "livecam"
-    sentences = error_sentences(*(top / "panel").glob("*.py"), top / "runtime" / "live_changes.py")
-    assert len(sentences) > 30
+    packages = "panel backgrounds models sources devices sinks imaging video personalization"
+    files = [path for package in packages.split() for path in (top / package).rglob("*.py")]
+    sentences = error_sentences(*files, top / "runtime" / "live_changes.py")
+    assert len(sentences) > 150
     sentences |= {text for _, text in POSE_INSTRUCTIONS}
+    for message in MESSAGES.values():
+        sentences |= {number_fields(message.observation), number_fields(message.remedy)}
+    # The limit in the second reason is a number of livecam, so it is not a value of the text.
+    sentences |= {
+        ComparisonResult((0.0, 0.0), (0.0, 0.0), 1).reason,
+        ComparisonResult((0.0, 1.0), (9.0, 0.0), 1).reason,
+    }
     # Of two errors joined, each is a sentence of its own.
     missing = {
-        each for each in sentences if f"{json.dumps(each)}: " not in TEXTS and re.search("[a-z]", each)
+        each
+        for each in sentences
+        if f"{json.dumps(each, ensure_ascii=False)}: " not in TEXTS and re.search("[a-z]", each)
     }
     assert missing == set()
 

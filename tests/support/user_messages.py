@@ -1,9 +1,12 @@
 """Finds the sentences for users in source files, so that tests can look for their translations."""
 
 import ast
+import re
 from pathlib import Path
 
-ERRORS = {"UsageError", "LivecamError", "ImageError", "VideoError", "SinkError", "FileWriteError", "_problem"}
+from livecam.core import errors
+
+ERRORS = {name for name in dir(errors) if name.endswith("Error")} | {"_problem"}
 
 
 def error_sentences(*paths: Path) -> set[str]:
@@ -30,3 +33,11 @@ def as_template(node: ast.expr) -> str:
             text += f"{{{number}}}"
             number += 1
     return text
+
+
+def number_fields(template: str) -> str:
+    """Return a text for `str.format` with its named fields as `{0}`, `{1}`, ..."""
+    parts = re.split(r"\{[^}]*\}", template)
+    return "".join(
+        part + (f"{{{number}}}" if number < len(parts) - 1 else "") for number, part in enumerate(parts)
+    )

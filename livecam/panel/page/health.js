@@ -1,7 +1,7 @@
 // Small charts of the last two minutes, and the doctor's findings as cards.
 import { post } from "./api.js";
 import { button, element, icon, toast } from "./dom.js";
-import { text } from "./texts.js";
+import { message, text } from "./texts.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const CHARTS = [
@@ -95,11 +95,11 @@ export class Health {
     const copy = command
       ? element("div", { class: "command" }, element("code", {}, command), button(text("health.copyCommand"), { onclick: () => this.copy(command) }, "copy", false))
       : null;
-    const more = remedy && remedy !== command ? element("p", {}, remedy) : null;
+    const more = remedy && remedy !== command ? element("p", {}, message(remedy)) : null;
     return element(
       "article", { class: `card finding ${level}` },
       element("h3", {}, icon(icons[level]), element("span", {}, text(`health.levels.${level}`))),
-      element("p", {}, seen), more, copy,
+      element("p", {}, message(seen)), more, copy,
     );
   }
 

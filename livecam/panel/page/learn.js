@@ -114,7 +114,7 @@ export class Learn {
     return [
       element("h3", {}, text("learn.result", { name: learn.name })),
       element("p", {}, text("learn.figures", { before: learn.before.toFixed(2), after: learn.after.toFixed(2) })),
-      element("p", { class: learn.reason ? "problem" : "hint" }, learn.reason ? text("learn.notBetter", { reason: learn.reason }) : text("learn.better")),
+      element("p", { class: learn.reason ? "problem" : "hint" }, learn.reason ? text("learn.notBetter", { reason: translate(learn.reason) }) : text("learn.better")),
       this.examples,
       element(
         "div", { class: "row" },
