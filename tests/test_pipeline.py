@@ -15,6 +15,7 @@ from livecam.core.errors import FrameError, MatteError, UsageError
 from livecam.core.geometry import Crop, FramingMode, Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale_matte
+from livecam.matting.crop_tracker import CropSettings, CropTracker
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
@@ -106,6 +107,7 @@ def test_faint_islands_and_faint_holes_are_gone_before_the_matte_is_smoothed() -
 def test_a_small_person_is_segmented_in_a_crop_and_a_cut_looks_at_the_whole_again() -> None:
     sizes: list[Size] = []
     pipeline = make()
+    pipeline._crop_tracker = CropTracker(CropSettings(min_width=0))
 
     def predict(frame: Frame) -> Matte:
         sizes.append(Size.of(frame))

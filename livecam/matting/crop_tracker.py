@@ -35,6 +35,7 @@ class CropSettings:
         max_stretch: how much wider or taller the crop may be, compared with the frame's aspect ratio.
         max_area: a larger crop, as a fraction of the frame, is no gain: the whole frame is segmented.
         min_side: smallest crop, as a fraction of the frame's sides.
+        min_width: narrower frames, in pixels, are segmented as a whole: they have no more detail to show.
         look_frames: the whole frame is segmented besides after so many frames.
         anchor_seconds: at multiples of this time the crop is chosen anew, whatever it was before. So
             two runs that begin at different frames of a video agree after that time.
@@ -48,6 +49,7 @@ class CropSettings:
     max_stretch: float = 1.35
     max_area: float = 0.97
     min_side: float = 0.2
+    min_width: int = 200
     look_frames: int = 6
     anchor_seconds: float = 4.0
     moved_levels: float = 24.0
@@ -129,7 +131,9 @@ class CropTracker:
         whole = _predict(frame, predict)
         person = find_person(clean_matte(whole), self._frame_size)
         if self._crop is None or not self._has_room(self._crop, person):
-            self._crop = choose_crop(person, self._frame_size, self.settings)
+            is_small = self._frame_size.width < self.settings.min_width
+            found = None if is_small else person
+            self._crop = choose_crop(found, self._frame_size, self.settings)
         self._frames_since_look, self._is_border_known = 0, False
         return whole
 
