@@ -54,7 +54,7 @@ class SceneMix:
     double: float = 0.06
     clothes: float = CHANGED_CLOTHES_FRACTION
     clutter: float = CLUTTER_FRACTION
-    zoom: float = 0.5
+    zoom: float = 0.0
 
 
 @dataclass
