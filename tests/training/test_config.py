@@ -65,7 +65,7 @@ def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
         "double": 0.06,
         "clothes": 0.2,
         "clutter": 0.3,
-        "zoom": 0.5,
+        "zoom": 0.0,
     }
     assert "resume" not in values
 
