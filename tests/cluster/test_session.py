@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +22,22 @@ from tests.support.synthetic_people import write_scenes
 def silent_server() -> Iterator[str]:
     """A server that accepts connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=accept_all, args=(server,), daemon=True).start()
+        thread = threading.Thread(target=accept_all, args=(server,), daemon=True)
+        thread.start()
         yield f"127.0.0.1:{server.getsockname()[1]}"
+        # Without it the thread would go on to wait, and leave its connections open.
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+    assert not thread.is_alive()
 
 
 def accept_all(server: socket.socket) -> None:
-    accepted = []
-    while True:
-        try:
-            accepted.append(server.accept())
-        except OSError:
-            return
+    with ExitStack() as accepted:
+        while True:
+            try:
+                accepted.enter_context(server.accept()[0])
+            except OSError:
+                return
 
 
 @pytest.mark.parametrize("text", ["", "head", "head:", "head:0", "head:99999", ":6379", "a b:1", "Auto"])

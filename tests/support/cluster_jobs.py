@@ -139,11 +139,7 @@ class FullDiskLabelJob(DrawnLabelJob):
     """Finds the disk full on the node that begins first."""
 
     def run(self, value: LabelWork, work: Workspace, report: Report) -> Any:
-        node, mark = node_id(), self.folders[0].path.parent / "full-node"
-        if not mark.exists():
-            mark.write_text(node)
-        if mark.read_text() == node:
-            fill_disk()
+        fill_first_disk(self.folders[0].path.parent / "full-node")
         return super().run(value, work, report)
 
 
@@ -183,11 +179,7 @@ class FullDiskClipJob(ClipJob):
     """Finds the disk full on the node that begins first."""
 
     def run(self, value: ClipWork, work: Workspace, report: Report) -> ClipOutcome:
-        node, mark = node_id(), self.folders[0].path / "full-node"
-        if not mark.exists():
-            mark.write_text(node)
-        if mark.read_text() == node:
-            fill_disk()
+        fill_first_disk(self.folders[0].path / "full-node")
         return super().run(value, work, report)
 
 
@@ -210,6 +202,15 @@ def node_id() -> str:
     import ray
 
     return str(ray.get_runtime_context().get_node_id())
+
+
+def fill_first_disk(mark: Path) -> None:
+    """Find the disk full on the node that begins first; `mark` keeps its name."""
+    node = node_id()
+    if not mark.exists():
+        mark.write_text(node)
+    if mark.read_text() == node:
+        fill_disk()
 
 
 def fill_disk() -> None:
