@@ -206,8 +206,7 @@ class Pipeline:
         self._reset_on_scene_change(frame, now)
         with self.timer.measure("segment"):
             coarse, crop = self._crop_tracker.segment(frame, self.segmenter.predict, now)
-        coarse_shape = np.shape(coarse)
-        check_matte(coarse, coarse_shape)
+        coarse_shape = coarse.shape
         with self.timer.measure("clean"):
             cleaned = clean_matte(coarse)
         if picture.only_me:

@@ -118,22 +118,19 @@ class CropTracker:
 
     def _is_look_due(self, frame: Frame) -> bool:
         """Return whether the whole frame is segmented, besides the crop or instead of it."""
-        has_moved = self._has_moved_outside(frame)
         self._frames_since_look += 1
-        if self._crop is None:
-            return True
-        if self._crop.size == self._frame_size:
+        if self._crop is not None and self._crop.size == self._frame_size:
             return False
-        return has_moved or self._frames_since_look >= self.settings.look_frames
+        has_moved = self._has_moved_outside(frame)
+        return self._crop is None or has_moved or self._frames_since_look >= self.settings.look_frames
 
     def _look(self, frame: Frame, predict: Predict) -> Matte:
         """Segment the whole frame and return its coarse matte; take another crop if this one lacks room."""
         whole = _predict(frame, predict)
         person = find_person(clean_matte(whole), self._frame_size)
         if self._crop is None or not self._has_room(self._crop, person):
-            is_small = self._frame_size.width < self.settings.min_width
-            found = None if is_small else person
-            self._crop = choose_crop(found, self._frame_size, self.settings)
+            is_narrow = self._frame_size.width < self.settings.min_width
+            self._crop = choose_crop(None if is_narrow else person, self._frame_size, self.settings)
         self._frames_since_look, self._is_border_known = 0, False
         return whole
 

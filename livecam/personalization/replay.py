@@ -23,9 +23,9 @@ from livecam.training.data.scene_sampler import AssetPool, SceneMix
 from livecam.training.losses import MattingLoss, decode_logits
 
 Tensor = Any
-USER_MIX = SceneMix(real=0.55, empty=0.06, double=0.0, clothes=0.0, clutter=0.0, zoom=0.0)
+USER_MIX = SceneMix(real=0.55, empty=0.06, double=0.0, clothes=0.0, clutter=0.0)
 """The user's scenes: mostly their own room."""
-REPLAY_MIX = SceneMix(real=0.3, empty=0.25, double=0.05, clothes=0.0, clutter=0.0, zoom=0.0)
+REPLAY_MIX = SceneMix(real=0.3, empty=0.25, double=0.05, clothes=0.0, clutter=0.0)
 """Replay scenes: many of them without a person."""
 
 

@@ -20,13 +20,11 @@ NO_ARTIFACTS = CameraArtifacts(
     blur=0.0, motion=(0, 0.0), noise=0.0, noise_grain=1.0, jpeg_quality=100, downscale=1.0
 )
 KINDS = {
-    "a labelled image, cropped and stretched": SceneMix(
-        real=1.0, empty=0.0, double=0.0, clutter=0.0, zoom=0.0
-    ),
-    "pasted on a background": SceneMix(real=0.0, empty=0.0, double=0.0, clutter=0.0, zoom=0.0),
+    "a labelled image, cropped and stretched": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=0.0),
+    "pasted on a background": SceneMix(real=0.0, empty=0.0, double=0.0, clutter=0.0),
     "two people": SceneMix(real=0.0, empty=0.0, double=1.0),
     "the part around a person": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=0.0, zoom=1.0),
-    "things behind a person": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=1.0, zoom=0.0),
+    "things behind a person": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=1.0),
     "nothing to keep": SceneMix(real=0.0, empty=1.0, double=0.0),
 }
 ARTIFACTS = {
