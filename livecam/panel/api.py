@@ -39,6 +39,7 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_BUILTIN_MODEL = "person"  # takes over from a model that is deleted
 _COMMAND_SECONDS = 1.0  # the loop executes a command within 0.1 s, unless a sink blocks it
 _RESERVED_BYTES = 64 << 20  # that an upload leaves free on the disk
 Handler = Callable[[Request], Awaitable[Response]]
@@ -273,13 +274,14 @@ class PanelApi:
         return Response(content, media_type="image/jpeg") if content else Response(status_code=404)
 
     def _install_learnt(self, body: Any) -> dict[str, Any]:
-        """Install the new model and use it."""
+        """Install the new model and use it; if it cannot be used, the present one stays."""
         name = _text(body, "name")
         install_learnt(name)
-        self._learn_run.forget()
         if self._changes.settings.model == name:  # an older model of this name is in use
-            self._changes.change(model="person")
-        self._changes.change(model=name)
+            self._changes.reload_model()
+        else:
+            self._changes.change(model=name)
+        self._learn_run.forget()
         return {}
 
     def _discard_learnt(self, body: Any) -> dict[str, Any]:
@@ -290,12 +292,13 @@ class PanelApi:
         return {}
 
     def _remove_model(self, body: Any) -> dict[str, Any]:
-        """Delete a model. If it is in use, the built-in one is used from now on."""
+        """Delete a model. If it is in use, the built-in one is used from now on, and named as `fallback`."""
         name = _text(body, "name")
-        if self._changes.settings.model == name:
-            self._changes.change(model="person")
+        in_use = self._changes.settings.model == name
+        if in_use:
+            self._changes.change(model=_BUILTIN_MODEL)
         remove_model(name)
-        return {}
+        return {"fallback": _BUILTIN_MODEL if in_use else ""}
 
     def _rename(self, body: Any) -> dict[str, Any]:
         self._gallery.rename(_text(body, "id"), _text(body, "title"))

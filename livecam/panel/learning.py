@@ -16,6 +16,7 @@ from livecam.core.errors import LivecamError, UsageError
 from livecam.core.types import Frame
 from livecam.imaging.image_io import read_image
 from livecam.imaging.ops import encode_jpeg
+from livecam.models.archive import smoke_test
 from livecam.models.model_card import ModelCard
 from livecam.models.registry import check_name, install, list_user, remove, user_model_path
 from livecam.personalization.config import workspace_dir
@@ -281,14 +282,16 @@ def model_card_path(name: str) -> Path:
 
 
 def install_learnt(name: str) -> None:
-    """Install the model that a run has made.
+    """Install the model that a run has made, once it has run on an image.
 
     Raises:
-        LivecamError: there is none, or it can't be installed.
+        LivecamError: there is none, or it can't be used or installed; an older model of this name stays.
     """
-    if not model_card_path(name).is_file():
+    path = model_card_path(name)
+    if not path.is_file():
         raise UsageError(f"{name} is not learnt yet", "start it again: it continues")
-    install(model_card_path(name), name)
+    smoke_test(path)
+    install(path, name)
 
 
 def discard_learnt(name: str) -> None:

@@ -207,6 +207,16 @@ class LiveChanges:
             self._rebuild_pipeline(new)
             self._merge(new, _MODEL)
 
+    def reload_model(self) -> None:
+        """Load the model of the settings again, because its files are new.
+
+        Raises:
+            LivecamError: it cannot be loaded; the present one stays.
+        """
+        with self._lock:
+            self._model = self._stages.load_model(self.settings)
+            self._rebuild_pipeline(self.settings)
+
     def _rebuild_pipeline(self, new: LiveSettings) -> None:
         build, model = self._stages.build_pipeline, self._model
         self._controls.replace_pipeline(lambda previous: build(new, model, previous.background))

@@ -23,6 +23,7 @@ from livecam.core.errors import CameraError, SinkError
 from livecam.devices.discovery import VideoDevice
 from livecam.panel.learning import LearnRun
 from livecam.personalization.config import workspace_dir
+from livecam.personalization.journal import delete_workspace
 from livecam.sinks.recorder import Recorder
 from livecam.sources.demo import DemoSource
 from tests.support.command_line import start_livecam
@@ -772,15 +773,44 @@ def learn_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a script stand in for `livecam learn`: it reports as that does, over a finished run."""
     from livecam.panel import control_panel
 
+    write_learnt(keep_all=True)
     folder = workspace_dir("me")
-    write_pets(folder / "labels", trainval=8, test=3)
-    (folder / "model").mkdir()
-    card = write_model(folder / "model").with_suffix(".json")
-    card.rename(folder / "model" / "me.json")
     script = tmp_path / "learn.py"
     script.write_text(LEARN.format(folder=str(folder)))
     command = (sys.executable, "-u", str(script))
     monkeypatch.setattr(control_panel, "LearnRun", functools.partial(LearnRun, command=command))
+
+
+def write_learnt(*, keep_all: bool) -> None:
+    """Write what `livecam learn` leaves: labelled frames, and a model that keeps everything or nothing."""
+    folder = workspace_dir("me")
+    write_pets(folder / "labels", trainval=8, test=3)
+    (folder / "model").mkdir()
+    card = write_model(folder / "model", keep_all=keep_all).with_suffix(".json")
+    card.rename(folder / "model" / "me.json")
+
+
+def learn_without_waiting(page: Any) -> None:
+    """Let the script of `learn_script` run to its end, until the page shows the comparison."""
+    for number in (1, 2, 3):
+        (workspace_dir("me") / f"seen-{number}").touch()
+    page.click("#learn-start")
+    playwright.expect(page.locator(".compare")).to_have_count(3, timeout=TIMEOUT)
+
+
+def shows_all(frame: Any) -> bool:
+    """Return whether a model that keeps everything has made a frame of the run."""
+    return blue_fraction(frame) < 0.01
+
+
+def shows_nothing(frame: Any) -> bool:
+    """Return whether a model that keeps nothing has made a frame of the run."""
+    return blue_fraction(frame) > 0.99
+
+
+def shows_a_person(frame: Any) -> bool:
+    """Return whether a built-in model has made a frame of the run."""
+    return 0.3 < blue_fraction(frame) < 0.95
 
 
 def test_learn_me_runs_to_an_installed_model(learn_script: None, page: Any, run: PanelRun) -> None:
@@ -805,14 +835,63 @@ def test_learn_me_runs_to_an_installed_model(learn_script: None, page: Any, run:
         view.locator("img").first.evaluate("async each => { await each.decode(); return each.naturalWidth; }")
         > 0
     )
+    assert shows_nothing(run.frames[-1])
     page.click("#learn-install")
-    wait_until(lambda: run.changes.settings.model == "me")
+    run.wait_for_frame(shows_all, 20)
+    assert run.changes.settings.model == "me"
+    playwright.expect(page.locator(".toast")).to_contain_text("me is installed and in use")
     row = page.locator("#panel-learn .files li")
     playwright.expect(row).to_contain_text("in use", timeout=TIMEOUT)
     row.get_by_role("button", name="Delete me").click()
     page.locator("dialog").get_by_role("button", name="Delete").click()
-    wait_until(lambda: run.changes.settings.model == "person")
+    run.wait_for_frame(shows_a_person, 20)
+    assert run.changes.settings.model == "person"
+    playwright.expect(page.get_by_text("me is deleted. person is in use now.")).to_be_visible(timeout=TIMEOUT)
     playwright.expect(page.get_by_text("None yet.")).to_be_visible(timeout=TIMEOUT)
+
+
+def test_model_learnt_again_is_used_once_it_is_installed_and_not_if_discarded(
+    learn_script: None, page: Any, run: PanelRun
+) -> None:
+    page.click("#tab-learn")
+    learn_without_waiting(page)
+    page.click("#learn-install")
+    run.wait_for_frame(shows_all, 20)
+
+    delete_workspace("me")
+    write_learnt(keep_all=False)
+    learn_without_waiting(page)
+    page.click("#learn-discard")
+    page.locator("dialog").get_by_role("button", name="Discard").click()
+    playwright.expect(page.get_by_text("me is discarded. me stays in use.")).to_be_visible(timeout=TIMEOUT)
+    assert not workspace_dir("me").exists()
+    assert settled(run, blue_fraction) < 0.01
+    playwright.expect(page.locator("#panel-learn .files li")).to_contain_text("in use")
+
+    write_learnt(keep_all=False)
+    learn_without_waiting(page)
+    page.click("#learn-install")
+    run.wait_for_frame(shows_nothing, 20)
+    assert run.changes.settings.model == "me"
+
+
+def test_learnt_model_that_is_damaged_leaves_the_old_one_with_a_message(
+    learn_script: None, page: Any, run: PanelRun
+) -> None:
+    page.click("#tab-learn")
+    learn_without_waiting(page)
+    page.click("#learn-install")
+    run.wait_for_frame(shows_all, 20)
+    learn_without_waiting(page)
+    (workspace_dir("me") / "model" / "green.tflite").write_bytes(b"cut off")
+    page.click("#learn-install")
+    playwright.expect(page.locator(".toast.bad")).to_contain_text("is damaged", timeout=TIMEOUT)
+    assert settled(run, blue_fraction) < 0.01
+    page.click("#tab-devices")
+    page.get_by_label("Model", exact=True).select_option("person")
+    run.wait_for_frame(shows_a_person, 20)
+    page.get_by_label("Model", exact=True).select_option("me")
+    run.wait_for_frame(shows_all, 20)
 
 
 def test_learn_me_is_stopped_and_discarded(learn_script: None, page: Any, run: PanelRun) -> None:

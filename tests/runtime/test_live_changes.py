@@ -184,6 +184,18 @@ def test_model_is_loaded_before_the_run_uses_it(
     assert parts.opened[-1] == "pipeline 0 model person-lite"
 
 
+def test_model_is_loaded_again_without_a_change_of_the_settings(
+    changes: LiveChanges, parts: Parts, controls: Controls
+) -> None:
+    changes.reload_model()
+    assert parts.opened == ["model person 2"]
+    assert controls.kinds() == [ReplacePipeline]
+    parts.broken.add("model person 2")
+    with pytest.raises(CameraError):
+        changes.reload_model()
+    assert controls.kinds() == [ReplacePipeline]
+
+
 def test_model_that_cannot_be_loaded_changes_nothing(
     changes: LiveChanges, parts: Parts, controls: Controls
 ) -> None:

@@ -14,8 +14,8 @@ from livecam.models.model_card import ModelCard
 SIZE = Size(32, 24)
 
 
-def green_weights(size: Size = SIZE) -> bytes:
-    """sigmoid(60 × (green - 0.6 × red - 0.6 × blue) - 12) of every pixel, as a ``.tflite`` file's bytes."""
+def green_weights(size: Size = SIZE, bias: float = -12.0) -> bytes:
+    """sigmoid(60 × (green - 0.6 × red - 0.6 × blue) + bias) of every pixel, as a ``.tflite`` file's bytes."""
     image, matte = [1, size.height, size.width, 3], [1, size.height, size.width, 1]
     weights = np.array([-36, 60, -36], np.float32)
     tensors = [
@@ -31,7 +31,7 @@ def green_weights(size: Size = SIZE) -> bytes:
         operator_code(tflite.BuiltinOperator.CONV_2D),
         operator_code(tflite.BuiltinOperator.LOGISTIC),
     ]
-    model.buffers = [buffer(b""), buffer(weights.tobytes()), buffer(np.float32([-12]).tobytes())]
+    model.buffers = [buffer(b""), buffer(weights.tobytes()), buffer(np.float32([bias]).tobytes())]
     model.subgraphs = [subgraph(tensors, [convolution(), logistic()])]
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -85,9 +85,9 @@ def card_of(weights: bytes, size: Size = SIZE, outputs: dict[str, int] | None = 
     return ModelCard("green", "green.tflite", digest, size, (0.0, 1.0), outputs or {"matte": 0})
 
 
-def write_model(folder: Path, size: Size = SIZE) -> Path:
-    """`green.tflite` and its card in `folder`; gives the path of the first."""
-    weights = green_weights(size)
+def write_model(folder: Path, size: Size = SIZE, *, keep_all: bool = False) -> Path:
+    """`green.tflite` and its card in `folder`; gives the path of the first. It keeps every pixel if `keep_all`."""
+    weights = green_weights(size, 100.0 if keep_all else -12.0)
     path = folder / "green.tflite"
     path.write_bytes(weights)
     card_of(weights, size).write(path.with_suffix(".json"))

@@ -58,7 +58,8 @@ export class Learn {
 
   async remove(name) {
     const sure = await ask({ title: text("learn.removeTitle", { name }), message: text("learn.removeText"), action: text("backgrounds.deleteButton"), danger: true });
-    if (sure !== null) await tryPost("/api/learn/remove", { name });
+    const answer = sure === null ? null : await tryPost("/api/learn/remove", { name });
+    if (answer) toast(text(answer.fallback ? "learn.removedInUse" : "learn.removed", { name, other: answer.fallback }));
   }
 
   showStatus({ learn }) {
@@ -152,6 +153,6 @@ export class Learn {
 
   async discard(name) {
     const sure = await ask({ title: text("learn.discardTitle", { name }), message: text("learn.discardText"), action: text("learn.discard"), danger: true });
-    if (sure !== null) await tryPost("/api/learn/discard", { name });
+    if (sure !== null && (await tryPost("/api/learn/discard", { name }))) toast(text("learn.discarded", { name, used: this.state.settings.model }));
   }
 }
