@@ -86,7 +86,7 @@ def card_of(weights: bytes, size: Size = SIZE, outputs: dict[str, int] | None = 
 
 
 def write_model(folder: Path, size: Size = SIZE, *, keep_all: bool = False) -> Path:
-    """`green.tflite` and its card in `folder`; gives the path of the first. It keeps every pixel if `keep_all`."""
+    """`green.tflite` and its card in `folder`; gives the path of the first. `keep_all`: keeps every pixel."""
     weights = green_weights(size, 100.0 if keep_all else -12.0)
     path = folder / "green.tflite"
     path.write_bytes(weights)
