@@ -26,7 +26,13 @@ from livecam.panel.examination import examine
 from livecam.panel.gallery import THUMBNAIL_SIZE, Gallery, thumbnail_of
 from livecam.panel.hub import PageHub
 from livecam.panel.learning import LearnRun, discard_learnt, examples, install_learnt, remove_model
-from livecam.panel.live_state import LiveState, new_recording_path, recording_path, recordings_dir
+from livecam.panel.live_state import (
+    LiveState,
+    delete_recording,
+    new_recording_path,
+    recording_path,
+    recordings_dir,
+)
 from livecam.panel.settings_view import defaults_of, parse_changes
 from livecam.runtime.controls import RunControls
 from livecam.runtime.live_changes import LiveChanges
@@ -73,6 +79,7 @@ class PanelApi:
             "/api/doctor": lambda body: {"findings": examine(self._changes.settings)},
             "/api/virtual-camera": self._switch_virtual_camera,
             "/api/recording": self._record,
+            "/api/recordings/delete": lambda body: delete_recording(_text(body, "name")),
             "/api/uploads": self._announce_upload,
             "/api/learn/start": self._learn,
             "/api/learn/stop": self._stop_learning,

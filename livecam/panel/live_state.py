@@ -48,6 +48,7 @@ class StatusMeter:
     def __init__(self, controls: RunControls) -> None:
         self._controls = controls
         self._before = self._sample()
+        self._seconds = 0
         self._history: deque[dict[str, float]] = deque(maxlen=HISTORY_SECONDS)
 
     @property
@@ -56,11 +57,13 @@ class StatusMeter:
         return list(self._history)
 
     def measure(self) -> dict[str, float]:
-        """Return the figures since the last call; `cpu` is in percent of the machine."""
+        """Return the figures since the last call; `second` counts calls, `cpu` is in % of the machine."""
         now, before = self._sample(), self._before
         seconds = max(now.time - before.time, 1e-3)
         self._before = now
-        figures = {
+        self._seconds += 1
+        figures: dict[str, float] = {
+            "second": self._seconds,
             "fps": round((now.figures.frames_shown - before.figures.frames_shown) / seconds, 1),
             "delay_ms": round(now.figures.delay_seconds * 1000, 1),
             "cpu": round(100 * (now.cpu_seconds - before.cpu_seconds) / seconds / (os.cpu_count() or 1), 1),
@@ -248,6 +251,21 @@ def recording_path(name: str) -> Path:
     if name not in {each["name"] for each in list_recordings()}:
         raise UsageError("there is no such recording", "load the page again")
     return recordings_dir() / name
+
+
+def delete_recording(name: str) -> dict[str, Any]:
+    """Delete a recording. Returns: nothing more for the page.
+
+    Raises:
+        UsageError: there is no such recording.
+        FileWriteError: it cannot be deleted.
+    """
+    from livecam.core.fileio import translate_os_errors
+
+    path = recording_path(name)
+    with translate_os_errors(path.parent):
+        path.unlink(missing_ok=True)
+    return {}
 
 
 def new_recording_path() -> Path:

@@ -2,7 +2,9 @@
 
 import re
 import signal
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,31 @@ def test_panel_prints_its_address_and_ends_by_ctrl_c(arguments: str) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == INTERRUPTED
     assert instance.running_address() is None
+
+
+def test_browser_opens_on_the_given_port(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f"#!/bin/sh\necho $1 > {seen}.new && mv {seen}.new {seen}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    with start_livecam(f"{arguments.replace(' --no-browser', '')} --port {port}") as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        assert "the panel opens in your browser: " in line
+        end = time.monotonic() + 20
+        while not seen.exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert seen.read_text().strip() == line.split()[-1]
+        assert line.split()[-1].startswith(f"http://127.0.0.1:{port}/open/")
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
 
 
 def test_second_panel_opens_the_page_of_the_first(arguments: str, capfd: pytest.CaptureFixture[str]) -> None:

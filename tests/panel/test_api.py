@@ -371,6 +371,11 @@ def test_recording_is_made_listed_and_played(run: PanelRun, tmp_path: Path) -> N
         frames = list(clip)
     assert len(frames) > 10
     assert is_near(corner(frames[5]), BLUE, 12)
+    for other in ("../panel.json", f"../recordings/{name}", ""):
+        assert client.post("/api/recordings/delete", {"name": other}).status == 400
+    assert client.post("/api/recordings/delete", {"name": name}).status == 200
+    assert client.get("/api/state").json["output"]["recordings"] == []
+    assert client.get(f"/recordings/{name}").status == 404
 
 
 @pytest.mark.parametrize(

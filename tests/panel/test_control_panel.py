@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from livecam.core.config import LiveSettings
+from livecam.core.config import LiveSettings, config_path, read_config
 from livecam.core.errors import CameraError, SinkError
 from livecam.devices.discovery import VideoDevice
 from livecam.panel.learning import LearnRun
+from livecam.panel.live_state import recordings_dir
 from livecam.personalization.config import workspace_dir
 from livecam.personalization.journal import delete_workspace
 from livecam.sinks.recorder import Recorder
@@ -243,6 +244,10 @@ def test_settings_of_the_picture_are_changed_and_reset(page: Any, run: PanelRun)
     page.get_by_role("switch", name="Mirror the preview").click()
     wait_until(lambda: run.changes.settings.light_wrap == 0.5 and not run.changes.settings.mirror)
     playwright.expect(page.locator("#preview")).not_to_have_class(re.compile("mirrored"))
+    page.click("#dock-mirror")
+    playwright.expect(page.locator("#preview")).to_have_class(re.compile("mirrored"))
+    page.click("#dock-mirror")
+    playwright.expect(page.locator("#preview")).not_to_have_class(re.compile("mirrored"))
     page.click("#reset-all")
     wait_until(lambda: run.changes.settings.light_wrap == 0 and run.changes.settings.mirror)
     assert run.changes.settings.fit.value == "cover"
@@ -269,6 +274,12 @@ def test_model_and_picture_have_their_effect_in_the_frames(page: Any, run: Panel
     wait_until(lambda: run.changes.settings.threads == 2)
     page.get_by_label("Model", exact=True).select_option("person-lite")
     run.wait_for_frame(lambda frame: blue_fraction(frame) < 0.9, 30)
+    page.click("#dock-hide")
+    run.wait_for_frame(shows_nothing, 20)
+    playwright.expect(page.locator("#safety")).to_have_text("You are hidden too")
+    playwright.expect(page.locator("#view-note")).to_have_text("You are hidden too")
+    page.click("#dock-hide")
+    run.wait_for_frame(lambda frame: blue_fraction(frame) < 0.9, 20)
     page.click("#tab-picture")
     page.get_by_role("slider", name="Outline").press("End")
     wait_until(lambda: run.changes.settings.edge > 0)
@@ -276,6 +287,10 @@ def test_model_and_picture_have_their_effect_in_the_frames(page: Any, run: Panel
     page.get_by_role("slider", name="Outline").press("Home")
     wait_until(lambda: run.changes.settings.edge < 0)
     run.wait_for_frame(lambda frame: blue_fraction(frame) > wide + 0.01, 20)
+    page.get_by_role("button", name="Reset Outline to 0").click()
+    wait_until(lambda: run.changes.settings.edge == 0)
+    playwright.expect(page.get_by_role("slider", name="Outline")).to_have_value("0")
+    assert run.changes.settings.model == "person-lite"
     before = settled(run, warmth)
     page.get_by_role("slider", name="Color match").press("End")
     run.wait_for_frame(lambda frame: warmth(frame) < before - 3, 20)
@@ -413,7 +428,7 @@ def test_camera_is_changed_and_a_failure_is_explained(
     playwright.expect(page.locator(".toast.bad")).to_contain_text("modprobe")
     playwright.expect(page.get_by_role("switch", name="Virtual camera")).not_to_be_checked()
     page.get_by_label("Rate").select_option("15")
-    wait_until(lambda: run.changes.settings.fps == 15)
+    wait_until(lambda: run.changes.settings.fps == 15 and run.changes.source.fps == 15)
 
 
 def test_clip_is_recorded_and_played(page: Any, run: PanelRun) -> None:
@@ -427,10 +442,17 @@ def test_clip_is_recorded_and_played(page: Any, run: PanelRun) -> None:
     )
     assert size > 1000
     page.click("#tab-devices")
-    playwright.expect(page.locator(".files a")).to_have_count(1)
+    playwright.expect(page.locator("#panel-devices .files li")).to_have_count(1)
     with page.context.expect_page() as opened:
         link.click()
     assert opened.value.url.endswith(".mp4")
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=re.compile("^Save livecam-")).click()
+    assert Path(saved.value.path()).stat().st_size == size
+    page.get_by_role("button", name=re.compile("^Delete livecam-")).click()
+    page.locator("dialog").get_by_role("button", name="Delete").click()
+    playwright.expect(page.get_by_text("The recordings that you make here are listed here.")).to_be_visible()
+    assert list(recordings_dir().iterdir()) == []
 
 
 def test_health_shows_figures_and_findings(page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -449,11 +471,57 @@ def test_health_shows_figures_and_findings(page: Any, run: PanelRun, monkeypatch
     page.click("#tab-health")
     playwright.expect(page.locator("#chart-fps strong")).not_to_have_text("–")
     page.click("#doctor")
-    playwright.expect(page.locator(".finding")).to_have_count(2)
+    playwright.expect(page.locator(".finding h3")).to_have_text(["Broken", "Fine"])
     assert page.locator(".finding b").count() == 0
     page.get_by_role("button", name="Copy the command").click()
     playwright.expect(page.locator(".toast")).to_contain_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "sudo y"
+
+
+def test_charts_go_on_after_the_page_is_loaded_again(page: Any, run: PanelRun) -> None:
+    points = "document.querySelector('#chart-fps .line').getAttribute('d')?.split('L').length ?? 0"
+    page.click("#tab-health")
+    for _ in range(20):
+        run.panel._state.meter.measure()
+    wait_until(lambda: page.evaluate(points) >= 2)
+    for strength in (11, 12, 13):  # each change sends the figures of the same second again
+        run.client.post("/api/background", {"kind": "blur", "value": strength})
+    page.reload()
+    page.wait_for_selector("html[data-ready] #preview[data-frames]")
+    shown, known = page.evaluate(
+        f"fetch('/api/state').then(each => each.json()).then(state => [{points}, state.history.length])"
+    )
+    assert known >= 22
+    assert known - 3 <= shown <= known + 3
+
+
+def test_missing_virtual_camera_leads_to_the_doctor(
+    page: Any, run: PanelRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise SinkError("no virtual camera: sudo modprobe v4l2loopback")
+
+    finding = {"name": "x", "level": "broken", "seen": "no module", "remedy": "", "command": "sudo y"}
+    monkeypatch.setattr("livecam.runtime.session.VirtualCameraSink.__enter__", fail)
+    monkeypatch.setattr("livecam.panel.api.examine", lambda settings: [finding])
+    playwright.expect(page.locator("#caption")).to_contain_text("No call shows this yet")
+    page.click("#dock-virtual")
+    playwright.expect(page.locator(".toast.bad")).to_contain_text("modprobe")
+    page.get_by_role("button", name="What to do").click()
+    playwright.expect(page.locator("#panel-health")).to_be_visible()
+    playwright.expect(page.locator("#tab-health")).to_be_focused()
+    playwright.expect(page.locator(".finding code")).to_have_text("sudo y")
+    playwright.expect(page.locator(".finding code")).to_be_in_viewport()
+    playwright.expect(page.locator(".toast.bad")).to_be_hidden()
+
+
+@pytest.mark.parametrize("tab", ["backgrounds", "picture", "devices"])
+def test_everything_is_kept_for_the_next_time(page: Any, run: PanelRun, tab: str) -> None:
+    run.client.post("/api/background", {"kind": "builtin", "value": "dusk"})
+    page.click(f"#tab-{tab}")
+    page.locator(f"#panel-{tab}").get_by_role("button", name="Start like this next time").click()
+    playwright.expect(page.locator(".toast")).to_contain_text("Kept: livecam starts with this background")
+    assert read_config(config_path()).background == ("dusk",)
 
 
 def test_own_backgrounds_are_arranged(page: Any, run: PanelRun, make_png: Callable[..., bytes]) -> None:
@@ -461,6 +529,10 @@ def test_own_backgrounds_are_arranged(page: Any, run: PanelRun, make_png: Callab
     playwright.expect(page.get_by_role("radio", name="second")).to_be_visible()
     page.click("#arrange")
     page.get_by_role("button", name="Move second earlier").click()
+    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "first"])
+    page.get_by_role("radio", name="second").drag_to(page.get_by_role("radio", name="first"))
+    wait_until(lambda: [each.title for each in gallery(run)] == ["first", "second"])
+    page.get_by_role("radio", name="second").drag_to(page.get_by_role("radio", name="first"))
     wait_until(lambda: [each.title for each in gallery(run)] == ["second", "first"])
     page.get_by_role("button", name="Rename first").click()
     page.locator("dialog input").fill("Office")
@@ -664,6 +736,30 @@ def test_the_template_with_the_most_text_translates(open_page: Callable[..., Any
     assert page.evaluate(translate, [address, other]) == f"2: {other}"
 
 
+def test_each_text_that_the_page_asks_for_exists_and_no_other(page: Any) -> None:
+    """A key that is misspelt would show nothing. A part that is computed stands for any one."""
+    files = list((Path(__file__).parents[2] / "livecam/panel/page").iterdir())
+    source = "\n".join(each.read_text(encoding="utf-8") for each in files if each.name != "texts.js")
+    used = set(re.findall(r"text\(\s*[\"`]([^\"`]+)[\"`]", source))
+    used |= set(re.findall(r'data-(?:text|label)="([^"]+)"', source))
+    # Keys that are chosen among two or more.
+    used |= set(re.findall(r'"([a-z]+(?:\.[A-Za-z]+)*|caption[A-Z]\w+)"', source))
+    texts = page.evaluate("""async () => (await import("/page/texts.js")).TEXTS""")
+    del texts["messages"]
+    keys = set(flat_keys(texts))
+    patterns = [re.compile(re.sub(r"\\\$\\{[^}]*\\}", "[^.]+", re.escape(each))) for each in used]
+    assert [key for key in keys if not any(pattern.fullmatch(key) for pattern in patterns)] == []
+    calls = set(re.findall(r'\btext\("([^"]+)"', source)) | set(
+        re.findall(r'data-(?:text|label)="([^"]+)"', source)
+    )
+    assert calls - keys == set()
+
+
+def flat_keys(texts: dict[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in texts.items():
+        yield from [before + name] if isinstance(value, str) else flat_keys(value, f"{before}{name}.")
+
+
 def test_each_sentence_for_users_is_among_the_texts() -> None:
     from livecam.doctor.messages import MESSAGES
     from livecam.personalization.guided_recording import POSE_INSTRUCTIONS
@@ -759,6 +855,8 @@ def wait(name):
     while not (folder / name).exists(): time.sleep(0.02)
 say("recording 4 s from the camera; have in the frame what you want to be kept", "record", seconds_left=7)
 say("turn your head and your shoulders", "record", seconds_left=2); wait("seen-1")
+if "--click" in sys.argv:
+    say("click on what to keep: (...)", page="http://127.0.0.1:99/open/abc"); wait("clicked")
 say("labelling 3/4", "label", 3, 4); wait("seen-2")
 say("learning from 3 frames of yours", "tune")
 say("learning 2/6: loss 0.1, 90 s left", "tune", 2, 6, seconds_left=90); wait("seen-3")
@@ -892,6 +990,19 @@ def test_learnt_model_that_is_damaged_leaves_the_old_one_with_a_message(
     run.wait_for_frame(shows_a_person, 20)
     page.get_by_label("Model", exact=True).select_option("me")
     run.wait_for_frame(shows_all, 20)
+
+
+def test_learn_me_leads_to_the_page_for_clicking(learn_script: None, page: Any, run: PanelRun) -> None:
+    (workspace_dir("me") / "seen-1").touch()
+    page.click("#tab-learn")
+    page.get_by_role("switch", name="Keep objects too").check()
+    page.click("#learn-start")
+    link = page.get_by_role("link", name="Open the page for clicking")
+    playwright.expect(link).to_have_attribute("href", "http://127.0.0.1:99/open/abc", timeout=TIMEOUT)
+    playwright.expect(page.locator(".instruction")).to_contain_text("Click on what to keep")
+    (workspace_dir("me") / "clicked").touch()
+    playwright.expect(page.locator(".instruction")).to_have_text("3 of 4", timeout=TIMEOUT)
+    playwright.expect(link).to_be_hidden()
 
 
 def test_learn_me_is_stopped_and_discarded(learn_script: None, page: Any, run: PanelRun) -> None:

@@ -1,5 +1,5 @@
 // Requests to livecam. An error has the problem and the remedy as livecam states them.
-import { toast } from "./dom.js";
+import { button, toast } from "./dom.js";
 import { message, text } from "./texts.js";
 
 export class Problem extends Error {
@@ -29,14 +29,24 @@ export async function post(path, body = {}) {
   );
 }
 
-// Like post, but shows a problem to the user. Returns null then.
-export async function tryPost(path, body = {}) {
+// Like post, but shows a problem to the user, with more elements beside it. Returns null then.
+export async function tryPost(path, body = {}, ...more) {
   try {
     return await post(path, body);
   } catch (problem) {
-    toast(problem.message, "bad");
+    toast(problem.message, "bad", ...more);
     return null;
   }
+}
+
+// What is missing for a virtual camera, the doctor says with the commands to copy.
+export function switchVirtualCamera(on) {
+  const act = ({ target }) => {
+    target.closest(".toast").remove();
+    window.dispatchEvent(new Event("livecam-examine"));
+  };
+  const mend = button(text("devices.mend"), { onclick: act }, "pulse");
+  return tryPost("/api/virtual-camera", { on }, mend);
 }
 
 // Announces a file, then sends its bytes. `progress` receives percent.

@@ -1,6 +1,7 @@
 // The gallery: what can be behind the person. One choice of many, so it is a group of radio buttons.
 import { post, Sender, tryPost, upload } from "./api.js";
 import { ask, button, element, field, icon, toast } from "./dom.js";
+import { keepButton } from "./keep.js";
 import { text } from "./texts.js";
 
 const SWATCHES = ["#00b140", "#1f6feb", "#6f42c1", "#b35900", "#2f3437", "#f1efe9"];
@@ -18,10 +19,11 @@ export class Backgrounds {
     this.edit = button(text("backgrounds.edit"), { id: "arrange", "aria-pressed": "false", onclick: () => this.setEditing(!this.editing) }, "layers");
     this.slides = button("", { id: "make-slides", hidden: true, onclick: () => this.makeSlides() }, "layers");
     this.note = element("p", { class: "hint" });
+    const add = button(text("backgrounds.addShort"), { id: "add", class: "primary", "aria-label": text("backgrounds.add"), onclick: () => this.file.click() }, "plus");
     root.append(
-      element("div", { class: "row heading" }, element("h2", {}, text("backgrounds.title")), this.edit),
-      this.options, this.group, this.progress,
-      element("div", { class: "row" }, button(text("backgrounds.add"), { id: "add", class: "primary", onclick: () => this.file.click() }, "plus"), this.slides, this.file),
+      element("div", { class: "row heading" }, element("h2", {}, text("backgrounds.title")), this.edit, add),
+      this.progress, this.options, this.group,
+      element("div", { class: "row" }, this.slides, keepButton(), this.file),
       this.note,
     );
     this.group.addEventListener("keydown", (event) => this.move(event));
@@ -302,7 +304,7 @@ export class Backgrounds {
   }
 
   async rename(id, title) {
-    const name = await ask({ title: text("backgrounds.renameTitle"), value: title, action: text("save") });
+    const name = await ask({ title: text("backgrounds.renameTitle", { title }), label: text("backgrounds.newName"), value: title, action: text("save") });
     if (name) await tryPost("/api/backgrounds/rename", { id, title: name });
   }
 
@@ -315,7 +317,7 @@ export class Backgrounds {
   }
 
   async makeSlides() {
-    const title = await ask({ title: text("backgrounds.renameTitle"), value: text("backgrounds.slidesTitle"), action: text("save") });
+    const title = await ask({ title: text("backgrounds.slidesName"), label: text("backgrounds.slidesName"), value: text("backgrounds.slidesTitle"), action: text("save") });
     if (!title) return;
     const ids = this.state.backgrounds.items.filter(({ id }) => this.selected.has(id)).map(({ id }) => id);
     const made = await tryPost("/api/backgrounds/slides", { ids, title });

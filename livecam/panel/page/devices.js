@@ -1,6 +1,7 @@
 // Camera, size, rate, model, threads; virtual camera; recordings. Changed while livecam runs.
-import { tryPost } from "./api.js";
-import { bytes, element, field, icon, toggle } from "./dom.js";
+import { switchVirtualCamera, tryPost } from "./api.js";
+import { ask, bytes, button, element, field, icon, toggle } from "./dom.js";
+import { keepButton } from "./keep.js";
 import { text } from "./texts.js";
 
 export class Devices {
@@ -18,16 +19,16 @@ export class Devices {
     }
     this.format = element("p", { class: "hint", role: "status" });
     const fields = Object.entries(this.inputs).map(([name, input]) => field(text(`devices.${name}`), input));
-    this.virtual = toggle(text("devices.virtual"), false, (on, input) => this.switch(input, "/api/virtual-camera", { on }), " ");
+    this.virtual = toggle(text("devices.virtual"), false, (on, input) => this.switch(input, switchVirtualCamera(on)), " ");
     this.viewers = element("p", { class: "viewers" });
     this.demand = toggle(
       text("devices.onDemand"), false,
-      (on, input) => this.switch(input, "/api/settings", { on_demand: on }), text("devices.onDemandHint"),
+      (on, input) => this.switch(input, tryPost("/api/settings", { on_demand: on })), text("devices.onDemandHint"),
     );
     this.recordings = element("ul", { class: "files" });
     root.append(
       element("h2", {}, text("devices.input")), element("div", { class: "grid-2" }, ...fields), this.format,
-      element("h2", {}, text("devices.output")), this.virtual, this.viewers, this.demand,
+      element("h2", {}, text("devices.output")), this.virtual, this.viewers, this.demand, keepButton(),
       element("h2", {}, text("devices.recordings")), this.recordings,
     );
   }
@@ -44,9 +45,9 @@ export class Devices {
     input.focus();
   }
 
-  async switch(input, path, body) {
+  async switch(input, answer) {
     input.disabled = true;
-    if (!(await tryPost(path, body))) input.checked = !input.checked;
+    if (!(await answer)) input.checked = !input.checked;
     input.disabled = false;
     input.focus();
   }
@@ -84,10 +85,20 @@ export class Devices {
       element(
         "li", {},
         element("a", { href: `/recordings/${name}`, target: "_blank", "aria-label": text("devices.play", { name }) }, icon("play"), element("span", {}, name)),
-        element("span", { class: "hint" }, bytes(size)),
+        element(
+          "span", { class: "row tight" },
+          element("span", { class: "hint" }, bytes(size)),
+          element("a", { class: "button quiet round", href: `/recordings/${name}`, download: name, title: text("devices.download", { name }), "aria-label": text("devices.download", { name }) }, icon("save")),
+          button(text("devices.deleteRecording", { name }), { class: "quiet", onclick: () => this.remove(name) }, "trash", false),
+        ),
       ),
     );
     this.recordings.replaceChildren(...(rows.length ? rows : [element("li", { class: "hint" }, text("devices.noRecordings"))]));
+  }
+
+  async remove(name) {
+    const sure = await ask({ title: text("devices.deleteTitle", { name }), message: text("devices.deleteText"), action: text("backgrounds.deleteButton"), danger: true });
+    if (sure !== null) await tryPost("/api/recordings/delete", { name });
   }
 
   showStatus({ virtualCamera: { device, viewers } }) {

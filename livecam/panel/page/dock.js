@@ -1,5 +1,5 @@
 // The large buttons below the preview: hide me, record, virtual camera, mirror.
-import { tryPost } from "./api.js";
+import { switchVirtualCamera, tryPost } from "./api.js";
 import { bytes, element, icon, toast } from "./dom.js";
 import { text } from "./texts.js";
 
@@ -12,9 +12,7 @@ export class Dock {
   constructor(root) {
     this.hide = this.add("hide", "hide", () => tryPost("/api/pause", { paused: !this.status.paused }));
     this.record = this.add("record", "record", () => this.toggleRecording());
-    this.virtual = this.add("virtual", "broadcast", () =>
-      tryPost("/api/virtual-camera", { on: !this.status.virtualCamera.device }),
-    );
+    this.virtual = this.add("virtual", "broadcast", () => switchVirtualCamera(!this.status.virtualCamera.device));
     this.mirror = this.add("mirror", "mirror", () => tryPost("/api/settings", { mirror: !this.state.settings.mirror }));
     root.append(this.hide, this.record, this.virtual, this.mirror);
     root.addEventListener("keydown", (event) => this.move(event, root));

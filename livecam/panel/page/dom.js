@@ -23,6 +23,7 @@ const ICONS = {
   check: ["M5 12.500l4.500 4.500L19 7.500"],
   alert: ["M12 4l9 16H3z", "M12 10v4.500M12 17v.5"],
   cross: ["M6 6l12 12M18 6L6 18"],
+  save: ["M12 4v11M7.500 10.500L12 15l4.500-4.500", "M5 19h14"],
   copy: ["M9 9h10v11H9z", "M15 9V4H5v11h4"],
   play: ["M8 5.500v13l10-6.500z"],
   reset: ["M5 12a7 7 0 1 0 2.500-5.400", "M5 4.500v4h4"],
@@ -60,7 +61,7 @@ export function button(label, properties = {}, iconName = "", showLabel = true) 
   const classes = `button ${properties.class ?? ""} ${showLabel ? "" : "round"}`.trim();
   return element(
     "button",
-    { type: "button", ...properties, class: classes, title: showLabel ? undefined : label, "aria-label": showLabel ? undefined : label },
+    { type: "button", ...properties, class: classes, title: showLabel ? undefined : label, "aria-label": properties["aria-label"] ?? (showLabel ? undefined : label) },
     iconName ? icon(iconName) : null,
     showLabel ? element("span", {}, label) : null,
   );
@@ -106,7 +107,7 @@ export function toast(message, kind = "", ...more) {
 }
 
 // A question in a native dialog: it holds the focus, and Escape closes it. Resolves to the text, or null.
-export function ask({ title, message = "", value = null, action, danger = false }) {
+export function ask({ title, message = "", label = title, value = null, action, danger = false }) {
   return new Promise((resolve) => {
     const input = value === null ? null : element("input", { type: "text", value, maxLength: 80, required: true });
     const form = element(
@@ -114,7 +115,7 @@ export function ask({ title, message = "", value = null, action, danger = false 
       { method: "dialog" },
       element("h2", {}, title),
       message ? element("p", {}, message) : null,
-      input ? field(title, input) : null,
+      input ? field(label, input) : null,
       element(
         "div",
         { class: "row end" },

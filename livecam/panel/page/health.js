@@ -10,6 +10,7 @@ const CHARTS = [
   ["cpu", "cpu", 50],
   ["dropped", "dropped", 5],
 ];
+const LEVELS = ["broken", "warning", "fine"];
 const SECONDS = 120;
 const LEAST_SECONDS = 15;
 
@@ -68,11 +69,16 @@ export class Health {
   }
 
   showState({ history }) {
-    if (!this.history.length) this.history = history;
+    // A page that was loaded again shows what was before: livecam remembers two minutes.
+    const known = new Set(this.history.map(({ second }) => second));
+    this.history = [...history.filter(({ second }) => !known.has(second)), ...this.history];
+    this.history = this.history.sort((one, other) => one.second - other.second).slice(-SECONDS);
+    for (const chart of this.charts) chart.draw(this.history);
   }
 
   showStatus({ figures }) {
-    if (figures.fps === undefined) return;
+    // A change sends the figures of the same second once more.
+    if (figures.fps === undefined || this.history.some(({ second }) => second === figures.second)) return;
     this.history = [...this.history, figures].slice(-SECONDS);
     for (const chart of this.charts) chart.draw(this.history);
   }
@@ -82,7 +88,9 @@ export class Health {
     this.findings.replaceChildren(element("p", { class: "hint" }, text("health.checking")));
     try {
       const { findings } = await post("/api/doctor");
+      findings.sort((one, other) => LEVELS.indexOf(one.level) - LEVELS.indexOf(other.level));
       this.findings.replaceChildren(...findings.map((finding) => this.card(finding)));
+      this.findings.firstElementChild?.scrollIntoView({ block: "center" });
     } catch (problem) {
       this.findings.replaceChildren();
       toast(problem.message, "bad");

@@ -17,7 +17,7 @@ const TABS = [
   ["health", "pulse", Health],
   ["learn", "person", Learn],
 ];
-const STATES_WITH_NOTE = new Set(["starting", "stalled", "camera lost"]);
+const STATES_WITH_NOTE = new Set(["starting", "stalled", "camera lost", "paused"]);
 
 class Panel {
   constructor() {
@@ -29,6 +29,7 @@ class Panel {
     this.live.addEventListener("status", ({ detail }) => this.showStatus(detail));
     this.live.addEventListener("changed", () => this.load());
     window.addEventListener("livecam-reload", () => this.load());
+    window.addEventListener("livecam-examine", () => this.examine());
     this.live.addEventListener("message", ({ detail }) => toast(detail.text, "bad"));
     this.live.addEventListener("connected", () => this.showConnection(true));
     this.live.addEventListener("lost", () => this.showConnection(false));
@@ -71,6 +72,13 @@ class Panel {
     history.replaceState(null, "", `#${TABS[chosen][0]}`);
   }
 
+  examine() {
+    const index = TABS.findIndex(([name]) => name === "health");
+    this.select(index);
+    this.views[index].tab.focus();
+    return this.views[index].view.examine();
+  }
+
   async load() {
     this.reload = true;
     if (this.loading) return;
@@ -91,8 +99,8 @@ class Panel {
     document.documentElement.dataset.ready = "true";
     const mirrored = state.settings.mirror;
     document.getElementById("preview").classList.toggle("mirrored", mirrored);
-    const caption = text(mirrored ? "captionMirrored" : "caption", { format: state.input.format });
-    document.getElementById("caption").textContent = caption;
+    this.state = state;
+    this.showCaption();
     this.dock.showState(state);
     for (const { view } of this.views) view.showState?.(state);
   }
@@ -107,9 +115,18 @@ class Panel {
     const note = document.getElementById("view-note");
     note.hidden = !STATES_WITH_NOTE.has(status.state);
     note.textContent = line;
+    this.status = status;
+    this.showCaption();
     this.showFigures(status.figures);
     this.dock.showStatus(status);
     for (const { view } of this.views) view.showStatus?.(status);
+  }
+
+  showCaption() {
+    if (!this.state || !this.status) return;
+    const seen = this.state.settings.mirror ? "captionMirrored" : "caption";
+    const key = this.status.virtualCamera.device ? seen : "captionOff";
+    document.getElementById("caption").textContent = text(key, { format: this.state.input.format });
   }
 
   showFigures({ fps, delay_ms: delay, cpu }) {

@@ -1,6 +1,7 @@
 // The settings of the picture, built from what livecam says of them: a new setting appears by itself.
 import { Sender, tryPost } from "./api.js";
 import { button, element, field, toast, toggle } from "./dom.js";
+import { keepButton } from "./keep.js";
 import { text } from "./texts.js";
 
 function title(setting) {
@@ -15,8 +16,7 @@ export class Picture {
   constructor(root) {
     this.list = element("div", { class: "settings" });
     const reset = button(text("picture.reset"), { id: "reset-all", onclick: () => this.reset() }, "reset");
-    const keep = button(text("picture.keep"), { id: "keep-settings", onclick: () => this.keep() }, "check");
-    root.append(element("h2", {}, text("picture.title")), this.list, element("div", { class: "row" }, reset, keep));
+    root.append(element("h2", {}, text("picture.title")), this.list, element("div", { class: "row" }, reset, keepButton()));
     this.controls = new Map();
     this.senders = new Map();
   }
@@ -103,9 +103,5 @@ export class Picture {
 
   async reset(names = this.names) {
     if (await tryPost("/api/settings/reset", { names })) toast(text("picture.saved"));
-  }
-
-  async keep() {
-    if (await tryPost("/api/settings/keep")) toast(text("picture.kept"));
   }
 }

@@ -111,6 +111,12 @@ def test_invalid_clicks_are_refused_and_not_stored(clicks: Any, tmp_path: Path) 
     assert json.loads(path.read_text()) == {}
 
 
+def test_page_says_that_it_shows_the_room(tmp_path: Path) -> None:
+    with click_page(tmp_path) as (url, _, _):
+        assert b"it shows your frames with the room in them" in fetch(url)[1]
+        fetch(url + "done", {})
+
+
 def test_served_page_has_style_and_script_in_files(tmp_path: Path) -> None:
     with click_page(tmp_path) as (url, _, _plan):
         page, style, script = (fetch(url + name) for name in ("", "click.css", "click.js"))

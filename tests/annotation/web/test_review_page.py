@@ -85,6 +85,11 @@ def test_review_page_shows_flagged_frames_first(tmp_path: Path) -> None:
     assert not re.search(r"https?://|<link|@import", text)
 
 
+def test_review_page_says_that_it_shows_the_room(tmp_path: Path) -> None:
+    page = write_review(make(tmp_path, {"b": ("edges",)})).read_text(encoding="utf-8")
+    assert "it shows the frames with the room in them" in page
+
+
 def test_review_page_names_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "my set's"
     make(folder, FLAGGED)
