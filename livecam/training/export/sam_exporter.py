@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from livecam.training.export.litert_layers import SubpixelUpsample
+from livecam.training.export.sam_layers import optimize_encoder
 
 Tensor = Any
 
@@ -17,12 +18,12 @@ def convert_encoder(backbone: Any) -> bytes:
 
     Input ``images`` (1, side, side, 3); output the embedding (1, side / 16, side / 16, channels).
     """
-    encoder = backbone.image_encoder
+    encoder = optimize_encoder(backbone.image_encoder)
 
     def embed(images: Tensor) -> Tensor:
         return encoder(images, training=False)
 
-    return _convert(backbone, embed, [_spec(encoder.image_shape, "images")])
+    return _convert(encoder, embed, [_spec(backbone.image_encoder.image_shape, "images")])
 
 
 def convert_decoder(backbone: Any) -> bytes:
@@ -101,10 +102,10 @@ def _spec(shape: Sequence[int | None], name: str) -> Any:
     return tf.TensorSpec((1, *shape), tf.float32, name=name)
 
 
-def _convert(backbone: Any, serve: Callable[..., Tensor], signature: list[Any]) -> bytes:
+def _convert(model: Any, serve: Callable[..., Tensor], signature: list[Any]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         archive = keras.export.ExportArchive()
-        archive.track(backbone)
+        archive.track(model)
         archive.add_endpoint("serve", serve, input_signature=signature)
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serve"])
