@@ -28,6 +28,8 @@ from livecam.cluster.messages import (
 )
 from livecam.cluster.transfer import Contents, Workspace
 from livecam.core.errors import ClusterError
+from livecam.imaging.ops import use_one_opencv_thread
+from livecam.video.codec_threads import limit_codec_threads
 
 _JOB, _TASK = "job", "task"
 _PREFIX = f"livecam-worker-{socket.gethostname()}-"
@@ -52,6 +54,9 @@ class Worker:
             contents: the job's files, references to objects of Ray; None where the worker may see them.
         """
         _forget_ended_workers()
+        # A worker has one processor: the threads of OpenCV and of codecs would wait for each other.
+        use_one_opencv_thread()
+        limit_codec_threads(1)
         if version != __version__:
             problem = f"{socket.gethostname()} has livecam {__version__}, this machine {version}"
             return Failed(ClusterError(problem, "install the same livecam on all machines"))

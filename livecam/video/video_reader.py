@@ -16,6 +16,7 @@ from livecam.core.geometry import Size
 from livecam.core.types import Frame, VideoFrame
 from livecam.imaging.image_io import read_orientation
 from livecam.imaging.ops import letterbox
+from livecam.video.codec_threads import limited
 from livecam.video.colorspace import RgbConverter
 from livecam.video.demux import declared_end, decode_frames, ends_within_packet, open_input, video_stream
 from livecam.video.packet_index import FrameSpan
@@ -219,6 +220,7 @@ class VideoReader:
         self._input = open_input(self.path)
         self._stream = video_stream(self._input, self.path)
         self._stream.thread_type = "AUTO"
+        self._stream.codec_context.thread_count = limited(0)
         self._format_name = self._input.format.name
         self._has_read_error = False
         return self._input, decode_frames(self._input, self._stream, self._note_read_error)

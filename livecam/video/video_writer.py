@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
+from livecam.video.codec_threads import limited
 from livecam.video.colorspace import BT709, LIMITED_RANGE, YuvConverter, default_matrix, pad_to_even
 from livecam.video.containers import ContainerFormat
 from livecam.video.demux import ffmpeg_errors_as_os_errors
@@ -75,7 +76,7 @@ class VideoWriter(TrackWriter):
         stream.width, stream.height = size.width + size.width % divisor, size.height + size.height % divisor
         stream.pix_fmt = pixel_format
         context = stream.codec_context
-        context.time_base, context.thread_count = self.time_base, threads
+        context.time_base, context.thread_count = self.time_base, limited(threads)
         # `write` requests a key frame every second, also at a low live rate; this is only the upper limit.
         context.gop_size = max(1, round(rate * 2 * KEY_FRAME_SECONDS))
         context.color_range = LIMITED_RANGE
