@@ -1,239 +1,343 @@
 #!/usr/bin/env python3
 """Measure bulk jobs on a local Ray: speed-up, overhead per task, memory of the driver, and many workers.
 
-    scripts/cluster_scaling.py label --inputs 4        # pictures with SAM, by one worker and by two
-    scripts/cluster_scaling.py clip --inputs 4         # clips, by one worker and by two
+    scripts/cluster_scaling.py label --inputs 24       # pictures with SAM, by one worker and by two
+    scripts/cluster_scaling.py clip --inputs 24        # clips, by one worker and by two
     scripts/cluster_scaling.py tasks --inputs 1000     # tasks that do nothing
     scripts/cluster_scaling.py memory --inputs 10000   # memory of the driver while pictures are queued
-    scripts/cluster_scaling.py simulate --workers 100 --inputs 1000 --seconds 1   # tasks that sleep
+    scripts/cluster_scaling.py simulate --workers 100 --inputs 2000 --seconds 0.9 1.1   # tasks that sleep
 
-Prints one line of JSON. On a machine that does other work too, compare the processor time of an input
-(`cpu_seconds`) and not the duration: with a processor for each worker, the speed-up is the number of workers
-times the ratio of these.
+Prints one line of JSON.
+
+`label` and `clip` compare one worker with one processor and two workers with one processor each. Each worker
+is bound to its processor, because the encoder and decoder of a clip have threads of their own: without that,
+one worker would use the second processor too (`--unbound` shows it). The two are measured in turns, and the
+fastest run of each counts. `waiting_fraction` is the part of the tasks' time in which a worker was ready to
+run and had no processor: where it is not near 0, other programs (or the driver) used the processors. Then
+compare `cpu_seconds_per_input`: with a processor for each worker, the speed-up is the number of workers times
+the ratio of these. Workers get the same niceness as this script, and not the 15 that Ray gives them.
 """
 
 import argparse
 import json
 import os
-import shutil
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 # Workers import this script.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(TOP), os.environ.get("PYTHONPATH", "")])
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 import numpy as np
 
-from livecam.annotation.config import AnnotationSettings
+from livecam import __version__
+from livecam.annotation.config import AnnotationSettings, Progress
 from livecam.cluster.clips import ClipJob, run_on_cluster
-from livecam.cluster.labels import LabelJob, label_on_cluster
-from livecam.cluster.messages import Report, Task
+from livecam.cluster.labels import LabelJob, LabelWork, label_on_cluster
+from livecam.cluster.messages import Finished, Job, Message, Report, Task, Update, WorkerInfo
 from livecam.cluster.pool import PoolStats, TaskDone, WorkerPool
 from livecam.cluster.session import open_cluster
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.config import LiveSettings
+from livecam.core.geometry import Size
 from livecam.imaging.image_io import read_image, write_image
 from livecam.runtime.clip_batch import ClipBatch, ClipSettings, collect_clips
 from livecam.sinks.recorder import Recorder
 
 PERSON = TOP / "livecam" / "assets" / "astronaut.jpg"
+CLIP_SIZE, CLIP_FRAMES, CLIP_RATE = Size(480, 360), 60, 30
+HOST_THREADS = 50
+"""Simulated workers in one process."""
+START_SECONDS = 2.0
 
 
-class TimedLabelJob(LabelJob):
-    """Writes the processor time of its tasks into the folder above the data set."""
+@dataclass
+class WorkerTimes:
+    """What the tasks of a worker took, in seconds.
+
+    Attributes:
+        ready: when it had loaded its models, of `time.time`.
+        tasks: duration of each task.
+        cpu: processor time of the process during the tasks.
+        waited: how long the threads of the tasks waited for a processor.
+    """
+
+    ready: float
+    tasks: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    waited: float = 0.0
+
+
+class TimedJob:
+    """Does another job, and writes what its tasks take into `folder`, a file for each worker."""
+
+    def __init__(self, job: Job, folder: Path, bound: bool) -> None:
+        self.files, self.folders = job.files, job.folders
+        self._job, self._folder, self._bound = job, folder, bound
 
     def load(self, work: Workspace) -> None:
-        """Load the models, and begin to count."""
-        super().load(work)
-        self._begin = time.process_time()
+        """Take a processor that no other worker has, and load the models."""
+        if self._bound:
+            _take_processor(self._folder)
+        self._job.load(work)
+        self._times = WorkerTimes(time.time())
 
     def run(self, value: Any, work: Workspace, report: Report) -> Any:
         """Do a task."""
-        result = super().run(value, work, report)
-        _write_time(self.folders[0].path.parent, time.process_time() - self._begin)
+        begin, cpu, waited = time.monotonic(), time.process_time(), _waited_seconds()
+        result = self._job.run(value, work, report)
+        self._times.tasks.append(time.monotonic() - begin)
+        self._times.cpu += time.process_time() - cpu
+        self._times.waited += _waited_seconds() - waited
+        (self._folder / f"worker-{os.getpid()}.json").write_text(json.dumps(asdict(self._times)))
         return result
 
 
-class TimedClipJob(ClipJob):
-    """Writes the processor time of its tasks into the folder above the results."""
+def _take_processor(folder: Path) -> None:
+    for number in sorted(os.sched_getaffinity(0)):
+        try:
+            (folder / f"processor-{number}").touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        # The threads that this one starts have it too.
+        os.sched_setaffinity(0, {number})
+        return
+    raise RuntimeError("there are more workers than processors")
 
-    def load(self, work: Workspace) -> None:
-        """Load the model, and begin to count."""
-        super().load(work)
-        self._begin = time.process_time()
 
-    def run(self, value: Any, work: Workspace, report: Report) -> Any:
-        """Do a task."""
-        result = super().run(value, work, report)
-        _write_time(self.folders[0].path.parent.parent, time.process_time() - self._begin)
-        return result
+def _waited_seconds() -> float:
+    """Return how long this thread was ready to run, and another had the processor."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 @dataclass
 class SleepJob:
-    """Sleeps for `seconds`, or does nothing."""
+    """Sleeps for as long as a task says."""
 
-    seconds: float = 0.0
     files: FileSet = field(default_factory=FileSet)
     folders: tuple[SharedFolder, ...] = ()
 
     def load(self, work: Workspace) -> None:
         """Load nothing."""
 
-    def run(self, value: Any, work: Workspace, report: Report) -> float:
-        """Sleep; return when the task began."""
-        begin = time.time()
-        if self.seconds:
-            time.sleep(self.seconds)
-        return begin
+    def run(self, value: float, work: Workspace, report: Report) -> None:
+        """Sleep."""
+        time.sleep(value)
 
 
-def _write_time(folder: Path, seconds: float) -> None:
-    (folder / f"cpu-{os.getpid()}").write_text(str(seconds))
+class SleepingWorkers:
+    """Many workers in one process, an actor with threads: their tasks sleep, and report once like `label`."""
+
+    def start(self, version: str) -> WorkerInfo:
+        """Return what a worker returns that is ready."""
+        assert version == __version__
+        return WorkerInfo(f"process {os.getpid()}", socket.gethostname(), os.getpid(), "")
+
+    def run(self, task: Task, contents: None) -> Iterator[Message]:
+        """Sleep for as long as the task says."""
+        time.sleep(task.value)
+        yield Update(bytes(1000))
+        yield Finished(None)
 
 
-def _read_times(folder: Path) -> float:
-    return sum(float(path.read_text()) for path in folder.glob("cpu-*"))
+class NothingFoundJob(LabelJob):
+    """Selects the frames of pictures, and finds nothing to annotate in them; loads no model."""
+
+    def load(self, work: Workspace) -> None:
+        """Load nothing."""
+
+    def run(self, value: LabelWork, work: Workspace, report: Report) -> Any:
+        """Select as `LabelJob` does."""
+        return super().run(value, work, report) if hasattr(value.task, "count") else None
 
 
-def _resident_bytes() -> int:
+def _resident_megabytes() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
 
 
-def measure_label(count: int, workers: int, folder: Path) -> dict[str, float]:
-    """Label pictures of a person with the built-in SAM; return times."""
+def prepare_pictures(count: int, folder: Path) -> None:
+    """Write different pictures of a person, 512 pixels high."""
     image = read_image(PERSON).image
     for number in range(count):
-        write_image(folder / "images" / f"{number}.png", image[:, number : image.shape[1] - count + number])
-    settings = AnnotationSettings((str(folder / "images"),), folder / f"set-{workers}" / "set")
-    settings.out.parent.mkdir()
-    with open_cluster(processors=workers):
-        start, cpu = time.monotonic(), time.process_time()
-        label_on_cluster(settings, job=TimedLabelJob)
-        return _times(settings.out.parent, count, time.monotonic() - start, time.process_time() - cpu)
+        write_image(folder / f"{number}.png", image[:, number : image.shape[1] - count + number])
 
 
-def measure_clip(count: int, workers: int, folder: Path) -> dict[str, float]:
-    """Convert clips of a person; return times."""
-    image = read_image(PERSON).image[:360, :480]
-    clips, out = folder / f"clips-{workers}", folder / f"results-{workers}" / "out"
-    clips.mkdir()
-    out.mkdir(parents=True)
+def prepare_clips(count: int, folder: Path) -> None:
+    """Write clips of a person."""
+    image = read_image(PERSON).image[: CLIP_SIZE.height, : CLIP_SIZE.width]
     for number in range(count):
-        with Recorder(clips / f"{number}.mp4", size_of(image), 30) as recorder:
-            for at in range(60):
-                recorder.send(np.ascontiguousarray(image[:, :: 1 if at % 2 else -1]), at / 30)
-    settings, stats = ClipSettings(LiveSettings(background=("navy",))), PoolStats()
-    with open_cluster(processors=workers):
-        start, cpu = time.monotonic(), time.process_time()
-        batch = ClipBatch(collect_clips([clips], out, ".mp4"), settings, out, overwrite=False)
-        batch.run(run_on_cluster(settings, stats, job=TimedClipJob))
-        return _times(out.parent, count, time.monotonic() - start, time.process_time() - cpu)
+        with Recorder(folder / f"{number}.mp4", CLIP_SIZE, CLIP_RATE) as recorder:
+            for at in range(CLIP_FRAMES):
+                recorder.send(np.ascontiguousarray(image[:, :: 1 if at % 2 else -1]), at / CLIP_RATE)
 
 
-def size_of(image: Any) -> Any:
-    """Return the size of an image."""
-    from livecam.core.geometry import Size
+def label(inputs: Path, out: Path, wrap: Callable[[Job], Job]) -> None:
+    """Label pictures with the built-in SAM."""
+    settings = AnnotationSettings((str(inputs),), out / "set")
+    label_on_cluster(settings, job=lambda settings, folder: wrap(LabelJob(settings, folder)))
 
-    return Size.of(image)
+
+def clip(inputs: Path, out: Path, wrap: Callable[[Job], Job]) -> None:
+    """Convert clips."""
+    settings = ClipSettings(LiveSettings(background=("navy",)))
+    batch = ClipBatch(collect_clips([inputs], out, ".mp4"), settings, out, overwrite=False)
+    runner = run_on_cluster(
+        settings, PoolStats(), job=lambda settings, folder: wrap(ClipJob(settings, folder))
+    )
+    assert not [each.problem for each in batch.run(runner) if each.problem]
 
 
-def _times(folder: Path, count: int, wall: float, driver: float) -> dict[str, float]:
-    workers = _read_times(folder)
+def measure_once(
+    work: Callable[[Path, Path, Callable[[Job], Job]], None], inputs: Path, workers: int, bound: bool
+) -> dict[str, Any]:
+    """Do all inputs; return times in seconds. The start of Ray is not in them, that of the workers is."""
+    count = len(list(inputs.iterdir()))
+    with tempfile.TemporaryDirectory(prefix="livecam-scaling-") as name, open_cluster(processors=workers):
+        out, times = Path(name) / "out", Path(name) / "times"
+        out.mkdir()
+        times.mkdir()
+        begin, clock, cpu = time.time(), time.monotonic(), time.process_time()
+        work(inputs, out, lambda job: TimedJob(job, times, bound))
+        wall, driver = time.monotonic() - clock, time.process_time() - cpu
+        found = [WorkerTimes(**json.loads(path.read_text())) for path in times.glob("worker-*.json")]
+    assert len(found) == workers, f"{len(found)} workers had tasks"
+    start = min(each.ready for each in found) - begin
+    tasks = [each for one in found for each in one.tasks]
     return {
         "wall_seconds": round(wall, 2),
-        "cpu_seconds_of_workers": round(workers, 2),
+        "wall_seconds_after_start": round(wall - start, 2),
+        "cpu_seconds_per_input": round((sum(each.cpu for each in found) + driver) / count, 3),
         "cpu_seconds_of_driver": round(driver, 2),
-        "cpu_seconds_per_input": round((workers + driver) / count, 3),
+        "median_task_seconds": round(median(each for each in tasks if each > 0.1 * max(tasks)), 3),
+        "waiting_fraction": round(sum(each.waited for each in found) / sum(tasks), 3),
     }
 
 
-def compare_workers(kind: str, count: int) -> dict[str, Any]:
-    """Measure one worker, then two."""
-    measure = {"label": measure_label, "clip": measure_clip}[kind]
-    results = {}
-    for workers in (1, 2):
-        folder = Path(tempfile.mkdtemp(prefix="livecam-scaling-"))
-        (folder / "images").mkdir()
-        try:
-            results[workers] = measure(count, workers, folder)
-        finally:
-            shutil.rmtree(folder)
-    one, two = results[1], results[2]
+def compare_workers(kind: str, count: int, repeat: int, bound: bool) -> dict[str, Any]:
+    """Measure one worker and two workers in turns; compare the fastest runs."""
+    work, prepare = {"label": (label, prepare_pictures), "clip": (clip, prepare_clips)}[kind]
+    runs: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
+    with tempfile.TemporaryDirectory(prefix="livecam-scaling-") as folder:
+        prepare(count, Path(folder))
+        for _ in range(repeat):
+            for workers, results in runs.items():
+                results.append(measure_once(work, Path(folder), workers, bound))
+                print(workers, "workers:", results[-1], file=sys.stderr)
+
+    def ratio(key: str) -> float:
+        one, two = (min(each[key] for each in results) for results in runs.values())
+        return float(one / two)
+
+    one, two = (min(results, key=lambda each: float(each["wall_seconds"])) for results in runs.values())
     return {
-        "workers_1": one,
-        "workers_2": two,
-        "speed_up_by_wall": round(one["wall_seconds"] / two["wall_seconds"], 2),
-        "speed_up_by_cpu": round(2 * one["cpu_seconds_per_input"] / two["cpu_seconds_per_input"], 2),
+        "one_worker": one,
+        "two_workers": two,
+        "speed_up_by_wall": round(ratio("wall_seconds"), 2),
+        "speed_up_by_wall_after_start": round(ratio("wall_seconds_after_start"), 2),
+        "speed_up_by_cpu": round(2 * ratio("cpu_seconds_per_input"), 2),
     }
 
 
-def measure_tasks(count: int, workers: int, seconds: float, max_begun: int = 3) -> dict[str, float]:
-    """Do tasks that sleep or do nothing; return times per task."""
-    with (
-        open_cluster(processors=1),
-        WorkerPool(SleepJob(seconds), processors=1 / workers) as pool,
-    ):
-        # All workers have started when each has done a task.
-        while pool.stats.workers < workers:
-            for _ in pool.run([Task(0, "start")] * 4 * workers, 4 * workers):
-                pass
-        start, cpu = time.monotonic(), time.process_time()
-        done = sum(
-            isinstance(event, TaskDone) for event in pool.run((Task(n, str(n)) for n in range(count)), count)
-        )
-        wall, driver = time.monotonic() - start, time.process_time() - cpu
+def measure_tasks(pool: WorkerPool, count: int, workers: int, seconds: Sequence[float]) -> dict[str, Any]:
+    """Do tasks that sleep for each of `seconds` in turn; return what the driver needs for them."""
+    # Each worker gets one of these: none is done before all workers have started.
+    for _ in pool.run([Task(START_SECONDS, "start")] * workers, workers):
+        pass
+    assert pool.stats.workers == workers
+    durations = islice(cycle(seconds), count)
+    tasks = (Task(duration, str(number)) for number, duration in enumerate(durations))
+    start, cpu = time.monotonic(), time.process_time()
+    done = sum(isinstance(event, TaskDone) for event in pool.run(tasks, count))
+    wall, driver = time.monotonic() - start, time.process_time() - cpu
+    assert done == count
+    slept = sum(islice(cycle(seconds), count))
     return {
         "workers": workers,
         "tasks": done,
+        "wall_seconds": round(wall, 2),
         "tasks_per_second": round(done / wall, 1),
-        "milliseconds_per_task": round(1e3 * wall / done, 3),
+        "milliseconds_between_tasks_of_a_worker": round(1e3 * (wall * workers - slept) / done, 2),
         "cpu_milliseconds_of_driver_per_task": round(1e3 * driver / done, 3),
-        "busy_fraction_of_workers": round(done * seconds / (workers * wall), 3),
+        "processors_of_driver": round(driver / wall, 3),
+        "busy_fraction_of_workers": round(slept / (workers * wall), 3),
+        "resident_mb_of_driver": _resident_megabytes(),
     }
 
 
-def measure_memory(count: int) -> dict[str, Any]:
-    """Queue pictures; return the resident memory of the driver along the way."""
-    resident: dict[str, float] = {}
-
-    def pictures() -> Iterator[Task]:
-        files = FileSet.of([PERSON])
-        for number in range(count):
-            if number in (count // 100, count // 10, count // 2, count - 1):
-                resident[str(number + 1)] = round(_resident_bytes() / 2**20, 1)
-            yield Task(("picture", number), str(PERSON), files)
-
+def measure_one_worker(count: int) -> dict[str, Any]:
+    """Give one worker tasks that do nothing."""
     with open_cluster(processors=1), WorkerPool(SleepJob()) as pool:
-        for _ in pool.run(pictures(), count):
-            pass
-    return {"resident_mb_after_pictures": resident}
+        return measure_tasks(pool, count, 1, [0.0])
+
+
+def simulate(count: int, workers: int, seconds: Sequence[float]) -> dict[str, Any]:
+    """Give many workers tasks that sleep; a process has up to `HOST_THREADS` of them."""
+    import ray
+
+    with open_cluster(processors=1):
+        host = ray.remote(num_cpus=0, max_concurrency=HOST_THREADS)(SleepingWorkers)
+        actors = [host.remote() for _ in range(-(-workers // HOST_THREADS))]
+        # Their processes have started.
+        ray.get([each.start.remote(__version__) for each in actors])
+        hosts = cycle(actors)
+        with WorkerPool(SleepJob(), processors=1 / workers, start=lambda job: next(hosts)) as pool:
+            return measure_tasks(pool, count, workers, seconds)
+
+
+def measure_memory(count: int) -> dict[str, Any]:
+    """Label pictures without anything to label; return the resident memory of the driver along the way."""
+    resident = {"before": _resident_megabytes()}
+    with tempfile.TemporaryDirectory(prefix="livecam-scaling-") as name:
+        inputs, out = Path(name) / "inputs", Path(name) / "set"
+        inputs.mkdir()
+        write_image(inputs / "0.png", read_image(PERSON).image[:64, :64])
+        for number in range(1, count):
+            os.link(inputs / "0.png", inputs / f"{number}.png")
+
+        def progress(each: Progress) -> None:
+            if each.done in (count // 100, count // 10, count // 2, count):
+                resident[f"after {each.done} pictures"] = _resident_megabytes()
+
+        with open_cluster(processors=1):
+            label_on_cluster(AnnotationSettings((str(inputs),), out), progress=progress, job=NothingFoundJob)
+        resident["at the end"] = _resident_megabytes()
+    return {"resident_mb_of_driver": resident}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, and print one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("label", "clip", "tasks", "memory", "simulate"))
-    parser.add_argument("--inputs", type=int, default=4)
-    parser.add_argument("--workers", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--inputs", type=int, default=24)
+    parser.add_argument(
+        "--repeat", type=int, default=2, help="runs of label and clip, with one worker and with two"
+    )
+    parser.add_argument("--unbound", action="store_true", help="let each worker use all processors")
+    parser.add_argument("--workers", type=int, default=100, help="of simulate")
+    parser.add_argument(
+        "--seconds", type=float, nargs="+", default=[1.0], help="of the tasks of simulate, in turn"
+    )
     args = parser.parse_args(argv)
     result: dict[str, Any]
-    if args.what in ("label", "clip"):
-        result = compare_workers(args.what, args.inputs)
+    if args.what == "tasks":
+        result = measure_one_worker(args.inputs)
     elif args.what == "memory":
         result = measure_memory(args.inputs)
+    elif args.what == "simulate":
+        result = simulate(args.inputs, args.workers, args.seconds)
     else:
-        workers, seconds = (1, 0.0) if args.what == "tasks" else (args.workers, args.seconds)
-        result = measure_tasks(args.inputs, workers, seconds)
+        result = compare_workers(args.what, args.inputs, args.repeat, not args.unbound)
     load = [round(each, 1) for each in os.getloadavg()]
     print(json.dumps({"what": args.what, "inputs": args.inputs, **result, "load_average": load}))
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from livecam.cluster.assets import all_paths, model_asset, path_asset
-from livecam.cluster.messages import Report, Task, is_node_error, portable
+from livecam.cluster.messages import Job, Report, Task, is_node_error, portable
 from livecam.cluster.pool import PoolStats, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.errors import LivecamError
@@ -229,7 +229,7 @@ def run_on_cluster(
     settings: ClipSettings,
     stats: PoolStats,
     notify: Notify = lambda message: None,
-    job: Callable[[ClipSettings, SharedFolder], ClipJob] = ClipJob,
+    job: Callable[[ClipSettings, SharedFolder], Job] = ClipJob,
     part_seconds: float = PART_SECONDS,
 ) -> ClipRunner:
     """Return the runner for `ClipBatch`, inside `livecam.cluster.session.open_cluster`.

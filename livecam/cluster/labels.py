@@ -15,7 +15,7 @@ from livecam.annotation.records import AnnotationRecord
 from livecam.annotation.runner import AnnotationTask, LocalRunner, Selection, SelectionTask
 from livecam.annotation.store import AnnotationStore, encode_files, is_recorded, write_files
 from livecam.cluster.assets import Asset, all_paths, model_asset, path_asset
-from livecam.cluster.messages import Report, Task, is_node_error, portable
+from livecam.cluster.messages import Job, Report, Task, is_node_error, portable
 from livecam.cluster.pool import PoolStats, TaskDone, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.errors import ImageError, LivecamError, VideoError
@@ -215,7 +215,7 @@ def label_on_cluster(
     *,
     notify: Notify = lambda message: None,
     progress: OnProgress = lambda progress: None,
-    job: Callable[[AnnotationSettings, SharedFolder], LabelJob] = LabelJob,
+    job: Callable[[AnnotationSettings, SharedFolder], Job] = LabelJob,
 ) -> tuple[AnnotationReport, PoolStats]:
     """Make a data set as `annotate` does, inside `livecam.cluster.session.open_cluster`.
 

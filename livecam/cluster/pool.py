@@ -10,7 +10,7 @@ import shutil
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import length_hint
@@ -169,6 +169,7 @@ class WorkerPool:
         max_workers: int | None = None,
         notify: Notify = lambda message: None,
         stats: PoolStats | None = None,
+        start: Callable[[Any], Any] | None = None,
     ) -> None:
         """Describe a pool; workers start with the first tasks.
 
@@ -178,12 +179,13 @@ class WorkerPool:
             max_workers: most workers; by default as many as the cluster's processors allow.
             notify: receives a line where the user has to know something.
             stats: receives what happens.
+            start: starts a worker for Ray's reference to the job; returns an actor like `Worker`.
         """
         self.stats = stats or PoolStats()
         self._processors, self._max_workers, self._notify = processors, max_workers, notify
         self._job, self._job_files = ray.put(job), job.files
         self._job_contents: dict[Path, Any] = {}
-        self._actor = ray.remote(num_cpus=processors, max_restarts=0)(Worker)
+        self._start = start or ray.remote(num_cpus=processors, max_restarts=0)(Worker).remote
         self._slots: list[_Slot] = []
         self._lost_starts = 0
         self._start_error: LivecamError | None = None
@@ -264,7 +266,7 @@ class WorkerPool:
         for slot in [each for each in self._slots if each.info is None][: max(0, len(self._slots) - target)]:
             self._drop(slot)
         while len(self._slots) < target:
-            actor = self._actor.remote(self._job)
+            actor = self._start(self._job)
             self._slots.append(_Slot(actor, actor.start.remote(__version__)))
         self.stats.workers = max(self.stats.workers, sum(slot.info is not None for slot in self._slots))
 

@@ -6,7 +6,7 @@ from itertools import starmap
 from pathlib import Path
 
 from livecam.cluster.assets import all_paths, model_asset
-from livecam.cluster.messages import Report, Task
+from livecam.cluster.messages import Job, Report, Task
 from livecam.cluster.pool import PoolStats, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.progress import Notify
@@ -52,7 +52,7 @@ class ScoreJob:
 def score_on_cluster(
     stats: PoolStats,
     notify: Notify = lambda message: None,
-    job: Callable[[EvaluateSettings], ScoreJob] = ScoreJob,
+    job: Callable[[EvaluateSettings], Job] = ScoreJob,
 ) -> EvaluationRunner:
     """Return the runner for `evaluate`, inside `livecam.cluster.session.open_cluster`.
 
