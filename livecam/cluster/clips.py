@@ -24,7 +24,14 @@ from livecam.runtime.clip_batch import (
     converted,
     failed,
 )
-from livecam.runtime.clip_parts import PartResult, convert_part, find_mismatch, join_parts, repair_part
+from livecam.runtime.clip_parts import (
+    DamagedPartError,
+    PartResult,
+    convert_part,
+    find_mismatch,
+    join_parts,
+    repair_part,
+)
 from livecam.runtime.part_plan import PART_SECONDS, ClipPart, plan_parts
 from livecam.runtime.session import build_pipeline
 from livecam.video.video_reader import VideoReader
@@ -139,6 +146,7 @@ class _ClipQueue:
         self._clips, self._work = deque(tasks), deque[ClipWork]()
         self._settings, self._count_workers, self._part_seconds = settings, count_workers, part_seconds
         self._results: dict[Path, list[PartResult | None]] = {}
+        self._made_anew: set[tuple[Path, int]] = set()
 
     def __iter__(self) -> "_ClipQueue":
         return self
@@ -189,7 +197,6 @@ class _ClipQueue:
             again, before = known[number], known[number - 1]
             self._work.append(ClipWork(task, work.input, output, again.part, again, before))
             return None
-        del self._results[task.output]
         return self._join(task, known)
 
     def _add_clip(self, task: ClipTask) -> None:
@@ -199,8 +206,11 @@ class _ClipQueue:
             return
         self._results[task.output] = [None] * len(parts)
         for part in parts:
-            output = partial_path(task.output.absolute(), f"-part{part.number}")
-            self._work.append(ClipWork(task, task.input.absolute(), output, part))
+            self._add_part(task, part)
+
+    def _add_part(self, task: ClipTask, part: ClipPart) -> None:
+        output = partial_path(task.output.absolute(), f"-part{part.number}")
+        self._work.append(ClipWork(task, task.input.absolute(), output, part))
 
     def _plan(self, task: ClipTask) -> tuple[ClipPart, ...]:
         try:
@@ -214,15 +224,25 @@ class _ClipQueue:
             # The conversion of the whole clip says what is wrong.
             return ()
 
-    def _join(self, task: ClipTask, results: list[PartResult]) -> ClipOutcome:
+    def _join(self, task: ClipTask, results: list[PartResult]) -> ClipOutcome | None:
+        """Join the parts; None if one of them is damaged and is converted anew, which is tried once."""
         try:
             result = join_parts(results, task.output, overwrite=True, metadata=self._settings.metadata)
+        except DamagedPartError as error:
+            if (task.output, error.number) not in self._made_anew:
+                self._made_anew.add((task.output, error.number))
+                self._results[task.output][error.number] = None
+                self._add_part(task, results[error.number].part)
+                return None
+            outcome = failed(task, portable(error))
         except Exception as error:
-            return failed(task, error)
-        finally:
-            for path in {piece.path for each in results for piece in each.pieces}:
-                path.unlink(missing_ok=True)
-        return converted(task, result)
+            outcome = failed(task, error)
+        else:
+            outcome = converted(task, result)
+        del self._results[task.output]
+        for path in {piece.path for each in results for piece in each.pieces}:
+            path.unlink(missing_ok=True)
+        return outcome
 
 
 def run_on_cluster(

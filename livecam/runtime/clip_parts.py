@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +38,23 @@ from livecam.video.video_reader import VideoReader
 
 FrameCounter = Callable[[int], None]
 """Called with the number of frames that were done since the last call."""
+
+
+class DamagedPartError(VideoError):
+    """The recording of a part is missing, or does not have all of its frames.
+
+    Attributes:
+        number: that of the part.
+    """
+
+    number = 0
+
+    @classmethod
+    def of(cls, part: ClipPart, reason: str) -> "DamagedPartError":
+        """Return the error of one part."""
+        error = cls(f"part {part.number} of {part.clip} is damaged ({reason})", "convert it again")
+        error.number = part.number
+        return error
 
 
 class Checkpoint(NamedTuple):
@@ -323,22 +340,22 @@ def join_parts(
 
     Raises:
         UsageError: the output exists, or is the clip itself.
-        VideoError: a part is missing, has another state than the part before, or can't be read.
+        DamagedPartError: the recording of a part can't be read, or not to its end.
+        VideoError: a part is missing, or has another state than the part before.
         SinkError: the output can't be written.
     """
     clip = results[0].part.clip
     refuse_same_file(clip, output)
     _check_parts(results)
-    pieces = [piece for result in results for piece in result.pieces]
-    end_seconds = results[-1].end_seconds
+    end_seconds, first_piece = results[-1].end_seconds, _first_piece(results[0])
     with VideoReader(clip) as video:
         size, fps, start_seconds = video.size, video.fps, video.start_seconds
     with (
         TrackPassthrough(clip, start_seconds, metadata) as tracks,
-        Recorder(output, size, fps, overwrite=overwrite, copied_from=pieces[0].path) as recorder,
+        Recorder(output, size, fps, overwrite=overwrite, copied_from=first_piece) as recorder,
     ):
         tracks.attach(recorder)
-        for frame in _frames_of(pieces, recorder.time_base):
+        for frame in chain.from_iterable(_frames_of(result, recorder.time_base) for result in results):
             tracks.write_until(float(frame.tick * recorder.time_base), recorder)
             recorder.copy(frame)
         if end_seconds is not None:
@@ -366,17 +383,44 @@ def _check_parts(results: Sequence[PartResult]) -> None:
         raise VideoError(f"part {number} of {clip} does not continue the part before it", "convert it again")
 
 
-def _frames_of(pieces: Sequence[PartPiece], time_base: Fraction) -> Iterator[EncodedFrame]:
-    for piece in pieces:
-        is_first = True
-        for frame in read_encoded_frames(piece.path, time_base, piece.first_tick):
-            if frame.tick < piece.begin:
-                continue
-            if piece.end is not None and frame.tick >= piece.end:
-                break
-            if is_first and not frame.is_key:
-                raise VideoError(
-                    f"{piece.path} has no key frame where it is joined", "convert the part again"
-                )
-            is_first = False
-            yield frame
+def _first_piece(result: PartResult) -> Path:
+    """Return the recording of the first frames, which tells how all were encoded."""
+    path = result.pieces[0].path
+    try:
+        if next(read_encoded_frames(path, Fraction(1), 0), None) is None:
+            raise DamagedPartError.of(result.part, "it has no frame")
+    except VideoError as error:
+        raise DamagedPartError.of(result.part, error.problem) from error
+    return path
+
+
+def _frames_of(result: PartResult, time_base: Fraction) -> Iterator[EncodedFrame]:
+    """Yield the encoded frames of a part.
+
+    Raises:
+        DamagedPartError: they are not all there.
+    """
+    frames = 0
+    try:
+        for piece in result.pieces:
+            for frame in _frames_of_piece(piece, time_base):
+                yield frame
+                frames += 1
+    except VideoError as error:
+        raise DamagedPartError.of(result.part, error.problem) from error
+    # The demuxer does not report that a file is cut off.
+    if frames != result.frames:
+        raise DamagedPartError.of(result.part, f"{frames} of {result.frames} frames are left")
+
+
+def _frames_of_piece(piece: PartPiece, time_base: Fraction) -> Iterator[EncodedFrame]:
+    is_first = True
+    for frame in read_encoded_frames(piece.path, time_base, piece.first_tick):
+        if frame.tick < piece.begin:
+            continue
+        if piece.end is not None and frame.tick >= piece.end:
+            break
+        if is_first and not frame.is_key:
+            raise VideoError(f"{piece.path} has no key frame where it is joined")
+        is_first = False
+        yield frame

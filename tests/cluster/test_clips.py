@@ -1,11 +1,7 @@
 """Clips converted on a cluster: the same files as on one machine, whatever ends in the middle."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +25,24 @@ from livecam.runtime.clip_batch import (
     run_locally,
 )
 from livecam.runtime.convert import convert_video
+from livecam.runtime.part_plan import ClipPlan, plan_parts
 from livecam.runtime.session import build_pipeline
 from livecam.sinks.recorder import Recorder
+from livecam.video.packet_index import index_packets
 from livecam.video.video_reader import VideoReader
-from tests.support.cluster_jobs import FullDiskClipJob, KilledClipJob
-from tests.support.command_line import LARGE, TOP
+from tests.runtime.test_clip_parts import with_warm_up
+from tests.support.cluster_commands import interrupt_kill_and_finish
+from tests.support.cluster_jobs import (
+    AlwaysLostPartJob,
+    CutPartJob,
+    FullDiskClipJob,
+    KilledClipJob,
+    LostPartJob,
+)
+from tests.support.command_line import LARGE
 from tests.support.fakes import secret_frame
 from tests.support.long_clip import write_long_clip
+from tests.support.subtitles import subtitles_of
 from tests.support.tiny_model import write_model
 
 NAMES = ("a", "b", "c", "d")
@@ -89,12 +96,16 @@ def states(outcomes: list[ClipOutcome]) -> dict[str, ClipState]:
     return {outcome.task.input.stem: outcome.state for outcome in outcomes}
 
 
+def assert_nothing_unfinished(out: Path) -> None:
+    assert sorted(each.name for each in (out / WORK_FOLDER).iterdir()) == [".in-use", "journal.json"]
+
+
 def assert_as_on_one_machine(out: Path, clips: Path, settings: ClipSettings) -> None:
     """Compare the bytes. Y4M holds the frames as they are; x264 does not always write the same bytes."""
     convert(clips, out.parent / "here", settings, None)
     assert results(out) == results(out.parent / "here")
     assert sorted(results(out)) == [f"{name}.y4m" for name in NAMES]
-    assert sorted(each.name for each in (out / WORK_FOLDER).iterdir()) == [".in-use", "journal.json"]
+    assert_nothing_unfinished(out)
 
 
 def test_results_are_those_of_one_machine(
@@ -148,51 +159,71 @@ def test_interrupted_batch_keeps_its_results_and_goes_on(
         convert(clips, out, settings, report=interrupt)
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.y4m")}
     assert len(before) == 1
-    assert sorted(each.name for each in (out / WORK_FOLDER).iterdir()) == [".in-use", "journal.json"]
+    assert_nothing_unfinished(out)
     outcomes = convert(clips, out, settings)[0]
     assert sum(each.state is ClipState.DONE_BEFORE for each in outcomes) == 1
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert_as_on_one_machine(out, clips, settings)
 
 
+def plan_short_warm_up(frames: int, clip: Path, *arguments: Any) -> ClipPlan:
+    """Plan parts whose warm-up is too short, so that they begin with another state."""
+    index = index_packets(clip)
+    plan = plan_parts(clip, *arguments)
+    return replace(plan, parts=tuple(with_warm_up(part, index, frames) for part in plan.parts))
+
+
+@pytest.mark.parametrize(
+    ("job", "warm_up_frames", "tasks"),
+    [(ClipJob, 0, 2), (ClipJob, 1, 3), (LostPartJob, 0, 3), (CutPartJob, 1, 5)],
+    ids=["two parts", "repaired", "lost", "cut off and repaired"],
+)
 def test_long_clip_is_converted_in_parts_by_several_workers(
-    cluster: Any, settings: ClipSettings, tmp_path: Path
+    cluster: Any,
+    settings: ClipSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    job: type[ClipJob],
+    warm_up_frames: int,
+    tasks: int,
 ) -> None:
+    """Every frame is that of one conversion, also where the state before a part or its recording is wrong."""
+    if warm_up_frames:
+        monkeypatch.setattr("livecam.cluster.clips.plan_parts", partial(plan_short_warm_up, warm_up_frames))
     (tmp_path / "long").mkdir()
+    # After the pause at 3 s both have the same state again, so the beginning of a part is repaired.
     times = [*(at / 30 for at in range(90)), *(3.9 + at / 30 for at in range(60))]
-    clip, out = write_long_clip(tmp_path / "long" / "talk.mp4", times), tmp_path / "out"
+    lines = [(0.5, 1.0, "Hello"), (2.5, 4.5, "In both parts")]
+    clip, out = write_long_clip(tmp_path / "long" / "talk.mkv", times, lines=lines), tmp_path / "out"
     stats, counts = PoolStats(), list[int]()
-    runner = run_on_cluster(settings, stats, part_seconds=3.0)
+    runner = run_on_cluster(settings, stats, job=job, part_seconds=3.0)
     # ProRes: a frame does not depend on the frames before it.
     batch = ClipBatch(collect_clips([clip], out, ".mov"), settings, out, overwrite=False)
     (outcome,) = batch.run(runner, counts.append)
     assert (outcome.state, outcome.problem, outcome.frames) == (ClipState.CONVERTED, "", 150)
     assert sum(counts) == 150
-    assert sum(stats.nodes.values()) == 2
+    assert sum(stats.nodes.values()) == tasks
     convert_video(clip, tmp_path / "whole.mov", build_pipeline(settings.live))
     there, here = read_frames(out / "talk.mov"), read_frames(tmp_path / "whole.mov")
     assert [each.timestamp for each in there] == [each.timestamp for each in here]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(there, here, strict=True))
-    assert sorted(each.name for each in (out / WORK_FOLDER).iterdir()) == [".in-use", "journal.json"]
+    assert subtitles_of(out / "talk.mov") == subtitles_of(tmp_path / "whole.mov")
+    assert [line[2] for line in subtitles_of(out / "talk.mov")[1]] == ["Hello", "In both parts"]
+    assert_nothing_unfinished(out)
 
 
-def run_command(clips: Path, out: Path, settings: ClipSettings, address: str) -> "subprocess.Popen[str]":
-    arguments = ["clip", clips, out, "--cluster", address, "--json", "--quiet", "--format", "y4m"]
-    arguments += ["--model", settings.live.model, "--background", settings.live.background[0]]
-    return subprocess.Popen(
-        [sys.executable, "-m", "livecam", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(TOP)},
-    )
-
-
-def wait_for_results(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
-    """Wait until a command has written so many results."""
-    while len(list(out.glob("*.y4m"))) < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.01)
+def test_part_that_is_lost_again_and_again_is_listed(
+    cluster: Any, settings: ClipSettings, tmp_path: Path
+) -> None:
+    clip, out = write_long_clip(tmp_path / "talk.mp4", [at / 30 for at in range(150)]), tmp_path / "out"
+    stats = PoolStats()
+    batch = ClipBatch(collect_clips([clip], out, ".mov"), settings, out, overwrite=False)
+    (outcome,) = batch.run(run_on_cluster(settings, stats, job=AlwaysLostPartJob, part_seconds=3.0))
+    assert outcome.state is ClipState.FAILED
+    assert "part 0 of" in outcome.problem
+    assert sum(stats.nodes.values()) == 3
+    assert_nothing_unfinished(out)
+    assert not list(out.glob("*.mov"))
 
 
 def test_command_that_is_interrupted_and_killed_goes_on(
@@ -204,33 +235,15 @@ def test_command_that_is_interrupted_and_killed_goes_on(
         with Recorder(clips / f"{number}.mp4", LARGE, 30) as recorder:
             for at in range(60):
                 recorder.send(secret_frame(at + number, LARGE), at / 30)
-    process = run_command(clips, out, settings, three_nodes.address)
-    wait_for_results(out, 1, process)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (130, "")
-    assert errors.splitlines()[-1] == "livecam: interrupted"
-    assert len(errors.splitlines()) == 2, errors
-    assert sorted(each.name for each in (out / WORK_FOLDER).iterdir()) == [".in-use", "journal.json"]
-    first = times_of(out)
+    arguments = ["clip", clips, out, "--cluster", three_nodes.address, "--json", "--quiet", "--format", "y4m"]
+    arguments += ["--model", settings.live.model, "--background", settings.live.background[0]]
 
-    process = run_command(clips, out, settings, three_nodes.address)
-    wait_for_results(out, len(first) + 1, process)
-    process.kill()
-    process.communicate()
-    second = times_of(out)
-    assert first.items() <= second.items()
+    def times() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in out.glob("*.y4m")}
 
-    process = run_command(clips, out, settings, three_nodes.address)
-    output, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors
-    summary = json.loads(output)
-    assert summary["done_before"] == len(second)
-    assert summary["converted"] == 9 - len(second)
-    assert second.items() <= times_of(out).items()
+    runs = interrupt_kill_and_finish(arguments, times, lambda: assert_nothing_unfinished(out))
+    assert runs.summary["done_before"] == len(runs.killed)
+    assert runs.summary["converted"] == 9 - len(runs.killed)
+    assert runs.killed.items() <= times().items()
     convert(clips, tmp_path / "here", settings, None)
     assert results(out) == results(tmp_path / "here")
-
-
-def times_of(out: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in out.glob("*.y4m")}

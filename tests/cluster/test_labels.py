@@ -1,6 +1,8 @@
 """Labels made on a cluster: the same data set as on one machine, whatever ends in the middle."""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +10,17 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is missing: pip install 'livecam[cluster]'")
 
-from livecam.annotation.config import AnnotationReport, AnnotationSettings
+from livecam.annotation.config import AnnotationReport, AnnotationSettings, PersonSource
 from livecam.annotation.job import annotate
 from livecam.annotation.store import AnnotationStore
 from livecam.cluster.labels import LabelJob, label_on_cluster
 from livecam.cluster.pool import PoolStats
 from livecam.core.errors import VideoError
 from livecam.imaging.image_io import write_image
+from tests.support.cluster_commands import interrupt_kill_and_finish
 from tests.support.cluster_jobs import DrawnLabelJob, FullDiskLabelJob, KilledLabelJob
 from tests.support.synthetic_people import FakeSam, GreenModel, draw_scene, write_scenes
+from tests.support.tiny_model import write_model
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_interrupted_run_keeps_its_frames_and_goes_on(cluster: Any, sources: Pat
     for line in map(json.loads, lines):
         folder = out / "review" if line["reasons"] else out
         assert (folder / "images" / f"{line['name']}.jpg").is_file()
-    assert not [path for path in out.rglob("*") if "partial" in path.name or "shared" in path.name]
+    assert_nothing_unfinished(out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     label_there(sources, out)
     named = {json.loads(line)["name"] for line in lines}
@@ -123,3 +127,38 @@ def test_only_source_that_can_not_be_read_is_an_error(cluster: Any, sources: Pat
     with pytest.raises(VideoError, match="broken"):
         label_there(sources / "broken.mp4", tmp_path / "there" / "set")
     assert not AnnotationStore(tmp_path / "there" / "set").records
+
+
+def test_command_that_is_interrupted_and_killed_goes_on(three_nodes: Any, tmp_path: Path) -> None:
+    sources, out, model = tmp_path / "sources", tmp_path / "there" / "set", write_model(tmp_path)
+    sources.mkdir()
+    for at in range(9):
+        write_scenes(sources / f"{at}.mkv", 24, lambda number, at=at: draw_scene(number + 7 * at))
+    settings = AnnotationSettings(
+        (str(sources),), out, frames=20, person=PersonSource.MODEL, model=str(model)
+    )
+    arguments = ["label", sources, "--out", out, "--frames", 20, "--person", "model", "--model", model]
+    arguments += ["--cluster", three_nodes.address, "--json", "--quiet"]
+
+    def finished() -> dict[str, int]:
+        """Return when the frames that have a complete line were written."""
+        with suppress(FileNotFoundError):
+            lines = (out / "annotations" / "labels.jsonl").read_text().split("\n")[:-1]
+            return {name: written(out, name) for name in (json.loads(line)["name"] for line in lines)}
+        return {}
+
+    runs = interrupt_kill_and_finish(arguments, finished, lambda: assert_nothing_unfinished(out))
+    after = finished()
+    assert len(after) > len(runs.killed)
+    assert runs.killed.items() <= after.items()
+    annotate(replace(settings, out=tmp_path / "here" / "set"))
+    assert everything(out) == everything(tmp_path / "here" / "set")
+
+
+def written(out: Path, name: str) -> int:
+    (image,) = out.rglob(f"images/{name}.jpg")
+    return image.stat().st_mtime_ns
+
+
+def assert_nothing_unfinished(out: Path) -> None:
+    assert not [path for path in out.rglob("*") if "partial" in path.name or "shared" in path.name]

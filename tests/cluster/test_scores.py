@@ -1,6 +1,7 @@
 """Scores computed on a cluster: those of one machine to the last digit, but for times."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ pytest.importorskip("ray", reason="Ray is missing: pip install 'livecam[cluster]
 from livecam.cluster.pool import PoolStats
 from livecam.cluster.scores import ScoreJob, score_on_cluster
 from livecam.core.errors import VideoError
+from livecam.core.geometry import Size
 from livecam.evaluation.evaluator import EvaluateSettings, evaluate
+from livecam.evaluation.journal import JOURNAL
 from tests.evaluation.test_evaluator import write_people
+from tests.support.cluster_commands import interrupt_kill_and_finish
 from tests.support.cluster_jobs import KilledScoreJob
 from tests.support.fakes import is_person, secret_frame
-from tests.support.tiny_clip import write_video
+from tests.support.tiny_clip import write_clip, write_video
 from tests.support.tiny_model import write_model
+
+SIZE = Size(320, 240)
 
 
 def scores(folder: Path) -> dict[str, Any]:
@@ -69,3 +75,24 @@ def test_clips_are_scored_and_one_that_is_damaged_is_an_error(cluster: Any, tmp_
     (data / "b" / "frames.mkv").write_bytes(b"no video")
     with pytest.raises(VideoError, match=r"b/frames\.mkv"):
         evaluate(there, runner=score_on_cluster(PoolStats()))
+
+
+def test_command_that_is_interrupted_and_killed_goes_on(three_nodes: Any, tmp_path: Path) -> None:
+    model, data, out = str(write_model(tmp_path)), tmp_path / "clips", tmp_path / "there"
+    for number in range(12):
+        write_clip(data / f"{number:02}", 30, size=SIZE)
+    arguments = ["evaluate", model, data, "--out", out, "--cluster", three_nodes.address, "--json"]
+
+    def finished() -> dict[str, str]:
+        """Return the complete lines of the journal; they hold times, so that no two are equal."""
+        with suppress(FileNotFoundError):
+            lines = (out / JOURNAL).read_text().split("\n")[1:-1]
+            return {json.loads(line)["name"]: line for line in lines}
+        return {}
+
+    runs = interrupt_kill_and_finish(arguments, finished)
+    assert sum(runs.summary["cluster"]["tasks_by_node"].values()) == 12 - len(runs.killed)
+    evaluate(EvaluateSettings(model, data, tmp_path / "here", threads=1))
+    assert scores(out) == scores(tmp_path / "here")
+    assert images(out) == images(tmp_path / "here")
+    assert not (out / JOURNAL).exists()

@@ -1,8 +1,11 @@
 """Conversion of a clip in parts: the same frames as in one conversion."""
 
+import os
 import pickle
+import shutil
 from contextlib import closing
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import av
@@ -15,6 +18,7 @@ from livecam.core.geometry import FramingMode
 from livecam.pipeline import Pipeline
 from livecam.runtime.clip_parts import (
     ClipPart,
+    DamagedPartError,
     PartResult,
     convert_part,
     find_mismatch,
@@ -28,6 +32,7 @@ from livecam.video.metadata import MetadataPolicy
 from livecam.video.packet_index import PacketIndex, index_packets
 from livecam.video.video_reader import VideoReader
 from tests.support.long_clip import write_long_clip
+from tests.support.subtitles import subtitles_of
 from tests.support.tiny_model import write_model
 
 EVEN = [number / 30 for number in range(150)]
@@ -165,6 +170,27 @@ def test_sound_chapters_and_times_are_those_of_one_conversion(
         assert ("title" in one.metadata) == (policy is not MetadataPolicy.NONE)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+def test_subtitles_are_kept_once_with_their_times(tmp_path: Path, live: LiveSettings, suffix: str) -> None:
+    # In a part, over the border of two parts, over a whole part, at the end.
+    lines = [(0.2, 0.6, "In"), (0.9, 1.4, "Over"), (1.8, 3.3, "Long"), (4.0, 4.9, "End")]
+    clip = write_long_clip(tmp_path / "in.mkv", EVEN, lines=lines)
+    whole, joined = tmp_path / f"whole{suffix}", tmp_path / f"joined{suffix}"
+    expected = convert_whole(clip, whole, live)
+    results = convert_parts(clip, joined, live, 1.0, 20)
+    repair_parts(results, live)
+    starts = [result.part.start_seconds for result in results]
+    assert len(results) == 5
+    assert 0.9 < starts[1] < 1.4
+    assert 1.8 < starts[2] < starts[3] < 3.3
+    assert_same_result(join_parts(results, joined), expected)
+    assert subtitles_of(joined) == subtitles_of(whole)
+    found = subtitles_of(joined)[1]
+    assert [line[2] for line in found] == [line[2] for line in lines]
+    for line, right in zip(found, lines, strict=True):
+        assert line[:2] == pytest.approx(right[:2], abs=0.01)
+
+
 def test_transparent_result_stays_transparent(tmp_path: Path, live: LiveSettings) -> None:
     live = replace(live, background=("transparent",))
     clip = write_long_clip(tmp_path / "in.mp4", EVEN[:70])
@@ -247,6 +273,35 @@ def test_missing_part_is_refused(tmp_path: Path, live: LiveSettings) -> None:
     (tmp_path / "joined.mp4").write_bytes(b"mine")
     with pytest.raises(UsageError, match="--overwrite"):
         join_parts(results, tmp_path / "joined.mp4")
+
+
+def lose(path: Path) -> None:
+    path.unlink()
+
+
+def cut_off(path: Path) -> None:
+    os.truncate(path, path.stat().st_size * 3 // 4)
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+def test_damaged_recording_of_a_part_is_named(tmp_path: Path, live: LiveSettings, suffix: str) -> None:
+    clip = write_long_clip(tmp_path / "in.mp4", EVEN[:70])
+    results = convert_parts(clip, tmp_path / f"joined{suffix}", live, 1.0, 1)
+    repair_parts(results, live)
+    assert len(results) == 2
+    for number, damage in product((0, 1), (lose, cut_off, empty)):
+        path = results[number].pieces[-1].path
+        shutil.copyfile(path, tmp_path / "kept")
+        damage(path)
+        with pytest.raises(DamagedPartError, match=rf"part {number} of .*in\.mp4 is damaged") as caught:
+            join_parts(results, tmp_path / f"joined{suffix}", overwrite=True)
+        assert caught.value.number == number
+        shutil.copyfile(tmp_path / "kept", path)
+    assert join_parts(results, tmp_path / f"joined{suffix}", overwrite=True).frames == 70
 
 
 def test_parts_of_other_settings_are_not_joined(tmp_path: Path, live: LiveSettings) -> None:

@@ -183,6 +183,40 @@ class FullDiskClipJob(ClipJob):
         return super().run(value, work, report)
 
 
+class AlwaysLostPartJob(ClipJob):
+    """Loses the recording of the first part of a clip, as a disk that fails."""
+
+    def run(self, value: ClipWork, work: Workspace, report: Report) -> Any:
+        result = super().run(value, work, report)
+        if value.part is not None and value.part.number == 0:
+            work._outputs[value.output].unlink()
+        return result
+
+
+class LostPartJob(AlwaysLostPartJob):
+    """Loses it once."""
+
+    def run(self, value: ClipWork, work: Workspace, report: Report) -> Any:
+        mark = self.folders[0].path / "lost"
+        if value.part is None or value.part.number or mark.exists():
+            return ClipJob.run(self, value, work, report)
+        mark.touch()
+        return super().run(value, work, report)
+
+
+class CutPartJob(ClipJob):
+    """Cuts off the recording of the second part of a clip once, before it is repaired."""
+
+    def run(self, value: ClipWork, work: Workspace, report: Report) -> Any:
+        result = super().run(value, work, report)
+        mark = self.folders[0].path / "cut"
+        if value.part is not None and value.part.number and not mark.exists():
+            mark.touch()
+            recording = work._outputs[value.output]
+            os.truncate(recording, recording.stat().st_size * 3 // 4)
+        return result
+
+
 class KilledScoreJob(ScoreJob):
     """Is killed once, at the second sample."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from livecam.core.geometry import Size
 from livecam.core.types import Frame
 from tests.support.fakes import is_person, secret_frame
+from tests.support.subtitles import Line, add_subtitles, subtitle_packet
 
 SIZE = Size(96, 64)
 KEY_FRAME_DISTANCE = 20
@@ -30,9 +31,22 @@ def noisy_frame(number: int) -> Frame:
 
 
 def write_long_clip(
-    path: Path, times: Sequence[float], *, sound: str = "", options: dict[str, str] | None = None
+    path: Path,
+    times: Sequence[float],
+    *,
+    sound: str = "",
+    options: dict[str, str] | None = None,
+    lines: Sequence[Line] = (),
 ) -> Path:
-    """Write a clip of the noisy person; `times` are the seconds of its frames, `sound` is a codec."""
+    """Write a clip of the noisy person.
+
+    Args:
+        path: the file.
+        times: seconds of its frames.
+        sound: a codec; then the clip has chapters too.
+        options: of x264.
+        lines: of its subtitles; the file is MKV then.
+    """
     with av.open(str(path), "w") as output:
         output.metadata["title"] = "Long"
         settings = {**_X264, **(options or {})}
@@ -42,6 +56,7 @@ def write_long_clip(
         if sound:
             _set_chapters(output, times[-1])
         tracks: list[Any] = [output.add_stream(sound, rate=_RATE)] if sound else []
+        texts = add_subtitles(output, "subrip") if lines else None
         for each in tracks:
             each.codec_context.layout = "mono"
         for number, seconds in enumerate(times):
@@ -51,6 +66,8 @@ def write_long_clip(
         output.mux(stream.encode(None))
         for each in tracks:
             _write_sound(output, each, times[-1])
+        for line in lines:
+            output.mux(subtitle_packet(texts, *line))
     return path
 
 

@@ -6,15 +6,14 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from av.subtitles.subtitle import SubtitleSet
 
 from livecam.runtime.convert import convert_video
 from livecam.video.containers import CONTAINER_FORMATS
 from livecam.video.metadata import MetadataPolicy, list_missing, read_metadata, tells_location
 from livecam.video.subtitles import SubtitleStreamWriter
 from tests.support.fake_pipeline import IdentityPipeline
+from tests.support.subtitles import MILLISECOND, add_subtitles, subtitle_packet, subtitles_of
 
-MILLISECOND = Fraction(1, 1000)
 PLACE = "+48.1372+011.5756/"
 TAGS = {
     "title": "My talk",
@@ -37,15 +36,6 @@ PLACES = {
     "city": "Munich",
 }
 CHAPTERS = [(0.0, 1.0, "Intro"), (1.0, 2.0, "Main part")]
-STYLES = b"""[Script Info]
-ScriptType: v4.00+
-
-[V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, \
-Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, \
-MarginR, MarginV, Encoding
-Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
-"""
 LINES = [(0.2, 0.9, "Hello"), (1.1, 1.8, "Second line")]
 
 
@@ -80,22 +70,6 @@ def write_clip(path, *, tags=TAGS, chapters=CHAPTERS, lines=LINES, codec="subrip
     return path
 
 
-def add_subtitles(output, codec):
-    texts = output.add_stream(codec)
-    texts.codec_context.subtitle_header = STYLES
-    texts.metadata.update({"language": "deu", "title": "Untertitel"})
-    return texts
-
-
-def subtitle_packet(texts, first, last, text):
-    line = SubtitleSet.create(f"0,0,Default,,0,0,0,,{text}".encode(), 0, round((last - first) * 1000))
-    packet = texts.codec_context.encode_subtitle(line)
-    packet.stream, packet.time_base = texts, MILLISECOND
-    packet.pts = packet.dts = round(first * 1000)
-    packet.duration = round((last - first) * 1000)
-    return packet
-
-
 def convert(source, target, **settings):
     return convert_video(source, target, IdentityPipeline(), **settings)
 
@@ -112,19 +86,6 @@ def chapters_of(path):
              each["metadata"]["title"])
             for each in container.chapters()
         ]  # fmt: skip
-
-
-def subtitles_of(path):
-    """Return the language, and (start, end, text) of each line, of the only subtitle stream."""
-    with av.open(str(path)) as container:
-        (stream,) = container.streams.subtitles
-        lines = []
-        for packet in container.demux(stream):
-            for each in stream.decode2(packet) or () if packet.size else ():
-                start = float(packet.pts * packet.time_base)
-                text = each.ass.decode().split(",", 8)[-1]
-                lines.append((start, start + float(packet.duration * packet.time_base), text))
-        return stream.metadata.get("language"), lines
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
