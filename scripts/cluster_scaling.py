@@ -9,13 +9,13 @@
 
 Prints one line of JSON.
 
-`label` and `clip` compare one worker with one processor and two workers with one processor each. Each worker
-is bound to its processor, because the encoder and decoder of a clip have threads of their own: without that,
-one worker would use the second processor too (`--unbound` shows it). The two are measured in turns, and the
-fastest run of each counts. `waiting_fraction` is the part of the tasks' time in which a worker was ready to
-run and had no processor: where it is not near 0, other programs (or the driver) used the processors. Then
-compare `cpu_seconds_per_input`: with a processor for each worker, the speed-up is the number of workers times
-the ratio of these. Workers get the same niceness as this script, and not the 15 that Ray gives them.
+`label` and `clip` compare one worker and two workers. A worker has one thread for the network, for OpenCV and
+for each decoder and encoder, so one worker uses one processor. The two are measured in turns, and the fastest
+run of each counts. `wall_seconds` begins when Ray has started, and contains the start of the workers.
+`waiting_fraction` is the part of the tasks' time in which a worker was ready to run and had no processor:
+where it is not near 0, other programs use the processors. `speed_up_without_waiting` leaves this time out;
+`speed_up_by_cpu` compares the processor time of an input, and so leaves out starts and ends too. Workers get
+the niceness of this script, and not the 15 that Ray gives them.
 """
 
 import argparse
@@ -81,14 +81,12 @@ class WorkerTimes:
 class TimedJob:
     """Does another job, and writes what its tasks take into `folder`, a file for each worker."""
 
-    def __init__(self, job: Job, folder: Path, bound: bool) -> None:
+    def __init__(self, job: Job, folder: Path) -> None:
         self.files, self.folders = job.files, job.folders
-        self._job, self._folder, self._bound = job, folder, bound
+        self._job, self._folder = job, folder
 
     def load(self, work: Workspace) -> None:
-        """Take a processor that no other worker has, and load the models."""
-        if self._bound:
-            _take_processor(self._folder)
+        """Load the models."""
         self._job.load(work)
         self._times = WorkerTimes(time.time())
 
@@ -101,18 +99,6 @@ class TimedJob:
         self._times.waited += _waited_seconds() - waited
         (self._folder / f"worker-{os.getpid()}.json").write_text(json.dumps(asdict(self._times)))
         return result
-
-
-def _take_processor(folder: Path) -> None:
-    for number in sorted(os.sched_getaffinity(0)):
-        try:
-            (folder / f"processor-{number}").touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        # The threads that this one starts have it too.
-        os.sched_setaffinity(0, {number})
-        return
-    raise RuntimeError("there are more workers than processors")
 
 
 def _waited_seconds() -> float:
@@ -199,53 +185,54 @@ def clip(inputs: Path, out: Path, wrap: Callable[[Job], Job]) -> None:
 
 
 def measure_once(
-    work: Callable[[Path, Path, Callable[[Job], Job]], None], inputs: Path, workers: int, bound: bool
-) -> dict[str, Any]:
-    """Do all inputs; return times in seconds. The start of Ray is not in them, that of the workers is."""
-    count = len(list(inputs.iterdir()))
+    work: Callable[[Path, Path, Callable[[Job], Job]], None], inputs: Path, workers: int
+) -> dict[str, float]:
+    """Do all inputs; return times in seconds."""
+    count, before = len(list(inputs.iterdir())), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="livecam-scaling-") as name, open_cluster(processors=workers):
         out, times = Path(name) / "out", Path(name) / "times"
         out.mkdir()
         times.mkdir()
         begin, clock, cpu = time.time(), time.monotonic(), time.process_time()
-        work(inputs, out, lambda job: TimedJob(job, times, bound))
+        work(inputs, out, lambda job: TimedJob(job, times))
         wall, driver = time.monotonic() - clock, time.process_time() - cpu
         found = [WorkerTimes(**json.loads(path.read_text())) for path in times.glob("worker-*.json")]
+        written = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     assert len(found) == workers, f"{len(found)} workers had tasks"
-    start = min(each.ready for each in found) - begin
     tasks = [each for one in found for each in one.tasks]
+    waited = sum(each.waited for each in found)
     return {
+        "seconds_to_start_ray": round(clock - before, 2),
         "wall_seconds": round(wall, 2),
-        "wall_seconds_after_start": round(wall - start, 2),
+        "wall_seconds_without_waiting": round(wall - waited / workers, 2),
+        "seconds_to_first_worker": round(min(each.ready for each in found) - begin, 2),
         "cpu_seconds_per_input": round((sum(each.cpu for each in found) + driver) / count, 3),
         "cpu_seconds_of_driver": round(driver, 2),
         "median_task_seconds": round(median(each for each in tasks if each > 0.1 * max(tasks)), 3),
-        "waiting_fraction": round(sum(each.waited for each in found) / sum(tasks), 3),
+        "waiting_fraction": round(waited / sum(tasks), 3),
+        "written_mb_per_input": round(written / count / 1e6, 3),
     }
 
 
-def compare_workers(kind: str, count: int, repeat: int, bound: bool) -> dict[str, Any]:
+def compare_workers(kind: str, count: int, repeat: int) -> dict[str, Any]:
     """Measure one worker and two workers in turns; compare the fastest runs."""
     work, prepare = {"label": (label, prepare_pictures), "clip": (clip, prepare_clips)}[kind]
-    runs: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
+    runs: dict[int, list[dict[str, float]]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory(prefix="livecam-scaling-") as folder:
         prepare(count, Path(folder))
         for _ in range(repeat):
             for workers, results in runs.items():
-                results.append(measure_once(work, Path(folder), workers, bound))
+                results.append(measure_once(work, Path(folder), workers))
                 print(workers, "workers:", results[-1], file=sys.stderr)
-
-    def ratio(key: str) -> float:
-        one, two = (min(each[key] for each in results) for results in runs.values())
-        return float(one / two)
-
-    one, two = (min(results, key=lambda each: float(each["wall_seconds"])) for results in runs.values())
+    one, two = (min(results, key=lambda each: each["wall_seconds"]) for results in runs.values())
     return {
         "one_worker": one,
         "two_workers": two,
-        "speed_up_by_wall": round(ratio("wall_seconds"), 2),
-        "speed_up_by_wall_after_start": round(ratio("wall_seconds_after_start"), 2),
-        "speed_up_by_cpu": round(2 * ratio("cpu_seconds_per_input"), 2),
+        "speed_up_by_wall": round(one["wall_seconds"] / two["wall_seconds"], 2),
+        "speed_up_without_waiting": round(
+            one["wall_seconds_without_waiting"] / two["wall_seconds_without_waiting"], 2
+        ),
+        "speed_up_by_cpu": round(2 * one["cpu_seconds_per_input"] / two["cpu_seconds_per_input"], 2),
     }
 
 
@@ -323,7 +310,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--repeat", type=int, default=2, help="runs of label and clip, with one worker and with two"
     )
-    parser.add_argument("--unbound", action="store_true", help="let each worker use all processors")
     parser.add_argument("--workers", type=int, default=100, help="of simulate")
     parser.add_argument(
         "--seconds", type=float, nargs="+", default=[1.0], help="of the tasks of simulate, in turn"
@@ -337,7 +323,7 @@ def main(argv: list[str] | None = None) -> int:
     elif args.what == "simulate":
         result = simulate(args.inputs, args.workers, args.seconds)
     else:
-        result = compare_workers(args.what, args.inputs, args.repeat, not args.unbound)
+        result = compare_workers(args.what, args.inputs, args.repeat)
     load = [round(each, 1) for each in os.getloadavg()]
     print(json.dumps({"what": args.what, "inputs": args.inputs, **result, "load_average": load}))
     return 0

@@ -48,7 +48,7 @@ def interrupt_kill_and_finish(
     process.kill()
     process.communicate()
     second = finished()
-    assert first.items() <= second.items()
+    assert first.items() <= second.items(), "what the first run has finished is done again"
 
     process = _start(arguments)
     output, errors = process.communicate(timeout=200)
