@@ -1,6 +1,5 @@
 """`livecam clip` on a cluster: workers convert clips, and parts of long ones."""
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -8,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from livecam.cluster.assets import all_paths, model_asset, path_asset
-from livecam.cluster.messages import Job, Report, Task, is_node_error, portable
+from livecam.cluster.messages import Job, Report, Task, is_node_error, portable, throttled
 from livecam.cluster.pool import PoolStats, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.errors import LivecamError
@@ -35,8 +34,6 @@ from livecam.runtime.clip_parts import (
 from livecam.runtime.part_plan import PART_SECONDS, ClipPart, plan_parts
 from livecam.runtime.session import build_pipeline
 from livecam.video.video_reader import VideoReader
-
-_PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class ClipJob:
         self, value: ClipWork, work: Workspace, report: Report
     ) -> ClipOutcome | PartResult | LivecamError:
         """Do a clip or a part; the error of the input is a result. Reports the frames done so far."""
-        local, advance = work.local(value.input), _throttled(report)
+        local, advance = work.local(value.input), throttled(report)
         try:
             if value.part is not None:
                 return self._convert_part(value, value.part, work, advance)
@@ -113,20 +110,6 @@ class ClipJob:
                 result = convert_part(local, pipeline, output, advance)
         pieces = [replace(each, path=value.output) if each.path == output else each for each in result.pieces]
         return replace(result, part=part, pieces=tuple(pieces))
-
-
-def _throttled(report: Report) -> ClipProgress:
-    """Return a function that adds up frames and reports them now and then."""
-    frames, reported = 0, 0.0
-
-    def advance(count: int) -> None:
-        nonlocal frames, reported
-        frames += count
-        if time.monotonic() - reported > _PROGRESS_SECONDS:
-            report(frames)
-            reported = time.monotonic()
-
-    return advance
 
 
 class _ClipQueue:

@@ -1,6 +1,7 @@
 """Values that the driver and the workers exchange; all of them can be pickled. Nothing here imports Ray."""
 
 import errno
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ NODE_ERRORS = frozenset(
 
 Report = Callable[[Any], None]
 """Sends a value from a running task to the driver."""
+_REPORT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,20 @@ class NotVisible:
 
 
 Message = Update | Finished | Failed | NotVisible
+
+
+def throttled(report: Report) -> Callable[[int], None]:
+    """Return a function that adds up counts, and reports their sum every half second."""
+    total, reported = 0, time.monotonic()
+
+    def advance(count: int) -> None:
+        nonlocal total, reported
+        total += count
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            report(total)
+            reported = time.monotonic()
+
+    return advance
 
 
 def is_node_error(error: BaseException) -> bool:

@@ -1,12 +1,11 @@
 """`livecam evaluate` on a cluster: workers score images and clips, the driver writes the report."""
 
-import time
 from collections.abc import Callable, Generator, Sequence
 from itertools import starmap
 from pathlib import Path
 
 from livecam.cluster.assets import all_paths, model_asset
-from livecam.cluster.messages import Job, Report, Task
+from livecam.cluster.messages import Job, Report, Task, throttled
 from livecam.cluster.pool import PoolStats, TaskFailed, TaskUpdate, WorkerPool
 from livecam.cluster.transfer import FileSet, SharedFolder, Workspace
 from livecam.core.progress import Notify
@@ -14,8 +13,6 @@ from livecam.datasets.evaluation_set import EvaluationSample
 from livecam.evaluation.evaluator import EvaluateSettings, EvaluationRunner, SampleScorer
 from livecam.evaluation.journal import SampleScore
 from livecam.pipeline import Pipeline
-
-_PROGRESS_SECONDS = 0.5
 
 
 class ScoreJob:
@@ -37,16 +34,8 @@ class ScoreJob:
 
     def run(self, value: tuple[int, EvaluationSample], work: Workspace, report: Report) -> SampleScore:
         """Score a sample. Reports the frames done so far."""
-        (_, sample), frames, reported = value, 0, time.monotonic()
-
-        def advance() -> None:
-            nonlocal frames, reported
-            frames += 1
-            if time.monotonic() - reported > _PROGRESS_SECONDS:
-                report(frames)
-                reported = time.monotonic()
-
-        return self._scorer.score(sample.moved(work.local), advance)
+        advance = throttled(report)
+        return self._scorer.score(value[1].moved(work.local), lambda: advance(1))
 
 
 def score_on_cluster(
