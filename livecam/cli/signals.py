@@ -1,6 +1,8 @@
 """Signals that end a program: each ends livecam in order, so that recordings are finished."""
 
+import _thread
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +13,8 @@ ENDING_SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGUSR1", "SIGUSR2", "SIGBREAK")
     if hasattr(signal, name)
 )
+
+_AGAIN_SECONDS = 0.02
 
 
 def signals_to_handle() -> list[signal.Signals]:
@@ -25,10 +29,35 @@ def signals_to_handle() -> list[signal.Signals]:
 def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt what is running, as a signal handler.
 
+    Python ignores the exceptions of finalizers, such as those of Ray's generators. A signal that comes while
+    one runs is sent again a moment later, as it would be lost.
+
     Raises:
-        KeyboardInterrupt: always.
+        KeyboardInterrupt: outside of finalizers.
     """
+    if _is_in_finalizer(frame):
+        again = threading.Timer(_AGAIN_SECONDS, _send_to_main_thread, (number,))
+        again.daemon = True
+        again.start()
+        return
     raise KeyboardInterrupt
+
+
+def _is_in_finalizer(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _send_to_main_thread(number: int) -> None:
+    ident = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and ident is not None:
+        # It ends what the main thread waits for, too.
+        signal.pthread_kill(ident, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 @contextmanager
