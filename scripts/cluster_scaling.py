@@ -63,19 +63,21 @@ START_SECONDS = 2.0
 
 @dataclass
 class WorkerTimes:
-    """What the tasks of a worker took, in seconds.
+    """What the tasks of a worker took; times are in seconds.
 
     Attributes:
         ready: when it had loaded its models, of `time.time`.
         tasks: duration of each task.
         cpu: processor time of the process during the tasks.
         waited: how long the threads of the tasks waited for a processor.
+        resident: memory of the process after each task, in MB.
     """
 
     ready: float
     tasks: list[float] = field(default_factory=list)
     cpu: float = 0.0
     waited: float = 0.0
+    resident: list[float] = field(default_factory=list)
 
 
 class TimedJob:
@@ -97,6 +99,7 @@ class TimedJob:
         self._times.tasks.append(time.monotonic() - begin)
         self._times.cpu += time.process_time() - cpu
         self._times.waited += _waited_seconds() - waited
+        self._times.resident.append(_resident_megabytes())
         (self._folder / f"worker-{os.getpid()}.json").write_text(json.dumps(asdict(self._times)))
         return result
 
@@ -210,6 +213,7 @@ def measure_once(
         "cpu_seconds_of_driver": round(driver, 2),
         "median_task_seconds": round(median(each for each in tasks if each > 0.1 * max(tasks)), 3),
         "waiting_fraction": round(waited / sum(tasks), 3),
+        "resident_mb_of_worker": max(each.resident[-1] for each in found),
         "written_mb_per_input": round(written / count / 1e6, 3),
     }
 
