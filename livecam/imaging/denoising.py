@@ -39,6 +39,24 @@ def _deviation(gray: NDArray[np.uint8]) -> float:
     return float(np.median(np.abs(response))) / (0.6745 * 6)
 
 
+def average(image: Frame, window: int, color_window: int) -> Frame:
+    """Replace luma and colors by their means over squares around each pixel.
+
+    Args:
+        image: uint8 RGB (height, width, 3).
+        window: side in pixels of the luma's squares.
+        color_window: side in pixels of the colors' squares.
+
+    Returns:
+        A new image.
+    """
+    luma, *chroma = (
+        np.asarray(each, np.uint8) for each in cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2YCrCb))
+    )
+    merged = cv2.merge([box_mean(luma, window), *(box_mean(each, color_window) for each in chroma)])
+    return cast(Frame, cv2.cvtColor(merged, cv2.COLOR_YCrCb2RGB, dst=pooled_empty(image.shape, np.uint8)))
+
+
 def denoise(image: Frame, deviation: float) -> Frame:
     """Smooth differences of up to about `deviation` and keep larger ones.
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Frame
-from livecam.imaging.denoising import denoise, estimate_noise
-from livecam.imaging.ops import box_mean, map_levels, to_gray
+from livecam.imaging.denoising import average, denoise, estimate_noise
+from livecam.imaging.ops import map_levels, to_gray
 
 _ROWS = 40
 """Rows of pixels that are sampled; as many columns in proportion."""
@@ -30,6 +30,7 @@ class LowLightSettings:
         seconds: time constant of the change of gain and noise over time.
         noise_factor: deviations of the noise that count as noise and not as texture.
         window: side in pixels of the squares over which the network's input is averaged.
+        color_window: the same for its colors, of which noise changes more.
     """
 
     goal: float = 0.33
@@ -37,6 +38,7 @@ class LowLightSettings:
     seconds: float = 0.5
     noise_factor: float = 2.0
     window: int = 5
+    color_window: int = 31
 
 
 class LowLightFilter:
@@ -83,11 +85,14 @@ class LowLightFilter:
         return brightened
 
     def smooth(self, brightened: Frame) -> Frame:
-        """Return what the matte is computed from: the newest brightened frame, averaged over small squares.
+        """Return what the matte is computed from: the newest brightened frame, averaged over squares.
 
-        A filter that keeps edges makes worse mattes: it also keeps the edges that noise draws.
+        Noise changes colors most, by which the network knows skin and cloth: they are averaged over larger
+        squares. A filter that keeps edges makes worse mattes: it also keeps the edges that noise draws.
         """
-        return box_mean(brightened, self.settings.window) if self._is_dark else brightened
+        if not self._is_dark:
+            return brightened
+        return average(brightened, self.settings.window, self.settings.color_window)
 
     def denoise(self, brightened: Frame) -> Frame:
         """Return what is shown: the newest brightened frame without noise, its edges kept."""

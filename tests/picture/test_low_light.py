@@ -77,6 +77,19 @@ def test_noise_is_removed_and_edges_stay() -> None:
     assert strength[0] > 0.5 * strength[1]
 
 
+def test_matte_is_computed_from_averages_of_which_colors_are_the_smoother() -> None:
+    low_light = LowLightFilter()
+    brightened = low_light.brighten(dark(), 0.0)
+    planes = cv2.split(cv2.cvtColor(low_light.smooth(brightened), cv2.COLOR_RGB2YCrCb))
+    before = cv2.split(cv2.cvtColor(brightened, cv2.COLOR_RGB2YCrCb))
+    left = [
+        np.abs(np.diff(new.astype(float), axis=1)).mean() / np.abs(np.diff(old.astype(float), axis=1)).mean()
+        for new, old in zip(planes, before, strict=True)
+    ]
+    assert left[0] < 0.5
+    assert max(left[1:]) < 0.05
+
+
 def test_gain_follows_a_step_of_the_light_without_overshoot() -> None:
     low_light = LowLightFilter()
     low_light.brighten(BRIGHT, 0.0)
