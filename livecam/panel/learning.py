@@ -231,6 +231,8 @@ class LearnRun:
             self._deadline = None if left is None else time.monotonic() + left
         done, total = (status.done, status.total) if same_step else (values["done"], values["total"])
         message = "" if values["total"] or page or stage == "compare" else values["message"]
+        if str(workspace_dir(status.name)) in message:  # paths and commands for a terminal
+            message = status.message
         return replace(status, stage=stage, done=done, total=total, message=message, page=page)
 
     def _give_camera_back(self) -> None:

@@ -28,6 +28,7 @@ say("labelling 1/4", "label", 1, 4)
 print("E0000 00:00:1795917802.955462 5822 cuda_platform.cc:52] 7/9 failed call to cuInit")
 print('["no progress"]'); wait("4")
 say("labelling 3/4", "label", 3, 4, seconds_left=4); wait("5")
+say({labels!r} + ": 30 frames to train with; livecam label --review " + {labels!r}); wait("5b")
 say("learning from 3 frames of yours", "tune")
 say("learning 2/6: loss 0.1, 90 s left", "tune", 2, 6, seconds_left=90)
 say("the disk is slow"); wait("6")
@@ -67,7 +68,7 @@ def gate(tmp_path: Path) -> Path:
 def make_run(tmp_path: Path, gate: Path, camera: Camera) -> Callable[..., LearnRun]:
     def make(end: str = DONE) -> LearnRun:
         script = tmp_path / "learn.py"
-        script.write_text(RUN.format(gate=str(gate), end=end))
+        script.write_text(RUN.format(gate=str(gate), end=end, labels=str(workspace_dir("me") / "labels")))
         return LearnRun(camera.release, camera.take_back, command=(sys.executable, "-u", str(script)))
 
     return make
@@ -115,6 +116,11 @@ def test_run_is_followed_from_recording_to_comparison(
     wait_for(learn_run, done=3)
     assert 0 < (learn_run.status.seconds_left or 0) < 5
     (gate / "5").touch()
+    for _ in range(20):
+        assert learn_run.status is not None
+        assert learn_run.status.message == ""
+        time.sleep(0.01)
+    (gate / "5b").touch()
     wait_for(learn_run, stage="tune", done=2, total=6, message="the disk is slow")
     assert 80 < (learn_run.status.seconds_left or 0) <= 90
     (gate / "6").touch()
@@ -128,8 +134,8 @@ def test_run_is_followed_from_recording_to_comparison(
 
 
 def let_all_pass(gate: Path) -> None:
-    for number in range(1, 8):
-        (gate / str(number)).touch()
+    for name in ("1", "2", "3", "4", "5", "5b", "6", "7"):
+        (gate / name).touch()
 
 
 def test_model_that_is_not_better_is_named(make_run: Callable[..., LearnRun], gate: Path) -> None:
