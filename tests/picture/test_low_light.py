@@ -77,7 +77,7 @@ def test_noise_is_removed_and_edges_stay() -> None:
     assert strength[0] > 0.5 * strength[1]
 
 
-def test_matte_is_computed_from_averages_of_which_colors_are_the_smoother() -> None:
+def test_colors_for_the_matte_are_smoothed_most() -> None:
     low_light = LowLightFilter()
     brightened = low_light.brighten(dark(), 0.0)
     planes = cv2.split(cv2.cvtColor(low_light.smooth(brightened), cv2.COLOR_RGB2YCrCb))
