@@ -42,6 +42,7 @@ import numpy as np
 
 from livecam import __version__
 from livecam.annotation.config import AnnotationSettings, Progress
+from livecam.annotation.runner import SelectionTask
 from livecam.cluster.clips import ClipJob, run_on_cluster
 from livecam.cluster.labels import LabelJob, LabelWork, label_on_cluster
 from livecam.cluster.messages import Finished, Job, Message, Report, Task, Update, WorkerInfo
@@ -147,7 +148,7 @@ class NothingFoundJob(LabelJob):
 
     def run(self, value: LabelWork, work: Workspace, report: Report) -> Any:
         """Select as `LabelJob` does."""
-        return super().run(value, work, report) if hasattr(value.task, "count") else None
+        return super().run(value, work, report) if isinstance(value.task, SelectionTask) else None
 
 
 def _resident_megabytes() -> float:

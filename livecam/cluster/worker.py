@@ -35,6 +35,9 @@ _JOB, _TASK = "job", "task"
 _PREFIX = f"livecam-worker-{socket.gethostname()}-"
 """Of the folders of this machine's workers: containers with a common /tmp have names of their own."""
 
+_References = Mapping[Path, Any]
+"""References to the contents of files in Ray's object store."""
+
 
 class Worker:
     """Does the tasks of one job; Ray makes an actor of it."""
@@ -43,10 +46,11 @@ class Worker:
         """Keep the job; nothing is loaded yet."""
         self._job = job
         self._work = Workspace(Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")), list(job.folders))
+        self._tasks: SimpleQueue[tuple[Task, _References | None, SimpleQueue[Message]]] = SimpleQueue()
+        # A daemon, so that it does not delay the end of the process.
+        Thread(target=self._work_on_tasks, daemon=True).start()
 
-    def start(
-        self, version: str, contents: Mapping[Path, Any] | None = None
-    ) -> WorkerInfo | Failed | NotVisible:
+    def start(self, version: str, contents: _References | None = None) -> WorkerInfo | Failed | NotVisible:
         """Load what the job needs.
 
         Args:
@@ -70,7 +74,7 @@ class Worker:
         node = ray.get_runtime_context().get_node_id()
         return WorkerInfo(node, socket.gethostname(), os.getpid(), str(self._work.scratch))
 
-    def run(self, task: Task, contents: Mapping[Path, Any] | None = None) -> Iterator[Message]:
+    def run(self, task: Task, contents: _References | None = None) -> Iterator[Message]:
         """Do a task; yield what it reports, and how it ended.
 
         Args:
@@ -79,16 +83,19 @@ class Worker:
         """
         messages: SimpleQueue[Message] = SimpleQueue()
         # The task reports while it runs; Ray takes what this generator yields.
-        Thread(target=self._work_on, args=(task, contents, messages), daemon=True).start()
+        self._tasks.put((task, contents, messages))
         while True:
             message = messages.get()
             yield message
             if not isinstance(message, Update):
                 return
 
-    def _work_on(
-        self, task: Task, contents: Mapping[Path, Any] | None, messages: "SimpleQueue[Message]"
-    ) -> None:
+    def _work_on_tasks(self) -> None:
+        """Do all tasks in one thread."""
+        while True:
+            self._work_on(*self._tasks.get())
+
+    def _work_on(self, task: Task, contents: _References | None, messages: "SimpleQueue[Message]") -> None:
         end: Message
         try:
             end = self._do(task, contents, messages)
@@ -97,9 +104,7 @@ class Worker:
         self._work.forget(_TASK)
         messages.put(end)
 
-    def _do(
-        self, task: Task, contents: Mapping[Path, Any] | None, messages: "SimpleQueue[Message]"
-    ) -> Message:
+    def _do(self, task: Task, contents: _References | None, messages: "SimpleQueue[Message]") -> Message:
         if contents is None and not task.files.is_visible():
             return NotVisible()
         self._work.receive(_fetch(contents), _TASK)
@@ -107,7 +112,7 @@ class Worker:
         return Finished(value, self._work.deliver())
 
 
-def _fetch(contents: Mapping[Path, Any] | None) -> dict[Path, Contents]:
+def _fetch(contents: _References | None) -> dict[Path, Contents]:
     """Return the contents of files from Ray's object store, without a copy."""
     return {path: ray.get(reference) for path, reference in (contents or {}).items()}
 

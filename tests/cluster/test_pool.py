@@ -21,6 +21,7 @@ from tests.support.cluster_jobs import (
     CountingJob,
     FullDiskJob,
     KillingJob,
+    ThreadsJob,
     processes,
 )
 
@@ -52,6 +53,13 @@ def test_every_task_is_done_once_by_workers_on_all_nodes(cluster: Any, tmp_path:
         assert done(list(pool.run(numbers(3), 3))) == {0: 0, 1: 1, 2: 4}
         assert len(processes(tmp_path)) == 3
         assert (len(pool.stats.nodes), pool.stats.workers) == (3, 3)
+
+
+def test_worker_uses_one_thread_for_all_tasks(cluster: Any, tmp_path: Path) -> None:
+    with WorkerPool(ThreadsJob(tmp_path), max_workers=1) as pool:
+        found = set(done(list(pool.run(numbers(5), 5))).values())
+    assert len(found) == 1, "a thread for each task leaves memory behind"
+    assert found.pop()[1:] == (1, 1)
 
 
 def test_tasks_are_read_when_a_worker_is_free(cluster: Any, tmp_path: Path) -> None:

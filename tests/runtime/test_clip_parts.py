@@ -172,8 +172,8 @@ def test_sound_chapters_and_times_are_those_of_one_conversion(
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
 def test_subtitles_are_kept_once_with_their_times(tmp_path: Path, live: LiveSettings, suffix: str) -> None:
-    # In a part, over the border of two parts, over a whole part, at the end.
-    lines = [(0.2, 0.6, "In"), (0.9, 1.4, "Over"), (1.8, 3.3, "Long"), (4.0, 4.9, "End")]
+    # In a part, over the border of two parts, over a whole part, at the end, and within the last frame.
+    lines = [(0.2, 0.6, "In"), (0.9, 1.4, "Over"), (1.8, 3.3, "Long"), (4.0, 4.9, "End"), (4.98, 5.5, "Last")]
     clip = write_long_clip(tmp_path / "in.mkv", EVEN, lines=lines)
     whole, joined = tmp_path / f"whole{suffix}", tmp_path / f"joined{suffix}"
     expected = convert_whole(clip, whole, live)

@@ -6,13 +6,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tests.support.command_line import TOP
 
 State = dict[str, Any]
 """What is finished, by name; a value differs where the same is done again."""
+MAX_SECONDS = 200
+"""How long a command may take to finish something, and to end."""
 
 
 class Runs(NamedTuple):
@@ -33,41 +36,47 @@ def interrupt_kill_and_finish(
         finished: returns what is finished.
         after_ctrl_c: is called after the first run.
     """
-    process = _start(arguments)
-    _wait(process, finished, 1)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    with _command(arguments) as process:
+        _wait(process, finished, 1)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
     assert (process.returncode, output) == (130, ""), errors
     assert errors.splitlines()[-1] == "livecam: interrupted"
     assert len(errors.splitlines()) == 2, errors
     after_ctrl_c()
     first = finished()
 
-    process = _start(arguments)
-    _wait(process, finished, len(first) + 1)
-    process.kill()
-    process.communicate()
+    with _command(arguments) as process:
+        _wait(process, finished, len(first) + 1)
     second = finished()
     assert first.items() <= second.items(), "what the first run has finished is done again"
 
-    process = _start(arguments)
-    output, errors = process.communicate(timeout=200)
+    with _command(arguments) as process:
+        output, errors = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 0, errors
     return Runs(first, second, json.loads(output))
 
 
-def _start(arguments: Sequence[Any]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+@contextmanager
+def _command(arguments: Sequence[Any]) -> Iterator["subprocess.Popen[str]"]:
+    """Run a command; kill it at the end, if it still runs."""
+    with subprocess.Popen(
         [sys.executable, "-m", "livecam", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(TOP)},
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _wait(process: "subprocess.Popen[str]", finished: Callable[[], State], count: int) -> None:
     """Wait until so much is finished."""
+    end = time.monotonic() + MAX_SECONDS
     while len(finished()) < count:
         assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "the command finishes nothing"
         time.sleep(0.01)

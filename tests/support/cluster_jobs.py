@@ -2,11 +2,14 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import cv2
 
 from livecam.cluster.assets import Asset
 from livecam.cluster.clips import ClipJob, ClipWork
@@ -22,6 +25,7 @@ from livecam.evaluation.journal import SampleScore
 from livecam.models.base import MatteModel
 from livecam.pipeline import Pipeline
 from livecam.runtime.clip_batch import ClipOutcome
+from livecam.video.codec_threads import limited
 from tests.support.synthetic_people import FakeSam, GreenModel
 
 
@@ -57,6 +61,14 @@ class CountingJob:
 def processes(folder: Path) -> set[str]:
     """Return the processes that have begun a number of a `CountingJob`."""
     return {line for path in folder.glob("begun-*") for line in path.read_text().split()}
+
+
+@dataclass
+class ThreadsJob(CountingJob):
+    """Returns the thread that does a task, and the threads that codecs and OpenCV may have."""
+
+    def run(self, value: int, work: Workspace, report: Report) -> tuple[int, int, int]:
+        return threading.get_ident(), limited(0), cv2.getNumThreads()
 
 
 @dataclass
