@@ -30,7 +30,7 @@ def raise_keyboard_interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt what is running, as a signal handler.
 
     Python ignores the exceptions of finalizers, such as those of Ray's generators. A signal that comes while
-    one runs is sent again a moment later, as it would be lost.
+    one runs would be lost, so it is sent again a moment later.
 
     Raises:
         KeyboardInterrupt: outside of finalizers.
@@ -54,7 +54,7 @@ def _is_in_finalizer(frame: FrameType | None) -> bool:
 def _send_to_main_thread(number: int) -> None:
     ident = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and ident is not None:
-        # It ends what the main thread waits for, too.
+        # Unlike `interrupt_main`, this also interrupts a system call in which the main thread waits.
         signal.pthread_kill(ident, number)
     else:
         _thread.interrupt_main(signal.Signals(number))

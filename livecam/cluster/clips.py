@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -129,7 +129,7 @@ class _ClipQueue:
         self._clips, self._work = deque(tasks), deque[ClipWork]()
         self._settings, self._count_workers, self._part_seconds = settings, count_workers, part_seconds
         self._results: dict[Path, list[PartResult | None]] = {}
-        self._made_anew: set[tuple[Path, int]] = set()
+        self._converted_again: set[tuple[Path, int]] = set()
 
     def __iter__(self) -> "_ClipQueue":
         return self
@@ -208,15 +208,16 @@ class _ClipQueue:
             return ()
 
     def _join(self, task: ClipTask, results: list[PartResult]) -> ClipOutcome | None:
-        """Join the parts; None if one of them is damaged and is converted anew, which is tried once."""
+        """Join the parts; None if one is damaged and has to be converted again, which is done once."""
         try:
             result = join_parts(results, task.output, overwrite=True, metadata=self._settings.metadata)
         except DamagedPartError as error:
-            if (task.output, error.number) not in self._made_anew:
-                self._made_anew.add((task.output, error.number))
+            if (task.output, error.number) not in self._converted_again:
+                self._converted_again.add((task.output, error.number))
                 self._results[task.output][error.number] = None
                 self._add_part(task, results[error.number].part)
                 return None
+            # Without its cause, which `failed` would show instead of the number of the part.
             outcome = failed(task, portable(error))
         except Exception as error:
             outcome = failed(task, error)
@@ -224,7 +225,9 @@ class _ClipQueue:
             outcome = converted(task, result)
         del self._results[task.output]
         for path in {piece.path for each in results for piece in each.pieces}:
-            path.unlink(missing_ok=True)
+            # The batch deletes what is left; a file that can't be deleted does not end it.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         return outcome
 
 

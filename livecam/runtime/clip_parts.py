@@ -384,7 +384,11 @@ def _check_parts(results: Sequence[PartResult]) -> None:
 
 
 def _first_piece(result: PartResult) -> Path:
-    """Return the recording of the first frames, which tells how all were encoded."""
+    """Return the recording of the first frames; the joined file takes the codec's parameters from it.
+
+    Raises:
+        DamagedPartError: it can't be read, or has no frame.
+    """
     path = result.pieces[0].path
     try:
         if next(read_encoded_frames(path, Fraction(1), 0), None) is None:
