@@ -65,10 +65,11 @@ def processes(folder: Path) -> set[str]:
 
 @dataclass
 class ThreadsJob(CountingJob):
-    """Returns the thread that does a task, and the threads that codecs and OpenCV may have."""
+    """Returns the name of the thread that does a task, and how many threads codecs and OpenCV may have."""
 
-    def run(self, value: int, work: Workspace, report: Report) -> tuple[int, int, int]:
-        return threading.get_ident(), limited(0), cv2.getNumThreads()
+    def run(self, value: int, work: Workspace, report: Report) -> tuple[str, int, int]:
+        # A number of a thread is used again when it has ended; its name is not.
+        return threading.current_thread().name, limited(0), cv2.getNumThreads()
 
 
 @dataclass
