@@ -1,5 +1,6 @@
 """`livecam clip` on a cluster: workers convert clips, and parts of long ones."""
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -97,6 +98,9 @@ class ClipJob:
                 return portable(error)
             outcome = failed(value.task, error)
             return replace(outcome, problem=outcome.problem.replace(str(local), str(value.task.input)))
+        finally:
+            # A clip leaves reference cycles, 70 MB after 20 clips of 480x360; Python collects them late.
+            gc.collect()
         return converted(value.task, result)
 
     def _convert_part(
