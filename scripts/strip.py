@@ -3,6 +3,7 @@
 
 scripts/strip.py person-0.1.tflite person --out .github/strip.jpg
 scripts/strip.py person person-lite --camera talk.mp4 --every 20
+scripts/strip.py person-0.6.tflite person --camera talk.mp4 --drawn  # without faces
 """
 
 import argparse
@@ -19,31 +20,38 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from livecam import Pipeline, Size
 from livecam.core.errors import LivecamError
 from livecam.core.types import Frame
+from livecam.imaging.compositing import alpha_composite
 from livecam.imaging.image_io import write_image
 from livecam.imaging.ops import resize
 from livecam.sources.demo import DemoSource
 from livecam.video.video_reader import VideoReader
 
-SIZE = Size(320, 180)
+HEIGHT = 180
 GREEN = "#00b140"
+GREEN_RGB = (0, 177, 64)
+TONES = 5
+"""Tones of each color in a painted frame."""
 
 
-def draw(models: list[str], source: str, columns: int, every: int) -> Frame:
+def draw(models: list[str], source: str, columns: int, every: int, drawn: bool = False) -> Frame:
     """Draw a row of frames, then one row per model.
 
-    Each row shows every `every`-th frame. The models also process the frames between them.
+    Each row shows every `every`-th frame. The models also process the frames between them. With `drawn` the
+    row of frames is left out, and people are painted in flat tones without a face.
     """
     all_frames = list(islice(frames(source), 0, (columns - 1) * every + 1))
-    rows = [(source if source != "demo" else "the demo", all_frames[::every])]
+    rows = [] if drawn else [(source if source != "demo" else "the demo", all_frames[::every])]
     for model in models:
         pipeline = Pipeline.load(model, GREEN)
         shown = []
         for number, frame in enumerate(all_frames):
-            shown.append(pipeline.replace(frame, number / 30))
+            if drawn:
+                matte = pipeline.matte(frame, number / 30)
+                shown.append(alpha_composite(paint(frame), np.full_like(frame, GREEN_RGB), matte))
+            else:
+                shown.append(pipeline.replace(frame, number / 30))
         rows.append((Path(model).stem, shown[::every]))
-    return np.vstack(
-        [np.hstack([add_label(resize(cell, SIZE), name) for cell in cells]) for name, cells in rows]
-    )
+    return np.vstack([np.hstack([add_label(scale(cell), name) for cell in cells]) for name, cells in rows])
 
 
 def frames(source: str) -> Iterator[Frame]:
@@ -54,6 +62,18 @@ def frames(source: str) -> Iterator[Frame]:
     else:
         with VideoReader(Path(source)) as clip:
             yield from clip
+
+
+def scale(frame: Frame) -> Frame:
+    """Return the frame at the height of a row."""
+    return resize(frame, Size(round(frame.shape[1] * HEIGHT / frame.shape[0]), HEIGHT))
+
+
+def paint(frame: Frame) -> Frame:
+    """Return a copy of the frame in flat tones: what is kept of clothes is visible, a face is not."""
+    blurred = cv2.GaussianBlur(frame, (0, 0), frame.shape[0] / 45)
+    step = 256 // TONES
+    return np.asarray(blurred // step * step + step // 2, np.uint8)
 
 
 def add_label(cell: Frame, name: str) -> Frame:
@@ -73,10 +93,12 @@ def main() -> int:
     parser.add_argument("--camera", default="demo", metavar="WHICH", help="demo (default) or a video")
     parser.add_argument("--columns", type=int, default=5, metavar="N", help="frames to show (5)")
     parser.add_argument("--every", type=int, default=15, metavar="N", help="frames between them (15)")
+    parser.add_argument("--drawn", action="store_true", help="paint people in flat tones, without the frames")
     parser.add_argument("--out", type=Path, default=Path("strip.jpg"), metavar="FILE")
     args = parser.parse_args()
     try:
-        write_image(args.out, draw(args.models, args.camera, max(1, args.columns), max(1, args.every)))
+        strip = draw(args.models, args.camera, max(1, args.columns), max(1, args.every), args.drawn)
+        write_image(args.out, strip)
     except LivecamError as error:
         print(f"strip: {error}", file=sys.stderr)
         return 1
