@@ -35,7 +35,7 @@ class PageHub:
     def __init__(self) -> None:
         self._pages: set[_Page] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting = 0  # pages that wait for a frame; written by the event loop only
+        self._waiting = 0  # pages that wait for a frame; counted by the event loop
         self._lock = threading.Lock()
         self.greeting: Callable[[], dict[str, Any]] = dict
 
@@ -51,6 +51,9 @@ class PageHub:
 
     def publish_frame(self, jpeg: bytes) -> None:
         """Send a JPEG to every page that waits for one."""
+        # No further frame is wanted until the event loop has counted again: a page that asks meanwhile gets
+        # this one.
+        self._waiting = 0
         self._call(self._spread_frame, jpeg)
 
     def publish(self, message: dict[str, Any]) -> None:

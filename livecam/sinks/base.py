@@ -17,7 +17,11 @@ class Sink(Protocol):
     """Where frames go. Sinks are opened by a `with` block and get frames on the main thread only."""
 
     def send(self, frame: Frame) -> None:
-        """Show or write a frame. The sink neither changes nor keeps it."""
+        """Show or write a frame.
+
+        The sink never changes it. Nothing writes to a frame once it was sent, so another thread of the sink may
+        read it later; while a sink keeps it, its memory is not used again.
+        """
 
 
 class CameraBackend(Protocol):
