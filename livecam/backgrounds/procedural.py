@@ -4,6 +4,7 @@ Each function takes a `Size` and returns a new frame. Coordinates are in frame h
 y from the top, so that a wider frame shows more at the sides instead of stretching.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
@@ -112,9 +113,20 @@ PROCEDURAL_BACKGROUNDS: Mapping[str, Callable[[Size], Frame]] = MappingProxyType
 """Maps the name of each procedural background to its function."""
 
 
-@lru_cache(maxsize=8)
+_LOCKS = {name: threading.Lock() for name in PROCEDURAL_BACKGROUNDS}
+
+
 def draw_cached(name: str, size: Size) -> Frame:
-    """Return a drawing as a read-only frame. The latest are kept: one of 1280x720 takes up to 0.3 s."""
+    """Return a drawing as a read-only frame. The latest are kept: one of 1280x720 takes up to 0.3 s.
+
+    If another thread is drawing the same, wait for that one: two at once take twice as long.
+    """
+    with _LOCKS[name]:
+        return _draw_read_only(name, size)
+
+
+@lru_cache(maxsize=8)
+def _draw_read_only(name: str, size: Size) -> Frame:
     frame = PROCEDURAL_BACKGROUNDS[name](size)
     frame.setflags(write=False)
     return frame

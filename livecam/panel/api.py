@@ -47,6 +47,8 @@ _TYPES = {
 }
 _BUILTIN_MODEL = "person"  # takes over from a model that is deleted
 _COMMAND_SECONDS = 1.0  # the loop executes a command within 0.1 s, unless a sink blocks it
+# A chunk has 64 kB. Each write on another thread waits for the interpreter, which takes seconds under load.
+_BLOCK_BYTES = 1 << 20
 _RESERVED_BYTES = 64 << 20  # that an upload leaves free on the disk
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -187,11 +189,16 @@ class PanelApi:
             raise OSError(errno.ENOSPC, "No space left on device")
         received = 0
         with path.open("xb") as file:
+            block = bytearray()
             async for chunk in request.stream():
                 received += len(chunk)
                 if received > size:
                     raise UsageError("the file is larger than announced", "drop it again")
-                await run_in_threadpool(file.write, chunk)
+                block += chunk
+                if len(block) >= _BLOCK_BYTES:
+                    await run_in_threadpool(file.write, block)
+                    block = bytearray()
+            await run_in_threadpool(file.write, block)
         if received != size:
             raise UsageError("the file did not arrive completely", "drop it again")
 

@@ -21,6 +21,7 @@ from livecam.runtime.live_changes import LiveChanges
 from livecam.web.server import LocalWebServer
 
 _STATUS_SECONDS = 1.0
+_PAUSE_SECONDS = 0.05  # how often drawing ahead looks whether a change is done
 
 
 class ControlPanel:
@@ -97,13 +98,27 @@ class ControlPanel:
                 self._hub.publish(status)
                 if drawn != changes.source.size:
                     drawn = Size(*changes.source.size)
-                    self._draw_ahead(drawn)
+                    # On a thread of its own: beside other programs it takes seconds, and the figures go on.
+                    arguments = (drawn, lambda: changes.is_changing, self._ended)
+                    threading.Thread(
+                        target=draw_ahead, args=arguments, name="livecam-panel-draw", daemon=True
+                    ).start()
 
-    def _draw_ahead(self, size: Size) -> None:
-        """Draw the procedural backgrounds, so that a click on one shows it at once."""
-        for name in PROCEDURAL_BACKGROUNDS:
-            if not self._ended.is_set():
-                draw_cached(name, size)
+
+def draw_ahead(size: Size, is_changing: Callable[[], bool], ended: threading.Event) -> None:
+    """Draw the procedural backgrounds, so that a click on one shows it at once.
+
+    Args:
+        size: of the frames.
+        is_changing: whether the run is being changed. Nothing is drawn then, because a person waits for that.
+        ended: set to end early.
+    """
+    for name in PROCEDURAL_BACKGROUNDS:
+        while is_changing() and not ended.is_set():
+            ended.wait(_PAUSE_SECONDS)
+        if ended.is_set():
+            return
+        draw_cached(name, size)
 
 
 class _PageLogHandler(logging.Handler):

@@ -100,6 +100,7 @@ class LiveChanges:
     Attributes:
         settings: The present settings.
         source: The present source; closed by the run.
+        is_changing: True while `change` is at work; other work that takes long should wait then.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class LiveChanges:
         self._recorder_sink: Sink | None = recorder
         self._recording = None if recorder is None else RecordingStatus(recorder.path, 0.0, 0, running=True)
         self._released = self._closed = False
+        self.is_changing = False
 
     @property
     def virtual_camera_device(self) -> str:
@@ -171,19 +173,26 @@ class LiveChanges:
                 except settings of other parts that were given in the same call.
         """
         with self._lock:
-            unknown = values.keys() - {field.name for field in fields(LiveSettings)}
-            if unknown:
-                raise UsageError(f"there is no setting {sorted(unknown)[0]!r}")
-            new = replace(self.settings, **values)
-            changed = {name for name in values if getattr(new, name) != getattr(self.settings, name)}
-            self._change_source(new, changed)
-            self._change_model(new, changed)
-            self._change_background(new, changed)
-            self._change_virtual_camera(new, changed)
-            if new.picture != self.settings.picture:
-                self._controls.set_picture(new.picture)
-            self.settings = new
-            return new
+            self.is_changing = True
+            try:
+                return self._change(values)
+            finally:
+                self.is_changing = False
+
+    def _change(self, values: dict[str, Any]) -> LiveSettings:
+        unknown = values.keys() - {field.name for field in fields(LiveSettings)}
+        if unknown:
+            raise UsageError(f"there is no setting {sorted(unknown)[0]!r}")
+        new = replace(self.settings, **values)
+        changed = {name for name in values if getattr(new, name) != getattr(self.settings, name)}
+        self._change_source(new, changed)
+        self._change_model(new, changed)
+        self._change_background(new, changed)
+        self._change_virtual_camera(new, changed)
+        if new.picture != self.settings.picture:
+            self._controls.set_picture(new.picture)
+        self.settings = new
+        return new
 
     def _merge(self, new: LiveSettings, names: frozenset[str]) -> None:
         """Store the settings of one part that was changed, in case another part fails."""

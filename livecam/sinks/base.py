@@ -19,8 +19,8 @@ class Sink(Protocol):
     def send(self, frame: Frame) -> None:
         """Show or write a frame.
 
-        The sink never changes it. Nothing writes to a frame once it was sent, so another thread of the sink may
-        read it later; while a sink keeps it, its memory is not used again.
+        The sink never changes it. Nothing writes to a frame once it is sent, so another thread of the sink
+        may read it later; while a sink keeps it, its memory is not used again.
         """
 
 

@@ -1,9 +1,11 @@
+import threading
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds import procedural
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS, draw_cached
 from livecam.core.geometry import Size
 from livecam.core.types import Frame, check_frame
 
@@ -37,3 +39,29 @@ def test_a_scene_is_a_image_and_does_not_band(draw: Callable[[Size], Frame]) -> 
     # Of neighbours along a row some differ nearly everywhere: a band would be one shade from side to side.
     flat = (np.diff(frame.astype(int), axis=1) == 0).all(axis=(1, 2))
     assert not flat.any()
+
+
+def test_a_scene_is_drawn_once_for_threads_that_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A click on a scene that is being drawn ahead must not draw it a second time beside."""
+    drawn, begun, go_on = list[Size](), threading.Event(), threading.Event()
+    shown = list[Frame]()
+
+    def draw(size: Size) -> Frame:
+        drawn.append(size)
+        begun.set()
+        assert go_on.wait(10)
+        return np.zeros((size.height, size.width, 3), np.uint8)
+
+    monkeypatch.setattr(procedural, "PROCEDURAL_BACKGROUNDS", {"dusk": draw})
+    threads = [
+        threading.Thread(target=lambda: shown.append(draw_cached("dusk", Size(13, 7)))) for _ in range(2)
+    ]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.1)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(drawn) == 1
+    assert shown[0] is shown[1]

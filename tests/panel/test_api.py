@@ -1,6 +1,7 @@
 """The HTTP interface of the panel: what it changes (read from the sinks' frames), and what it refuses."""
 
 import errno
+import io
 import json
 import time
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -137,6 +140,25 @@ def test_picture_is_put_behind_within_a_second(run: PanelRun, make_png: Callable
     assert (item["title"], item["kind"]) == ("holiday", "picture")
     thumbnail = run.client.get(f"/thumbnails/{item['id']}")
     assert (thumbnail.status, thumbnail.body[:3]) == (200, b"\xff\xd8\xff")
+
+
+def test_upload_is_written_in_few_blocks(run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block is written on another thread, and waits there for the interpreter."""
+    written = list[int]()
+    in_threadpool = api.run_in_threadpool
+
+    async def counted(function: Callable[..., Any], *arguments: Any) -> Any:
+        if getattr(function, "__name__", "") == "write":
+            written.append(len(arguments[0]))
+        return await in_threadpool(function, *arguments)
+
+    monkeypatch.setattr(api, "run_in_threadpool", counted)
+    noise = np.random.default_rng(1).integers(0, 256, (900, 1600, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(noise).save(content, "PNG")
+    assert run.client.upload("noise.png", content.getvalue()).status == 200
+    assert sum(written) == len(content.getvalue()) > 4_000_000
+    assert len(written) <= 6
 
 
 def test_video_is_put_behind(run: PanelRun, video: bytes) -> None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,7 +21,10 @@ import pytest
 
 from livecam.core.config import LiveSettings, config_path, read_config
 from livecam.core.errors import CameraError, SinkError
+from livecam.core.geometry import Size
+from livecam.core.media_types import PROCEDURAL_NAMES
 from livecam.devices.discovery import VideoDevice
+from livecam.panel import control_panel
 from livecam.panel.learning import LearnRun
 from livecam.panel.live_state import recordings_dir
 from livecam.personalization.config import workspace_dir
@@ -94,7 +98,8 @@ def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable
 
 
 @pytest.fixture
-def page(open_page: Callable[..., Any]) -> Any:
+def page(run: PanelRun, open_page: Callable[..., Any]) -> Any:
+    """Open the page; it is closed before the run ends, so that no request of it fails then."""
     return open_page()
 
 
@@ -185,6 +190,104 @@ def test_backgrounds_are_clicked(page: Any, run: PanelRun) -> None:
     page.get_by_role("radio", name="Blur").click()
     page.fill("#blur-strength", "60")
     wait_until(lambda: run.changes.settings.background == ("blur:60",))
+
+
+@pytest.fixture
+def hold(page: Any) -> Callable[[str], list[Any]]:
+    """Hold the requests to a path back; each can be continued, aborted or answered."""
+
+    def hold_them(path: str) -> list[Any]:
+        held = list[Any]()
+        page.route(path, lambda route: held.append(route))  # a builtin is refused
+        return held
+
+    return hold_them
+
+
+def expect_tile(page: Any, name: str, *, busy: bool) -> None:
+    tile = page.get_by_role("radio", name=name)
+    playwright.expect(tile).to_have_attribute("aria-checked", "true")
+    playwright.expect(tile).to_have_attribute("aria-busy", str(busy).lower())
+    assert page.locator("[role=radio][aria-checked=true]").count() == 1
+
+
+def test_chosen_tile_is_busy_until_livecam_has_answered(
+    page: Any, run: PanelRun, hold: Callable[[str], list[Any]]
+) -> None:
+    held = hold("**/api/background")
+    page.get_by_role("radio", name="Dusk").click()
+    expect_tile(page, "Dusk", busy=True)
+    # A state of before the answer does not mark the old tile again.
+    with page.expect_response("**/api/state"):
+        run.client.post("/api/settings", {"edge": 1.0})
+    page.wait_for_timeout(100)
+    expect_tile(page, "Dusk", busy=True)
+    held[0].continue_()
+    expect_tile(page, "Dusk", busy=False)
+    assert run.changes.settings.background == ("dusk",)
+
+
+def test_refused_choice_marks_the_present_tile_again(page: Any, hold: Callable[[str], list[Any]]) -> None:
+    held = hold("**/api/background")
+    page.get_by_role("radio", name="Dusk").click()
+    expect_tile(page, "Dusk", busy=True)
+    held[0].fulfill(status=409, json={"problem": "no", "hint": ""})
+    expect_tile(page, "Color", busy=False)
+    playwright.expect(page.locator(".toast.bad")).to_contain_text("no")
+
+
+def test_last_of_quick_choices_wins(page: Any, run: PanelRun, hold: Callable[[str], list[Any]]) -> None:
+    """Requests that are on their way together may be executed in any order, so there is one at a time."""
+    held = hold("**/api/background")
+    for name in ("Dusk", "Waves", "Paper"):
+        page.get_by_role("radio", name=name).click()
+    page.wait_for_timeout(200)
+    assert [route.request.post_data_json["value"] for route in held] == ["dusk"]
+    held[0].continue_()
+    page.wait_for_timeout(50)
+    wait_until(lambda: page.wait_for_timeout(20) is None and len(held) == 2)
+    held[1].continue_()
+    expect_tile(page, "Paper", busy=False)
+    assert run.changes.settings.background == ("paper",)
+    assert len(held) == 2  # the one between was left out
+
+
+def test_tile_of_a_dropped_picture_is_there_at_once(
+    page: Any, run: PanelRun, make_png: Callable[..., bytes], hold: Callable[[str], list[Any]]
+) -> None:
+    held = hold("**/api/uploads/*")
+    drop(page, ("harbor.png", "image/png", make_png(RED)))
+    expect_tile(page, "harbor", busy=True)
+    wait_until(lambda: page.wait_for_timeout(20) is None and len(held) == 1)
+    held[0].continue_()
+    expect_tile(page, "harbor", busy=False)
+    run.wait_for_frame(shows(RED))
+    assert page.get_by_role("radio", name="harbor").count() == 1
+
+
+def test_choice_is_kept_while_a_file_is_added(
+    page: Any, run: PanelRun, make_png: Callable[..., bytes], hold: Callable[[str], list[Any]]
+) -> None:
+    held = hold("**/api/uploads/*")
+    drop(page, ("harbor.png", "image/png", make_png(RED)))
+    wait_until(lambda: page.wait_for_timeout(20) is None and len(held) == 1)
+    page.get_by_role("radio", name="Dusk").click()
+    expect_tile(page, "Dusk", busy=False)
+    held[0].continue_()
+    playwright.expect(page.locator(".toast")).to_contain_text("harbor.png is among your backgrounds now")
+    expect_tile(page, "Dusk", busy=False)
+    assert page.get_by_role("radio", name="harbor").count() == 1
+    assert run.changes.settings.background == ("dusk",)
+
+
+def test_tile_of_a_refused_file_disappears(page: Any, hold: Callable[[str], list[Any]]) -> None:
+    held = hold("**/api/uploads/*")
+    drop(page, ("harbor.png", "image/png", b"no picture"))
+    expect_tile(page, "harbor", busy=True)
+    wait_until(lambda: page.wait_for_timeout(20) is None and len(held) == 1)
+    held[0].continue_()
+    expect_tile(page, "Color", busy=False)
+    assert page.get_by_role("radio", name="harbor").count() == 0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -814,6 +917,22 @@ class TimedRun(PanelRun):
 
 def resident_megabytes() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def test_drawing_ahead_waits_for_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, ended, changing = list[str](), threading.Event(), [True]
+    monkeypatch.setattr(control_panel, "draw_cached", lambda name, size: drawn.append(name))
+    arguments = (Size(64, 36), lambda: changing[0], ended)
+    thread = threading.Thread(target=control_panel.draw_ahead, args=arguments)
+    thread.start()
+    thread.join(0.3)
+    assert drawn == []
+    changing[0] = False
+    thread.join(10)
+    assert drawn == list(PROCEDURAL_NAMES)
+    ended.set()
+    control_panel.draw_ahead(*arguments)
+    assert len(drawn) == len(PROCEDURAL_NAMES)
 
 
 def test_open_page_takes_neither_frames_nor_memory(browser: Any, settings: LiveSettings) -> None:

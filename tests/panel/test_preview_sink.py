@@ -1,5 +1,6 @@
 """The panel's sink: when it takes a frame, and what it makes of it."""
 
+import asyncio
 import io
 import threading
 import time
@@ -18,6 +19,7 @@ from livecam.core.config import LiveSettings
 from livecam.core.errors import FrameError
 from livecam.core.geometry import FramingMode
 from livecam.panel import preview_sink
+from livecam.panel.hub import PageHub
 from livecam.panel.preview_sink import MAX_SIDE, PanelSink, PreviewEncoder
 from tests.support.panel_run import PanelRun
 
@@ -176,3 +178,35 @@ def test_large_frames_are_published_small() -> None:
     assert arrived.wait(10)
     encoder.stop()
     assert max(Image.open(io.BytesIO(published[0])).size) == MAX_SIDE
+
+
+def test_no_frame_is_wanted_once_one_is_published() -> None:
+    """The loop sends no second frame meanwhile, for which no page waits."""
+
+    class Socket:
+        def __init__(self) -> None:
+            self.incoming: asyncio.Queue[str] = asyncio.Queue()
+            self.shown: asyncio.Queue[bytes] = asyncio.Queue()
+            self.receive_text = self.incoming.get
+            self.send_bytes = self.shown.put
+
+        async def accept(self) -> None:
+            pass
+
+        async def send_text(self, text: str) -> None:
+            pass
+
+    async def ask_twice() -> None:
+        hub, socket = PageHub(), Socket()
+        served = asyncio.create_task(hub.serve(socket))  # type: ignore[arg-type]
+        for jpeg in (b"first", b"second"):
+            assert not hub.is_wanted
+            socket.incoming.put_nowait("next")
+            while not hub.is_wanted:
+                await asyncio.sleep(0)
+            hub.publish_frame(jpeg)
+            assert not hub.is_wanted  # before the event loop has sent it
+            assert await asyncio.wait_for(socket.shown.get(), 10) == jpeg
+        served.cancel()
+
+    asyncio.run(ask_twice())

@@ -1,9 +1,10 @@
 // The gallery: what can be behind the person. One choice of many, so it is a group of radio buttons.
-import { post, Sender, tryPost, upload } from "./api.js";
+import { Sender, tryPost, upload } from "./api.js";
 import { ask, button, element, field, icon, toast } from "./dom.js";
 import { keepButton } from "./keep.js";
 import { text } from "./texts.js";
 
+const NEW = "new"; // id of the tile of a file that livecam has not taken yet
 const SWATCHES = ["#00b140", "#1f6feb", "#6f42c1", "#b35900", "#2f3437", "#f1efe9"];
 
 export class Backgrounds {
@@ -11,6 +12,10 @@ export class Backgrounds {
     this.root = root;
     this.editing = false;
     this.selected = new Set();
+    this.wanted = null; // the user's choice, until a state of livecam that is newer than its answer has come
+    this.answered = 0;
+    this.turn = 0; // counts the choices, so that a file that arrives later does not replace a newer choice
+    this.pending = null; // the file that is being added and will be shown: title, and id once it has one
     this.group = element("div", { role: "radiogroup", "aria-label": text("backgrounds.title"), class: "gallery" });
     this.options = element("div", { class: "options" });
     this.progress = element("p", { class: "progress", role: "status", hidden: true });
@@ -27,15 +32,30 @@ export class Backgrounds {
       this.note,
     );
     this.group.addEventListener("keydown", (event) => this.move(event));
-    this.blur = new Sender((value) => this.choose({ kind: "blur", value }));
-    this.colors = new Sender((value) => this.choose({ kind: "color", value }));
+    this.choices = new Sender((choice) => tryPost("/api/background", choice));
     this.seconds = new Sender((value) => tryPost("/api/settings", { slide_seconds: value }));
     this.listenToDrops();
   }
 
+  // The tile is marked at once, and busy until livecam has answered. The last choice wins.
   async choose(choice) {
+    if (choice.value === NEW) return;
+    this.turn += 1;
+    this.wanted = choice;
     this.mark(choice);
-    return tryPost("/api/background", choice);
+    await this.choices.push(choice);
+    if (this.choices.busy) return;
+    this.answered = performance.now();
+    if (this.isOpen) window.dispatchEvent(new Event("livecam-reload"));
+    else this.showState(this.state);
+  }
+
+  // Whether the choice is not confirmed. A state that was asked for before the answer, and differs, may be older.
+  get isOpen() {
+    if (this.wanted === null) return false;
+    if (this.wanted.value === NEW || this.choices.busy) return true;
+    const { kind, value } = this.state.background;
+    return this.state.asked < this.answered && !(kind === this.wanted.kind && value === this.wanted.value);
   }
 
   // ---- drawing
@@ -43,7 +63,7 @@ export class Backgrounds {
   showState(state) {
     this.state = state;
     const { builtin, start, items, limits } = state.backgrounds;
-    const wanted = JSON.stringify([builtin, start, items, this.editing, [...this.selected]]);
+    const wanted = JSON.stringify([builtin, start, items, this.editing, [...this.selected], this.pending]);
     if (this.drawn !== wanted) {
       this.drawn = wanted;
       const focused = document.activeElement?.closest?.("[data-key]")?.dataset.key;
@@ -56,18 +76,22 @@ export class Backgrounds {
     this.slides.hidden = !this.editing;
     this.slides.disabled = this.selected.size < 2;
     this.slides.querySelector("span").textContent = this.selected.size < 2 ? text("backgrounds.slidesHint") : text("backgrounds.slides", { n: this.selected.size });
-    this.mark(state.background);
+    if (!this.isOpen) this.wanted = null;
+    this.mark(this.wanted ?? state.background);
   }
 
   draw(builtin, start, items) {
     const files = start.map((title, value) => ({ title, value })).filter(({ value }) => this.isStartTile(value));
+    const own = items.map((item, index) => this.ownTile(item, index, items));
+    const { pending } = this;
+    if (pending && !items.some(({ id }) => id === pending.id)) own.push(this.tile({ kind: "item", value: pending.id }, pending.title, element("span", { class: "effect" }, icon("image"))));
     this.group.replaceChildren(
       this.section("effects", [
         this.tile({ kind: "blur", value: this.blurStrength }, text("backgrounds.blur"), element("span", { class: "effect blur-tile" }, icon("person"))),
         this.tile({ kind: "color", value: this.color }, text("backgrounds.color"), element("span", { class: "effect color-tile" }, icon("person"))),
       ]),
       files.length ? this.section("start", files.map(({ title, value }) => this.tile({ kind: "start", value }, title, element("span", { class: "effect" }, icon("image"))))) : "",
-      this.section("own", items.length ? items.map((item, index) => this.ownTile(item, index, items)) : [element("p", { class: "hint empty" }, text("backgrounds.empty"))]),
+      this.section("own", own.length ? own : [element("p", { class: "hint empty" }, text("backgrounds.empty"))]),
       this.section("builtin", builtin.map((name) => this.tile({ kind: "builtin", value: name }, text(`backgrounds.names.${name}`) || name, this.thumbnail(name)))),
     );
   }
@@ -141,6 +165,7 @@ export class Backgrounds {
       const checked = tile.dataset.tile === key;
       found ||= checked;
       tile.setAttribute("aria-checked", checked);
+      tile.setAttribute("aria-busy", checked && this.wanted !== null);
       tile.tabIndex = checked ? 0 : -1;
     }
     if (!found && tiles.length) tiles[0].tabIndex = 0;
@@ -168,25 +193,25 @@ export class Backgrounds {
       output.textContent = input.value;
       input.style.setProperty("--part", `${(100 * (input.value - 4)) / 96}%`);
     };
-    input.addEventListener("input", () => { paint(); this.blur.push(Number(input.value)); });
-    input.addEventListener("change", () => this.blur.push(Number(input.value)));
+    input.addEventListener("input", () => { paint(); this.choose({ kind: "blur", value: Number(input.value) }); });
+    input.addEventListener("change", () => this.choose({ kind: "blur", value: Number(input.value) }));
     const made = field(text("backgrounds.blurStrength"), input);
     input.before(element("span", { class: "value" }, output));
     paint();
-    this.updateOptions = (choice) => { if (!this.blur.busy && !input.matches(":active")) { input.value = choice.value; paint(); } };
+    this.updateOptions = (choice) => { if (!this.choices.busy && !input.matches(":active")) { input.value = choice.value; paint(); } };
     return [made];
   }
 
   colorOptions({ value }) {
     const input = element("input", { type: "color", id: "background-color", value });
-    input.addEventListener("input", () => { this.colors.push(input.value); });
-    input.addEventListener("change", () => this.colors.push(input.value));
+    input.addEventListener("input", () => { this.choose({ kind: "color", value: input.value }); });
+    input.addEventListener("change", () => this.choose({ kind: "color", value: input.value }));
     const swatches = SWATCHES.map((color) => {
-      const swatch = element("button", { type: "button", class: "swatch", "aria-label": color, onclick: () => { input.value = color; this.colors.push(color); } });
+      const swatch = element("button", { type: "button", class: "swatch", "aria-label": color, onclick: () => { input.value = color; this.choose({ kind: "color", value: color }); } });
       swatch.style.setProperty("--color", color);
       return swatch;
     });
-    this.updateOptions = (choice) => { if (!this.colors.busy) input.value = choice.value; };
+    this.updateOptions = (choice) => { if (!this.choices.busy) input.value = choice.value; };
     return [element("div", { class: "row colors" }, field(text("backgrounds.colorChoice"), input), ...swatches)];
   }
 
@@ -243,26 +268,49 @@ export class Backgrounds {
     });
   }
 
-  // The first file that can be used is shown at once; the others follow into the gallery.
+  // The first file that can be used is shown, unless something else is chosen meanwhile; its tile is there and marked
+  // from the beginning. The others follow into the gallery.
   async add(files) {
     this.progress.hidden = false;
+    this.turn += 1;
+    const { turn } = this;
     let shown = "";
+    let added = "";
     let count = 0;
     for (const file of files) {
+      if (!shown && turn === this.turn) this.expect(file);
       try {
         const { id } = await this.addOne(file);
         count += 1;
-        if (!shown) {
+        added = file.name;
+        if (!shown && turn === this.turn) {
           shown = file.name;
-          await post("/api/background", { kind: "item", value: id });
+          if (this.pending) this.pending.id = id;
+          this.showState(this.state);
+          await this.choose({ kind: "item", value: id });
         }
       } catch (problem) {
+        this.giveUp();
         toast(problem.message, "bad");
       }
     }
+    this.giveUp();
     this.progress.hidden = true;
     this.file.value = "";
-    if (count) toast(count === 1 ? text("backgrounds.added", { name: shown }) : text("backgrounds.addedMany", { n: count }));
+    if (count > 1) toast(text("backgrounds.addedMany", { n: count }));
+    else if (count) toast(shown ? text("backgrounds.added", { name: shown }) : text("backgrounds.addedOnly", { name: added }));
+  }
+
+  expect(file) {
+    this.pending = { id: NEW, title: file.name.replace(/\.[A-Za-z0-9]{1,5}$/, "") };
+    this.wanted = { kind: "item", value: NEW };
+    this.showState(this.state);
+  }
+
+  giveUp() {
+    this.pending = null;
+    if (this.wanted?.value === NEW) this.wanted = null;
+    this.showState(this.state);
   }
 
   addOne(file) {

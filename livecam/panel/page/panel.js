@@ -86,7 +86,8 @@ class Panel {
     try {
       while (this.reload) {
         this.reload = false;
-        this.showState(await get("/api/state"));
+        const asked = performance.now();
+        this.showState({ ...(await get("/api/state")), asked });
       }
     } catch {
       this.showConnection(false);

@@ -82,6 +82,7 @@ export const TEXTS = {
     uploading: "Adding {name}: {percent} %",
     checking: "Checking {name} …",
     added: "{name} is behind you now",
+    addedOnly: "{name} is among your backgrounds now",
     addedMany: "{n} files added",
     tooLarge: "{name} is too large. {limits}.",
     video: "Video",
