@@ -632,15 +632,15 @@ def test_own_backgrounds_are_arranged(page: Any, run: PanelRun, make_png: Callab
     playwright.expect(page.get_by_role("radio", name="second")).to_be_visible()
     page.click("#arrange")
     page.get_by_role("button", name="Move second earlier").click()
-    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "first"])
+    expect_own(page, run, ["second", "first"])
     page.get_by_role("radio", name="second").drag_to(page.get_by_role("radio", name="first"))
-    wait_until(lambda: [each.title for each in gallery(run)] == ["first", "second"])
+    expect_own(page, run, ["first", "second"])
     page.get_by_role("radio", name="second").drag_to(page.get_by_role("radio", name="first"))
-    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "first"])
+    expect_own(page, run, ["second", "first"])
     page.get_by_role("button", name="Rename first").click()
     page.locator("dialog input").fill("Office")
     page.locator("dialog").get_by_role("button", name="Save").click()
-    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "Office"])
+    expect_own(page, run, ["second", "Office"])
     page.get_by_label("Select second").check()
     page.get_by_label("Select Office").check()
     page.click("#make-slides")
@@ -654,7 +654,13 @@ def test_own_backgrounds_are_arranged(page: Any, run: PanelRun, make_png: Callab
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete Office").click()
     page.locator("dialog").get_by_role("button", name="Delete").click()
-    wait_until(lambda: [each.title for each in gallery(run)] == ["second", "Slide show"])
+    expect_own(page, run, ["second", "Slide show"])
+
+
+def expect_own(page: Any, run: PanelRun, titles: list[str]) -> None:
+    """Wait for the order in the gallery and on the page: a tile that is drawn again can't be dragged."""
+    wait_until(lambda: [each.title for each in gallery(run)] == titles)
+    playwright.expect(page.locator("[data-tile^='item:'] .title")).to_have_text(titles)
 
 
 def gallery(run: PanelRun) -> Any:
