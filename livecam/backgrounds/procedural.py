@@ -6,7 +6,6 @@ y from the top, so that a wider frame shows more at the sides instead of stretch
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -114,6 +113,8 @@ PROCEDURAL_BACKGROUNDS: Mapping[str, Callable[[Size], Frame]] = MappingProxyType
 
 
 _LOCKS = {name: threading.Lock() for name in PROCEDURAL_BACKGROUNDS}
+_CACHED_DRAWINGS = 8
+_drawn: dict[tuple[str, Size], Frame] = {}
 
 
 def draw_cached(name: str, size: Size) -> Frame:
@@ -122,14 +123,19 @@ def draw_cached(name: str, size: Size) -> Frame:
     If another thread is drawing the same, wait for that one: two at once take twice as long.
     """
     with _LOCKS[name]:
-        return _draw_read_only(name, size)
+        frame = _drawn.get((name, size))
+        if frame is None:
+            frame = PROCEDURAL_BACKGROUNDS[name](size)
+            frame.setflags(write=False)
+            while len(_drawn) >= _CACHED_DRAWINGS:
+                _drawn.pop(next(iter(_drawn)), None)
+            _drawn[name, size] = frame
+        return frame
 
 
-@lru_cache(maxsize=8)
-def _draw_read_only(name: str, size: Size) -> Frame:
-    frame = PROCEDURAL_BACKGROUNDS[name](size)
-    frame.setflags(write=False)
-    return frame
+def is_drawn(name: str, size: Size) -> bool:
+    """Return whether `draw_cached` returns at once."""
+    return (name, size) in _drawn
 
 
 def _coordinates(size: Size) -> tuple[FloatImage, FloatImage]:

@@ -18,10 +18,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS
+from livecam.backgrounds.procedural import PROCEDURAL_BACKGROUNDS, is_drawn
+from livecam.backgrounds.static import StaticBackground
 from livecam.core.config import PANEL, SETTINGS, config_path, read_config, write_config
 from livecam.core.errors import FileWriteError, LivecamError, UsageError
 from livecam.core.fileio import os_error_reason
+from livecam.core.geometry import Size
+from livecam.imaging.ops import resize
 from livecam.panel.examination import examine
 from livecam.panel.gallery import THUMBNAIL_SIZE, Gallery, thumbnail_of
 from livecam.panel.hub import PageHub
@@ -46,6 +49,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _BUILTIN_MODEL = "person"  # takes over from a model that is deleted
+_COARSE_SIDE = 240  # pixels of the longer side; the scenes are soft, so little is missing
 _COMMAND_SECONDS = 1.0  # the loop executes a command within 0.1 s, unless a sink blocks it
 # A chunk has 64 kB. Each write on another thread waits for the interpreter, which takes seconds under load.
 _BLOCK_BYTES = 1 << 20
@@ -203,8 +207,22 @@ class PanelApi:
             raise UsageError("the file did not arrive completely", "drop it again")
 
     def _set_background(self, body: Any) -> dict[str, Any]:
-        self._changes.change(background=(self._state.background_spec(body),))
+        spec = self._state.background_spec(body)
+        self._show_coarse(spec)
+        self._changes.change(background=(spec,))
         return {}
+
+    def _show_coarse(self, spec: str) -> None:
+        """Show a coarse drawing of a built-in scene until it is drawn at full size.
+
+        At 1280x720 that takes 0.3 s, and 4 s beside other programs (load 5 on two cores).
+        """
+        size = Size(*self._changes.source.size)
+        coarse = size.fit_within(_COARSE_SIDE)
+        if spec not in PROCEDURAL_BACKGROUNDS or is_drawn(spec, size) or coarse == size:
+            return
+        frame = resize(PROCEDURAL_BACKGROUNDS[spec](coarse), size)
+        self._controls.set_background(StaticBackground(lambda goal: resize(frame, goal)))
 
     def _set_settings(self, body: Any) -> dict[str, Any]:
         values = parse_changes(body)

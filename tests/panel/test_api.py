@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,7 +18,9 @@ from PIL import Image
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from livecam.backgrounds import procedural
 from livecam.core.config import LiveSettings, config_path, data_dir, read_config
+from livecam.core.geometry import Size
 from livecam.panel import api
 from livecam.panel.gallery import MAX_PENDING, MAX_VIDEO_BYTES
 from livecam.panel.hub import MAX_PAGES
@@ -140,6 +143,27 @@ def test_picture_is_put_behind_within_a_second(run: PanelRun, make_png: Callable
     assert (item["title"], item["kind"]) == ("holiday", "picture")
     thumbnail = run.client.get(f"/thumbnails/{item['id']}")
     assert (thumbnail.status, thumbnail.body[:3]) == (200, b"\xff\xd8\xff")
+
+
+def test_scene_is_shown_coarse_until_it_is_drawn(run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def draw(size: Size) -> Any:
+        is_full = size == run.settings.size
+        assert not is_full or go_on.wait(20)
+        return np.full((size.height, size.width, 3), RED if is_full else GREEN, np.uint8)
+
+    monkeypatch.setattr(procedural, "_drawn", {})
+    for module in (procedural, api):
+        monkeypatch.setattr(module, "PROCEDURAL_BACKGROUNDS", {"dusk": draw})
+    choice = {"kind": "builtin", "value": "dusk"}
+    thread = threading.Thread(target=run.client.post, args=("/api/background", choice))
+    thread.start()
+    run.wait_for_frame(shows(GREEN))
+    go_on.set()
+    run.wait_for_frame(shows(RED))
+    thread.join(10)
+    assert run.changes.settings.background == ("dusk",)
 
 
 def test_upload_is_written_in_few_blocks(run: PanelRun, monkeypatch: pytest.MonkeyPatch) -> None:
