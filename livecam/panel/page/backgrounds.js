@@ -15,7 +15,7 @@ export class Backgrounds {
     this.wanted = null; // the user's choice, until a state of livecam that is newer than its answer has come
     this.answered = 0;
     this.turn = 0; // counts the choices, so that a file that arrives later does not replace a newer choice
-    this.pending = null; // the file that is being added and will be shown: title, and id once it has one
+    this.pending = null; // the file that is added and will be shown, until its item has come: title, id once it has one
     this.group = element("div", { role: "radiogroup", "aria-label": text("backgrounds.title"), class: "gallery" });
     this.options = element("div", { class: "options" });
     this.progress = element("p", { class: "progress", role: "status", hidden: true });
@@ -63,6 +63,7 @@ export class Backgrounds {
   showState(state) {
     this.state = state;
     const { builtin, start, items, limits } = state.backgrounds;
+    if (items.some(({ id }) => id === this.pending?.id)) this.pending = null;
     const wanted = JSON.stringify([builtin, start, items, this.editing, [...this.selected], this.pending]);
     if (this.drawn !== wanted) {
       this.drawn = wanted;
@@ -84,7 +85,7 @@ export class Backgrounds {
     const files = start.map((title, value) => ({ title, value })).filter(({ value }) => this.isStartTile(value));
     const own = items.map((item, index) => this.ownTile(item, index, items));
     const { pending } = this;
-    if (pending && !items.some(({ id }) => id === pending.id)) own.push(this.tile({ kind: "item", value: pending.id }, pending.title, element("span", { class: "effect" }, icon("image"))));
+    if (pending) own.push(this.tile({ kind: "item", value: pending.id }, pending.title, element("span", { class: "effect" }, icon("image"))));
     this.group.replaceChildren(
       this.section("effects", [
         this.tile({ kind: "blur", value: this.blurStrength }, text("backgrounds.blur"), element("span", { class: "effect blur-tile" }, icon("person"))),
@@ -283,9 +284,9 @@ export class Backgrounds {
         const { id } = await this.addOne(file);
         count += 1;
         added = file.name;
+        if (this.pending?.id === NEW) this.pending.id = id;
         if (!shown && turn === this.turn) {
           shown = file.name;
-          if (this.pending) this.pending.id = id;
           this.showState(this.state);
           await this.choose({ kind: "item", value: id });
         }
@@ -308,7 +309,7 @@ export class Backgrounds {
   }
 
   giveUp() {
-    this.pending = null;
+    if (this.pending?.id === NEW) this.pending = null;
     if (this.wanted?.value === NEW) this.wanted = null;
     this.showState(this.state);
   }
