@@ -72,7 +72,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
     """Open the page of the run, and fail at the end if the browser reported an error."""
-    contexts, errors = [], list[str]()
+    errors = list[str]()
 
     def open_it(
         *, of: PanelRun | None = None, prepare: Callable[[Any], object] = lambda page: None, **options: Any
@@ -80,7 +80,8 @@ def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable
         shown = of or request.getfixturevalue("run")
         context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce"} | options)
         context.set_default_timeout(TIMEOUT)
-        contexts.append(context)
+        # Before the run ends, also one that was begun after this fixture: no request of the page may fail.
+        request.node.addfinalizer(context.close)
         page = context.new_page()
         prepare(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -92,8 +93,6 @@ def open_page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable
 
     open_it.errors = errors  # type: ignore[attr-defined]
     yield open_it
-    for context in contexts:
-        context.close()
     assert [error for error in errors if "409" not in error and "WebSocket" not in error] == []
 
 
