@@ -27,8 +27,8 @@ from livecam.sources.demo import DemoSource
 from livecam.video.video_reader import VideoReader
 
 HEIGHT = 180
-GREEN = "#00b140"
 GREEN_RGB = (0, 177, 64)
+GREEN = f"#{bytes(GREEN_RGB).hex()}"
 TONES = 5
 """Tones of each color in a painted frame."""
 

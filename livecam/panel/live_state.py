@@ -12,6 +12,7 @@ from typing import Any
 from livecam import __version__
 from livecam.core.config import LiveSettings, data_dir
 from livecam.core.errors import LivecamError, UsageError
+from livecam.core.fileio import translate_os_errors
 from livecam.core.media_types import PROCEDURAL_NAMES
 from livecam.devices.discovery import list_cameras, list_virtual_cameras
 from livecam.models.registry import list_builtin, list_user
@@ -254,14 +255,12 @@ def recording_path(name: str) -> Path:
 
 
 def delete_recording(name: str) -> dict[str, Any]:
-    """Delete a recording. Returns: nothing more for the page.
+    """Delete a recording. Return an empty answer for the page.
 
     Raises:
         UsageError: there is no such recording.
         FileWriteError: it cannot be deleted.
     """
-    from livecam.core.fileio import translate_os_errors
-
     path = recording_path(name)
     with translate_os_errors(path.parent):
         path.unlink(missing_ok=True)
@@ -274,8 +273,6 @@ def new_recording_path() -> Path:
     Raises:
         FileWriteError: the folder cannot be made.
     """
-    from livecam.core.fileio import translate_os_errors
-
     folder = recordings_dir()
     with translate_os_errors(folder.parent):
         folder.mkdir(parents=True, exist_ok=True)

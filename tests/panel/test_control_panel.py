@@ -1035,6 +1035,14 @@ def shows_a_person(frame: Any) -> bool:
     return 0.3 < blue_fraction(frame) < 0.95
 
 
+def use_learnt_model(page: Any, run: PanelRun) -> None:
+    """Learn a model that keeps everything, install it, and wait until the run uses it."""
+    page.click("#tab-learn")
+    learn_without_waiting(page)
+    page.click("#learn-install")
+    run.wait_for_frame(shows_all, 20)
+
+
 def test_learn_me_runs_to_an_installed_model(learn_script: None, page: Any, run: PanelRun) -> None:
     page.click("#tab-learn")
     page.fill("#learn-seconds", "4")
@@ -1075,10 +1083,7 @@ def test_learn_me_runs_to_an_installed_model(learn_script: None, page: Any, run:
 def test_model_learnt_again_is_used_once_it_is_installed_and_not_if_discarded(
     learn_script: None, page: Any, run: PanelRun
 ) -> None:
-    page.click("#tab-learn")
-    learn_without_waiting(page)
-    page.click("#learn-install")
-    run.wait_for_frame(shows_all, 20)
+    use_learnt_model(page, run)
 
     delete_workspace("me")
     write_learnt(keep_all=False)
@@ -1100,10 +1105,7 @@ def test_model_learnt_again_is_used_once_it_is_installed_and_not_if_discarded(
 def test_learnt_model_that_is_damaged_leaves_the_old_one_with_a_message(
     learn_script: None, page: Any, run: PanelRun
 ) -> None:
-    page.click("#tab-learn")
-    learn_without_waiting(page)
-    page.click("#learn-install")
-    run.wait_for_frame(shows_all, 20)
+    use_learnt_model(page, run)
     learn_without_waiting(page)
     (workspace_dir("me") / "model" / "green.tflite").write_bytes(b"cut off")
     page.click("#learn-install")
