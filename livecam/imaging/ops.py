@@ -6,7 +6,7 @@ says otherwise.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -39,11 +39,23 @@ def use_one_opencv_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def downscale(image: Frame, size: Size, halvings: int | None = None) -> Frame:
+class Halvings(NamedTuple):
+    """How often `downscale` halves both sides of an image, and then the rows alone."""
+
+    both: int
+    rows: int
+
+    @property
+    def down(self) -> int:
+        """How often the rows are halved in all."""
+        return self.both + self.rows
+
+
+def downscale(image: Frame, size: Size, halvings: Halvings | None = None) -> Frame:
     """Downscale by averaging, several times faster than by area interpolation alone.
 
-    The image is halved while both sides are even and at least twice the goal. The rest is area
-    interpolation, or bilinear where less than a half remains.
+    The image is halved while its sides are even and at least twice the goal. The rest is area interpolation,
+    or bilinear where less than a half remains.
 
     Args:
         image: uint8 (height, width) or (height, width, channels).
@@ -51,18 +63,24 @@ def downscale(image: Frame, size: Size, halvings: int | None = None) -> Frame:
         halvings: how often to halve; None: `count_halvings`. A part of an image is downscaled like the whole
             with the count of the whole.
     """
-    for _ in range(count_halvings(Size.of(image), size) if halvings is None else halvings):
+    both, rows = count_halvings(Size.of(image), size) if halvings is None else halvings
+    for _ in range(both):
         image = _resize(image, Size(image.shape[1] // 2, image.shape[0] // 2), cv2.INTER_AREA)
+    for _ in range(rows):
+        # OpenCV's area interpolation is fast for 2 x 2 pixels only.
+        image = cast(Frame, cv2.addWeighted(image[::2], 0.5, image[1::2], 0.5, 0.0))
     is_close = image.shape[1] < 2.5 * size.width and image.shape[0] < 2.5 * size.height
     return _resize(image, size, cv2.INTER_LINEAR if is_close else cv2.INTER_AREA)
 
 
-def count_halvings(size: Size, goal: Size) -> int:
+def count_halvings(size: Size, goal: Size) -> Halvings:
     """Return how often `downscale` halves an image of `size` on its way to `goal`."""
-    count, (width, height) = 0, size
+    both, rows, (width, height) = 0, 0, size
     while not (height % 2 or width % 2) and width >= 2 * goal.width and height >= 2 * goal.height:
-        count, width, height = count + 1, width // 2, height // 2
-    return count
+        both, width, height = both + 1, width // 2, height // 2
+    while not height % 2 and height >= 2 * goal.height and width < 2.5 * goal.width:
+        rows, height = rows + 1, height // 2
+    return Halvings(both, rows)
 
 
 def _resize(image: Frame, size: Size, interpolation: int) -> Frame:
@@ -265,8 +283,20 @@ def decode_any_depth(content: NDArray[np.uint8]) -> NDArray[Any] | None:
 
 def box_mean(values: NDArray[Kind], window: int) -> NDArray[Kind]:
     """Replace each value by the mean of the square of `window` x `window` values around it."""
-    mean = cv2.blur(cast(Any, values), (window, window), dst=cast(Any, pooled_empty_like(values)))
+    mean = cast(Any, pooled_empty_like(values))
+    if values.dtype == np.float32 and window <= 5:
+        # OpenCV's box filter adds floats in double precision, which takes longer than a few products.
+        weights = np.full(window, 1 / window, np.float32)
+        cv2.sepFilter2D(cast(Any, values), cv2.CV_32F, weights, weights, dst=mean)
+    else:
+        cv2.blur(cast(Any, values), (window, window), dst=mean)
     return cast("NDArray[Kind]", mean)
+
+
+def clip_to_unit(values: _FloatImage) -> None:
+    """Clip float32 to [0, 1] in place; for a part of an image's columns twice as fast as NumPy's own."""
+    cv2.threshold(values, 1.0, 0.0, cv2.THRESH_TRUNC, dst=values)
+    cv2.threshold(values, 0.0, 0.0, cv2.THRESH_TOZERO, dst=values)
 
 
 def multiply_accumulate(first: Matte, second: Matte, total: Matte) -> None:

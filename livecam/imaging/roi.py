@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livecam.core.geometry import Size
 from livecam.core.types import Matte
-from livecam.imaging.ops import count_halvings
+from livecam.imaging.ops import Halvings, count_halvings
 
 Slices2D = tuple[slice, slice]
 """Rows and columns of an array."""
@@ -33,7 +33,7 @@ class RegionOfInterest:
 
     small: Slices2D
     full: Slices2D
-    halvings: int
+    halvings: Halvings
 
     @classmethod
     def around(cls, mask: NDArray[np.bool_], margin: int, size: Size) -> "RegionOfInterest | None":
@@ -56,8 +56,8 @@ class RegionOfInterest:
         rows, columns = bounding_slices(mask)
         if rows.start == rows.stop:
             return None
-        small_rows, full_rows = _expand_to_grid(rows, margin, small.height, size.height, halvings)
-        small_columns, full_columns = _expand_to_grid(columns, margin, small.width, size.width, halvings)
+        small_rows, full_rows = _expand_to_grid(rows, margin, small.height, size.height, halvings.down)
+        small_columns, full_columns = _expand_to_grid(columns, margin, small.width, size.width, halvings.both)
         return cls((small_rows, small_columns), (full_rows, full_columns), halvings)
 
 

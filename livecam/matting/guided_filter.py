@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from livecam.core.geometry import Crop, Size
 from livecam.core.types import Frame, Matte
 from livecam.imaging.buffers import pooled_empty, pooled_empty_like
-from livecam.imaging.ops import box_mean, downscale, multiply_accumulate, resize_matte, row_strips, to_gray
+from livecam.imaging.ops import (
+    box_mean,
+    clip_to_unit,
+    downscale,
+    multiply_accumulate,
+    resize_matte,
+    row_strips,
+    to_gray,
+)
 from livecam.imaging.roi import RegionOfInterest, zero_outside
 
 
@@ -65,7 +73,8 @@ class GuidedFilterUpsampler:
         )
         zero_outside(full, rows, columns)
         # Sensor noise in the guide would be noise in the matte: the mean of 3 x 3 pixels halves its flicker.
-        guide = box_mean(to_gray(frame[rows, columns]), 3)
+        # Whole rows, because those of a part are read at half the speed in a large frame.
+        guide = box_mean(to_gray(frame[rows]), 3)[:, columns]
         matte = filtered[region.small]
         small_guide = downscale(guide, Size.of(matte), region.halvings)
         slope, intercept = self._local_linear_model(matte, small_guide)
@@ -128,7 +137,7 @@ def _apply_model(guide: NDArray[np.uint8], slope: Matte, intercept: Matte, out: 
         out_strip, gray_strip = out[rows], gray[: rows.stop - rows.start]
         np.copyto(gray_strip, guide[rows])
         multiply_accumulate(full_slope[rows], gray_strip, out_strip)
-        np.clip(out_strip, 0.0, 1.0, out=out_strip)
+        clip_to_unit(out_strip)
 
 
 def offset_edge(matte: Matte, pixels: float) -> Matte:

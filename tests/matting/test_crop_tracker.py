@@ -80,6 +80,17 @@ def test_a_crop_lies_in_the_frame_and_is_not_distorted_much(
     assert 0.6 < stretch < 1.65
 
 
+@pytest.mark.parametrize("size", [Size(640, 360), Size(640, 480), Size(1280, 720), Size(1920, 1080)])
+def test_a_crop_can_be_halved_without_a_remainder(size: Size) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        left, top = int(rng.uniform(0, 0.6) * size.width), int(rng.uniform(0, 0.6) * size.height)
+        person = Crop(left, top, Size(int(rng.uniform(0.1, 0.4) * size.width), size.height - top))
+        crop = choose_crop(person, size, CropSettings())
+        assert crop.size.width % 8 == 0
+        assert crop.size.height % 8 == 0
+
+
 def test_no_one_and_a_person_who_fills_the_frame_are_not_cropped() -> None:
     whole = Crop(0, 0, FRAME)
     assert choose_crop(None, FRAME, CropSettings()) == whole
@@ -100,7 +111,8 @@ def test_a_resting_person_costs_little_more_than_one_prediction_a_frame() -> Non
     frame = frame_with(person_at(200))
     for number in range(60):
         coarse, crop = tracker.segment(frame, model.predict, number / 30)
-        assert lost(frame, coarse, crop) == 0
+        # At most a column of the 120: the person's edge lies inside a pixel of the network's input.
+        assert lost(frame, coarse, crop) <= 1 / 120
     looks = model.sizes.count(FRAME)
     assert looks == 60 // CropSettings().look_frames
     assert len(model.sizes) == 60 + looks
