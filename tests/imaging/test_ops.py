@@ -48,6 +48,35 @@ def test_downscale_of_fine_lines_is_their_mean() -> None:
     assert np.abs(small - 127.5).max() < 2
 
 
+@pytest.mark.parametrize("shape", [(464, 464), (480, 400), (464, 464, 3)])
+def test_downscale_of_a_tall_image_halves_the_rows_alone(shape: tuple[int, ...]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    size = Size(256, 144)
+    assert ops.count_halvings(Size.of(image), size) == ops.Halvings(both=0, rows=1)
+    # Single rows of black and white: what bilinear interpolation of 3 rows to 1 would leave out.
+    image[::2] = 255 - image[1::2]
+    assert np.abs(ops.downscale(image, size).astype(int) - 127).max() <= 1
+
+
+def test_clip_to_unit_keeps_what_lies_between() -> None:
+    values = np.random.default_rng(0).uniform(-1, 2, (40, 60)).astype(np.float32)
+    expected = np.clip(values, 0.0, 1.0)
+    expected[:, 50:] = values[:, 50:]
+    ops.clip_to_unit(values[:, :50])
+    assert np.array_equal(values, expected)
+
+
+@pytest.mark.parametrize("window", [3, 5, 9])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_box_mean_is_the_mean_of_a_square(window: int, dtype: type) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (40, 60)).astype(dtype)
+    radius = window // 2
+    square = values[20 - radius : 21 + radius, 30 - radius : 31 + radius]
+    tolerance = 0.51 if dtype == np.uint8 else 1e-3
+    assert abs(float(ops.box_mean(values, window)[20, 30]) - square.mean()) < tolerance
+    assert np.abs(ops.box_mean(np.full((9, 12), 7, dtype), window) - 7.0).max() < 1e-5
+
+
 def test_downscale_by_far_is_close_to_area_mean() -> None:
     large = cv2.resize(PHOTO, (1920, 1080), interpolation=cv2.INTER_CUBIC)
     size = Size(256, 144)

@@ -56,6 +56,10 @@ def test_region_is_halved_as_often_as_the_frame() -> None:
     check_downscaled_region(Size(960, 540), small)
 
 
+def test_region_of_a_tall_frame_is_halved_by_rows_like_the_frame() -> None:
+    check_downscaled_region(Size(448, 480), mask_of(slice(40, 90), slice(70, 120)))
+
+
 def check_downscaled_region(size: Size, small: np.ndarray) -> None:
     image = np.random.default_rng(0).integers(0, 256, (size.height, size.width), dtype=np.uint8)
     region = RegionOfInterest.around(small, 5, size)
