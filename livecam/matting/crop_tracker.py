@@ -64,7 +64,7 @@ _BORDER_ALPHA, _MIN_BORDER_PIXELS = 0.4, 3
 _WHOLE_PIXELS = 16
 """Sides of a crop are multiples of this many pixels, unless they end at the frame's border.
 
-Then it can be halved again and again without a remainder. An area mean of other ratios takes ten times as long.
+Then it can be halved without a remainder; an area mean of other ratios takes ten times as long.
 """
 _SAMPLES = Size(64, 36)
 """Samples of a frame among which motion is found."""
