@@ -61,7 +61,7 @@ _MIN_AREA = 0.005
 """Fraction of the frame that must be foreground; with less there is no person."""
 _BORDER_ALPHA, _MIN_BORDER_PIXELS = 0.4, 3
 """So many pixels of this alpha at a border of the crop: the person continues beyond it."""
-_WHOLE_PIXELS = 16
+_WHOLE_PIXELS = 4
 """Sides of a crop are multiples of this many pixels, unless they end at the frame's border.
 
 Then it can be halved without a remainder; an area mean of other ratios takes ten times as long.

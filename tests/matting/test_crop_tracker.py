@@ -87,8 +87,8 @@ def test_a_crop_can_be_halved_without_a_remainder(size: Size) -> None:
         left, top = int(rng.uniform(0, 0.6) * size.width), int(rng.uniform(0, 0.6) * size.height)
         person = Crop(left, top, Size(int(rng.uniform(0.1, 0.4) * size.width), size.height - top))
         crop = choose_crop(person, size, CropSettings())
-        assert crop.size.width % 8 == 0
-        assert crop.size.height % 8 == 0
+        assert crop.size.width % 4 == 0
+        assert crop.size.height % 4 == 0
 
 
 def test_no_one_and_a_person_who_fills_the_frame_are_not_cropped() -> None:
