@@ -74,7 +74,7 @@ class GuidedFilterUpsampler:
         zero_outside(full, rows, columns)
         # Sensor noise in the guide would be noise in the matte: the mean of 3 x 3 pixels halves its flicker.
         # Whole rows, because those of a part are read at half the speed in a large frame.
-        guide = box_mean(to_gray(frame[rows]), 3)[:, columns]
+        guide = box_mean(to_gray(frame[rows])[:, columns], 3)
         matte = filtered[region.small]
         small_guide = downscale(guide, Size.of(matte), region.halvings)
         slope, intercept = self._local_linear_model(matte, small_guide)
