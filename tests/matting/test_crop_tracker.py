@@ -111,8 +111,7 @@ def test_a_resting_person_costs_little_more_than_one_prediction_a_frame() -> Non
     frame = frame_with(person_at(200))
     for number in range(60):
         coarse, crop = tracker.segment(frame, model.predict, number / 30)
-        # At most a column of the 120: the person's edge lies inside a pixel of the network's input.
-        assert lost(frame, coarse, crop) <= 1 / 120
+        assert lost(frame, coarse, crop) == 0
     looks = model.sizes.count(FRAME)
     assert looks == 60 // CropSettings().look_frames
     assert len(model.sizes) == 60 + looks
