@@ -940,7 +940,7 @@ def test_drawing_ahead_waits_for_a_change(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(drawn) == len(PROCEDURAL_NAMES)
 
 
-@pytest.mark.alone
+@pytest.mark.serial
 def test_open_page_takes_neither_frames_nor_memory(browser: Any, settings: LiveSettings) -> None:
     """Without the page, with it, and without it again, in one run."""
     short = OPEN_SECONDS / 8
