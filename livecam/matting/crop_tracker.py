@@ -64,7 +64,7 @@ _BORDER_ALPHA, _MIN_BORDER_PIXELS = 0.4, 3
 _WHOLE_PIXELS = 4
 """Sides of a crop are multiples of this many pixels, unless they end at the frame's border.
 
-Then it can be halved without a remainder; an area mean of other ratios takes ten times as long.
+Then the crop can be halved without a remainder; an area mean of other ratios takes ten times as long.
 """
 _SAMPLES = Size(64, 36)
 """Samples of a frame among which motion is found."""
@@ -235,10 +235,8 @@ def _snap(span: tuple[float, float], shortest: float, limit: int, grid: int) -> 
     start, end = start - lacking, end + lacking
     # What lies outside the frame at one side is added at the other.
     start, end = start - max(0.0, end - limit), end - min(0.0, start)
-    unit = _WHOLE_PIXELS
-    while unit > 1 and unit > 2 * limit / grid:  # small frames
-        unit //= 2
-    step = unit * max(1, round(limit / grid / unit))
+    # Single pixels in a small frame.
+    step = _WHOLE_PIXELS * round(limit / grid / _WHOLE_PIXELS) or max(1, round(limit / grid))
     first, last = math.floor(max(0.0, start) / step), math.ceil(min(float(limit), end) / step)
     return first * step, min(last * step, limit)
 
