@@ -161,3 +161,12 @@ def test_clean_matte_drops_islands_and_fills_holes() -> None:
     before = matte.copy()
     assert (clean_matte(matte) == scene()).all()
     assert (matte == before).all()
+
+
+@pytest.mark.parametrize("step", [2, 9])
+def test_more_islands_and_holes_than_a_byte_counts(step: int) -> None:
+    clean = scene()
+    matte = clean.copy()
+    matte[2:50:step, 2:250:step] = 0.6  # 2,976 faint islands, or 168
+    matte[64:140:step, 94:166:step] = 0.6  # 1,368 faint holes, or 72
+    assert (clean_matte(matte) == clean).all()
