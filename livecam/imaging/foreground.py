@@ -199,11 +199,10 @@ def _mean_colors(frame: Frame, alpha: _Bytes, tile: int, y: _Indices, x: _Indice
     cells = slice(top, int(y.max()) + _MARGIN), slice(left, int(x.max()) + _MARGIN)
     # A fourth channel of 255 becomes the sum of the weights.
     colors = cv2.cvtColor(box_mean(_sample(frame, tile, cells), 3), cv2.COLOR_RGB2RGBA).astype(np.int32)
-    # Four times the same byte, because bytes are copied faster than weights.
-    opacity = cv2.merge([_sample(alpha, tile, cells)] * 4)
+    opacity = _sample(alpha, tile, cells)
     weighted = pooled_empty((2, *colors.shape), np.int32)
     for certainty, image in zip(_CERTAINTIES, weighted, strict=True):
-        cv2.LUT(opacity, certainty, dst=image)
+        cv2.merge([cv2.LUT(opacity, certainty)] * 4, dst=image)
     weighted *= colors
     radius = max(1, round(_REACH * alpha.shape[0] / tile))
     inside, outside = _means_at(weighted, radius, y - top, x - left)

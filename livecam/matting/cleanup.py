@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livecam.core.types import Matte
-from livecam.imaging.roi import bounding_slices
+from livecam.imaging.roi import Slices2D, bounding_slices
 
 LOW_ALPHA, HIGH_ALPHA = 0.12, 0.9
 """Below `LOW_ALPHA` a pixel is background, above `HIGH_ALPHA` it is confident foreground."""
@@ -57,11 +57,7 @@ def remove_islands(matte: Matte) -> Matte:
     is_faint = _count_pixels(labels, count, matte[bounds] > HIGH_ALPHA) < min_core
     # Label 0 is the outside. Pixels up to LOW_ALPHA between the islands stay: the upsampler cuts them off.
     is_faint[0] = False
-    if not is_faint.any():
-        return matte
-    result = np.array(matte)
-    result[bounds] *= _value_of_label(labels, ~is_faint)
-    return result
+    return _with_value(matte, bounds, is_faint, labels, 0.0)
 
 
 def fill_holes(matte: Matte) -> Matte:
@@ -87,11 +83,7 @@ def fill_holes(matte: Matte) -> Matte:
     is_hole &= area <= MAX_HOLE_AREA * matte.size
     is_hole &= _count_pixels(labels, count, values < DOUBTFUL_ALPHA) <= MAX_DOUBTFUL_FRACTION * area
     is_hole &= _count_pixels(labels, count, values < LOW_ALPHA) == 0
-    if not is_hole.any():
-        return matte
-    result = np.array(matte)
-    np.maximum(result[bounds], _value_of_label(labels, is_hole), out=result[bounds])
-    return result
+    return _with_value(matte, bounds, is_hole, labels, 1.0)
 
 
 def _label_components(mask: NDArray[np.bool_], connectivity: int) -> tuple[_Labels, int]:
@@ -115,8 +107,18 @@ def _count_pixels(labels: _Labels, count: int, where: NDArray[np.bool_] | None =
     return np.bincount((labels if where is None else labels[where]).reshape(-1), minlength=count)
 
 
-def _value_of_label(labels: _Labels, table: NDArray[np.bool_]) -> Matte:
-    """Replace each label by its entry in a table, 0.0 or 1.0."""
-    values = np.zeros(max(table.size, _BYTE_LABELS), np.float32)
-    values[: table.size] = table
-    return np.asarray(cv2.LUT(labels, values), np.float32) if labels.dtype == np.uint8 else values[labels]
+def _with_value(
+    matte: Matte, bounds: Slices2D, is_chosen: NDArray[np.bool_], labels: _Labels, value: float
+) -> Matte:
+    """Return a matte whose pixels with a chosen label have `value`; `matte` itself if none is chosen."""
+    if not is_chosen.any():
+        return matte
+    if labels.dtype == np.uint8:
+        table = np.zeros(_BYTE_LABELS, np.uint8)
+        table[: is_chosen.size] = is_chosen
+        where = cv2.LUT(labels, table).view(np.bool_)
+    else:
+        where = is_chosen[labels]
+    result = np.array(matte)
+    np.copyto(result[bounds], np.float32(value), where=where)
+    return result
