@@ -82,6 +82,13 @@ def _add_data(parser: ArgumentParser) -> None:
         help="fraction of the training images that are originals, not composites (0 to 1; default: 0.35)",
     )
     group.add_argument(
+        "--zoom",
+        type=float,
+        metavar="FRACTION",
+        help="fraction of the training images that show the part around the person, as in a call (0 to 1; "
+        "default: 0)",
+    )
+    group.add_argument(
         "--often",
         type=_parse_weight,
         nargs="+",

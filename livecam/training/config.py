@@ -112,8 +112,8 @@ class TrainSettings:
         """
         own = dict(options)
         run = RunConfig(**{f.name: own.pop(f.name) for f in fields(RunConfig) if f.name in own})
-        if "real" in own:
-            own["mix"] = SceneMix(real=own.pop("real"))
+        if fractions := {name: own.pop(name) for name in ("real", "zoom") if name in own}:
+            own["mix"] = SceneMix(**fractions)
         return cls(run, **own)
 
     @property
@@ -190,9 +190,12 @@ def _check_shares(batch: int, devices: int) -> None:
 
 
 def _check_mix(mix: SceneMix) -> None:
+    for name, fraction in (("real", mix.real), ("zoom", mix.zoom)):
+        if not 0 <= fraction <= 1:
+            raise UsageError(f"--{name} {fraction:g} is not between 0 and 1; try 0.5")
     fractions = [mix.real, mix.empty, mix.double]
     if (
-        not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter, mix.zoom))
+        not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter))
         or not math.fsum(fractions) <= 1
     ):
         raise UsageError(

@@ -41,7 +41,9 @@ def test_the_defaults_are_fine() -> None:
         ({"size": Size(16, 0)}, "try 16x16"),
         ({"freeze_norms": True}, "name one with --start"),
         ({"mix": SceneMix(real=0.9, empty=0.2, double=0.0)}, "sum of at most 1"),
-        ({"mix": SceneMix(real=-0.1)}, "between 0 and 1"),
+        ({"mix": SceneMix(real=-0.1)}, "--real -0.1 is not between 0 and 1; try 0.5"),
+        ({"real": float("nan")}, "--real nan is not between 0 and 1"),
+        ({"zoom": 2.0}, "--zoom 2 is not between 0 and 1; try 0.5"),
         ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
     ],
 )
@@ -51,6 +53,12 @@ def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(
     with pytest.raises(UsageError, match=message) as caught:
         settings(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_fractions_of_the_command_line_become_the_mix_and_the_others_keep_their_defaults() -> None:
+    assert settings(real=0.6, zoom=0.5).mix == SceneMix(real=0.6, zoom=0.5)
+    assert settings(zoom=0.5).mix == SceneMix(zoom=0.5)
+    assert settings().mix == SceneMix()
 
 
 def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
