@@ -25,6 +25,7 @@ from livecam.matting.base import MatteUpsampler, TemporalFilter
 from livecam.matting.cleanup import clean_matte
 from livecam.matting.crop_tracker import CropTracker
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
+from livecam.matting.motion_detector import MotionDetector
 from livecam.matting.person_selection import PersonSelector
 from livecam.matting.scene_cut import SceneCutDetector
 from livecam.matting.temporal_filter import AdaptiveTemporalFilter
@@ -96,6 +97,7 @@ class Pipeline:
         self._clock: Clock = clock or SystemClock()
         self._scene_cuts = SceneCutDetector()
         self._crop_tracker = CropTracker()
+        self._motion_detector = MotionDetector()
         self.crop: Crop | None = None
         self._last_timestamp: float | None = None
         self._pending_close: deque[Background] = deque()
@@ -217,7 +219,9 @@ class Pipeline:
             if crop != self.crop and self.crop is not None:
                 self.temporal_filter.move(self.crop, crop)
             self.crop = crop
-            filtered = self.temporal_filter.apply(cleaned)
+            motion = self._motion_detector.detect(frame, crop, Size.of(cleaned))
+            # Another person is removed at once, although nothing moves there.
+            filtered = self.temporal_filter.apply(cleaned, None if picture.only_me else motion)
         return check_matte(filtered, coarse_shape), crop
 
     def replace(self, frame: Frame, timestamp: float | None = None) -> Frame | RgbaFrame:
@@ -288,6 +292,7 @@ class Pipeline:
         if self.segmenter is previous.segmenter:
             self.temporal_filter = previous.temporal_filter
             self._crop_tracker, self.crop = previous._crop_tracker, previous.crop
+            self._motion_detector = previous._motion_detector
             self._scene_cuts = previous._scene_cuts
             self._last_timestamp = previous._last_timestamp
         previous._closed = True
@@ -309,6 +314,7 @@ class Pipeline:
         """Forget all earlier frames: another source or another video begins."""
         self.temporal_filter.reset()
         self._crop_tracker.reset()
+        self._motion_detector.reset()
         self._scene_cuts.reset()
         self._person_selector.reset()
         self._low_light.reset()
@@ -360,6 +366,7 @@ class Pipeline:
         if self._scene_cuts.is_cut(frame) or stalled:
             self.temporal_filter.reset()
             self._crop_tracker.reset()
+            self._motion_detector.reset()
             self._person_selector.begin_shot()
 
 

@@ -17,6 +17,7 @@ from livecam.core.types import Frame, Matte
 from livecam.imaging.ops import downscale_matte
 from livecam.matting.crop_tracker import CropSettings, CropTracker
 from livecam.matting.guided_filter import GuidedFilterSettings, GuidedFilterUpsampler
+from livecam.matting.temporal_filter import AdaptiveTemporalFilter
 from livecam.pipeline import Pipeline
 from tests.support.fakes import (
     PERSON,
@@ -192,6 +193,39 @@ def test_matte_with_timestamps_ignores_the_clock() -> None:
     assert temporal_filter.resets == 0
     pipeline.matte(secret_frame(), 2.0)
     assert temporal_filter.resets == 1
+
+
+class FailingOnce:
+    """Segments the green person, but one frame as if nobody were there."""
+
+    def __init__(self, bad_frame: int) -> None:
+        self._countdown = bad_frame
+
+    def predict(self, frame: Frame) -> Matte:
+        self._countdown -= 1
+        person = is_person(frame)
+        return np.zeros_like(person) if self._countdown == 0 else person
+
+
+@pytest.mark.parametrize("only_me", [False, True])
+def test_a_matte_that_is_wrong_for_one_frame_is_not_shown_where_nothing_moves(only_me: bool) -> None:
+    frame = secret_frame()
+    pipeline = make(temporal_filter=AdaptiveTemporalFilter(), picture=PictureSettings(only_me=only_me))
+    pipeline.segmenter = FailingOnce(10)
+    person = is_person(frame) == 1
+    lowest = min(pipeline.matte(frame, number / 30)[person].min() for number in range(12))
+    # With only_me another person must vanish at once, so a wrong matte is not held back.
+    assert lowest == 0 if only_me else lowest > 0.8
+
+
+def test_a_person_who_goes_is_gone_at_once_because_colors_change() -> None:
+    frame = secret_frame()
+    pipeline = make(temporal_filter=AdaptiveTemporalFilter())
+    for number in range(8):
+        pipeline.matte(frame, number / 30)
+    empty = frame.copy()
+    empty[is_person(frame) == 1] = frame[0, 0]
+    assert pipeline.matte(empty, 8 / 30).max() < 0.1
 
 
 def test_replace_passes_the_timestamp_to_the_background() -> None:

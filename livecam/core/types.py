@@ -3,6 +3,7 @@
 Frame      uint8 RGB, shape (height, width, 3)
 RgbaFrame  uint8 RGBA, shape (height, width, 4), straight alpha; where alpha is 0, all four channels are 0
 Matte      float32 in [0, 1], shape (height, width), 1 = keep (a person, a pet, a chosen object)
+Motion     float32 in [0, 1], shape (height, width), 0 = colors as in the last frames, 1 = they have changed
 """
 
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from livecam.core.errors import FrameError, MatteError
 Frame = NDArray[np.uint8]
 RgbaFrame = NDArray[np.uint8]
 Matte = NDArray[np.float32]
+Motion = NDArray[np.float32]
 
 
 class VideoFrame(NamedTuple):

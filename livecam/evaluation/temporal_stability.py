@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from livecam.core.geometry import Crop, Size
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame, Matte, Motion
 from livecam.imaging.compositing import alpha_composite
 from livecam.imaging.fit import FitMode, fit_image
 from livecam.imaging.image_io import read_image
@@ -66,7 +66,7 @@ class LivePipeline(FixedRatePipeline):
 class IdentityFilter:
     """Temporal filter that changes nothing."""
 
-    def apply(self, coarse: Matte) -> Matte:
+    def apply(self, coarse: Matte, motion: Motion | None = None) -> Matte:
         """Return a copy of the matte."""
         return np.array(coarse)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from livecam.core.geometry import Crop
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame, Matte, Motion
 
 
 class TemporalFilter(Protocol):
@@ -14,11 +14,12 @@ class TemporalFilter(Protocol):
     It keeps memory from frame to frame. One thread at a time may use it.
     """
 
-    def apply(self, coarse: Matte) -> Matte:
+    def apply(self, coarse: Matte, motion: Motion | None = None) -> Matte:
         """Return the filtered matte of the next frame.
 
         Args:
             coarse: float32 (model height, model width) in [0, 1]; the filter does not write to it.
+            motion: where the colors of the frame have changed, like `coarse`; None: not known.
 
         Returns:
             A new float32 array of the same shape in [0, 1]. The caller may write to it. The first matte

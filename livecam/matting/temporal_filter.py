@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from livecam.core.geometry import Crop
-from livecam.core.types import Matte
+from livecam.core.types import Matte, Motion
 from livecam.imaging.buffers import pooled_empty_like
 from livecam.imaging.ops import box_mean, transfer
 
@@ -38,19 +38,24 @@ class AdaptiveTemporalFilter:
     """A low-pass filter per pixel whose rate follows the pixel's own drift.
 
     Reference: the 1 € filter (Casiez et al., CHI 2012), whose cutoff follows a speed that is averaged in the
-    same way.
+    same way. Where the colors of the frame did not change, the rate stays low, as in motion-adaptive
+    denoising of video: a hole that the network makes in still clothes for one frame does not appear.
     """
 
     def __init__(self, settings: TemporalFilterSettings | None = None) -> None:
         self.settings = settings or TemporalFilterSettings()
         self._previous: Matte | None = None
         self._drift: Matte | None = None
+        # Below 1 where the memory is no measurement, because the crop before did not reach there.
+        self._known: Matte | None = None
 
-    def apply(self, coarse: Matte) -> Matte:
+    def apply(self, coarse: Matte, motion: Motion | None = None) -> Matte:
         """Return the filtered matte; the first one after a reset is a copy of the input.
 
         Args:
             coarse: float32 (height, width) in [0, 1].
+            motion: where the colors of the frame have changed, float32 of the same shape in [0, 1]; None:
+                not known, they may have changed everywhere.
 
         Returns:
             A new array of the same shape. The caller may write to it.
@@ -66,12 +71,15 @@ class AdaptiveTemporalFilter:
             drift *= np.float32(1 - drift_rate)
             drift += product
             rate = self._rate(drift)
+            if motion is not None:
+                np.minimum(rate, self._rate_limit(motion), out=rate)
             # The part of the drift that passes now is no longer missing.
             drift -= np.multiply(rate, drift, out=product)
             remaining = np.multiply(np.subtract(np.float32(1), rate, out=rate), residual, out=residual)
             remaining *= np.abs(remaining, out=rate) > self.settings.negligible
             filtered = np.subtract(coarse, remaining, out=remaining)
             np.clip(filtered, 0.0, 1.0, out=filtered)
+        self._known = None
         # A copy, because the caller may write to the result.
         self._previous = pooled_empty_like(filtered)
         np.copyto(self._previous, filtered)
@@ -98,15 +106,28 @@ class AdaptiveTemporalFilter:
         rate += np.float32(s.min_rate)
         return rate
 
+    def _rate_limit(self, motion: Motion) -> Matte:
+        """Return the largest rate at each pixel: where nothing moves, the matte has no reason to jump."""
+        limit: Matte = np.multiply(
+            motion, np.float32(1 - self.settings.min_rate), out=pooled_empty_like(motion)
+        )
+        limit += np.float32(self.settings.min_rate)
+        if self._known is not None:
+            limit[self._known < 1.0] = 1.0
+        return limit
+
     def move(self, before: Crop, after: Crop) -> None:
         """Keep the memory where it belongs in the frame: the next coarse matte covers another crop.
 
-        Outside the crop before, the memory is that no person was there.
+        Outside the crop before, the memory is that no person was there; a person who is there now appears at
+        once, although nothing moves.
         """
         if self._previous is not None and self._drift is not None:
+            known = np.ones_like(self._previous) if self._known is None else self._known
+            self._known = transfer(known, before, after)
             self._previous = transfer(self._previous, before, after)
             self._drift = transfer(self._drift, before, after)
 
     def reset(self) -> None:
         """Forget all earlier mattes, so that the next one is returned unfiltered."""
-        self._previous = self._drift = None
+        self._previous = self._drift = self._known = None

@@ -44,7 +44,7 @@ from tqdm import tqdm
 from livecam.backgrounds.factory import create_background
 from livecam.core.errors import LivecamError, TrainingError, UsageError
 from livecam.core.geometry import Crop, Size
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame, Matte, Motion
 from livecam.datasets.evaluation_set import LabeledFrame, load_evaluation_set
 from livecam.evaluation.metrics import dtssd, frame_metrics
 from livecam.evaluation.temporal_stability import (
@@ -318,10 +318,10 @@ class RecurrentSegmenter:
         """Predict the matte of the next frame."""
         return self._network.predict(frame, self._memory)
 
-    def apply(self, coarse: Matte) -> Matte:
+    def apply(self, coarse: Matte, motion: Motion | None = None) -> Matte:
         """Return the filtered matte; keep the cleaned coarse matte, as a copy, in memory."""
         self._memory = np.array(coarse)
-        return self._filter.apply(coarse)
+        return self._filter.apply(coarse, motion)
 
     def move(self, before: Crop, after: Crop) -> None:
         """Drop the memory: the network's next input is another part of the frame."""

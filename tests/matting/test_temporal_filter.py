@@ -105,6 +105,50 @@ def test_a_person_beyond_the_old_crop_is_there_at_once() -> None:
     assert (temporal_filter.apply(coarse)[:, 22:] > 0.99).all()
 
 
+STILL, MOVING = np.zeros((40, 40), np.float32), np.ones((40, 40), np.float32)
+
+
+def test_a_hole_of_one_frame_in_a_still_person_does_not_appear() -> None:
+    temporal_filter, person = AdaptiveTemporalFilter(), np.ones((40, 40), np.float32)
+    with_hole = person.copy()
+    with_hole[10:30, 10:30] = 0.0
+    for _ in range(3):
+        temporal_filter.apply(person, STILL)
+    assert temporal_filter.apply(with_hole, STILL).min() > 0.8
+    assert temporal_filter.apply(person, STILL).min() > 0.8
+
+
+def test_what_moves_follows_at_once_and_so_does_all_without_knowledge_of_motion() -> None:
+    for motion in (MOVING, None):
+        temporal_filter = AdaptiveTemporalFilter()
+        for _ in range(3):
+            temporal_filter.apply(np.ones((40, 40), np.float32), STILL)
+        gone = temporal_filter.apply(np.zeros((40, 40), np.float32), motion)
+        assert gone.max() < 0.1
+
+
+def test_a_lasting_change_in_a_still_frame_arrives_within_a_second() -> None:
+    temporal_filter = AdaptiveTemporalFilter()
+    temporal_filter.apply(np.ones((40, 40), np.float32), STILL)
+    for _ in range(30):
+        filtered = temporal_filter.apply(np.zeros((40, 40), np.float32), STILL)
+    assert filtered.max() < 0.01
+
+
+def test_a_still_person_beyond_the_old_crop_is_there_at_once() -> None:
+    temporal_filter = AdaptiveTemporalFilter()
+    for _ in range(3):
+        temporal_filter.apply(np.zeros((40, 40), np.float32), STILL)
+    temporal_filter.move(Crop(0, 0, Size(80, 80)), Crop(0, 0, Size(160, 80)))
+    coarse = np.ones((40, 40), np.float32)
+    first = temporal_filter.apply(coarse, STILL)
+    assert (first[:, 22:] > 0.99).all()
+    # What the crop before has shown as a room is one until it moves or stays a person.
+    assert (first[:, :18] < 0.2).all()
+    # The new crop is known from now on.
+    assert temporal_filter.apply(np.zeros((40, 40), np.float32), STILL)[:, 22:].min() > 0.8
+
+
 def test_filters_with_different_pasts_agree_to_the_bit_in_a_still_image() -> None:
     rng = np.random.default_rng(0)
     still = rng.random((24, 32), dtype=np.float32)

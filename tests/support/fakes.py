@@ -9,7 +9,7 @@ import numpy as np
 
 from livecam.core.errors import CameraError
 from livecam.core.geometry import Crop, Size
-from livecam.core.types import Frame, Matte
+from livecam.core.types import Frame, Matte, Motion
 
 SIZE = Size(96, 64)
 SECRET = (255, 0, 255)
@@ -51,7 +51,7 @@ class IdentityTemporalFilter:
     def __init__(self) -> None:
         self.resets = 0
 
-    def apply(self, coarse: Matte) -> Matte:
+    def apply(self, coarse: Matte, motion: Motion | None = None) -> Matte:
         return coarse.copy()
 
     def move(self, before: Crop, after: Crop) -> None:
