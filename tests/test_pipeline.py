@@ -196,7 +196,7 @@ def test_matte_with_timestamps_ignores_the_clock() -> None:
 
 
 class FailingOnce:
-    """Segments the green person, but one frame as if nobody were there."""
+    """Segments the green person, but in one frame finds no person."""
 
     def __init__(self, bad_frame: int) -> None:
         self._countdown = bad_frame
