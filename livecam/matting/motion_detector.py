@@ -25,8 +25,8 @@ class MotionSettings:
         motion_level: change from which something has moved.
     """
 
-    columns: int = 256
-    rows: int = 144
+    columns: int = 192
+    rows: int = 108
     frames: int = 3
     noise_level: float = 6.0
     motion_level: float = 14.0
@@ -83,16 +83,12 @@ class MotionDetector:
 
 
 def _resize_part(image: NDArray[np.uint8], crop: Crop, frame_size: Size, size: Size) -> NDArray[np.uint8]:
-    """Resize the part of an image that a crop of the frame covers; the image shows the whole frame."""
-    scale_x, scale_y = image.shape[1] / frame_size.width, image.shape[0] / frame_size.height
-    matrix = np.array(
-        [
-            [scale_x * crop.size.width / size.width, 0, scale_x * crop.left],
-            [0, scale_y * crop.size.height / size.height, scale_y * crop.top],
-        ]
-    )
-    # The centers of pixels lie at half pixels.
-    matrix[:, 2] += (matrix[:, :2].sum(axis=1) - 1) / 2
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    part = cv2.warpAffine(image, matrix, tuple(size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    """Resize the part of an image that a crop of the frame covers; the image shows the whole frame.
+
+    The part is expanded to whole pixels of the image: a warp without that takes three times as long.
+    """
+    height, width = image.shape
+    left, right = crop.left * width // frame_size.width, -(-crop.right * width // frame_size.width)
+    top, bottom = crop.top * height // frame_size.height, -(-crop.bottom * height // frame_size.height)
+    part = cv2.resize(image[top:bottom, left:right], tuple(size), interpolation=cv2.INTER_LINEAR)
     return np.asarray(part, np.uint8)
