@@ -74,6 +74,20 @@ class Crop(NamedTuple):
         """The first row below it."""
         return self.top + self.size.height
 
+    def rescaled(self, before: Size, after: Size) -> "Crop":
+        """Return the same part of the frame at another size, expanded to whole pixels.
+
+        Args:
+            before: the size of the frame in which this crop lies.
+            after: the size of the frame in which the result lies.
+        """
+        left, right = self.left * after.width // before.width, -(-self.right * after.width // before.width)
+        top, bottom = (
+            self.top * after.height // before.height,
+            -(-self.bottom * after.height // before.height),
+        )
+        return Crop(left, top, Size(right - left, bottom - top))
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Rows and columns, to index an array of the frame's size."""

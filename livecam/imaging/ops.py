@@ -319,9 +319,9 @@ def cross_fade(first: Frame, second: Frame, progress: float) -> Frame:
     return cast(Frame, cv2.addWeighted(first, 1.0 - progress, second, progress, 0.0))
 
 
-def dilate3(matte: Matte) -> Matte:
-    """Replace each value by the maximum of its 3 x 3 neighborhood."""
-    return cast(Matte, cv2.dilate(matte, np.ones((3, 3), np.uint8)))
+def dilate3(image: NDArray[Kind]) -> NDArray[Kind]:
+    """Replace each value of a uint8 or float32 image by the maximum of its 3 x 3 neighborhood."""
+    return cast("NDArray[Kind]", cv2.dilate(cast(Any, image), np.ones((3, 3), np.uint8)))
 
 
 def look_up(codes: NDArray[np.uint16], table: NDArray[Kind]) -> NDArray[Kind]:

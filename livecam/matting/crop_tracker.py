@@ -183,10 +183,8 @@ def find_person(matte: Matte, size: Size) -> Crop | None:
     if np.count_nonzero(mask) < _MIN_AREA * mask.size:
         return None
     rows, columns = bounding_slices(mask)
-    height, width = mask.shape
-    left, right = columns.start * size.width // width, -(-columns.stop * size.width // width)
-    top, bottom = rows.start * size.height // height, -(-rows.stop * size.height // height)
-    return Crop(left, top, Size(right - left, bottom - top))
+    found = Crop(columns.start, rows.start, Size(columns.stop - columns.start, rows.stop - rows.start))
+    return found.rescaled(Size.of(mask), size)
 
 
 def choose_crop(person: Crop | None, size: Size, settings: CropSettings) -> Crop:
