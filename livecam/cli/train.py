@@ -89,6 +89,20 @@ def _add_data(parser: ArgumentParser) -> None:
         "default: 0)",
     )
     group.add_argument(
+        "--close",
+        type=float,
+        metavar="FRACTION",
+        help="fraction of the training images that show a head close up, cut by the borders (0 to 1; "
+        "default: 0)",
+    )
+    group.add_argument(
+        "--never-pasted",
+        nargs="+",
+        metavar="NAME",
+        help="never paste foregrounds whose names begin with NAME on other backgrounds, because their edges "
+        "are not exact",
+    )
+    group.add_argument(
         "--often",
         type=_parse_weight,
         nargs="+",

@@ -24,6 +24,7 @@ KINDS = {
     "pasted on a background": SceneMix(real=0.0, empty=0.0, double=0.0, clutter=0.0),
     "two people": SceneMix(real=0.0, empty=0.0, double=1.0),
     "the part around a person": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=0.0, zoom=1.0),
+    "a head close up": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=0.0, close=1.0),
     "things behind a person": SceneMix(real=1.0, empty=0.0, double=0.0, clutter=1.0),
     "nothing to keep": SceneMix(real=0.0, empty=1.0, double=0.0),
 }

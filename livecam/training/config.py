@@ -80,7 +80,8 @@ class TrainSettings:
     initial weights; its network may be narrower, or larger and of the same blocks
     (`livecam.training.networks.slimming`). `teacher` is a ``.keras`` file whose mattes and features are
     learned besides the labels. With `freeze_norms` the batch normalisation of `start` stays as it is.
-    Foregrounds whose names start with a name in `often` are sampled that many times as often as others.
+    Foregrounds whose names start with a name in `often` are sampled that many times as often as others;
+    those whose names start with a name in `never_pasted` are only shown in their own images.
 
     Raises:
         UsageError: a value is out of range.
@@ -98,6 +99,7 @@ class TrainSettings:
     workers: int = 2
     longest: int = 416
     often: tuple[tuple[str, int], ...] = ()
+    never_pasted: tuple[str, ...] = ()
     mix: SceneMix = field(default_factory=SceneMix)
 
     def __post_init__(self) -> None:
@@ -112,7 +114,7 @@ class TrainSettings:
         """
         own = dict(options)
         run = RunConfig(**{f.name: own.pop(f.name) for f in fields(RunConfig) if f.name in own})
-        if fractions := {name: own.pop(name) for name in ("real", "zoom") if name in own}:
+        if fractions := {name: own.pop(name) for name in ("real", "zoom", "close") if name in own}:
             own["mix"] = SceneMix(**fractions)
         return cls(run, **own)
 
@@ -190,9 +192,13 @@ def _check_shares(batch: int, devices: int) -> None:
 
 
 def _check_mix(mix: SceneMix) -> None:
-    for name, fraction in (("real", mix.real), ("zoom", mix.zoom)):
+    for name, fraction in (("real", mix.real), ("zoom", mix.zoom), ("close", mix.close)):
         if not 0 <= fraction <= 1:
             raise UsageError(f"--{name} {fraction:g} is not between 0 and 1; try 0.5")
+    if mix.zoom + mix.close > 1:
+        raise UsageError(
+            f"--zoom {mix.zoom:g} and --close {mix.close:g} are more than 1 in all; try 0.5 and 0.1"
+        )
     fractions = [mix.real, mix.empty, mix.double]
     if (
         not all(0 <= fraction <= 1 for fraction in (*fractions, mix.clothes, mix.clutter))

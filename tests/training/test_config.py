@@ -44,6 +44,8 @@ def test_the_defaults_are_fine() -> None:
         ({"mix": SceneMix(real=-0.1)}, "--real -0.1 is not between 0 and 1; try 0.5"),
         ({"real": float("nan")}, "--real nan is not between 0 and 1"),
         ({"zoom": 2.0}, "--zoom 2 is not between 0 and 1; try 0.5"),
+        ({"close": -0.5}, "--close -0.5 is not between 0 and 1; try 0.5"),
+        ({"zoom": 0.6, "close": 0.5}, "--zoom 0.6 and --close 0.5 are more than 1 in all; try 0.5 and 0.1"),
         ({"often": (("cat", 0),)}, "--often cat=0 is too small; give cat=2"),
     ],
 )
@@ -58,6 +60,7 @@ def test_what_can_t_be_used_is_refused_in_one_line_with_a_remedy(
 def test_fractions_of_the_command_line_become_the_mix_and_the_others_keep_their_defaults() -> None:
     assert settings(real=0.6, zoom=0.5).mix == SceneMix(real=0.6, zoom=0.5)
     assert settings(zoom=0.5).mix == SceneMix(zoom=0.5)
+    assert settings(close=0.1).mix == SceneMix(close=0.1)
     assert settings().mix == SceneMix()
 
 
@@ -74,6 +77,7 @@ def test_settings_as_json_are_plain_and_leave_out_the_resuming() -> None:
         "clothes": 0.2,
         "clutter": 0.3,
         "zoom": 0.0,
+        "close": 0.0,
     }
     assert "resume" not in values
 

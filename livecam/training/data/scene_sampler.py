@@ -40,13 +40,17 @@ TINTED_CLOTHES_FRACTION = 0.15
 """Fraction of pasted foregrounds with a tinted lower part: bright clothes are rare in images."""
 
 
+CLOSE_UP_HEIGHT = (0.45, 0.85)
+"""Smallest and largest height of a close-up, as a fraction of the visible height of the person."""
+
+
 @dataclass(frozen=True)
 class SceneMix:
     """Fractions of the kinds of scenes; the rest has one pasted foreground.
 
     `clothes` is the fraction of foregrounds that get other clothes, `clutter` that of foregrounds with things
-    behind their outline, `zoom` that of scenes that show the part around the persons; they are independent of
-    the others.
+    behind their outline, `zoom` that of scenes that show the part around the persons, `close` that of scenes
+    that show a head close up; they are independent of the others.
     """
 
     real: float = 0.35
@@ -55,19 +59,22 @@ class SceneMix:
     clothes: float = CHANGED_CLOTHES_FRACTION
     clutter: float = CLUTTER_FRACTION
     zoom: float = 0.0
+    close: float = 0.0
 
 
 @dataclass
 class AssetPool:
     """Decoded images that scenes are made of.
 
-    `oversample` maps the start of a name to how many times as often such foregrounds are sampled.
+    `oversample` maps the start of a name to how many times as often such foregrounds are sampled. Foregrounds
+    whose names start with a name in `never_pasted` are only shown in their own images.
     """
 
     foregrounds: list[Foreground]
     backgrounds: list[Frame]
     negatives: list[Frame]
     oversample: Mapping[str, int] = field(default_factory=dict)
+    never_pasted: tuple[str, ...] = ()
     pasteable: list[Foreground] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +84,9 @@ class AssetPool:
         self.pasteable = [
             foreground
             for foreground in self.foregrounds
-            if foreground.pasteable and _is_pasteable_pose(foreground)
+            if foreground.pasteable
+            and not foreground.name.startswith(self.never_pasted)
+            and _is_pasteable_pose(foreground)
         ]
 
     def _times(self, foreground: Foreground) -> int:
@@ -121,10 +130,14 @@ class Scene(NamedTuple):
 def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> Scene:
     """Sample a scene of `scene_size` pixels; an original image if the pool lacks the assets of its kind.
 
-    A fraction of `mix.zoom` shows the part around the persons, as `CropTracker` shows it to the network.
+    A fraction of `mix.zoom` shows the part around the persons, as `CropTracker` shows it to the network, and
+    a fraction of `mix.close` the head of somebody who sits too near the camera.
     """
     scene = _sample_whole(pool, mix, scene_size, rng)
-    return _zoom_in(scene, scene_size, rng) if mix.zoom and rng.random() < mix.zoom else scene
+    draw = rng.random() if mix.zoom or mix.close else 1.0
+    if draw < mix.close:
+        return _move_closer(scene, scene_size, rng)
+    return _zoom_in(scene, scene_size, rng) if draw < mix.close + mix.zoom else scene
 
 
 def _sample_whole(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> Scene:
@@ -176,8 +189,41 @@ def _zoom_in(scene: Scene, scene_size: Size, rng: Rng) -> Scene:
     right, bottom = (max(box[axis] for box in persons) for axis in (2, 3))
     settings = CropSettings(margin=float(rng.uniform(0.02, 0.16)), max_stretch=float(rng.uniform(1.2, 1.6)))
     crop = choose_crop(Crop(left, top, Size(right - left, bottom - top)), scene_size, settings)
-    scale = (scene_size.width / crop.size.width, scene_size.height / crop.size.height)
-    zoom = similarity_transform(scale, 0.0, (crop.left, crop.top), (0.0, 0.0))
+    return _show_part(scene, scene_size, (crop.left, crop.top, crop.size.width, crop.size.height))
+
+
+def _move_closer(scene: Scene, scene_size: Size, rng: Rng) -> Scene:
+    """Show the head of the last pasted person of a scene: its borders cut hair, neck and shoulders."""
+    if not scene.foregrounds or (box := _bounding_box(scene.foregrounds[-1], scene_size)) is None:
+        return scene
+    left, top, right, bottom = box
+    height = (bottom - top) * float(rng.uniform(*CLOSE_UP_HEIGHT))
+    width = height * scene_size.width / scene_size.height / float(rng.uniform(1.0, 1.5))
+    fit = min(1.0, scene_size.width / width, scene_size.height / height)
+    width, height = width * fit, height * fit
+    middle = _head_column(scene.foregrounds[-1], (left + right) / 2) + float(rng.normal(0, 0.12)) * width
+    start = (middle - width / 2, top + float(rng.uniform(-0.2, 0.08)) * height)
+    limits = (scene_size.width - width, scene_size.height - height)
+    x, y = (min(max(0.0, at), limit) for at, limit in zip(start, limits, strict=True))
+    return _show_part(scene, scene_size, (x, y, width, height))
+
+
+def _head_column(placed: PlacedForeground, otherwise: float) -> float:
+    """Return where the middle of a foreground's upper quarter is across the scene."""
+    mask = placed.foreground.trimap != BACKGROUND
+    rows, _ = bounding_slices(mask)
+    upper = np.argwhere(mask[rows.start : rows.start + max(1, (rows.stop - rows.start) // 4)])
+    if not len(upper):
+        return otherwise
+    y, x = upper.mean(axis=0)
+    return float(placed.transform[0] @ (x, y + rows.start, 1.0))
+
+
+def _show_part(scene: Scene, scene_size: Size, part: tuple[float, float, float, float]) -> Scene:
+    """Return a scene of which only a part is shown: left, top, width and height, in pixels of the scene."""
+    left, top, width, height = part
+    scale = (scene_size.width / width, scene_size.height / height)
+    zoom = similarity_transform(scale, 0.0, (left, top), (0.0, 0.0))
     placed = tuple(each._replace(transform=compose(zoom, each.transform)) for each in scene.foregrounds)
     return scene._replace(background_transform=compose(zoom, scene.background_transform), foregrounds=placed)
 

@@ -6,6 +6,7 @@ import pytest
 
 from livecam.core.geometry import Size
 from livecam.datasets.pets import Foreground
+from livecam.training.data import scene_sampler
 from livecam.training.data.scene_renderer import render_scene
 from livecam.training.data.scene_sampler import (
     DARK_CLOTHES_FRACTION,
@@ -206,3 +207,49 @@ def test_a_zoomed_scene_shows_a_larger_person_whole(make_foreground: ForegroundF
                 # A margin is left at the sides, unless the person reaches the scene's own border.
                 assert example.matte[:, 0].mean() < 250
     assert area[1.0] > 1.15 * area[0.0]
+
+
+def test_a_close_up_cuts_the_person_at_the_bottom_and_keeps_the_head(
+    make_foreground: ForegroundFactory,
+) -> None:
+    pool = AssetPool([make_foreground()], [a_background(100)], [])
+    area = {0.0: 0.0, 1.0: 0.0}
+    bottom: list[float] = []
+    for seed in range(60):
+        for close in area:
+            mix = SceneMix(real=0.0, empty=0.0, double=0.0, clothes=0.0, clutter=0.0, close=close)
+            scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
+            example = render_scene(scene, SCENE_SIZE, np.random.default_rng(seed))
+            area[close] += float(example.matte.mean()) / 255 / 60
+            if close:
+                bottom.append(float(example.matte[-1].max()))
+    assert area[1.0] > 1.3 * area[0.0]
+    assert min(bottom) == 255
+
+
+def test_close_ups_take_their_part_of_the_scenes_and_zoom_the_rest(
+    make_foreground: ForegroundFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, shown = AssetPool([make_foreground()], [a_background(100)], []), []
+    for name in ("_move_closer", "_zoom_in"):
+        monkeypatch.setattr(scene_sampler, name, lambda scene, *_, name=name: shown.append(name) or scene)
+    mix = SceneMix(zoom=0.5, close=0.2)
+    for seed in range(400):
+        sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
+    assert shown.count("_move_closer") / 400 == pytest.approx(0.2, abs=0.06)
+    assert shown.count("_zoom_in") / 400 == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_scene_without_a_person_has_no_close_up() -> None:
+    pool = AssetPool([], [a_background(100)], [])
+    mix = SceneMix(real=0.0, empty=1.0, double=0.0, close=1.0)
+    scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(1))
+    assert render_scene(scene, SCENE_SIZE, np.random.default_rng(1)).matte.max() == 0
+
+
+def test_subjects_whose_edges_are_not_exact_are_never_pasted(make_foreground: ForegroundFactory) -> None:
+    rough, exact = (replace(make_foreground(), name=name) for name in ("coco_1", "portrait_1"))
+    pool = AssetPool([rough, exact], [a_background(1)], [], never_pasted=("coco", "penn"))
+
+    assert pool.pasteable == [exact]
+    assert rough in pool.foregrounds
