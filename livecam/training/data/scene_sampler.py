@@ -131,7 +131,7 @@ def sample_scene(pool: AssetPool, mix: SceneMix, scene_size: Size, rng: Rng) -> 
     """Sample a scene of `scene_size` pixels; an original image if the pool lacks the assets of its kind.
 
     A fraction of `mix.zoom` shows the part around the persons, as `CropTracker` shows it to the network, and
-    a fraction of `mix.close` the head of somebody who sits too near the camera.
+    a fraction of `mix.close` the head of a person who sits too near the camera.
     """
     scene = _sample_whole(pool, mix, scene_size, rng)
     draw = rng.random() if mix.zoom or mix.close else 1.0

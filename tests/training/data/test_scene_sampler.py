@@ -248,8 +248,8 @@ def test_a_scene_without_a_person_has_no_close_up() -> None:
 
 
 def test_subjects_whose_edges_are_not_exact_are_never_pasted(make_foreground: ForegroundFactory) -> None:
-    rough, exact = (replace(make_foreground(), name=name) for name in ("coco_1", "portrait_1"))
-    pool = AssetPool([rough, exact], [a_background(1)], [], never_pasted=("coco", "penn"))
+    inexact, exact = (replace(make_foreground(), name=name) for name in ("coco_1", "portrait_1"))
+    pool = AssetPool([inexact, exact], [a_background(1)], [], never_pasted=("coco", "penn"))
 
     assert pool.pasteable == [exact]
-    assert rough in pool.foregrounds
+    assert inexact in pool.foregrounds
