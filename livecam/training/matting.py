@@ -191,7 +191,7 @@ def load_asset_pool(
         [load_image(path, settings.longest) for path in backgrounds],
         [load_image(path, settings.longest) for path in negatives],
         dict(settings.often) if split == "trainval" else {},
-        settings.never_pasted,
+        tuple(settings.never_pasted),
     )
 
 

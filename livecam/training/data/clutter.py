@@ -19,10 +19,6 @@ CLUTTER_FRACTION = 0.3
 """Fraction of persons that get things behind them."""
 PLAIN_FRACTION = 0.25
 """Fraction of things with a plain color."""
-CAMOUFLAGED_FRACTION = 0.3
-"""Fraction of things in the color of the person beside them: skin-colored walls, hair before dark wood."""
-_BORDER_WIDTH = 0.04
-"""Width of the person's border whose color such things take, as a fraction of the image's height."""
 MOST_CORNERS = 9
 
 
@@ -38,7 +34,6 @@ class Clutter(NamedTuple):
         overlap: distance of its center from that border, as a fraction of the image's height; positive is
             towards the person.
         softness: blur of its edge in pixels.
-        camouflage: how far its mean color moves towards that of the person beside it, 0 to 1.
     """
 
     texture: Frame
@@ -47,7 +42,6 @@ class Clutter(NamedTuple):
     side: int
     overlap: float
     softness: float
-    camouflage: float = 0.0
 
 
 def sample_clutter(
@@ -73,7 +67,6 @@ def _sample_thing(textures: list[Frame], rng: Rng) -> Clutter:
         int(rng.choice((-1, 1))),
         float(rng.normal(0.0, 0.05)),
         float(rng.uniform(0.3, 1.5)),
-        float(rng.uniform(0.6, 1.0)) if rng.random() < CAMOUFLAGED_FRACTION else 0.0,
     )
 
 
@@ -92,23 +85,8 @@ def apply_clutter(frame: Frame, matte: NDArray[np.uint8], clutter: tuple[Clutter
         if len(columns):
             border = columns[0] if thing.side < 0 else columns[-1]
             center = np.array([border - thing.side * thing.overlap * len(matte), row])
-            if thing.camouflage:
-                thing = _camouflaged(thing, _border_color(frame[row], columns, thing.side, len(frame)))
             cluttered = _draw(cluttered, thing, center)
     return paste(frame, matte, cluttered)
-
-
-def _border_color(
-    row: NDArray[np.uint8], columns: NDArray[np.intp], side: int, height: int
-) -> NDArray[np.float64]:
-    """Return the person's mean color at one end of a row; `columns` are those of the person, in order."""
-    count = max(1, round(_BORDER_WIDTH * height))
-    return np.asarray(row[columns[:count] if side < 0 else columns[-count:]].mean(axis=0), np.float64)
-
-
-def _camouflaged(thing: Clutter, color: NDArray[np.float64]) -> Clutter:
-    shift = thing.camouflage * (color - thing.texture.mean(axis=(0, 1)))
-    return thing._replace(texture=np.clip(np.rint(thing.texture + shift), 0, 255).astype(np.uint8))
 
 
 def _draw(frame: Frame, thing: Clutter, center: NDArray[np.float64]) -> Frame:

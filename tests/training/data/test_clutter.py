@@ -1,12 +1,6 @@
 import numpy as np
 
-from livecam.training.data.clutter import (
-    CAMOUFLAGED_FRACTION,
-    CLUTTER_FRACTION,
-    Clutter,
-    apply_clutter,
-    sample_clutter,
-)
+from livecam.training.data.clutter import CLUTTER_FRACTION, Clutter, apply_clutter, sample_clutter
 
 GREEN = np.array([[[0, 255, 0]]], np.uint8)
 SQUARE = np.array([[-0.2, -0.2], [0.2, -0.2], [0.2, 0.2], [-0.2, 0.2]])
@@ -99,29 +93,3 @@ def test_the_same_seed_gives_the_same_clutter() -> None:
 
     np.testing.assert_array_equal(first, second)
     assert (first != frame).any()
-
-
-def test_a_camouflaged_thing_has_the_color_of_the_person_beside_it_and_keeps_its_pattern() -> None:
-    frame, matte = person()
-    frame[matte == 255] = (200, 150, 120)
-    frame[:, 40:][matte[:, 40:] == 255] = (20, 30, 40)
-    texture = np.zeros((8, 8, 3), np.uint8)
-    texture[:, ::2] = 40
-
-    left, right = (
-        apply_clutter(frame, matte, (thing(texture=texture, side=side, camouflage=1.0),)) for side in (-1, 1)
-    )
-
-    np.testing.assert_allclose(left[42:58, 16:28].mean(axis=(0, 1)), (200, 150, 120), atol=8)
-    np.testing.assert_allclose(right[42:58, 52:64].mean(axis=(0, 1)), (20, 30, 40), atol=8)
-    assert left[50, 14:29].std() > 5
-
-
-def test_some_things_are_camouflaged() -> None:
-    textures = [np.zeros((40, 40, 3), np.uint8)]
-    things = [
-        each for seed in range(400) for each in sample_clutter(textures, np.random.default_rng(seed), 1.0)
-    ]
-    share = np.mean([each.camouflage > 0 for each in things])
-    assert abs(share - CAMOUFLAGED_FRACTION) < 0.06
-    assert all(0 <= each.camouflage <= 1 for each in things)
