@@ -196,25 +196,23 @@ def _move_closer(scene: Scene, scene_size: Size, rng: Rng) -> Scene:
     """Show the head of the last pasted person of a scene: its borders cut hair, neck and shoulders."""
     if not scene.foregrounds or (box := _bounding_box(scene.foregrounds[-1], scene_size)) is None:
         return scene
-    left, top, right, bottom = box
+    _, top, _, bottom = box
     height = (bottom - top) * float(rng.uniform(*CLOSE_UP_HEIGHT))
     width = height * scene_size.width / scene_size.height / float(rng.uniform(1.0, 1.5))
     fit = min(1.0, scene_size.width / width, scene_size.height / height)
     width, height = width * fit, height * fit
-    middle = _head_column(scene.foregrounds[-1], (left + right) / 2) + float(rng.normal(0, 0.12)) * width
+    middle = _head_column(scene.foregrounds[-1]) + float(rng.normal(0, 0.12)) * width
     start = (middle - width / 2, top + float(rng.uniform(-0.2, 0.08)) * height)
     limits = (scene_size.width - width, scene_size.height - height)
     x, y = (min(max(0.0, at), limit) for at, limit in zip(start, limits, strict=True))
     return _show_part(scene, scene_size, (x, y, width, height))
 
 
-def _head_column(placed: PlacedForeground, otherwise: float) -> float:
+def _head_column(placed: PlacedForeground) -> float:
     """Return where the middle of a foreground's upper quarter is across the scene."""
     mask = placed.foreground.trimap != BACKGROUND
     rows, _ = bounding_slices(mask)
     upper = np.argwhere(mask[rows.start : rows.start + max(1, (rows.stop - rows.start) // 4)])
-    if not len(upper):
-        return otherwise
     y, x = upper.mean(axis=0)
     return float(placed.transform[0] @ (x, y + rows.start, 1.0))
 

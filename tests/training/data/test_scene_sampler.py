@@ -7,7 +7,7 @@ import pytest
 from livecam.core.geometry import Size
 from livecam.datasets.pets import Foreground
 from livecam.training.data import scene_sampler
-from livecam.training.data.scene_renderer import render_scene
+from livecam.training.data.scene_renderer import TrainingExample, render_scene
 from livecam.training.data.scene_sampler import (
     DARK_CLOTHES_FRACTION,
     TINTED_CLOTHES_FRACTION,
@@ -194,14 +194,19 @@ def test_mix_without_clothes_changes_none(pool: AssetPool) -> None:
     assert any(clothes is not None for clothes in always)
 
 
+def pasted_example(pool: AssetPool, seed: int, **fractions: float) -> TrainingExample:
+    """A person on a background, as it is, but for the part that is shown."""
+    mix = SceneMix(real=0.0, empty=0.0, double=0.0, clothes=0.0, clutter=0.0, **fractions)
+    scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
+    return render_scene(scene, SCENE_SIZE, np.random.default_rng(seed))
+
+
 def test_a_zoomed_scene_shows_a_larger_person_whole(make_foreground: ForegroundFactory) -> None:
     pool = AssetPool([make_foreground()], [a_background(100)], [])
     area = {0.0: 0.0, 1.0: 0.0}
     for seed in range(60):
         for zoom in area:
-            mix = SceneMix(real=0.0, empty=0.0, double=0.0, clothes=0.0, clutter=0.0, zoom=zoom)
-            scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
-            example = render_scene(scene, SCENE_SIZE, np.random.default_rng(seed))
+            example = pasted_example(pool, seed, zoom=zoom)
             area[zoom] += float(example.matte.mean()) / 255 / 60
             if zoom == 1.0:
                 # A margin is left at the sides, unless the person reaches the scene's own border.
@@ -217,9 +222,7 @@ def test_a_close_up_cuts_the_person_at_the_bottom_and_keeps_the_head(
     bottom: list[float] = []
     for seed in range(60):
         for close in area:
-            mix = SceneMix(real=0.0, empty=0.0, double=0.0, clothes=0.0, clutter=0.0, close=close)
-            scene = sample_scene(pool, mix, SCENE_SIZE, np.random.default_rng(seed))
-            example = render_scene(scene, SCENE_SIZE, np.random.default_rng(seed))
+            example = pasted_example(pool, seed, close=close)
             area[close] += float(example.matte.mean()) / 255 / 60
             if close:
                 bottom.append(float(example.matte[-1].max()))
